@@ -1,0 +1,121 @@
+"""The lite codec: an orthonormal lapped transform from pixels to latents that is exactly invertible.
+
+B batch, C channels, T H W pixel frames and sides, t h w latent frames and sides, p time in a group, q r place in a block.
+
+In space it is the time-domain lapped transform (Tran, Liang, Tu 2003, "Lapped transform via time-domain pre- and
+post-filtering") with an orthogonal filter: pixels are mixed across each block border before an 8x8 DCT, so that the
+basis functions overlap and quantised or wrongly predicted coefficients leave no block edge. In time it is a 4-point
+DCT within a group: the first frame is a group alone, which keeps the codec causal. A per-channel scale then whitens
+the coefficients, whose natural size falls by two orders of magnitude from DC to the highest frequency.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from ..types import VideoShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodecConfig:
+    """Block sizes of the transform: `time` frames and `space` x `space` pixels to a latent of 3 * time * space^2."""
+
+    time: int = 4
+    space: int = 8
+    lapped: bool = True
+
+    def __post_init__(self) -> None:
+        if self.time < 1 or self.space < 2 or self.space % 2:
+            raise ValueError(f"codec blocks are {self.time}x{self.space}x{self.space}, needed time >= 1, space even")
+
+    @property
+    def channels(self) -> int:
+        return 3 * self.time * self.space**2
+
+
+def dct_matrix(size: int) -> Tensor:
+    """Orthonormal DCT-II: (size, size), one basis function a row."""
+    k, i = torch.arange(size, dtype=torch.float64)[:, None], torch.arange(size, dtype=torch.float64)[None]
+    basis = torch.cos(math.pi * (i + 0.5) * k / size) * math.sqrt(2 / size)
+    basis[0] /= math.sqrt(2)
+    return basis
+
+
+def lapping_matrix(size: int) -> Tensor:
+    """Orthogonal pre-filter (size, size) of the `size` pixels around a block border, float64.
+
+    P = W diag(I, V) W / 2 with W the butterfly of the two halves and V = J (C_II^T C_IV) J, the choice of the type-II
+    fast lapped transform (Malvar): the odd half is rotated so that ramps through the border need no high frequency.
+    """
+    half = size // 2
+    eye = torch.eye(half, dtype=torch.float64)
+    flip = eye.flip(0)
+    i = torch.arange(half, dtype=torch.float64)
+    dct4 = torch.cos(math.pi * (i[:, None] + 0.5) * (i[None] + 0.5) / half) * math.sqrt(2 / half)
+    rotation = flip @ dct_matrix(half).T @ dct4 @ flip
+    butterfly = torch.cat([torch.cat([eye, flip], 1), torch.cat([flip, -eye], 1)]) / math.sqrt(2)
+    middle = torch.block_diag(eye, rotation)
+    return butterfly @ middle @ butterfly
+
+
+class LappedCodec(nn.Module):
+    """Pixels (B, 3, 4n+1, 8h, 8w) <-> latents (B, 768, n+1, h, w), exact both ways in float32."""
+
+    def __init__(self, config: CodecConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("scale", torch.ones(config.channels))  # measured on training clips, stored with the weights
+        time, space = dct_matrix(config.time), dct_matrix(config.space)
+        kernel = torch.einsum("ap,bq,cr->abcpqr", time, space, space).flatten(3).flatten(0, 2)
+        self.register_buffer("block_dct", kernel.float(), persistent=False)
+        self.register_buffer("lapping", lapping_matrix(config.space).float(), persistent=False)
+
+    def latent_shape(self, shape: VideoShape) -> VideoShape:
+        """Grid of the latents of a clip whose size is a multiple of the blocks (frames: time * n + 1)."""
+        time, space = self.config.time, self.config.space
+        return VideoShape((shape.frames - 1) // time + 1, shape.height // space, shape.width // space)
+
+    def encode(self, video: Tensor) -> Tensor:
+        """(B, 3, time n + 1, H, W) in [-1, 1] -> whitened coefficients (B, C, n + 1, H/space, W/space)."""
+        self._check(video)
+        time, space = self.config.time, self.config.space
+        video = torch.cat([video[:, :, :1].expand(-1, -1, time - 1, -1, -1), video], dim=2)
+        video = self._lap(video, self.lapping)
+        blocks = rearrange(video, "b c (t p) (h q) (w r) -> b t h w c (p q r)", p=time, q=space, r=space)
+        latent = rearrange(blocks @ self.block_dct.T, "b t h w c f -> b t h w (c f)") * self.scale
+        return rearrange(latent, "b t h w c -> b c t h w")
+
+    def decode(self, latent: Tensor) -> Tensor:
+        """The inverse of `encode`."""
+        time, space = self.config.time, self.config.space
+        latent = rearrange(latent, "b (c f) t h w -> b t h w c f", c=3) / self.scale.view(3, -1)
+        video = rearrange(
+            latent @ self.block_dct, "b t h w c (p q r) -> b c (t p) (h q) (w r)", p=time, q=space, r=space
+        )
+        return self._lap(video, self.lapping.T)[:, :, time - 1 :]
+
+    def _lap(self, video: Tensor, matrix: Tensor) -> Tensor:
+        """Apply the border filter to both sides of every inner block border, first along W, then along H."""
+        if not self.config.lapped:
+            return video
+        space, half = self.config.space, self.config.space // 2
+        video = video.clone()
+        inner = video[..., half:-half].unflatten(-1, (-1, space))
+        inner.copy_(inner @ matrix.T)
+        inner = video[..., half:-half, :].unflatten(-2, (-1, space))
+        inner.copy_(matrix @ inner)
+        return video
+
+    def _check(self, video: Tensor) -> None:
+        channels, frames, height, width = video.shape[1:]
+        time, space = self.config.time, self.config.space
+        if channels != 3 or (frames - 1) % time or height % space or width % space:
+            raise ValueError(
+                f"clip is {channels} x {frames} x {height} x {width}, the codec needs 3 channels, {time}n+1 frames "
+                f"and sides that are multiples of {space}; pad it first"
+            )

@@ -1,0 +1,263 @@
+"""Wan2.1's diffusion transformer, from the 1.3B restorer down to lite, with the official parameter names.
+
+B batch, C latent channels, t h w latent grid, L = t*h*w tokens of the patched grid, D width, N heads, S context rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from ..types import VideoShape
+from .rope import Rotation, rope_angles
+from .window import WindowLayout, attend
+
+Fuse = Callable[[int, Tensor], Tensor]
+"""Prior fusion slot: (block index, tokens (B, L, D)) -> tokens, called before each block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiTConfig:
+    """Size of the transformer; the defaults are Wan2.1-T2V-1.3B."""
+
+    in_channels: int = 16
+    dim: int = 1536
+    heads: int = 12
+    layers: int = 30
+    ffn_dim: int = 8960
+    freq_dim: int = 256
+    text_dim: int = 4096
+    patch: tuple[int, int, int] = (1, 2, 2)
+    eps: float = 1e-6
+    window: tuple[int, int, int] | None = None
+    """Attention window in tokens (time, height, width), shifted by half in every second block; None: all tokens."""
+    ffn_kernel: int | None = None
+    """Side of a depthwise convolution over (time, height, width) in the feed-forward; None: none, as in Wan."""
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise ValueError(f"dim={self.dim} is not divisible by heads={self.heads}")
+        if self.dim // self.heads < 6 or self.dim // self.heads % 2:
+            raise ValueError(f"head width is {self.dim // self.heads}, 3-D RoPE needs an even one of 6 or more")
+        if self.ffn_kernel is not None and self.ffn_kernel % 2 == 0:
+            raise ValueError(f"ffn_kernel={self.ffn_kernel}, needed an odd side")
+        sizes = (self.in_channels, self.layers, self.ffn_dim, self.freq_dim, self.text_dim, *self.patch)
+        if min(*sizes, *(self.window or (1,))) < 1:
+            raise ValueError(f"every size needs to be at least 1: {self}")
+
+    @property
+    def head_dim(self) -> int:
+        return self.dim // self.heads
+
+
+@dataclass(frozen=True)
+class Modulation:
+    """AdaLN of one branch: shift, scale and gate, (1, 1, D) each."""
+
+    shift: Tensor
+    scale: Tensor
+    gate: Tensor
+
+
+@dataclass(frozen=True)
+class TokenGrid:
+    """What attention needs to know of the tokens' places, computed once a call."""
+
+    shape: VideoShape
+    rotate: Rotation
+    layouts: tuple[WindowLayout | None, WindowLayout | None]
+    masks: tuple[Tensor | None, Tensor | None]
+
+
+def modulate(x: Tensor, mod: Modulation, eps: float) -> Tensor:
+    """LayerNorm(x) (1 + scale) + shift: t* is one for all, so AdaLN is a LayerNorm whose affine comes from t*.
+
+    The kernel accumulates in float32, also for half precision x.
+    """
+    scale, shift = (1 + mod.scale).flatten().to(x.dtype), mod.shift.flatten().to(x.dtype)
+    return F.layer_norm(x, x.shape[-1:], scale, shift, eps)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention over the tokens of a window or of the clip, with q/k RMS norm over all heads and 3-D RoPE."""
+
+    def __init__(self, config: DiTConfig, ops: Any) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.q, self.k, self.v, self.o = (ops.Linear(config.dim, config.dim) for _ in range(4))
+        self.norm_q, self.norm_k = (ops.RMSNorm(config.dim, eps=config.eps) for _ in range(2))
+
+    def forward(self, x: Tensor, grid: TokenGrid, shifted: bool) -> Tensor:
+        split = "b l (n d) -> b l n d"
+        q = grid.rotate(rearrange(self.norm_q(self.q(x)), split, n=self.heads)).flatten(2)
+        k = grid.rotate(rearrange(self.norm_k(self.k(x)), split, n=self.heads)).flatten(2)
+        v = self.v(x)
+        layout, mask = grid.layouts[shifted], grid.masks[shifted]
+        if layout is None:
+            q, k, v = (rearrange(y, "b l (n d) -> b n l d", n=self.heads) for y in (q, k, v))
+            return self.o(rearrange(attend(q, k, v, None), "b n l d -> b l (n d)"))
+        windows = "b g m (n d) -> b g n m d"
+        q, k, v = (rearrange(layout.partition(y), windows, n=self.heads) for y in (q, k, v))
+        return self.o(layout.merge(rearrange(attend(q, k, v, mask), "b g n m d -> b g m (n d)")))
+
+
+class CrossAttention(nn.Module):
+    """Attention of the tokens to the fixed prompt context (B or 1, S, D)."""
+
+    def __init__(self, config: DiTConfig, ops: Any) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.q, self.k, self.v, self.o = (ops.Linear(config.dim, config.dim) for _ in range(4))
+        self.norm_q, self.norm_k = (ops.RMSNorm(config.dim, eps=config.eps) for _ in range(2))
+
+    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+        split = "b l (n d) -> b n l d"
+        q = rearrange(self.norm_q(self.q(x)), split, n=self.heads)
+        k = rearrange(self.norm_k(self.k(context)), split, n=self.heads)
+        v = rearrange(self.v(context), split, n=self.heads)
+        return self.o(rearrange(attend(q, k, v, None), "b n l d -> b l (n d)"))
+
+
+class FeedForward(nn.Sequential):
+    """Two linear layers (parameters 0 and 2, as in Wan), with an optional depthwise convolution between them."""
+
+    def __init__(self, config: DiTConfig, ops: Any) -> None:
+        super().__init__(
+            ops.Linear(config.dim, config.ffn_dim), nn.GELU(approximate="tanh"), ops.Linear(config.ffn_dim, config.dim)
+        )
+        kernel = config.ffn_kernel
+        self.local = (
+            ops.Conv3d(config.ffn_dim, config.ffn_dim, kernel, padding=kernel // 2, groups=config.ffn_dim)
+            if kernel
+            else None
+        )
+
+    def forward(self, x: Tensor, shape: VideoShape) -> Tensor:  # type: ignore[override]
+        widen, act, narrow, *_ = self
+        x = widen(x)
+        if self.local is not None:
+            t, h, w = shape
+            local = self.local(rearrange(x, "b (t h w) d -> b d t h w", t=t, h=h, w=w))
+            x = x + rearrange(local, "b d t h w -> b (t h w) d")
+        return narrow(act(x))
+
+
+class Block(nn.Module):
+    def __init__(self, config: DiTConfig, ops: Any) -> None:
+        super().__init__()
+        self.eps = config.eps
+        self.self_attn = SelfAttention(config, ops)
+        self.norm3 = ops.LayerNorm(config.dim, eps=config.eps)
+        self.cross_attn = CrossAttention(config, ops)
+        self.ffn = FeedForward(config, ops)
+        self.modulation = nn.Parameter(torch.empty(1, 6, config.dim))
+
+    def forward(self, x: Tensor, time: Tensor, context: Tensor, grid: TokenGrid, shifted: bool) -> Tensor:
+        attn, ffn = self._modulations(time)
+        x = x + attn.gate.to(x.dtype) * self.self_attn(modulate(x, attn, self.eps), grid, shifted)
+        x = x + self.cross_attn(self.norm3(x), context)
+        return x + ffn.gate.to(x.dtype) * self.ffn(modulate(x, ffn, self.eps), grid.shape)
+
+    def _modulations(self, time: Tensor) -> tuple[Modulation, Modulation]:
+        parts = (self.modulation.float() + time).chunk(6, dim=1)
+        return Modulation(*parts[:3]), Modulation(*parts[3:])
+
+
+class Head(nn.Module):
+    def __init__(self, config: DiTConfig, ops: Any) -> None:
+        super().__init__()
+        self.eps = config.eps
+        self.head = ops.Linear(config.dim, config.in_channels * math.prod(config.patch))
+        self.modulation = nn.Parameter(torch.empty(1, 2, config.dim))
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        shift, scale = (self.modulation.float() + time.unsqueeze(1)).chunk(2, dim=1)
+        return self.head(modulate(x, Modulation(shift, scale, scale), self.eps))
+
+
+def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tensor:
+    """Sinusoids of the discrete timestep, cosines first: (1, dim), float32 from float64."""
+    half = dim // 2
+    frequency = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float64, device=device) / half)
+    angle = timestep * frequency
+    return torch.cat([angle.cos(), angle.sin()])[None].float()
+
+
+@lru_cache(maxsize=8)
+def _layouts(grid: VideoShape, window: tuple[int, int, int] | None) -> tuple[WindowLayout | None, WindowLayout | None]:
+    if window is None:
+        return None, None
+    return WindowLayout(grid, VideoShape(*window), False), WindowLayout(grid, VideoShape(*window), True)
+
+
+class WanDiT(nn.Module):
+    """v(z, t, c): the velocity of a latent, at a timestep t of 1000, given the embedded prompt c.
+
+    `ops` names the layer classes (Linear, Conv3d, LayerNorm, RMSNorm): torch.nn, or a host's that offload or cast.
+    """
+
+    def __init__(self, config: DiTConfig, ops: Any = nn) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.dim
+        self.patch_embedding = ops.Conv3d(config.in_channels, dim, config.patch, stride=config.patch)
+        self.text_embedding = nn.Sequential(
+            ops.Linear(config.text_dim, dim), nn.GELU(approximate="tanh"), ops.Linear(dim, dim)
+        )
+        self.time_embedding = nn.Sequential(ops.Linear(config.freq_dim, dim), nn.SiLU(), ops.Linear(dim, dim))
+        self.time_projection = nn.Sequential(nn.SiLU(), ops.Linear(dim, 6 * dim))
+        self.blocks = nn.ModuleList(Block(config, ops) for _ in range(config.layers))
+        self.head = Head(config, ops)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Zero head: an untrained restorer returns its input. Gates start at one, so that every block learns at once."""
+        nn.init.zeros_(self.head.head.weight)
+        nn.init.zeros_(self.head.head.bias)
+        nn.init.zeros_(self.time_projection[1].weight)
+        nn.init.zeros_(self.time_projection[1].bias)
+        nn.init.zeros_(self.head.modulation)
+        for block in self.blocks:
+            nn.init.zeros_(block.modulation)
+            with torch.no_grad():
+                block.modulation[:, [2, 5]] = 1.0
+
+    def forward(self, z: Tensor, timestep: float, context: Tensor, fuse: Fuse | None = None) -> Tensor:
+        """(B, C, t, h, w), t* of 1000, (B or 1, S, text_dim) -> velocity (B, C, t, h, w)."""
+        x = self.patch_embedding(z)
+        grid = self._grid(VideoShape(*x.shape[2:]), x)
+        x = rearrange(x, "b d t h w -> b (t h w) d")
+        embedding = self._time(timestep, x)
+        time = self.time_projection(embedding).float().unflatten(1, (6, -1))  # (1, 6, D)
+        context = self.text_embedding(context.to(x.dtype))
+        for index, block in enumerate(self.blocks):
+            if fuse is not None:
+                x = fuse(index, x)
+            x = block(x, time, context, grid, index % 2 == 1)
+        return self._unpatch(self.head(x, embedding.float()), grid.shape)
+
+    def _time(self, timestep: float, x: Tensor) -> Tensor:
+        return self.time_embedding(timestep_embedding(timestep, self.config.freq_dim, x.device).to(x.dtype))
+
+    def _grid(self, shape: VideoShape, x: Tensor) -> TokenGrid:
+        rotate = Rotation(rope_angles(shape, self.config.head_dim, x.device), x.dtype)
+        layouts = _layouts(shape, self.config.window)
+        masks = [layout.mask if layout is not None else None for layout in layouts]
+        plain, shifted = (mask.to(x.device, x.dtype) if mask is not None else None for mask in masks)
+        return TokenGrid(shape, rotate, layouts, (plain, shifted))
+
+    def _unpatch(self, x: Tensor, shape: VideoShape) -> Tensor:
+        (t, h, w), (p, q, r) = shape, self.config.patch
+        return rearrange(x, "b (t h w) (p q r c) -> b c (t p) (h q) (w r)", t=t, h=h, w=w, p=p, q=q, r=r)
+
+
+def count_parameters(modules: Sequence[nn.Module]) -> int:
+    return sum(parameter.numel() for module in modules for parameter in module.parameters())
