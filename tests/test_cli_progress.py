@@ -1,0 +1,62 @@
+"""The progress line, on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+
+from vfe.cli.progress import LOG_SECONDS, ProgressLine, clock_text, progress_text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def run_clip(stream: io.StringIO, total: int | None) -> ProgressLine:
+    """60 frames at 4 frames/s."""
+    clock = Clock()
+    progress = ProgressLine(stream, clock)
+    for done in range(61):
+        progress(done, total)
+        clock.now += 0.25
+    return progress
+
+
+def test_terminal_gets_one_rewritten_line() -> None:
+    stream = Terminal()
+    run_clip(stream, 60).clear()
+    text = stream.getvalue()
+    assert "\n" not in text
+    assert "[############............] 30/60 frames, 4.0 frames/s, 0:08 left" in text
+    assert text.rsplit("\r", 2)[-2:] == [" " * len("[########################] 60/60 frames, 4.0 frames/s, 0:00 left"), ""]
+
+
+def test_log_gets_a_line_now_and_then() -> None:
+    stream = io.StringIO()
+    run_clip(stream, 60).clear()
+    lines = stream.getvalue().splitlines()
+    assert lines == [f"{done}/60 frames, 4.0 frames/s, 0:{(60 - done) // 4:02} left" for done in (20, 40, 60)]
+    assert LOG_SECONDS == 5
+
+
+def test_unknown_total_has_no_bar_and_no_time_left() -> None:
+    stream = Terminal()
+    run_clip(stream, None)
+    assert "30 frames, 4.0 frames/s" in stream.getvalue()
+    assert "left" not in stream.getvalue() and "[" not in stream.getvalue()
+
+
+def test_a_total_that_was_too_small_is_no_trouble() -> None:
+    assert progress_text(12, 10, 2.0) == "12/10 frames, 6.0 frames/s, 0:00 left"
+    assert progress_text(0, 10, 0.0) == "0/10 frames"
+
+
+def test_clock_text() -> None:
+    assert [clock_text(seconds) for seconds in (0.4, 59.6, 3599, 3725)] == ["0:00", "1:00", "59:59", "1:02:05"]

@@ -1,0 +1,34 @@
+"""VFE, video face enhancement: one-step restoration of faces in video.
+
+    import vfe
+    report = vfe.load("lite").restore_file("clip.mp4", "clip.restored.mp4")
+
+`load` and the names beside it are imported when they are first used, so that `import vfe` (and with it
+`vfe --help`) does not wait for torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .options import RestoreOptions as RestoreOptions
+    from .restorer import Restorer as Restorer
+    from .restorer import RestoreReport as RestoreReport
+    from .restorer import load as load
+    from .types import VFEError as VFEError
+
+__version__ = "0.1.0"
+__all__ = ["RestoreOptions", "RestoreReport", "Restorer", "VFEError", "__version__", "load"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "VFEError":
+        from .types import VFEError
+
+        return VFEError
+    from . import restorer
+
+    return getattr(restorer, name)

@@ -1,0 +1,109 @@
+"""The command `vfe`: enhance, compare, info. Exit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from .parser import Parser, build_parser, options_of
+
+INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: that of the process) and return its exit code.
+
+    Wrong usage, --help and --version raise SystemExit, as argparse does.
+    """
+    parser = build_parser()
+    args, unknown = parser.parse_known_args(argv)
+    if unknown:
+        glob_hint = "; put a glob in quotes" if any(Path(name).exists() for name in unknown) else ""
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{glob_hint}")
+    try:
+        with _signals_interrupt():
+            return _run_guarded(parser, args)
+    except KeyboardInterrupt:
+        sys.stderr.write("vfe: interrupted\n")
+        return INTERRUPTED
+
+
+def _run_guarded(parser: Parser, args: argparse.Namespace) -> int:
+    """Run the command; what goes wrong for reasons outside this program becomes one line."""
+    from .errors import REPORTED, one_line  # imports av, which --help should not wait for
+
+    try:
+        _COMMANDS[args.command](parser, args)
+    except REPORTED as error:
+        message = one_line(error)
+        if message is None:
+            raise
+        sys.stderr.write(f"vfe: error: {message}\n")
+        return 1
+    return 0
+
+
+def _enhance(parser: Parser, args: argparse.Namespace) -> None:
+    try:
+        options = options_of(args)
+    except ValueError as error:
+        parser.error(str(error))
+    from ..model_files import find_model
+
+    find_model(args.model)  # before torch, which takes seconds to import, is imported
+    from .enhance import enhance, window_of
+
+    try:
+        window = window_of(args)
+    except ValueError as error:
+        parser.error(str(error))
+    enhance(args, options, window)
+
+
+def _compare(parser: Parser, args: argparse.Namespace) -> None:
+    del parser
+    from .compare import compare
+
+    compare(args)
+
+
+def _info(parser: Parser, args: argparse.Namespace) -> None:
+    del parser
+    from .info import file_lines, machine_lines
+    from .text import say
+
+    say("\n".join(file_lines(args.file) if args.file else machine_lines()))
+
+
+_COMMANDS = {"enhance": _enhance, "compare": _compare, "info": _info}
+
+
+@contextmanager
+def _signals_interrupt() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does, so that half-written files are removed.
+
+    A signal that is being ignored (nohup) stays so; handlers are put back at the end.
+    """
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                previous[number] = signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt

@@ -1,0 +1,20 @@
+"""`vfe compare`: two videos or images side by side."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ..compare import compare_files
+from .progress import ProgressLine
+from .text import say
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Write A and B side by side; VFEError and OSError for what cannot be done."""
+    progress = ProgressLine(sys.stderr)
+    try:
+        frames = compare_files(args.a, args.b, args.output, overwrite=args.overwrite, on_progress=progress)
+    finally:
+        progress.clear()
+    say(f"{frames} frame{'' if frames == 1 else 's'} side by side: {args.output}")

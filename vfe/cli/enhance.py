@@ -1,0 +1,40 @@
+"""`vfe enhance`: load the model, restore the file, say what was done."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ..options import RestoreOptions
+from ..pipeline import WindowConfig
+from ..restorer import RestoreReport, load
+from .progress import ProgressLine
+from .text import say
+
+
+def window_of(args: argparse.Namespace) -> WindowConfig:
+    """The window of the command line; ValueError where frames and overlap do not fit."""
+    default = WindowConfig()
+    return WindowConfig(
+        frames=default.frames if args.window is None else args.window,
+        overlap=default.overlap if args.overlap is None else args.overlap,
+    )
+
+
+def enhance(args: argparse.Namespace, options: RestoreOptions, window: WindowConfig) -> None:
+    """Restore the input; VFEError and OSError for what cannot be done."""
+    restorer = load(args.model, args.device, args.dtype, window)
+    progress = ProgressLine(sys.stderr)
+    try:
+        report = restorer.restore_file(args.input, args.output, options, on_progress=progress)
+    finally:
+        progress.clear()
+    for note in report.notes:
+        say(f"note: {note}")
+    say(summary(report))
+
+
+def summary(report: RestoreReport) -> str:
+    """Frames, seconds, frames per second and where the result is, in one line."""
+    plural = "" if report.frames == 1 else "s"
+    return f"{report.frames} frame{plural} in {report.seconds:.1f} s, {report.fps:.1f} frames/s: {report.output}"

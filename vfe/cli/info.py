@@ -1,0 +1,80 @@
+"""`vfe info`: what this installation has, or what a file is."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from .. import __version__
+from ..model_files import FOLDERS_VARIABLE, SUFFIX, find_models
+from ..types import VFEError
+
+
+def machine_lines() -> list[str]:
+    """Versions, devices and models of this installation."""
+    import av  # not at the top: what a video is can be said without torch and back
+    import torch
+
+    from ..device import describe_devices
+
+    ffmpeg = ", ".join(f"{name} {'.'.join(map(str, version))}" for name, version in av.library_versions.items())
+    return [
+        f"vfe {__version__}",
+        f"python {platform.python_version()} on {platform.platform()}",
+        f"torch {torch.__version__}",
+        f"av {av.__version__} ({ffmpeg})",
+        *("device " + line for line in describe_devices()),
+        *_model_lines(),
+    ]
+
+
+def file_lines(path: Path) -> list[str]:
+    """What a video, an image or a model file is; VFEError when it is none of them."""
+    if path.suffix == SUFFIX:
+        from ..checkpoint import read_metadata
+
+        return [str(path), *_value_lines(read_metadata(path))]
+    from ..video.info import probe
+
+    return _value_lines(probe(path))
+
+
+def _model_lines() -> list[str]:
+    lines = []
+    for name, path in find_models().items():
+        lines.append(f"model {name}: {path}, {path.stat().st_size / 1e6:.1f} MB")
+        try:
+            lines += ["  " + line for line in file_lines(path)[1:]]
+        except VFEError as error:  # one bad file must not hide the rest
+            lines.append(f"  cannot be loaded: {error}")
+    return lines or [f"no model found; put {SUFFIX} files into a folder and name it in {FOLDERS_VARIABLE}"]
+
+
+def _value_lines(value: object) -> list[str]:
+    """`name: value` for each field of a dataclass that is set; nested ones are indented."""
+    assert is_dataclass(value)
+    lines = []
+    for field in fields(value):
+        name, item = field.name.replace("_", " "), getattr(value, field.name)
+        if is_dataclass(item):
+            lines += [f"{name}:", *("  " + line for line in _value_lines(item))]
+        elif isinstance(item, Mapping):
+            lines += [f"{name}:", *(f"  {key}: {_text(entry)}" for key, entry in item.items())]
+        elif item is not None and item != () and item != "":
+            lines.append(f"{name}: {_text(item)}")
+    return lines
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Fraction):
+        return str(value) if value.denominator == 1 else f"{value} ({float(value):.3f})"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(_text, value))
+    return " ".join(str(value).split())

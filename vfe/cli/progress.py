@@ -1,0 +1,71 @@
+"""Progress for people: one rewritten line on a terminal, a plain line now and then in a log."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+REDRAW_SECONDS = 0.1
+LOG_SECONDS = 5.0
+BAR_WIDTH = 24
+
+
+class ProgressLine:
+    """A `Progress` callback that writes frames done, frames/s and the time left to a stream."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stream = stream
+        self.clock = clock
+        self.rewrites = stream.isatty()
+        self.started = self.shown = clock()
+        self.width = 0  # characters of the line on the terminal now
+
+    def __call__(self, done: int, total: int | None) -> None:
+        now = self.clock()
+        if now - self.shown < (REDRAW_SECONDS if self.rewrites else LOG_SECONDS) and not (self.rewrites and done == 0):
+            return
+        self.shown = now
+        text = progress_text(done, total, now - self.started)
+        if self.rewrites:
+            bar = f"{_bar(done, total)} " if total else ""
+            self._rewrite(bar + text)
+        else:
+            self.stream.write(text + "\n")
+            self.stream.flush()
+
+    def clear(self) -> None:
+        """Take the line off the terminal, so that what follows starts at a clean line."""
+        if self.width:
+            self._rewrite("")
+            self.stream.write("\r")
+            self.stream.flush()
+
+    def _rewrite(self, text: str) -> None:
+        text = text[: max(10, shutil.get_terminal_size().columns - 1)]  # a wrapped line cannot be rewritten
+        self.stream.write("\r" + text.ljust(self.width))
+        self.stream.flush()
+        self.width = len(text)
+
+
+def progress_text(done: int, total: int | None, seconds: float) -> str:
+    """Such as `120/300 frames, 24.1 frames/s, 0:07 left`; totals are estimates of the container and may be passed."""
+    rate = done / seconds if seconds > 0 else 0.0
+    text = f"{done}/{total} frames" if total else f"{done} frames"
+    if not rate:
+        return text
+    text += f", {rate:.1f} frames/s"
+    return f"{text}, {clock_text(max(0, total - done) / rate)} left" if total else text
+
+
+def clock_text(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _bar(done: int, total: int) -> str:
+    filled = BAR_WIDTH * min(done, total) // total
+    return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}]"

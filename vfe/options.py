@@ -1,0 +1,61 @@
+"""What a restoration of a file may be asked for. No torch here: a wrong option is reported at once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+CodecName = Literal["h264", "h265", "prores", "ffv1"]
+CODECS: tuple[CodecName, ...] = get_args(CodecName)
+MAX_CRF = 51  # the scale of x264 and x265: 0 is lossless
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """Options of `Restorer.restore_file`; ValueError where one makes no sense."""
+
+    strength: float = 1.0
+    """0 leaves the input as the model's codec gives it back, 1 is the full restoration."""
+    size: tuple[int, int] | None = None
+    """(width, height) in pixels that the input is resized to before it is restored; None keeps its size."""
+    scale: float | None = None
+    """Factor that does the same while keeping the aspect; not together with `size`."""
+    codec: CodecName | None = None
+    """None: by the extension of the output, H.264 for most."""
+    crf: int | None = None
+    """Constant rate factor of H.264 and H.265; None: the codec's default."""
+    compare: Path | None = None
+    """Where to write input and output side by side: a video or a PNG."""
+    overwrite: bool = False
+    """Replace files that exist."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:
+            raise ValueError(f"strength is {self.strength}, needed is a number from 0 (input) to 1 (fully restored)")
+        if self.size is not None and self.scale is not None:
+            raise ValueError("both size and scale are given; give one of them")
+        if self.size is not None and min(self.size) < 1:
+            raise ValueError(f"size is {self.size[0]}x{self.size[1]}, needed are a width and a height of 1 or more")
+        if self.scale is not None and not (self.scale > 0 and math.isfinite(self.scale)):
+            raise ValueError(f"scale is {self.scale}, needed is a factor above 0, such as 2 or 0.5")
+        if self.codec is not None and self.codec not in CODECS:
+            raise ValueError(f"codec is {self.codec!r}, needed is one of {', '.join(CODECS)}")
+        if self.crf is not None and not 0 <= self.crf <= MAX_CRF:
+            raise ValueError(f"crf is {self.crf}, needed is a number from 0 (lossless) to {MAX_CRF} (worst)")
+
+    def output_size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of the output for an input of this size.
+
+        A scale other than 1 gives even sides, which every codec takes.
+        """
+        if self.size is not None:
+            return self.size
+        if self.scale is None or self.scale == 1:
+            return width, height
+        return _even(width * self.scale), _even(height * self.scale)
+
+
+def _even(side: float) -> int:
+    return max(2, 2 * round(side / 2))
