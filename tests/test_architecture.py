@@ -1,0 +1,239 @@
+"""The rules of the code base, checked by `ast`; every check is also shown a snippet that breaks it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import vfe
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("vfe", "training", "nodes", "benchmarks", "tests")
+FILE_LINES, FUNCTION_LINES = 400, 60
+
+# A layer may import layers with a smaller number. Parts of one layer that must not know each other have their own name.
+LAYERS = {
+    "types": 0,
+    "models": 1,
+    "face": 1,
+    "video": 1,
+    "pipeline": 2,
+    "restorer": 3,
+    "cli": 4,
+    "nodes": 4,
+    "training": 4,
+}
+# Modules of vfe that are not the one named like their layer.
+LAYER_OF = {
+    "__init__": "cli",  # the front door: it may name anything, lazily
+    "__main__": "cli",
+    "checkpoint": "pipeline",
+    "windows": "models",
+    "compare": "restorer",
+    "device": "restorer",
+    "model_files": "restorer",
+    "options": "types",
+    "resize": "models",
+}
+COMFY = {"comfy", "comfy_api", "comfy_extras", "folder_paths", "nodes"}
+HEAVY = {"torchvision", "facexlib", "diffusers", "cv2", "skimage", "accelerate", "comfy", "comfy_api", "folder_paths"}
+
+
+def files() -> list[Path]:
+    found = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [*found, ROOT / "__init__.py", ROOT / "quickstart.py"]
+
+
+def name_of(path: Path) -> str:
+    """vfe/models/dit.py -> vfe.models.dit"""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imports(source: str, module: str) -> Iterator[tuple[str, bool]]:
+    """(absolute name, written relatively) of what a module imports, at any depth of its code.
+
+    `from .video import read` gives vfe.video and vfe.video.read: either may be the module.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, False) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = ".".join(module.split(".")[: -node.level]) if node.level else ""
+            base = ".".join(part for part in (package, node.module) if part)
+            yield base, bool(node.level)
+            yield from ((f"{base}.{alias.name}", bool(node.level)) for alias in node.names)
+
+
+def layer_of(module: str) -> str | None:
+    """The layer of a module: vfe.models.dit -> models, training.train -> training; None outside of the layers."""
+    top, _, rest = module.partition(".")
+    if top in ("nodes", "training"):
+        return top
+    if top != "vfe" or not rest:
+        return None
+    part = rest.partition(".")[0]
+    if part in LAYERS:
+        return part
+    return LAYER_OF.get(part)
+
+
+def layering_errors(source: str, module: str) -> list[str]:
+    own = layer_of(module)
+    if own is None:
+        return []
+    errors = []
+    for target, _ in imports(source, module):
+        other = layer_of(target)
+        # A name that is imported from a module is no module of its own: vfe.pipeline.WindowConfig is in pipeline too.
+        if other is not None and other != own and LAYERS[other] >= LAYERS[own]:
+            errors.append(f"{module} ({own}) imports {target} ({other})")
+    return errors
+
+
+def import_errors(source: str, module: str) -> list[str]:
+    """Who may import comfy, nodes, training and benchmarks, and that packages import themselves relatively."""
+    top = module.partition(".")[0]
+    errors = []
+    for target, relative in imports(source, module):
+        other = target.partition(".")[0]
+        if other in COMFY and top not in ("nodes", "tests") and not (relative and top == "nodes"):
+            errors.append(f"{module} imports {target}: only nodes may")
+        if other in ("training", "benchmarks") and top not in (other, "tests", "benchmarks"):
+            errors.append(f"{module} imports {target}: only tests and benchmarks may")
+        if other == top and top in ("vfe", "nodes") and not relative:
+            errors.append(f"{module} imports {target} absolutely: loaded as a node pack, that would be another module")
+    return errors
+
+
+def size_errors(source: str, module: str) -> list[str]:
+    lines = len(source.splitlines())
+    errors = [f"{module} has {lines} lines, at most {FILE_LINES}"] if lines > FILE_LINES else []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            span = (node.end_lineno or node.lineno) - node.lineno + 1
+            if span > FUNCTION_LINES:
+                errors.append(f"{module}.{node.name} has {span} lines, at most {FUNCTION_LINES}")
+    return errors
+
+
+def broad_except_errors(source: str, module: str) -> list[str]:
+    errors = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        names = {c.id for c in caught if isinstance(c, ast.Name)}
+        if None in caught or names & {"Exception", "BaseException"}:
+            errors.append(f"{module}:{node.lineno} catches everything")
+    return errors
+
+
+def print_errors(source: str, module: str) -> list[str]:
+    if module.startswith(("vfe.cli", "training.", "benchmarks.")) or module == "quickstart":
+        return []
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return [f"{module}:{c.lineno} prints" for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
+
+
+Check = Callable[[str, str], list[str]]
+CHECKS: tuple[Check, ...] = (layering_errors, import_errors, size_errors, broad_except_errors, print_errors)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_the_code_keeps_the_rule(check: Check) -> None:
+    errors = [error for path in files() for error in check(path.read_text(encoding="utf-8"), name_of(path))]
+    assert not errors, "\n".join(errors)
+
+
+def test_every_module_of_vfe_has_a_layer() -> None:
+    assert [name for path in files() if (name := name_of(path)).startswith("vfe.") and layer_of(name) is None] == []
+
+
+LONG = "def long() -> int:\n" + "    x = 1\n" * FUNCTION_LINES
+
+
+@pytest.mark.parametrize(
+    ("check", "module", "source"),
+    [
+        (layering_errors, "vfe.models.dit", "from ..pipeline import OneStepPipeline"),
+        (layering_errors, "vfe.models.dit", "from ..video.read import Frame"),
+        (layering_errors, "vfe.video.read", "def f() -> None:\n    from .. import restorer"),
+        (layering_errors, "vfe.types", "from .models import dit"),
+        (layering_errors, "vfe.pipeline", "import vfe.restorer"),
+        (layering_errors, "vfe.restorer", "from .cli import main"),
+        (layering_errors, "training.train", "from vfe.cli import main"),
+        (import_errors, "vfe.device", "import comfy.model_management"),
+        (import_errors, "training.train", "from folder_paths import get_full_path"),
+        (import_errors, "vfe.restorer", "from nodes import host"),
+        (import_errors, "vfe.restorer", "import training.losses"),
+        (import_errors, "nodes.loader", "from training import losses"),
+        (import_errors, "vfe.restorer", "from vfe.pipeline import OneStepPipeline"),
+        (import_errors, "quickstart", "import training.demo"),
+        (import_errors, "quickstart", "import benchmarks.speed"),
+        (size_errors, "vfe.types", "x = 1\n" * (FILE_LINES + 1)),
+        (size_errors, "vfe.types", LONG),
+        (broad_except_errors, "vfe.types", "try:\n    pass\nexcept:\n    pass"),
+        (broad_except_errors, "vfe.types", "try:\n    pass\nexcept (OSError, Exception):\n    pass"),
+        (broad_except_errors, "vfe.types", "try:\n    pass\nexcept BaseException as error:\n    raise"),
+        (print_errors, "vfe.pipeline", "def f() -> None:\n    print('x')"),
+    ],
+)
+def test_a_violation_is_found(check: Check, module: str, source: str) -> None:
+    assert check(source, module)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        (
+            "vfe.restorer",
+            "from .pipeline import WindowConfig\nfrom .video.read import Frame\nfrom .types import Progress",
+        ),
+        ("vfe.models.dit", "from ..types import VideoShape\nfrom .rope import rotate\nimport torch"),
+        ("vfe.cli.enhance", "from ..restorer import load\nprint('x')"),
+        ("training.train", "from vfe.pipeline import OneStepPipeline\nfrom training.losses import terms"),
+        ("nodes.restore", "import comfy\nfrom .host import to_video\nfrom ..vfe.restorer import load"),
+        ("tests.test_train", "from training.losses import terms"),
+        ("vfe.types", "try:\n    pass\nexcept OSError:\n    pass"),
+    ],
+)
+def test_what_is_allowed_passes(module: str, source: str) -> None:
+    assert [error for check in CHECKS for error in check(source, module)] == []
+
+
+def modules_after(code: str) -> set[str]:
+    """Top-level modules that a fresh Python has loaded after `code`."""
+    script = f"import sys\n{code}\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_vfe_does_not_wait_for_torch() -> None:
+    assert "torch" not in modules_after("import vfe, vfe.cli")
+
+
+def test_restoring_with_lite_imports_only_its_own_dependencies() -> None:
+    """What is installed beside them may be broken: the versions of torchvision and torch often do not fit."""
+    code = "import torch, vfe; vfe.load('lite', device='cpu')"
+    loaded = modules_after(code)
+    assert "safetensors" in loaded
+    assert not loaded & HEAVY
+
+
+def test_heavy_imports_would_be_seen() -> None:
+    assert "skimage" in modules_after("import skimage")
+
+
+def test_the_version_is_the_one_of_the_distribution() -> None:
+    assert f'\nversion = "{vfe.__version__}"\n' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_ignored_paths_are_anchored() -> None:
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line and not line.startswith(("#", "/"))] == []
