@@ -1,0 +1,137 @@
+"""Which encoder and pixel format an output gets: as much of depth, chroma and alpha as the codec holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..types import VFEError
+from .colour import BT601_525, BT709, FULL, LIMITED, RGB, PixelLayout, guess_matrix, layout_of
+from .info import VideoInfo
+from .pixels import FrameFormat
+
+CodecName = Literal["h264", "h265", "prores", "ffv1"]
+
+
+@dataclass(frozen=True)
+class _Codec:
+    encoder: str
+    depths: tuple[int, ...]
+    suffixes: tuple[str, ...]
+    alpha: bool
+    default_crf: int | None = None
+
+
+# CRF 15 (H.264) and 17 (H.265) are visually lossless: a restorer's output should not be degraded again.
+_CODECS: dict[str, _Codec] = {
+    "h264": _Codec("libx264", (8, 10), (".mp4", ".m4v", ".mkv", ".mov"), False, 15),
+    "h265": _Codec("libx265", (8, 10, 12), (".mp4", ".m4v", ".mkv", ".mov"), False, 17),
+    "prores": _Codec("prores_ks", (10,), (".mov", ".mkv"), True),
+    "ffv1": _Codec("ffv1", (8, 10, 12, 16), (".mkv", ".mov"), True),
+}
+_CHROMA_NAMES = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (2, 2): "420", (2, 0): "422"}
+_MAX_CRF = 51
+
+
+@dataclass(frozen=True)
+class SinkConfig:
+    """How to write a video."""
+
+    codec: CodecName | None = None
+    """None: H.264."""
+    crf: int | None = None
+    """Quality of H.264 and H.265, 0 (lossless) to 51; None: visually lossless (15 for H.264)."""
+    overwrite: bool = False
+    """Replace an output that exists."""
+
+    def __post_init__(self) -> None:
+        if self.codec is not None and self.codec not in _CODECS:
+            raise VFEError(f"codec {self.codec!r} is unknown; needed is one of {', '.join(_CODECS)}")
+        if self.crf is not None and not 0 <= self.crf <= _MAX_CRF:
+            raise VFEError(f"crf {self.crf} is out of range; needed is 0 (lossless) to {_MAX_CRF} (worst)")
+
+
+@dataclass(frozen=True)
+class EncoderPlan:
+    """Everything decided about the encoder before the first frame."""
+
+    encoder: str
+    target: FrameFormat
+    options: dict[str, str]
+    tag: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: SinkConfig) -> EncoderPlan:
+    """Choose encoder, pixel format and colour for frames of `size` (width, height) from this source.
+
+    Raises VFEError if the container cannot hold the codec.
+    """
+    name = config.codec or "h264"
+    codec = _CODECS[name]
+    if suffix not in codec.suffixes:
+        raise VFEError(f"a {suffix} file cannot hold {name}; needed is {' or '.join(codec.suffixes)}, or another codec")
+    notes: list[str] = []
+    pix_fmt = _pixel_format(name, info, size, notes)
+    crf = codec.default_crf if config.crf is None else config.crf
+    if config.crf is not None and codec.default_crf is None:
+        notes.append(f"crf has no meaning for {name} and is not used")
+    options = _options(name, crf, layout_of(pix_fmt))
+    target = FrameFormat(pix_fmt, *_colour(name, info, layout_of(pix_fmt), size, suffix))
+    # QuickTime and Safari play H.265 in MP4 only under this tag.
+    tag = "hvc1" if name == "h265" and suffix != ".mkv" else None
+    return EncoderPlan(codec.encoder, target, options, tag, notes)
+
+
+def _pixel_format(name: str, info: VideoInfo, size: tuple[int, int], notes: list[str]) -> str:
+    source, codec = info.layout, _CODECS[name]
+    depth = next((d for d in codec.depths if d >= info.bit_depth), codec.depths[-1])
+    if depth < info.bit_depth:
+        notes.append(f"{name} holds at most {depth} bits, the source has {info.bit_depth}")
+    alpha = info.has_alpha and codec.alpha
+    if info.has_alpha and not alpha:
+        notes.append(f"alpha is dropped: {name} has none; write PNGs, ProRes or FFV1 to keep it")
+    suffix = "" if depth == 8 else f"{depth}le"
+    if name == "ffv1" and source.family == "rgb":
+        return ("bgra" if alpha else "bgr0") if depth == 8 else f"gbr{'a' if alpha else ''}p{suffix}"
+    if name == "ffv1" and source.family == "gray" and not alpha:
+        return f"gray{suffix}"
+    chroma = _chroma(name, source, alpha)
+    width, height = size
+    if name in {"h264", "h265"} and ((width % 2 and chroma != "444") or (height % 2 and chroma == "420")):
+        notes.append(f"{width}x{height} is odd: chroma is stored 4:4:4 to keep the exact size, which some players lack")
+        chroma = "444"
+    return f"yuv{'a' if alpha else ''}{chroma}p{suffix}"
+
+
+def _chroma(name: str, source: PixelLayout, alpha: bool) -> str:
+    if name == "prores":
+        whole = source.family == "rgb" or (source.family == "yuv" and source.chroma == (0, 0))
+        return "444" if alpha or whole else "422"
+    if source.family == "yuv":
+        return _CHROMA_NAMES.get(source.chroma, "444")
+    # H.264 4:4:4 plays in few players, so RGB and grey become 4:2:0; FFV1 is for archives.
+    return "444" if name == "ffv1" else "420"
+
+
+def _options(name: str, crf: int | None, layout: PixelLayout) -> dict[str, str]:
+    if name == "h264":
+        return {"crf": str(crf), "preset": "medium"}
+    if name == "h265":
+        return {"crf": str(crf), "preset": "medium", "x265-params": "log-level=none"}
+    if name == "prores":
+        return {"profile": "4444" if layout.chroma == (0, 0) else "hq", "vendor": "apl0"}
+    return {"level": "3", "slicecrc": "1"}
+
+
+def _colour(name: str, info: VideoInfo, layout: PixelLayout, size: tuple[int, int], suffix: str) -> tuple[int, int]:
+    """(matrix, range) of the output: the source's where the output can say so."""
+    if layout.family == "rgb":
+        return RGB, FULL
+    if info.color_space != RGB and info.layout.family != "rgb":
+        # ProRes is limited by definition; MOV has no place for the range of FFV1.
+        stored = name in {"h264", "h265"} or (name == "ffv1" and suffix == ".mkv")
+        still_gray = info.layout.family == "gray" and info.kind != "video"
+        return info.color_space, info.color_range if stored and not still_gray else LIMITED
+    matrix = guess_matrix(layout, RGB, size, still=False)
+    return (BT709 if matrix == BT709 else BT601_525), LIMITED

@@ -1,0 +1,60 @@
+"""Decoding that goes on where a file is damaged, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from .errors import MEDIA_ERRORS, reason
+
+
+@dataclass
+class Damage:
+    """What went wrong while decoding one stream."""
+
+    bad_packets: int = 0
+    bad_frames: int = 0
+    skipped_packets: int = 0
+    first_error: str = ""
+
+    @property
+    def cause(self) -> str:
+        """The first error, or what it means that there was none."""
+        return self.first_error or "the stream is empty"
+
+    def add(self, error: BaseException) -> None:
+        """Count an error of the demuxer or the decoder."""
+        self.bad_packets += 1
+        self.first_error = self.first_error or reason(error)
+
+
+def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage) -> Generator[VideoFrame, None, None]:
+    """Yield what can be decoded, one frame in memory at a time; errors are counted in `damage`, not raised."""
+    stream.thread_type = "AUTO"
+    packets = container.demux(stream)
+    flushed = False
+    while not flushed:
+        try:
+            packet = next(packets)
+        except StopIteration:
+            return
+        except MEDIA_ERRORS as error:
+            damage.add(error)
+            packet = None  # the demuxer cannot go on: take what the decoder still holds
+        flushed = packet is None or packet.size == 0
+        damage.skipped_packets += packet is not None and packet.is_discard
+        try:
+            frames = stream.codec_context.decode(None if flushed else packet)
+        except av.EOFError:
+            return
+        except MEDIA_ERRORS as error:
+            damage.add(error)
+            continue
+        for frame in frames:
+            damage.bad_frames += frame.is_corrupt
+            yield frame

@@ -1,0 +1,72 @@
+"""Which files an input names: one video, one image, a folder of images or a glob of them."""
+
+from __future__ import annotations
+
+import io
+import re
+from glob import has_magic
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.container import InputContainer
+
+from ..types import VFEError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+
+
+class Input(NamedTuple):
+    """What an input path stands for."""
+
+    path: Path
+    kind: str  # "video", "images" or "image"
+    images: tuple[Path, ...]  # in natural order; empty for a video
+
+
+def find_input(path: str | Path) -> Input:
+    """Resolve a path, folder or glob. Raises VFEError if there is nothing to read."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return _image_set(path, [p for p in path.iterdir() if is_image(p) and p.is_file()])
+        if not path.exists() and has_magic(str(path)):
+            return _image_set(path, [p for p in _expand(path) if is_image(p) and p.is_file()])
+        if not path.exists():
+            raise VFEError(f"{path}: no such file; give a video, an image, a folder of images or a glob of them")
+    except OSError as error:
+        raise VFEError(f"{path}: cannot be read ({error.strerror}); check its name and permissions") from error
+    return Input(path, "image", (path,)) if is_image(path) else Input(path, "video", ())
+
+
+def is_image(path: Path) -> bool:
+    """Whether the suffix is that of a still image. Hidden files are not images (macOS leaves ._x.png beside x.png)."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
+def natural_key(path: Path) -> list[tuple[int, int, str]]:
+    """Sort key under which frame2 comes before frame10."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(p), p) if p.isascii() and p.isdigit() else (1, 0, p) for p in parts]
+
+
+def open_video(path: Path) -> InputContainer:
+    """Open a video for demuxing; the "file:" keeps names with colons from being taken for protocols."""
+    return av.open(f"file:{path}", "r", metadata_errors="replace")
+
+
+def open_image(path: Path) -> InputContainer:
+    """Open one image. From memory, so that its content decides the format and %d in its name means nothing."""
+    return av.open(io.BytesIO(path.read_bytes()), "r", metadata_errors="replace")
+
+
+def _image_set(path: Path, found: list[Path]) -> Input:
+    if not found:
+        raise VFEError(f"{path}: no images there; needed are {', '.join(sorted(IMAGE_SUFFIXES))} files")
+    return Input(path, "images", tuple(sorted(found, key=natural_key)))
+
+
+def _expand(pattern: Path) -> list[Path]:
+    anchor = Path(pattern.anchor)
+    parts = pattern.relative_to(anchor) if pattern.anchor else pattern
+    return list(anchor.glob(str(parts)))

@@ -1,0 +1,148 @@
+"""Frames into PNG files, or one frame into one image."""
+
+from __future__ import annotations
+
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+from av.codec.context import CodecContext
+from av.video.codeccontext import VideoCodecContext
+
+from ..types import VFEError
+from .colour import BT601_625, FULL, RGB
+from .errors import writing
+from .info import VideoInfo
+from .pixels import FrameFormat, FrameWriter
+from .read import Frame
+from .target import temporary_name
+
+# Encoder and the formats for 8 bit, 8 bit with alpha, 16 bit, 16 bit with alpha; None where it has none.
+_ENCODERS: dict[str, tuple[str, tuple[str, str | None, str | None, str | None], dict[str, str]]] = {
+    ".png": ("png", ("rgb24", "rgba", "rgb48be", "rgba64be"), {}),
+    ".tif": ("tiff", ("rgb24", "rgba", "rgb48le", "rgba64le"), {"compression_algo": "deflate"}),
+    ".tiff": ("tiff", ("rgb24", "rgba", "rgb48le", "rgba64le"), {"compression_algo": "deflate"}),
+    ".bmp": ("bmp", ("bgr24", "bgra", None, None), {}),
+    ".webp": ("libwebp", ("bgra", "bgra", None, None), {"lossless": "1"}),
+    ".jpg": ("mjpeg", ("yuvj444p", None, None, None), {"qmin": "1", "qmax": "1"}),
+    ".jpeg": ("mjpeg", ("yuvj444p", None, None, None), {"qmin": "1", "qmax": "1"}),
+}
+
+
+class ImageWriter:
+    """Encodes single images of one kind."""
+
+    def __init__(self, suffix: str, deep: bool) -> None:
+        self._encoder, self._formats, self._options = _ENCODERS[suffix]
+        self._deep = deep and self._formats[2] is not None
+        self._writers: dict[str, FrameWriter] = {}
+
+    def notes(self, deep: bool, alpha: bool) -> list[str]:
+        """What this kind of image cannot keep of the source."""
+        lost = ["bit depth above 8"] if deep and not self._deep else []
+        lost += ["alpha"] if alpha and self._formats[1] is None else []
+        return [f"{what} is dropped: this kind of image has none; write PNG to keep it" for what in lost]
+
+    def encode(self, frame: Frame) -> bytes:
+        """The bytes of an image file."""
+        pix_fmt = self._format(frame.alpha is not None)
+        picture = self._writer(pix_fmt).write(frame.pixels, frame.alpha)
+        context = CodecContext.create(self._encoder, "w")
+        assert isinstance(context, VideoCodecContext)
+        context.width, context.height, context.pix_fmt = picture.width, picture.height, pix_fmt
+        context.time_base = Fraction(1, 25)
+        context.color_range = FULL
+        context.options = dict(self._options)
+        picture.pts = 0
+        return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])
+
+    def _format(self, alpha: bool) -> str:
+        index = 2 * self._deep + (alpha and self._formats[1] is not None)
+        chosen = self._formats[index]
+        assert chosen is not None
+        return chosen
+
+    def _writer(self, pix_fmt: str) -> FrameWriter:
+        matrix = BT601_625 if pix_fmt.startswith("yuv") else RGB
+        return self._writers.setdefault(pix_fmt, FrameWriter(FrameFormat(pix_fmt, matrix, FULL)))
+
+
+class ImageSink:
+    """Writes one frame as one image, under a temporary name until it is whole."""
+
+    def __init__(self, path: Path, info: VideoInfo) -> None:
+        self.path = path
+        self._writer = ImageWriter(path.suffix.lower(), info.bit_depth > 8)
+        self.notes: list[str] = self._writer.notes(info.bit_depth > 8, info.has_alpha)
+        self._temporary = temporary_name(path)
+        self._written = 0
+
+    def __enter__(self) -> ImageSink:
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Encode the frame. Raises VFEError if the disk is full or if it is a second one."""
+        if self._written:
+            raise VFEError(f"{self.path}: holds one image, got a second frame; give a folder or a .mp4 name instead")
+        self._written += 1
+        with writing(self.path):
+            self._temporary.write_bytes(self._writer.encode(frame))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._written:
+                with writing(self.path):
+                    self._temporary.replace(self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+class FolderSink:
+    """Writes frames as PNGs into a new folder beside the output folder, then moves them there."""
+
+    def __init__(self, path: Path, info: VideoInfo) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._images = bool(info.images)
+        self._writer = ImageWriter(".png", info.bit_depth > 8)
+        self._temporary = temporary_name(path)
+        self._names: set[str] = set()
+
+    def __enter__(self) -> FolderSink:
+        with writing(self.path):
+            self._temporary.mkdir()
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Write one PNG, named after the source image or numbered from 1. Raises VFEError if the disk is full."""
+        name = self._name(frame)
+        self._names.add(name)
+        with writing(self.path):
+            (self._temporary / name).write_bytes(self._writer.encode(frame))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                with writing(self.path):
+                    self._publish()
+        finally:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _publish(self) -> None:
+        """Only frames of ours are replaced; whatever else the user keeps in the folder stays."""
+        if not self.path.exists():
+            self._temporary.replace(self.path)
+            return
+        for name in sorted(self._names):
+            (self._temporary / name).replace(self.path / name)
+
+    def _name(self, frame: Frame) -> str:
+        if frame.name is None:
+            return f"{len(self._names) + 1:06d}.png"
+        name = f"{Path(frame.name).stem}.png"
+        return name if name not in self._names else f"{frame.name}.png"  # a.jpg and a.png side by side

@@ -1,0 +1,199 @@
+"""What a video or image file is, before any of it is restored. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..types import VFEError
+from .colour import PixelLayout, guess_matrix, guess_range, layout_of
+from .decode import Damage, decode_frames
+from .errors import reading
+from .files import Input, find_input, open_image, open_video
+from .orient import Orientation, orientation_of
+
+IMAGE_RATE = Fraction(25)  # frames per second given to image sequences, which have none
+_MAX_RATE = 1000  # a claimed rate above this is a time base, not a rate
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """One video stream, or a set of images, and what travels with it. Sizes are as displayed: rotation is applied."""
+
+    path: Path
+    kind: str
+    """"video", "images" (a folder or a glob) or "image"."""
+    width: int
+    height: int
+    frames: int | None
+    """Frames as the file claims, or duration times rate; None if unknown. Good for a progress bar, not exact."""
+    rate: Fraction
+    """Mean frames per second; variable rates are in the frames' own times."""
+    duration: float | None
+    """Seconds."""
+    codec: str
+    pix_fmt: str
+    bit_depth: int
+    has_alpha: bool
+    rotation: int
+    """Degrees clockwise that the stored frames were turned to be upright: 0, 90, 180 or 270."""
+    sample_aspect_ratio: Fraction
+    """Width of a displayed pixel over its height; 1 for square pixels and where nothing is said."""
+    color_range: int
+    """1 limited, 2 full; guessed as players do where the file does not say. So is `color_space`, the YUV matrix."""
+    color_space: int
+    color_primaries: int
+    color_transfer: int
+    """Code points of ISO/IEC 23091-2; 2 is unspecified."""
+    interlaced: bool
+    container: str
+    time_base: Fraction
+    audio: tuple[str, ...]
+    subtitles: tuple[str, ...]
+    orientation: Orientation
+    images: tuple[Path, ...]
+    """The image files in order; empty for a video."""
+
+    @property
+    def layout(self) -> PixelLayout:
+        """How the stored frames hold their pixels."""
+        return layout_of(self.pix_fmt)
+
+    def describe(self) -> list[str]:
+        """Lines of text for `vfe info`."""
+        count = "unknown number of frames" if self.frames is None else f"{self.frames} frames"
+        length = "" if self.duration is None else f", {self.duration:.2f} s"
+        extras = [f"turned {self.rotation} degrees"] if self.rotation else []
+        extras += [f"pixel aspect {self.sample_aspect_ratio}"] if self.sample_aspect_ratio != 1 else []
+        extras += ["alpha"] if self.has_alpha else []
+        extras += ["interlaced"] if self.interlaced else []
+        lines = [
+            f"{self.path}: {self.kind}, {self.container}",
+            f"  {self.width}x{self.height}, {count}, {float(self.rate):.3f} frames/s{length}",
+            f"  {self.codec}, {self.pix_fmt}, {self.bit_depth} bit{''.join(', ' + e for e in extras)}",
+            f"  colour: range {'full' if self.color_range == 2 else 'limited'}, matrix {self.color_space}, "
+            f"primaries {self.color_primaries}, transfer {self.color_transfer}",
+        ]
+        lines += [f"  audio: {text}" for text in self.audio]
+        return lines + [f"  subtitles: {text}" for text in self.subtitles]
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Describe a video, an image, a folder of images or a glob.
+
+    Decodes one frame. Raises VFEError if there is no such file, no video in it, or no frame that can be decoded.
+    """
+    source = find_input(path)
+    if source.kind == "video":
+        return _probe(source, source.path, lambda: open_video(source.path))
+    return _probe(source, source.images[0], lambda: open_image(source.images[0]))
+
+
+def video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """The stream to restore: the best one that is not cover art. Raises VFEError where there is none."""
+    candidates = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    best = container.streams.best("video")
+    stream = best if best in candidates else (candidates[0] if candidates else None)
+    if not isinstance(stream, VideoStream):
+        has = "only audio" if container.streams.audio else "no video"
+        raise VFEError(f"{path}: has {has}; needed is a file with a video stream")
+    if stream.codec_context is None:
+        raise VFEError(f"{path}: its video codec is not supported by this FFmpeg; convert it to H.264 first")
+    return stream
+
+
+def _probe(source: Input, first: Path, opener: Callable[[], InputContainer]) -> VideoInfo:
+    with reading(first), opener() as container:
+        stream = video_stream(container, first)
+        damage = Damage()
+        with closing(decode_frames(container, stream, damage)) as frames:
+            frame = next(frames, None)
+        if frame is None:
+            raise VFEError(f"{first}: no frame can be decoded, {damage.cause}; needed is a whole video or image")
+        return _info(source, container, stream, frame)
+
+
+class _Pace(NamedTuple):
+    rate: Fraction
+    frames: int | None
+    duration: float | None
+
+
+def _info(source: Input, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoInfo:
+    still = source.kind != "video"
+    layout = layout_of(frame.format.name)
+    size = (frame.width, frame.height)
+    turn = orientation_of(frame)
+    width, height = turn.upright_size(size)
+    pace = _pace(container, stream) if not still else _Pace(IMAGE_RATE, len(source.images), None)
+    return VideoInfo(
+        path=source.path,
+        kind=source.kind,
+        width=width,
+        height=height,
+        frames=pace.frames,
+        rate=pace.rate,
+        duration=pace.duration,
+        codec=stream.codec_context.codec.canonical_name,
+        pix_fmt=layout.name,
+        bit_depth=min(layout.depth, 16),
+        has_alpha=layout.alpha or _palette_has_alpha(frame),
+        rotation=90 * turn.quarter_turns,
+        sample_aspect_ratio=_pixel_aspect(stream, turn),
+        color_range=guess_range(layout, frame.color_range),
+        color_space=guess_matrix(layout, frame.colorspace, size, still),
+        color_primaries=frame.color_primaries,
+        color_transfer=frame.color_trc,
+        interlaced=frame.interlaced_frame,
+        container=container.format.name,
+        time_base=stream.time_base or 1 / pace.rate,
+        audio=tuple(_stream_text(s) for s in container.streams.audio),
+        subtitles=tuple(_stream_text(s) for s in container.streams.subtitles),
+        orientation=turn,
+        images=source.images,
+    )
+
+
+def _pace(container: InputContainer, stream: VideoStream) -> _Pace:
+    rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+    rate = next((Fraction(r) for r in rates if r and 0 < r <= _MAX_RATE), IMAGE_RATE)
+    duration = None
+    if stream.duration and stream.time_base:
+        duration = float(stream.duration * stream.time_base)
+    elif container.duration:
+        duration = container.duration / av.time_base
+    frames = stream.frames or (round(duration * rate) if duration else None)
+    return _Pace(rate, frames or None, duration)
+
+
+def _pixel_aspect(stream: VideoStream, turn: Orientation) -> Fraction:
+    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    if not aspect or aspect <= 0:
+        return Fraction(1)
+    return 1 / Fraction(aspect) if turn.swaps_sides else Fraction(aspect)
+
+
+def _palette_has_alpha(frame: VideoFrame) -> bool:
+    if not VideoFormat(frame.format.name).has_palette:
+        return False
+    palette = memoryview(bytes(frame.planes[1])).cast("I")
+    return any(colour >> 24 != 255 for colour in palette)
+
+
+def _stream_text(stream: Stream) -> str:
+    codec = stream.codec_context.name if stream.codec_context else "unknown codec"
+    details = []
+    if isinstance(stream, av.AudioStream):
+        details = [f"{stream.sample_rate} Hz", stream.layout.name]
+    return ", ".join([codec, *details, *([stream.language] if stream.language else [])])

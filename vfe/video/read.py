@@ -1,0 +1,152 @@
+"""Frames of a video or of images, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from torch import Tensor
+
+from ..types import VFEError
+from .colour import guess_matrix, guess_range, layout_of
+from .decode import Damage, decode_frames
+from .errors import reading
+from .files import open_image, open_video
+from .info import VideoInfo, probe, video_stream
+from .orient import orientation_of
+from .pixels import FrameReader
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame, upright."""
+
+    pixels: Tensor
+    """(3, H, W) float32 in [-1, 1]."""
+    alpha: Tensor | None = None
+    """(1, H, W) float32 in [0, 1], 1 is opaque; None if the source has none."""
+    pts: int | None = None
+    """When it is shown, in units of `time_base` seconds; None for images."""
+    time_base: Fraction | None = None
+    name: str | None = None
+    """File name of an image."""
+    duration: int | None = None
+    """How long it is shown, in units of `time_base`; None if unknown."""
+
+
+class Source:
+    """Frames of a file. A context manager; each iteration starts from the first frame with a decoder of its own."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self.info = info
+        self.notes: list[str] = []
+        """What the caller may want to tell the user: damage, changes of size."""
+        self._open: list[Generator[Frame, None, None]] = []
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for frames in self._open:
+            frames.close()
+        self._open.clear()
+
+    def __iter__(self) -> Iterator[Frame]:
+        frames = self._read_images() if self.info.images else self._read_video()
+        self._open.append(frames)
+        return frames
+
+    def _read_video(self) -> Generator[Frame, None, None]:
+        path, size = self.info.path, (self.info.width, self.info.height)
+        damage = Damage()
+        reader = FrameReader(self.info.color_space, self.info.color_range)
+        stored = self.info.orientation.upright_size(size)
+        count, resized = 0, 0
+        with reading(path), open_video(path) as container:
+            stream = video_stream(container, path)
+            shift = start_shift(container, stream.time_base)
+            claimed = stream.frames
+            with closing(decode_frames(container, stream, damage)) as frames:
+                for frame in frames:
+                    count += 1
+                    resized += (frame.width, frame.height) != stored
+                    yield self._frame(frame, reader, stored, shift)
+        self._report(damage, count, claimed, resized)
+
+    def _frame(self, frame: VideoFrame, reader: FrameReader, stored: tuple[int, int], shift: int) -> Frame:
+        pixels, alpha = reader.read(frame, stored)
+        turn = self.info.orientation
+        when = frame.pts if frame.pts is not None else frame.dts
+        return Frame(
+            pixels=turn.upright(pixels),
+            alpha=None if alpha is None else turn.upright(alpha),
+            pts=None if when is None else when - shift,
+            time_base=frame.time_base,
+            duration=frame.duration or None,
+        )
+
+    def _report(self, damage: Damage, count: int, claimed: int, resized: int) -> None:
+        name = self.info.path.name
+        if count == 0:
+            raise VFEError(f"{self.info.path}: no frame can be decoded, {damage.cause}; needed is a whole video")
+        missing = claimed - count - damage.skipped_packets
+        if damage.bad_packets or damage.bad_frames or missing > 0:
+            lost = f"{count} of {max(claimed, count)} frames were read" if claimed else f"{count} frames were read"
+            self.notes.append(f"{name} is damaged or cut short: {lost}, {damage.bad_frames} of them with errors")
+        if resized:
+            self.notes.append(f"{resized} frames of {name} have another size and were scaled to that of the first")
+
+    def _read_images(self) -> Generator[Frame, None, None]:
+        size = (self.info.width, self.info.height)
+        for path in self.info.images:
+            frame = read_image(path)
+            height, width = frame.pixels.shape[-2:]
+            if (width, height) != size:
+                raise VFEError(
+                    f"{path}: is {width}x{height}, the first image is {size[0]}x{size[1]}; "
+                    "images of one folder must have one size, restore others apart"
+                )
+            yield frame
+
+
+def open_source(path: str | Path) -> Source:
+    """Open a video, an image, a folder of images or a glob for reading.
+
+    Raises VFEError if there is no such file, no video in it, or no frame that can be decoded.
+    """
+    return Source(probe(path))
+
+
+def start_shift(container: InputContainer, time_base: Fraction | None) -> int:
+    """What to subtract from times of a stream with this time base.
+
+    Broadcast formats (MPEG-TS, MPEG-PS) count from an arbitrary hour; every other file's times are kept as they are.
+    """
+    if not time_base or not container.start_time or "mpeg" not in container.format.name:
+        return 0
+    return round(Fraction(container.start_time, 1_000_000) / time_base)
+
+
+def read_image(path: Path) -> Frame:
+    """Read one image, upright. Raises VFEError if it cannot be decoded."""
+    with reading(path), open_image(path) as container:
+        stream: VideoStream = video_stream(container, path)
+        damage = Damage()
+        with closing(decode_frames(container, stream, damage)) as frames:
+            frame = next(frames, None)
+        if frame is None:
+            raise VFEError(f"{path}: cannot be decoded, {damage.cause}; replace or remove this image")
+        turn = orientation_of(frame)
+        layout = layout_of(frame.format.name)  # each image says for itself: a folder may mix PNG and JPEG
+        matrix = guess_matrix(layout, frame.colorspace, (frame.width, frame.height), still=True)
+        pixels, alpha = FrameReader(matrix, guess_range(layout, frame.color_range)).read(frame)
+    return Frame(turn.upright(pixels), None if alpha is None else turn.upright(alpha), name=path.name)

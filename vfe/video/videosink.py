@@ -1,0 +1,158 @@
+"""Frames into a video file."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from .codecs import EncoderPlan
+from .errors import MEDIA_ERRORS, writing
+from .info import VideoInfo
+from .pixels import FrameWriter
+from .read import Frame
+from .sidestreams import SideStreams
+from .target import temporary_name
+
+
+class VideoSink:
+    """Encodes frames under a temporary name and renames the file when all went well."""
+
+    def __init__(self, path: Path, info: VideoInfo, size: tuple[int, int], plan: EncoderPlan) -> None:
+        self.path = path
+        self.notes: list[str] = list(plan.notes)
+        """What was not kept, one line each."""
+        if info.interlaced:
+            self.notes.append("the source is interlaced; its frames are written as they are, flagged progressive")
+        self._info, self._size, self._plan = info, size, plan
+        self._temporary = temporary_name(path)
+        self._writer = FrameWriter(plan.target)
+        self._clock = _Clock(info)
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._side: SideStreams | None = None
+
+    def __enter__(self) -> VideoSink:
+        try:
+            with writing(self.path):
+                self._start()
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Encode one frame of the size given at opening. Raises VFEError if the disk is full."""
+        assert self._stream is not None, "write() belongs inside the with block"
+        height, width = frame.pixels.shape[-2:]
+        assert (width, height) == self._size, f"frame is {width}x{height}, the sink was opened for {self._size}"
+        picture = self._writer.write(frame.pixels, frame.alpha)
+        picture.color_primaries, picture.color_trc = self._info.color_primaries, self._info.color_transfer
+        picture.time_base = self._clock.time_base
+        picture.pts, picture.duration = self._clock.tick(frame)
+        with writing(self.path):
+            self._mux(self._stream.encode(picture))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            with writing(self.path):
+                self._finish()
+        except BaseException:
+            self._discard()
+            raise
+        self.notes.extend(self._clock.notes())
+
+    def _start(self) -> None:
+        plan, (width, height) = self._plan, self._size
+        self._container = av.open(f"file:{self._temporary}", "w")
+        stream = self._container.add_stream(plan.encoder, rate=self._info.rate, options=plan.options)
+        assert isinstance(stream, VideoStream)
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = width, height, plan.target.pix_fmt
+        context.time_base = stream.time_base = self._clock.time_base
+        context.sample_aspect_ratio = self._pixel_aspect()
+        context.color_range, context.colorspace = plan.target.color_range, plan.target.matrix
+        context.color_primaries, context.color_trc = self._info.color_primaries, self._info.color_transfer
+        context.flags |= Flags.frame_duration
+        if plan.tag:
+            context.codec_tag = plan.tag
+        if self._info.kind == "video":
+            self._side = SideStreams(self._info, self._container, self.path.suffix.lower(), self.notes)
+        self._container.start_encoding()
+        self._stream = stream
+
+    def _pixel_aspect(self) -> Fraction:
+        """Pixel aspect that shows the output in the shape of the source, whatever size was asked for."""
+        width, height = self._size
+        scale_x, scale_y = Fraction(width, self._info.width), Fraction(height, self._info.height)
+        same_shape = abs(self._info.width * scale_y - width) <= 1 or abs(self._info.height * scale_x - height) <= 1
+        aspect = self._info.sample_aspect_ratio * (1 if same_shape else scale_y / scale_x)
+        return aspect.limit_denominator(1000)
+
+    def _mux(self, packets: list[Packet[VideoStream]]) -> None:
+        assert self._container is not None
+        for packet in packets:
+            when = packet.dts if packet.dts is not None else packet.pts
+            seconds = None if when is None else when * packet.time_base
+            self._container.mux(packet)
+            if self._side is not None and seconds is not None:
+                self._side.copy_until(seconds)
+
+    def _finish(self) -> None:
+        assert self._container is not None and self._stream is not None
+        self._mux(self._stream.encode(None))
+        if self._side is not None:
+            self._side.finish()
+            self._side.close()
+        container, self._container = self._container, None
+        container.close()
+        self._temporary.replace(self.path)
+
+    def _discard(self) -> None:
+        if self._side is not None:
+            self._side.close()
+        if self._container is not None:
+            with suppress(*MEDIA_ERRORS):
+                self._container.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class _Clock:
+    """Times of the output's frames: those of the source, exactly, as long as they increase."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self.time_base = info.time_base if info.kind == "video" else 1 / info.rate
+        self._step = max(1, math.floor(1 / (info.rate * self.time_base)))
+        self._last: int | None = None
+        self._mended = 0
+
+    def tick(self, frame: Frame) -> tuple[int, int]:
+        """(pts, duration) of the next frame in units of `time_base`."""
+        following = 0 if self._last is None else self._last + self._step
+        pts = following if frame.pts is None else self._convert(frame.pts, frame)
+        if self._last is not None and pts <= self._last:
+            pts = self._last + 1
+            self._mended += 1
+        self._last = pts
+        duration = self._step if frame.duration is None else self._convert(frame.duration, frame)
+        return pts, max(1, duration)
+
+    def notes(self) -> list[str]:
+        """What was changed about the times."""
+        return [f"{self._mended} frame times did not increase and were moved"] if self._mended else []
+
+    def _convert(self, ticks: int, frame: Frame) -> int:
+        return ticks if frame.time_base in (None, self.time_base) else round(ticks * frame.time_base / self.time_base)
