@@ -1,0 +1,111 @@
+"""The benchmark programs: what they compute and print, with a stand-in for the score script."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import pytest
+
+from benchmarks import quality, speed
+from benchmarks.machine import peak_rss, table
+from benchmarks.quality import Summary, enhance_command, goals, report_text
+from benchmarks.speed import Machine, Measurement, make_clip
+
+LOW = {"psnr": 30.0, "face_psnr": 29.0, "ssim": 0.90, "detail": 0.4, "warp": 4.0}
+BETTER = {"psnr": 31.5, "face_psnr": 30.2, "ssim": 0.92, "detail": 0.7, "warp": 4.4}
+RUN = Measurement(100, 512, 512, 2.0, 5.0, 0.5, 3.5, 1.0, 400.0, 900.0, None)
+MACHINE = Machine("A CPU, 2 cores", "cpu", "fp32", 2, "lite", "2.13.0", "3.11.7")
+
+
+def summary(**changed: float) -> Summary:
+    return {"mild": {"lq": LOW, "out": BETTER}, "all": {"lq": LOW, "out": {**BETTER, **changed}}}
+
+
+def test_all_goals_can_be_reached() -> None:
+    assert all(goal.reached for goal in goals(summary()))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("psnr", 30.9), ("face_psnr", 29.9), ("ssim", 0.911), ("detail", 1.7), ("warp", 4.81)]
+)
+def test_each_goal_can_be_missed(name: str, value: float) -> None:
+    assert sum(not goal.reached for goal in goals(summary(**{name: value}))) == 1
+
+
+def test_a_level_below_the_input_is_named() -> None:
+    bad: Summary = {**summary(), "mild": {"lq": LOW, "out": {**BETTER, "ssim": 0.89}}}
+    missed = [goal for goal in goals(bad) if not goal.reached]
+    assert [goal.measured for goal in missed] == ["SSIM at mild"]
+
+
+def test_quality_report() -> None:
+    text = report_text(summary(), {"model": "lite"})
+    assert "| mild | 30 → 31.5 |" in text
+    assert text.endswith("model lite.")
+
+
+def test_the_score_script_gets_the_command_back_whole(tmp_path: Path) -> None:
+    model = tmp_path / "a {b} c.safetensors"
+    words = [part.format(input="in.mp4", output="out.mp4") for part in shlex.split(enhance_command(model, "--crf 9"))]
+    fixed = ["-m", "vfe", "enhance", "in.mp4", "-o", "out.mp4", "--overwrite"]
+    assert words[1:] == [*fixed, "--model", str(model), "--crf", "9"]
+
+
+SCORE = """import json, pathlib, sys
+value = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+assert "{input}" in value["--enhance"] and "{output}" in value["--enhance"]
+pathlib.Path(value["--json"]).write_text(json.dumps({"summary": %s, "rows": [value["--frames"]]}))
+"""
+
+
+def test_quality_runs_the_script_and_writes_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    score, model, results = tmp_path / "score.py", tmp_path / "model.safetensors", tmp_path / "results"
+    score.write_text(SCORE % json.dumps(summary()))
+    model.write_bytes(b"weights")
+    arguments = ["--score", str(score), "--data", str(tmp_path), "--model", str(model), "--output", str(results)]
+    quality.main([*arguments, "--frames", "9", "--strict"])
+    raw = json.loads((results / "quality.json").read_text())
+    assert raw["summary"] == summary() and raw["rows"] == ["9"]
+    assert (results / "quality.md").read_text() == capsys.readouterr().out
+    score.write_text("raise SystemExit(3)")
+    with pytest.raises(SystemExit) as stop:
+        quality.main(arguments)
+    assert stop.value.code == 3
+
+
+def test_strict_fails_on_a_missed_goal(tmp_path: Path) -> None:
+    score, model = tmp_path / "score.py", tmp_path / "model.safetensors"
+    score.write_text(SCORE % json.dumps(summary(psnr=30.0)))
+    model.write_bytes(b"weights")
+    arguments = ["--score", str(score), "--data", str(tmp_path), "--model", str(model), "--output", str(tmp_path)]
+    quality.main(arguments)
+    with pytest.raises(SystemExit) as stop:
+        quality.main([*arguments, "--strict"])
+    assert stop.value.code == 1
+
+
+def test_speed_report() -> None:
+    text = speed.report_text([RUN, replace(RUN, frames=600, memory_peak=None)], MACHINE)
+    assert "| 100 frames 512x512 | 20.0 | 5.0 | 0.5 | 3.5 | 1.0 | 900 MiB | 400 MiB |" in text
+    assert "not measured" in text and "A CPU, 2 cores" in text
+    assert "GPU memory" in speed.report_text([replace(RUN, gpu_peak=10.0)], MACHINE)
+
+
+def test_speed_clip(tmp_path: Path) -> None:
+    make_clip(tmp_path / "clip.mp4", 3, (64, 48))
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 3 and (frames[0].width, frames[0].height) == (64, 48)
+
+
+def test_peak_memory_is_plausible() -> None:
+    peak = peak_rss()
+    assert peak is None or 20 < peak < 1e6
+
+
+def test_table() -> None:
+    assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| :-- | --: |\n| 1 | 2 |"
