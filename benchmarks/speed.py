@@ -18,6 +18,7 @@ from pathlib import Path
 from .machine import MIB, RESULTS, cpu_name, peak_rss, table
 
 CRF = 23  # of the synthetic clip: what a phone or a web site would have
+DRIFT = 48  # pixels that the view wanders
 NOISE = 4.0  # sigma of 255; a clip without any would be decoded and encoded too fast
 
 
@@ -63,15 +64,16 @@ def make_clip(path: Path, frames: int, size: tuple[int, int]) -> None:
 
     width, height = size
     rng = np.random.default_rng(0)
-    coarse = rng.uniform(0, 255, (height // 16 + 8, width // 16 + 8, 3)).astype(np.float32)
-    scene = np.kron(coarse, np.ones((16, 16, 1), np.float32))
-    for axis in (0, 1):  # blocks of 16 into a smooth picture
-        scene = np.mean([np.roll(scene, shift, axis) for shift in range(-8, 9)], axis=0)
+    scene = np.full((height + DRIFT, width + DRIFT, 3), 128.0)
+    for block in (128, 64, 32, 16, 8, 4):  # as in photographs, detail is the weaker the finer it is
+        rows, columns = (side // block + 1 for side in scene.shape[:2])
+        detail = rng.normal(0, 4 * block**0.5, (rows, columns, 1)) + rng.normal(0, block**0.5, (rows, columns, 3))
+        scene += np.kron(detail, np.ones((block, block, 1)))[: scene.shape[0], : scene.shape[1]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.options = width, height, "yuv420p", {"crf": str(CRF)}
         for index in range(frames):
-            drift = round(48 * (0.5 - 0.5 * np.cos(index / 40)))
+            drift = round(DRIFT * (0.5 - 0.5 * np.cos(index / 40)))
             view = scene[drift : drift + height, drift : drift + width]
             noisy = view + rng.normal(0, NOISE, view.shape)
             picture = av.VideoFrame.from_ndarray(np.clip(noisy, 0, 255).astype(np.uint8), format="rgb24")
