@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 ROOT = Path(__file__).resolve().parent
-VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov"}  # what `vfe enhance` writes; any other video becomes .mp4
+VIDEO_SUFFIXES = {".mp4", ".m4v", ".mkv", ".mov"}  # what `vfe enhance` writes; any other video becomes .mp4
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 LOG = "quickstart.log"
 CHILD_PATIENCE = 20.0  # seconds that a child gets after Ctrl-C to remove what it has half written
@@ -78,8 +78,10 @@ def output_for(clip: Path) -> Path:
     if any(mark in clip.name for mark in "*?[") and not clip.exists():  # a glob of images: the folder that they are in
         clip = clip.parent
     if clip.is_dir():
-        resolved = clip.resolve()
-        return resolved.with_name(f"{resolved.name}.restored")
+        folder = clip.resolve()
+        return folder.with_name(
+            f"{folder.name.replace('.', '_')}_restored"
+        )  # a name without a suffix is a folder to vfe
     suffix = clip.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return clip.with_name(f"{clip.stem}.restored.png")

@@ -35,6 +35,7 @@ LAYER_OF = {
     "checkpoint": "pipeline",
     "windows": "models",
     "compare": "restorer",
+    "config": "types",
     "device": "restorer",
     "model_files": "restorer",
     "options": "types",

@@ -101,18 +101,20 @@ def test_wrong_usage(argv: list[str]) -> None:
 
 
 def test_output_names(tmp_path: Path) -> None:
-    (tmp_path / "frames").mkdir()
+    for folder in ("frames", "v1.0"):
+        (tmp_path / folder).mkdir()
     names = {
         "clip.mp4": "clip.restored.mp4",
         "Clip.MOV": "Clip.restored.MOV",
         "a.b.mkv": "a.b.restored.mkv",
         "clip.webm": "clip.restored.mp4",
         "photo.JPG": "photo.restored.png",
-        "frames": "frames.restored",
-        "frames/*.png": "frames.restored",
+        "frames": "frames_restored",
+        "frames/*.png": "frames_restored",
+        "v1.0": "v1_0_restored",
     }
     assert {name: output_for(tmp_path / name).name for name in names} == names
-    assert output_for(tmp_path / "frames/*.png") == tmp_path / "frames.restored"
+    assert output_for(tmp_path / "frames/*.png") == tmp_path / "frames_restored"
 
 
 def test_missing_clip_is_said_before_anything_is_installed(environment: Environment, recorder: Recorder) -> None:
