@@ -194,7 +194,7 @@ class Environment:
         keep = found is not None and found.same_interpreter(wanted) and self.python.exists()
         say(f"{'Updating' if keep else 'Setting up'} {self.folder} (the first time takes minutes) ...")
         if not keep:
-            self._create(wanted)
+            self._create()
         installed = found.extras if keep and found is not None else frozenset()
         complete = Stamp(wanted.python, wanted.root, wanted.requirements, wanted.extras | installed)
         Stamp(wanted.python, wanted.root).write(self.stamp_file)  # an interrupted installation is incomplete
@@ -202,13 +202,13 @@ class Environment:
         complete.write(self.stamp_file)
         say(f"Ready after {time.monotonic() - start:.0f} s.")
 
-    def _create(self, wanted: Stamp) -> None:
+    def _create(self) -> None:
         if Path(sys.prefix).resolve() == self.folder.resolve():
             raise QuickstartError(f"{self.folder} must be made anew but is in use; run `deactivate` first")
         if self.folder.exists():
             shutil.rmtree(self.folder)
         self.folder.mkdir()
-        Stamp(wanted.python, wanted.root).write(self.stamp_file)
+        Stamp("", "").write(self.stamp_file)  # ours, and of no use to any Python until it is complete
         hint = "on Debian and Ubuntu, install python3-venv"
         self._step(f"creating .venv ({hint})", [sys.executable, "-m", "venv", str(self.folder)])
 
@@ -234,7 +234,7 @@ def reason(log: Path) -> str:
     if any(sign in text for sign in NO_NETWORK):
         return "the package index cannot be reached"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.lower().startswith(("error", "fatal"))]
+    errors = [line for line in lines if line.startswith("ERROR:")]  # pip's "error: subprocess-exited-..." says nothing
     return (errors or lines or [""])[-1][:300]
 
 

@@ -34,12 +34,12 @@ class Recorder:
         self.commands.append(list(command))
         self.folders.append(cwd)
         line = " ".join(command)
-        if self.interrupt and self.interrupt in line:
-            raise KeyboardInterrupt
         if "-m venv" in line:
             python = Environment(self.root, self, self).python
             python.parent.mkdir(parents=True)
             python.touch()
+        if self.interrupt and self.interrupt in line:
+            raise KeyboardInterrupt
         with (self.root / quickstart.LOG).open("a") as log:
             log.write(self.log)
         return next((code for part, code in self.codes.items() if part in line), 0)
@@ -221,7 +221,10 @@ def test_stamp_round_trip(clone: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
-        ("Collecting x\nERROR: No matching distribution found for torch\nnote: y\n", "No matching distribution found"),
+        (
+            "ERROR: No matching distribution found for torch\nerror: subprocess-exited\n",
+            "No matching distribution found",
+        ),
         ("WARNING: Retrying after NewConnectionError\nERROR: No matching distribution\n", "index cannot be reached"),
         ("The virtual environment was not created\n", "The virtual environment was not created"),
         ("", "exit code 3"),
