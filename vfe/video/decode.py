@@ -12,6 +12,8 @@ from av.video.stream import VideoStream
 
 from .errors import MEDIA_ERRORS, reason
 
+_MAX_FAILURES = 20  # errors of the demuxer in a row after which it is taken to be at the end
+
 
 @dataclass
 class Damage:
@@ -37,15 +39,18 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
     """Yield what can be decoded, one frame in memory at a time; errors are counted in `damage`, not raised."""
     stream.thread_type = "AUTO"
     packets = container.demux(stream)
-    flushed = False
+    flushed, failures = False, 0
     while not flushed:
         try:
-            packet = next(packets)
-        except StopIteration:
-            return
+            packet = next(packets, None)
+            failures = 0
         except MEDIA_ERRORS as error:
             damage.add(error)
-            packet = None  # the demuxer cannot go on: take what the decoder still holds
+            failures += 1
+            if failures < _MAX_FAILURES:
+                packets = container.demux(stream)  # a damaged part may end
+                continue
+            packet = None  # it does not: take what the decoder still holds
         flushed = packet is None or packet.size == 0
         damage.skipped_packets += packet is not None and packet.is_discard
         try:
@@ -57,4 +62,6 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
             continue
         for frame in frames:
             damage.bad_frames += frame.is_corrupt
+            if frame.time_base is None and stream.time_base:  # frames that come out at the end have none
+                frame.time_base = stream.time_base
             yield frame

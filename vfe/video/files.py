@@ -10,10 +10,15 @@ from typing import NamedTuple
 
 import av
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 
 from ..types import VFEError
+from .orient import Orientation, orientation_of, orientation_of_photo
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+
+
+_EXIF_REACH = 1 << 17  # EXIF data comes first and holds at most 64 KiB
 
 
 class Input(NamedTuple):
@@ -58,6 +63,12 @@ def open_video(path: Path) -> InputContainer:
 def open_image(path: Path) -> InputContainer:
     """Open one image. From memory, so that its content decides the format and %d in its name means nothing."""
     return av.open(io.BytesIO(path.read_bytes()), "r", metadata_errors="replace")
+
+
+def image_orientation(path: Path, frame: VideoFrame) -> Orientation:
+    """How to turn an image upright; cameras say it in EXIF, whose mirrored kinds FFmpeg's angle does not tell."""
+    with path.open("rb") as file:
+        return orientation_of_photo(file.read(_EXIF_REACH)) or orientation_of(frame)
 
 
 def _image_set(path: Path, found: list[Path]) -> Input:

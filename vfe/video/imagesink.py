@@ -20,7 +20,8 @@ from .target import temporary_name
 
 # Encoder and the formats for 8 bit, 8 bit with alpha, 16 bit, 16 bit with alpha; None where it has none.
 _ENCODERS: dict[str, tuple[str, tuple[str, str | None, str | None, str | None], dict[str, str]]] = {
-    ".png": ("png", ("rgb24", "rgba", "rgb48be", "rgba64be"), {}),
+    # The fastest level: a sixth of the time of the default for a file 15 % larger, with the same pixels.
+    ".png": ("png", ("rgb24", "rgba", "rgb48be", "rgba64be"), {"compression_level": "1"}),
     ".tif": ("tiff", ("rgb24", "rgba", "rgb48le", "rgba64le"), {"compression_algo": "deflate"}),
     ".tiff": ("tiff", ("rgb24", "rgba", "rgb48le", "rgba64le"), {"compression_algo": "deflate"}),
     ".bmp": ("bmp", ("bgr24", "bgra", None, None), {}),

@@ -20,7 +20,7 @@ from ..types import VFEError
 from .colour import PixelLayout, guess_matrix, guess_range, layout_of
 from .decode import Damage, decode_frames
 from .errors import reading
-from .files import Input, find_input, open_image, open_video
+from .files import Input, find_input, image_orientation, open_image, open_video
 from .orient import Orientation, orientation_of
 
 IMAGE_RATE = Fraction(25)  # frames per second given to image sequences, which have none
@@ -113,6 +113,17 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
+def stream_seconds(stream: VideoStream) -> float | None:
+    """Length of a stream as the file states it; Matroska does so in a tag."""
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    try:
+        hours, minutes, seconds = stream.metadata.get("DURATION", "").split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
+
+
 def _probe(source: Input, first: Path, opener: Callable[[], InputContainer]) -> VideoInfo:
     with reading(first), opener() as container:
         stream = video_stream(container, first)
@@ -134,7 +145,7 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
     still = source.kind != "video"
     layout = layout_of(frame.format.name)
     size = (frame.width, frame.height)
-    turn = orientation_of(frame)
+    turn = image_orientation(source.images[0], frame) if still else orientation_of(frame)
     width, height = turn.upright_size(size)
     pace = _pace(container, stream) if not still else _Pace(IMAGE_RATE, len(source.images), None)
     return VideoInfo(
@@ -148,7 +159,7 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
         codec=stream.codec_context.codec.canonical_name,
         pix_fmt=layout.name,
         bit_depth=min(layout.depth, 16),
-        has_alpha=layout.alpha or _palette_has_alpha(frame),
+        has_alpha=_has_alpha(layout, frame, stream.codec_context.name),
         rotation=90 * turn.quarter_turns,
         sample_aspect_ratio=_pixel_aspect(stream, turn),
         color_range=guess_range(layout, frame.color_range),
@@ -168,10 +179,8 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
 def _pace(container: InputContainer, stream: VideoStream) -> _Pace:
     rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
     rate = next((Fraction(r) for r in rates if r and 0 < r <= _MAX_RATE), IMAGE_RATE)
-    duration = None
-    if stream.duration and stream.time_base:
-        duration = float(stream.duration * stream.time_base)
-    elif container.duration:
+    duration = stream_seconds(stream)
+    if duration is None and container.duration:
         duration = container.duration / av.time_base
     frames = stream.frames or (round(duration * rate) if duration else None)
     return _Pace(rate, frames or None, duration)
@@ -184,11 +193,14 @@ def _pixel_aspect(stream: VideoStream, turn: Orientation) -> Fraction:
     return 1 / Fraction(aspect) if turn.swaps_sides else Fraction(aspect)
 
 
-def _palette_has_alpha(frame: VideoFrame) -> bool:
-    if not VideoFormat(frame.format.name).has_palette:
-        return False
-    palette = memoryview(bytes(frame.planes[1])).cast("I")
-    return any(colour >> 24 != 255 for colour in palette)
+def _has_alpha(layout: PixelLayout, frame: VideoFrame, codec: str) -> bool:
+    """Whether there is transparency to keep; palettes and GIFs have room for it but seldom use it."""
+    if VideoFormat(layout.name).has_palette:
+        palette = memoryview(bytes(frame.planes[1])).cast("I")
+        return any(colour >> 24 != 255 for colour in palette)
+    if codec == "gif":
+        return min(bytes(frame.planes[0])[3::4], default=255) != 255  # bgra
+    return layout.alpha
 
 
 def _stream_text(stream: Stream) -> str:

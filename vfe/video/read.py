@@ -18,9 +18,8 @@ from ..types import VFEError
 from .colour import guess_matrix, guess_range, layout_of
 from .decode import Damage, decode_frames
 from .errors import reading
-from .files import open_image, open_video
-from .info import VideoInfo, probe, video_stream
-from .orient import orientation_of
+from .files import image_orientation, open_image, open_video
+from .info import VideoInfo, probe, stream_seconds, video_stream
 from .pixels import FrameReader
 
 
@@ -39,6 +38,9 @@ class Frame:
     """File name of an image."""
     duration: int | None = None
     """How long it is shown, in units of `time_base`; None if unknown."""
+
+
+_WHOLE = 0.98  # a file whose frames reach this part of its stated length is not cut short
 
 
 class Source:
@@ -70,16 +72,19 @@ class Source:
         damage = Damage()
         reader = FrameReader(self.info.color_space, self.info.color_range)
         stored = self.info.orientation.upright_size(size)
-        count, resized = 0, 0
+        count, resized, end = 0, 0, 0.0
         with reading(path), open_video(path) as container:
             stream = video_stream(container, path)
             shift = start_shift(container, stream.time_base)
-            claimed = stream.frames
+            claimed, seconds = stream.frames, stream_seconds(stream)
             with closing(decode_frames(container, stream, damage)) as frames:
                 for frame in frames:
                     count += 1
                     resized += (frame.width, frame.height) != stored
+                    end = max(end, _end_of(frame))
                     yield self._frame(frame, reader, stored, shift)
+        if not claimed and seconds and end < seconds * _WHOLE - 2 / self.info.rate:
+            claimed = round(count * seconds / end) if end else count + 1  # Matroska states no number, but a length
         self._report(damage, count, claimed, resized)
 
     def _frame(self, frame: VideoFrame, reader: FrameReader, stored: tuple[int, int], shift: int) -> Frame:
@@ -88,7 +93,7 @@ class Source:
         when = frame.pts if frame.pts is not None else frame.dts
         return Frame(
             pixels=turn.upright(pixels),
-            alpha=None if alpha is None else turn.upright(alpha),
+            alpha=None if alpha is None or not self.info.has_alpha else turn.upright(alpha),
             pts=None if when is None else when - shift,
             time_base=frame.time_base,
             duration=frame.duration or None,
@@ -126,6 +131,12 @@ def open_source(path: str | Path) -> Source:
     return Source(probe(path))
 
 
+def _end_of(frame: VideoFrame) -> float:
+    if frame.pts is None or frame.time_base is None:
+        return 0.0
+    return float((frame.pts + (frame.duration or 0)) * frame.time_base)
+
+
 def start_shift(container: InputContainer, time_base: Fraction | None) -> int:
     """What to subtract from times of a stream with this time base.
 
@@ -145,7 +156,7 @@ def read_image(path: Path) -> Frame:
             frame = next(frames, None)
         if frame is None:
             raise VFEError(f"{path}: cannot be decoded, {damage.cause}; replace or remove this image")
-        turn = orientation_of(frame)
+        turn = image_orientation(path, frame)
         layout = layout_of(frame.format.name)  # each image says for itself: a folder may mix PNG and JPEG
         matrix = guess_matrix(layout, frame.colorspace, (frame.width, frame.height), still=True)
         pixels, alpha = FrameReader(matrix, guess_range(layout, frame.color_range)).read(frame)

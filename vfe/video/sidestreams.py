@@ -25,6 +25,7 @@ _MP4_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"})
 _MOV_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _AAC_BITS_PER_CHANNEL = 96_000
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
+_AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 # Written by the source's muxer about the source's file; wrong for ours.
 _STALE_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate"})
 
@@ -186,7 +187,8 @@ class SideStreams:
         self._notes.append(f"audio {codec} is re-encoded as AAC: {self._suffix} cannot hold it everywhere")
         rate = stream.sample_rate if stream.sample_rate in _AAC_RATES else 48000
         encoded = self._output.add_stream("aac", rate=rate)
-        encoded.codec_context.layout = stream.layout.name if stream.layout.nb_channels <= 8 else "stereo"
+        # By count: sources such as AVI do not say which channel is which.
+        encoded.codec_context.layout = _AAC_LAYOUTS.get(stream.layout.nb_channels, "stereo")
         encoded.codec_context.bit_rate = _AAC_BITS_PER_CHANNEL * encoded.codec_context.layout.nb_channels
         self._routes[stream.index] = _Reencode(stream, encoded, shift)
         return encoded
