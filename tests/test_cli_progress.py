@@ -35,7 +35,8 @@ def test_terminal_gets_one_rewritten_line() -> None:
     text = stream.getvalue()
     assert "\n" not in text
     assert "[############............] 30/60 frames, 4.0 frames/s, 0:08 left" in text
-    assert text.rsplit("\r", 2)[-2:] == [" " * len("[########################] 60/60 frames, 4.0 frames/s, 0:00 left"), ""]
+    last = "[########################] 60/60 frames, 4.0 frames/s, 0:00 left"
+    assert text.rsplit("\r", 2)[-2:] == [" " * len(last), ""]
 
 
 def test_log_gets_a_line_now_and_then() -> None:

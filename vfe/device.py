@@ -15,6 +15,7 @@ DtypeName = Literal["auto", "fp32", "bf16", "fp16"]
 
 _DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 GIB = 1024**3
+AMPERE = (8, 0)  # the first CUDA compute capability with bf16; older cards would emulate it
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -44,8 +45,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         raise VFEError(f"unknown dtype {name!r}; have {', '.join(get_args(DtypeName))}")
     if device.type == "cuda":
-        with torch.cuda.device(device):
-            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        fast = torch.version.hip is not None or torch.cuda.get_device_capability(device) >= AMPERE
         return torch.bfloat16 if fast else torch.float16
     if device.type == "cpu" and cpu_has_fast_bf16():
         return torch.bfloat16

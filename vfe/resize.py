@@ -7,8 +7,12 @@ from torch.nn import functional as F
 
 
 def resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """(C, H, W) in [-1, 1] to `size` = (width, height): bicubic, antialiased where it shrinks; itself if it fits."""
+    """(C, H, W) to `size` = (width, height): bicubic, antialiased where it shrinks, within the range of its values.
+
+    Pixels that have the size already are returned as they are.
+    """
     width, height = size
     if pixels.shape[1:] == (height, width):
         return pixels
-    return F.interpolate(pixels[None], (height, width), mode="bicubic", antialias=True)[0].clamp(-1, 1)
+    resized = F.interpolate(pixels[None], (height, width), mode="bicubic", antialias=True)[0]
+    return resized.clamp(pixels.min(), pixels.max())

@@ -6,15 +6,16 @@ import argparse
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
 from .parser import Parser, build_parser, options_of
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
+CLEANUP_SECONDS = 2.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         glob_hint = "; put a glob in quotes" if any(Path(name).exists() for name in unknown) else ""
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{glob_hint}")
     try:
-        with _signals_interrupt():
+        with _signals_interrupt(process_ends=argv is None):
             return _run_guarded(parser, args)
     except KeyboardInterrupt:
         sys.stderr.write("vfe: interrupted\n")
@@ -86,24 +87,35 @@ _COMMANDS = {"enhance": _enhance, "compare": _compare, "info": _info}
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does, so that half-written files are removed.
+def _signals_interrupt(process_ends: bool) -> Iterator[None]:
+    """Make Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt, so that half-written files are removed.
 
-    A signal that is being ignored (nohup) stays so; handlers are put back at the end.
+    A signal that is being ignored (nohup) stays so. Handlers are put back at the end; where the process ends with an
+    interrupted run, signals are ignored from then on, so that an impatient second one does not change its exit code.
     """
     previous = {}
+    interrupt = _Interrupt()
     if threading.current_thread() is threading.main_thread():
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
             number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-                previous[number] = signal.signal(number, _interrupt)
+            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                previous[number] = signal.signal(number, interrupt)
     try:
         yield
     finally:
         for number, handler in previous.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if interrupt.raised and process_ends else handler)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    del number, frame
-    raise KeyboardInterrupt
+class _Interrupt:
+    """Raises KeyboardInterrupt; an impatient second signal is not to interrupt the cleaning up after the first."""
+
+    def __init__(self) -> None:
+        self.raised: float | None = None  # when
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        now = time.monotonic()
+        if self.raised is None or now - self.raised >= CLEANUP_SECONDS:
+            self.raised = now
+            raise KeyboardInterrupt

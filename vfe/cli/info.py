@@ -15,8 +15,8 @@ from ..types import VFEError
 
 def machine_lines() -> list[str]:
     """Versions, devices and models of this installation."""
-    import av  # not at the top: what a video is can be said without torch and back
-    import torch
+    import av
+    import torch  # not at the top: what a video is can be said without
 
     from ..device import describe_devices
 
@@ -36,10 +36,10 @@ def file_lines(path: Path) -> list[str]:
     if path.suffix == SUFFIX:
         from ..checkpoint import read_metadata
 
-        return [str(path), *_value_lines(read_metadata(path))]
+        return _value_lines(read_metadata(path))
     from ..video.info import probe
 
-    return _value_lines(probe(path))
+    return probe(path).describe()
 
 
 def _model_lines() -> list[str]:
@@ -47,23 +47,22 @@ def _model_lines() -> list[str]:
     for name, path in find_models().items():
         lines.append(f"model {name}: {path}, {path.stat().st_size / 1e6:.1f} MB")
         try:
-            lines += ["  " + line for line in file_lines(path)[1:]]
+            lines += ["  " + line for line in file_lines(path)]
         except VFEError as error:  # one bad file must not hide the rest
             lines.append(f"  cannot be loaded: {error}")
     return lines or [f"no model found; put {SUFFIX} files into a folder and name it in {FOLDERS_VARIABLE}"]
 
 
 def _value_lines(value: object) -> list[str]:
-    """`name: value` for each field of a dataclass that is set; nested ones are indented."""
-    assert is_dataclass(value)
+    """`name: value` for each entry of a dataclass or mapping that is set; nested ones are indented."""
+    assert is_dataclass(value) or isinstance(value, Mapping)
+    entries = value if isinstance(value, Mapping) else {f.name: getattr(value, f.name) for f in fields(value)}
     lines = []
-    for field in fields(value):
-        name, item = field.name.replace("_", " "), getattr(value, field.name)
-        if is_dataclass(item):
+    for key, item in entries.items():
+        name = str(key).replace("_", " ")
+        if is_dataclass(item) or (isinstance(item, Mapping) and item):
             lines += [f"{name}:", *("  " + line for line in _value_lines(item))]
-        elif isinstance(item, Mapping):
-            lines += [f"{name}:", *(f"  {key}: {_text(entry)}" for key, entry in item.items())]
-        elif item is not None and item != () and item != "":
+        elif item is not None and item != () and item != {} and item != "":
             lines.append(f"{name}: {_text(item)}")
     return lines
 

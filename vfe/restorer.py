@@ -1,0 +1,186 @@
+"""The public Python API: load a model once, restore files or streams of frames with it.
+
+Frames are (3, H, W) float32 in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from .checkpoint import load_pipeline
+from .compare import check_apart, open_comparison, side_by_side
+from .device import choose_device, choose_dtype
+from .model_files import find_model
+from .options import RestoreOptions as RestoreOptions
+from .pipeline import WindowConfig
+from .resize import resize
+from .types import Progress, VFEError
+from .video.read import Frame, Source, open_source
+from .video.write import Sink, SinkConfig, open_sink
+
+
+class StageSeconds(NamedTuple):
+    """Wall-clock seconds of the stages of a run. What an encoder does in threads of its own is not counted."""
+
+    decode: float
+    restore: float
+    encode: float
+
+
+@dataclass(frozen=True)
+class RestoreReport:
+    """What `Restorer.restore_file` did."""
+
+    output: Path
+    frames: int
+    seconds: float
+    stages: StageSeconds
+    notes: tuple[str, ...] = ()
+    """One sentence each for damage of the input and for what the output could not keep of it, such as alpha."""
+
+    @property
+    def fps(self) -> float:
+        """Frames restored per second, from the first frame read to the file in place."""
+        return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+
+class FramePipeline(Protocol):
+    """The part of `OneStepPipeline` that files need: as many frames out as in, in order, of the same size."""
+
+    def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0) -> Iterator[Tensor]: ...
+
+
+def load(
+    name_or_path: str | Path = "lite",
+    device: str = "auto",
+    dtype: str = "auto",
+    window: WindowConfig | None = None,
+) -> Restorer:
+    """A restorer from a bundled model's name or the path of a .safetensors file.
+
+    `device` is auto, cpu, cuda, mps or xpu; `dtype` is auto, fp32, bf16 or fp16; `window` says how many frames are
+    restored together. Raises VFEError for an unknown model, a file that is none, or a device that is not there.
+    """
+    path = find_model(name_or_path)
+    chosen = choose_device(device)
+    return Restorer(load_pipeline(path, chosen, choose_dtype(dtype, chosen), window or WindowConfig()))
+
+
+class Restorer:
+    """A loaded model. It keeps no state between calls: the same input gives the same output."""
+
+    def __init__(self, pipeline: FramePipeline) -> None:
+        self.pipeline = pipeline
+
+    def restore_frames(self, frames: Iterable[Tensor], *, strength: float = 1.0) -> Iterator[Tensor]:
+        """Restored frames, as many as come in, in order; frames are (3, H, W) float32 in [-1, 1] of one size.
+
+        Reads ahead by one window at most, so a stream of any length fits in memory.
+        """
+        return self.pipeline.stream(frames, strength=strength)
+
+    def restore_file(
+        self,
+        src: str | Path,
+        dst: str | Path,
+        options: RestoreOptions | None = None,
+        on_progress: Progress | None = None,
+    ) -> RestoreReport:
+        """Restore a video, an image, or a folder or glob of images into `dst`.
+
+        Sound, subtitles and frame times are kept. `dst` appears when it is complete: an error, or an exception of
+        `on_progress`, leaves what was there before. `on_progress` gets frames written and, where known, their total.
+        Raises VFEError for what cannot be read, written or does not fit.
+        """
+        options = options or RestoreOptions()
+        src, dst = Path(src), Path(dst)
+        with ExitStack() as stack:
+            source = stack.enter_context(open_source(src))
+            size = options.output_size(source.info.width, source.info.height)
+            config = SinkConfig(codec=options.codec, crf=options.crf, overwrite=options.overwrite)
+            comparison = None
+            if options.compare is not None:
+                check_apart(options.compare, (dst,))
+                beside = open_comparison(options.compare, source.info, size, overwrite=options.overwrite)
+                comparison = stack.enter_context(beside)
+            sink = stack.enter_context(open_sink(dst, source.info, size, config))
+            run = _FileRun(source, sink, comparison, size)
+            run.go(self, options.strength, on_progress)
+            closing = time.perf_counter()
+            stack.close()  # flushes the encoder and renames: part of the time that a user waits
+            run.encode += time.perf_counter() - closing
+        stages = StageSeconds(run.decode, run.restore, run.encode)
+        return RestoreReport(dst, run.frames, run.seconds(), stages, (*source.notes, *sink.notes))
+
+
+class _FileRun:
+    """One pass over a file: what travels beside the pixels, and the seconds of each stage."""
+
+    def __init__(self, source: Source, sink: Sink, comparison: Sink | None, size: tuple[int, int]) -> None:
+        self.source = source
+        self.sink = sink
+        self.comparison = comparison
+        self.size = size
+        self.pending: deque[Frame] = deque()  # frames inside the pipeline, at most a window
+        self.frames = 0
+        self.decode = self.restore = self.encode = 0.0
+        self.started = time.perf_counter()
+
+    def go(self, restorer: Restorer, strength: float, on_progress: Progress | None) -> None:
+        """Pull every frame through; VFEError when there is none."""
+        report = on_progress or _no_progress
+        total = self.source.info.frames
+        report(0, total)
+        restored = restorer.restore_frames(self._pixels(), strength=strength)
+        while (pixels := self._next_restored(restored)) is not None:
+            self._write(self.pending.popleft(), pixels)
+            self.frames += 1
+            report(self.frames, total)
+        assert not self.pending  # the pipeline returns as many frames as it takes
+        if not self.frames:
+            raise VFEError(f"{self.source.info.path}: no frame could be decoded")
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+    def _pixels(self) -> Iterator[Tensor]:
+        """The pixels of each frame at output size; the rest of the frame waits in `pending`."""
+        frames = iter(self.source)
+        while True:
+            start = time.perf_counter()
+            frame = next(frames, None)
+            self.decode += time.perf_counter() - start
+            if frame is None:
+                return
+            pixels = resize(frame.pixels, self.size)
+            alpha = None if frame.alpha is None else resize(frame.alpha, self.size)
+            kept = pixels if self.comparison else torch.empty(0)  # a window of large frames is not held twice
+            self.pending.append(replace(frame, pixels=kept, alpha=alpha))
+            yield pixels
+
+    def _next_restored(self, restored: Iterator[Tensor]) -> Tensor | None:
+        start, decoded = time.perf_counter(), self.decode
+        pixels = next(restored, None)
+        # The pipeline pulls frames while it works; their decoding is another stage.
+        self.restore += time.perf_counter() - start - (self.decode - decoded)
+        return pixels
+
+    def _write(self, frame: Frame, pixels: Tensor) -> None:
+        start = time.perf_counter()
+        self.sink.write(replace(frame, pixels=pixels))
+        if self.comparison:
+            self.comparison.write(side_by_side(frame.pixels, replace(frame, pixels=pixels)))
+        self.encode += time.perf_counter() - start
+
+
+def _no_progress(done: int, total: int | None) -> None:
+    del done, total
