@@ -31,7 +31,14 @@ VIDEO_SUFFIXES = {".mp4", ".m4v", ".mkv", ".mov"}  # what `vfe enhance` writes; 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 LOG = "quickstart.log"
 CHILD_PATIENCE = 20.0  # seconds that a child gets after Ctrl-C to remove what it has half written
-NO_NETWORK = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError", "ProxyError")  # as pip's log names it
+KNOWN_REASONS = {  # what a log says -> what it means
+    "NewConnectionError": "the package index cannot be reached",
+    "NameResolutionError": "the package index cannot be reached",
+    "ConnectTimeoutError": "the package index cannot be reached",
+    "ProxyError": "the package index cannot be reached",
+    "No space left on device": "no space left on the disk",
+    "ensurepip is not": "this Python cannot make virtual environments; on Debian and Ubuntu install python3-venv",
+}
 INTERRUPTED, USAGE = 130, 2
 
 Mode = Literal["help", "clip", "demo", "test"]
@@ -209,8 +216,7 @@ class Environment:
             shutil.rmtree(self.folder)
         self.folder.mkdir()
         Stamp("", "").write(self.stamp_file)  # ours, and of no use to any Python until it is complete
-        hint = "on Debian and Ubuntu, install python3-venv"
-        self._step(f"creating .venv ({hint})", [sys.executable, "-m", "venv", str(self.folder)])
+        self._step("creating .venv", [sys.executable, "-m", "venv", str(self.folder)])
 
     def _install(self, extras: frozenset[str]) -> None:
         # Editable: what runs is the code of this clone, also after a `git pull`.
@@ -229,13 +235,12 @@ class Environment:
 
 
 def reason(log: Path) -> str:
-    """What a log says best of why a step failed: that there is no network, the last error, or the last line."""
+    """What a log says best of why a step failed: a reason known to be meant, else the last error, else the last line."""
     text = log.read_text(encoding="utf-8", errors="replace")
-    if any(sign in text for sign in NO_NETWORK):
-        return "the package index cannot be reached"
+    known = [meaning for sign, meaning in KNOWN_REASONS.items() if sign in text]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]  # pip's "error: subprocess-exited-..." says nothing
-    return (errors or lines or [""])[-1][:300]
+    return (known or errors[-1:] or lines[-1:] or [""])[0][:300]
 
 
 # --- what is done in it ---------------------------------------------------------------------------------------------

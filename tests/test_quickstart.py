@@ -226,7 +226,8 @@ def test_stamp_round_trip(clone: Path, tmp_path: Path) -> None:
             "No matching distribution found",
         ),
         ("WARNING: Retrying after NewConnectionError\nERROR: No matching distribution\n", "index cannot be reached"),
-        ("The virtual environment was not created\n", "The virtual environment was not created"),
+        ("because ensurepip is not\navailable.\nFailing command: python\n", "install python3-venv"),
+        ("Killed\n", "Killed"),
         ("", "exit code 3"),
     ],
 )
