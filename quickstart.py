@@ -86,9 +86,8 @@ def output_for(clip: Path) -> Path:
         clip = clip.parent
     if clip.is_dir():
         folder = clip.resolve()
-        return folder.with_name(
-            f"{folder.name.replace('.', '_')}_restored"
-        )  # a name without a suffix is a folder to vfe
+        name = folder.name.replace(".", "_")  # to vfe, a name with a suffix would be a file
+        return folder.with_name(f"{name}_restored")
     suffix = clip.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return clip.with_name(f"{clip.stem}.restored.png")
@@ -104,7 +103,7 @@ def plan_clip(request: Request) -> tuple[list[str], Path | None]:
     assert clip is not None  # parse() gives every clip request one
     if not clip.exists() and not any(mark in clip.name for mark in "*?["):
         raise QuickstartError(f"{clip}: there is no such file")
-    if any(option.startswith(("-o", "--output")) for option in extra):
+    if any(option.startswith(("-o", "--ou")) for option in extra):
         return ["enhance", str(clip), *extra], None
     output = output_for(clip)
     if output.exists() and "--overwrite" not in extra:
@@ -235,9 +234,9 @@ class Environment:
 
 
 def reason(log: Path) -> str:
-    """What a log says best of why a step failed: a reason known to be meant, else the last error, else the last line."""
+    """Why a step failed, from its log: a reason that we know, else the last error, else the last line."""
     text = log.read_text(encoding="utf-8", errors="replace")
-    known = [meaning for sign, meaning in KNOWN_REASONS.items() if sign in text]
+    known = [KNOWN_REASONS[sign] for sign in sorted(KNOWN_REASONS, key=text.rfind, reverse=True) if sign in text]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]  # pip's "error: subprocess-exited-..." says nothing
     return (known or errors[-1:] or lines[-1:] or [""])[0][:300]

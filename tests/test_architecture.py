@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import vfe
+from tests.clips import Clip, write_clip
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("vfe", "training", "nodes", "benchmarks", "tests")
@@ -223,11 +224,11 @@ def test_importing_vfe_does_not_wait_for_torch() -> None:
     assert "torch" not in modules_after("import vfe, vfe.cli")
 
 
-def test_restoring_with_lite_imports_only_its_own_dependencies() -> None:
+def test_restoring_with_lite_imports_only_its_own_dependencies(tmp_path: Path) -> None:
     """What is installed beside them may be broken: the versions of torchvision and torch often do not fit."""
-    code = "import torch, vfe; vfe.load('lite', device='cpu')"
-    loaded = modules_after(code)
-    assert "safetensors" in loaded
+    clip, restored = write_clip(tmp_path / "clip.mp4", Clip(frames=2, width=32, height=32)), tmp_path / "restored.mp4"
+    loaded = modules_after(f"import vfe; vfe.load('lite', 'cpu').restore_file({str(clip)!r}, {str(restored)!r})")
+    assert restored.exists() and "safetensors" in loaded
     assert not loaded & HEAVY
 
 
