@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -12,6 +11,7 @@ import pytest
 
 from tests.cli_run import run_vfe, use_stand_in
 from tests.clips import Clip, read_pixels, read_times, write_clip, write_image
+from tests.media import Media, make
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_variable_rate_keeps_its_times(model: str, tmp_path: Path, capsys: pytes
 
 
 def test_rotated_video_stays_as_displayed(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    source = write_rotated(tmp_path / "rotated.mp4", tmp_path)
+    source = make(tmp_path / "rotated.mp4", Media(rotation=90))
     output = tmp_path / "out.mp4"
     assert run_vfe(capsys, "enhance", source, "-o", output, "--model", model).code == 0
     assert displayed(output).shape == displayed(source).shape == (64, 48, 3)
@@ -164,20 +164,8 @@ def test_same_input_gives_the_same_bytes(model: str, tmp_path: Path, capsys: pyt
     assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
 
 
-def write_rotated(path: Path, folder: Path) -> Path:
-    """A 64x48 video whose container says that it is shown turned by a quarter."""
-    upright = write_clip(folder / "upright.mp4")
-    data = upright.read_bytes()
-    plain = b"".join(number.to_bytes(4, "big") for number in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
-    turned = b"".join((n % 2**32).to_bytes(4, "big") for n in (0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30))
-    at = data.index(plain, data.index(b"tkhd"))
-    path.write_bytes(data[:at] + turned + data[at + len(plain) :])
-    return path
-
-
 def displayed(path: Path) -> npt.NDArray[np.uint8]:
     """The first frame as a player shows it."""
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
-        turns = Fraction(frame.rotation, 90)
-        return np.rot90(frame.to_ndarray(format="rgb24"), int(turns)).astype(np.uint8)
+        return np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90).astype(np.uint8)
