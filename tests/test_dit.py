@@ -142,7 +142,7 @@ def test_untrained_model_predicts_no_velocity_and_fusion_is_called_before_each_b
     assert calls == [0, 1, 2]
 
 
-@pytest.mark.parametrize("wrong", [{"dim": 100}, {"heads": 512}, {"ffn_kernel": 2}, {"layers": 0}, {"window": (0, 8, 8)}])
+@pytest.mark.parametrize("wrong", [{"dim": 100}, {"heads": 512}, {"local_kernel": 2}, {"layers": 0}, {"window": (0, 8, 8)}])
 def test_config_refuses_what_cannot_work(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError):
         DiTConfig(**wrong)  # type: ignore[arg-type]

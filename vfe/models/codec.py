@@ -39,8 +39,9 @@ class CodecConfig:
 
 
 def dct_matrix(size: int) -> Tensor:
-    """Orthonormal DCT-II: (size, size), one basis function a row."""
-    k, i = torch.arange(size, dtype=torch.float64)[:, None], torch.arange(size, dtype=torch.float64)[None]
+    """Orthonormal DCT-II: (size, size) float64 on the CPU, one basis function a row."""
+    i = torch.arange(size, dtype=torch.float64, device="cpu")[None]
+    k = i.T
     basis = torch.cos(math.pi * (i + 0.5) * k / size) * math.sqrt(2 / size)
     basis[0] /= math.sqrt(2)
     return basis
@@ -53,9 +54,9 @@ def lapping_matrix(size: int) -> Tensor:
     fast lapped transform (Malvar): the odd half is rotated so that ramps through the border need no high frequency.
     """
     half = size // 2
-    eye = torch.eye(half, dtype=torch.float64)
+    eye = torch.eye(half, dtype=torch.float64, device="cpu")
     flip = eye.flip(0)
-    i = torch.arange(half, dtype=torch.float64)
+    i = torch.arange(half, dtype=torch.float64, device="cpu")
     dct4 = torch.cos(math.pi * (i[:, None] + 0.5) * (i[None] + 0.5) / half) * math.sqrt(2 / half)
     rotation = flip @ dct_matrix(half).T @ dct4 @ flip
     butterfly = torch.cat([torch.cat([eye, flip], 1), torch.cat([flip, -eye], 1)]) / math.sqrt(2)
@@ -70,10 +71,14 @@ class LappedCodec(nn.Module):
         super().__init__()
         self.config = config
         self.register_buffer("scale", torch.ones(config.channels))  # measured on training clips, stored with the weights
-        time, space = dct_matrix(config.time), dct_matrix(config.space)
+        self.build_transforms(torch.device("cpu"))
+
+    def build_transforms(self, device: torch.device) -> None:
+        """Compute the matrices of the transform; needed again after a model was built on meta."""
+        time, space = dct_matrix(self.config.time), dct_matrix(self.config.space)
         kernel = torch.einsum("ap,bq,cr->abcpqr", time, space, space).flatten(3).flatten(0, 2)
-        self.register_buffer("block_dct", kernel.float(), persistent=False)
-        self.register_buffer("lapping", lapping_matrix(config.space).float(), persistent=False)
+        self.register_buffer("block_dct", kernel.float().to(device), persistent=False)
+        self.register_buffer("lapping", lapping_matrix(self.config.space).float().to(device), persistent=False)
 
     def latent_shape(self, shape: VideoShape) -> VideoShape:
         """Grid of the latents of a clip whose size is a multiple of the blocks (frames: time * n + 1)."""

@@ -1,0 +1,1 @@
+"""Training of restorers: degradation, data, losses and the loop. It imports `vfe`; nothing imports it."""

@@ -1,0 +1,45 @@
+"""Frozen dataclasses from mappings: the one way by which YAML files and checkpoint metadata become configs."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def from_mapping(cls: type[T], raw: Mapping[str, Any], where: str = "") -> T:
+    """Fill a dataclass from a mapping, nested ones too. Unknown and missing keys are errors that name the key."""
+    if not isinstance(raw, Mapping):
+        raise ValueError(f"{where or cls.__name__}: got {raw!r}, needed keys of {cls.__name__}")
+    hints = typing.get_type_hints(cls)
+    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    unknown = sorted(set(raw) - set(known))
+    if unknown:
+        raise ValueError(f"{where or cls.__name__}: unknown keys {unknown}, known are {known}")
+    values = {name: _convert(hints[name], value, f"{where}.{name}".lstrip(".")) for name, value in raw.items()}
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ValueError(f"{where or cls.__name__}: {error}") from error
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return None if value is None else _convert(next(a for a in args if a is not type(None)), value, where)
+    if is_dataclass(hint):
+        return from_mapping(typing.cast("type[Any]", hint), value, where)
+    if origin is tuple:
+        element = [args[0]] * len(value) if len(args) == 2 and args[1] is Ellipsis else args
+        if not isinstance(value, list) or len(value) != len(element):
+            raise ValueError(f"{where}: got {value!r}, needed a list of {len(element)}")
+        return tuple(_convert(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(element, value, strict=True)))
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and type(value) is not hint:
+        raise ValueError(f"{where}: got {value!r}, needed {hint.__name__}")
+    return value

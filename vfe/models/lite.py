@@ -1,0 +1,47 @@
+"""The restorer that the package ships: codec, learned context and DiT, one step.
+
+B batch, T H W pixel frames; z latent (B, C, t, h, w).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .codec import CodecConfig, LappedCodec
+from .dit import DiTConfig, WanDiT
+from .flow import OneStepFlow
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiteConfig:
+    """Everything that a lite checkpoint's metadata says of its network."""
+
+    dit: DiTConfig
+    codec: CodecConfig = field(default_factory=CodecConfig)
+    flow: OneStepFlow = field(default_factory=OneStepFlow)
+    context_rows: int = 4
+
+    def __post_init__(self) -> None:
+        if self.dit.in_channels != self.codec.channels:
+            raise ValueError(f"dit.in_channels={self.dit.in_channels}, the codec gives {self.codec.channels} channels")
+        if self.context_rows < 1:
+            raise ValueError(f"context_rows={self.context_rows}, needed at least 1")
+
+
+class LiteRestorer(nn.Module):
+    """z_hq = z_lq - s v(z_lq, t*, c): video in, clean video out; the context c is learned."""
+
+    def __init__(self, config: LiteConfig, ops: Any = nn) -> None:
+        super().__init__()
+        self.config = config
+        self.codec = LappedCodec(config.codec)
+        self.dit = WanDiT(config.dit, ops)
+        self.context = nn.Parameter(torch.randn(1, config.context_rows, config.dit.text_dim))
+
+    def forward(self, z_lq: Tensor) -> Tensor:
+        """Velocity of a degraded latent."""
+        return self.dit(z_lq, self.config.flow.timestep, self.context)
