@@ -1,4 +1,4 @@
-"""Synthetic videos with every property that `vfe.video` must keep: times, colour tags, rotation, sound, text, chapters."""
+"""Synthetic videos with every property that `vfe.video` must keep: times, colours, rotation, sound, text, chapters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from av.subtitles.subtitle import SubtitleSet
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 
-ASS_HEADER = b"[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name\nStyle: Default\n\n[Events]\nFormat: Text\n"
+ASS_HEADER = b"[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name\nStyle: Default\n\n"
+ASS_HEADER += b"[Events]\nFormat: Text\n"
 
 
 @dataclass(frozen=True)

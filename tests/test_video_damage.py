@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.clips import write_audio, write_image
 from tests.media import Media, make
-
 from vfe.types import VFEError
 from vfe.video.info import probe
 from vfe.video.read import open_source

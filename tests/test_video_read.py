@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
+from av.buffer import Buffer
+
 from tests.clips import write_image
 from tests.media import Media, make, picture, times
-
 from vfe.types import VFEError
 from vfe.video.files import natural_key
 from vfe.video.info import probe
@@ -40,7 +44,7 @@ def read(path: Path | str) -> list[Frame]:
 def test_containers(tmp_path: Path, name: str, media: Media) -> None:
     path = make(tmp_path / name, media)
     info = probe(path)
-    assert (info.width, info.height, info.kind, info.rate) == (64, 48, "video", 25)
+    assert (info.width, info.height, info.kind, info.rate) == (64, 48, "video", Fraction(25))
     frames = read(path)
     assert len(frames) == 6
     for frame in frames:
@@ -173,7 +177,8 @@ def test_rotation_gives_upright_frames(tmp_path: Path, rotation: int, hflip: boo
     wanted = plain[2].pixels
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
-        matrix = np.frombuffer(bytes(frame.side_data["DISPLAYMATRIX"]), np.int32) if frame.side_data else None
+        side_data = cast("Mapping[str, Buffer]", frame.side_data)
+        matrix = np.frombuffer(bytes(side_data["DISPLAYMATRIX"]), np.int32) if len(side_data) else None
     if matrix is not None:
         wanted = _apply(matrix, wanted)
     got = read(path)[2].pixels
@@ -182,7 +187,7 @@ def test_rotation_gives_upright_frames(tmp_path: Path, rotation: int, hflip: boo
     assert torch.equal(got, wanted)
 
 
-def _apply(matrix: np.ndarray, pixels: torch.Tensor) -> torch.Tensor:
+def _apply(matrix: npt.NDArray[np.int32], pixels: torch.Tensor) -> torch.Tensor:
     """Move every pixel as the matrix of the MP4 standard says."""
     a, b, _, c, d, *_ = (matrix.astype(np.int64) / 65536).round().astype(int)
     height, width = pixels.shape[-2:]
@@ -223,7 +228,8 @@ def test_variable_rate_and_late_start(tmp_path: Path) -> None:
 
 
 def test_broadcast_clock_starts_at_zero(tmp_path: Path) -> None:
-    path = make(tmp_path / "b.ts", Media(pts=tuple(90000 * 3600 + 3600 * i for i in range(6)), time_base=Fraction(1, 90000)))
+    pts = tuple(90000 * 3600 + 3600 * i for i in range(6))
+    path = make(tmp_path / "b.ts", Media(pts=pts, time_base=Fraction(1, 90000)))
     assert times(path)[0] > 3000
     frames = read(path)
     assert [f.pts for f in frames if f.pts is not None] == [3600 * i for i in range(6)]

@@ -27,7 +27,7 @@ _CODECS: dict[str, _Codec] = {
     "h264": _Codec("libx264", (8, 10), (".mp4", ".m4v", ".mkv", ".mov"), False, 15),
     "h265": _Codec("libx265", (8, 10, 12), (".mp4", ".m4v", ".mkv", ".mov"), False, 17),
     "prores": _Codec("prores_ks", (10,), (".mov", ".mkv"), True),
-    "ffv1": _Codec("ffv1", (8, 10, 12, 16), (".mkv", ".mov"), True),
+    "ffv1": _Codec("ffv1", (8, 10, 12, 16), (".mkv",), True),
 }
 _CHROMA_NAMES = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (2, 2): "420", (2, 0): "422"}
 _MAX_CRF = 51
@@ -77,7 +77,7 @@ def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: Si
     if config.crf is not None and codec.default_crf is None:
         notes.append(f"crf has no meaning for {name} and is not used")
     options = _options(name, crf, layout_of(pix_fmt))
-    target = FrameFormat(pix_fmt, *_colour(name, info, layout_of(pix_fmt), size, suffix))
+    target = FrameFormat(pix_fmt, *_colour(name, info, layout_of(pix_fmt), size))
     # QuickTime and Safari play H.265 in MP4 only under this tag.
     tag = "hvc1" if name == "h265" and suffix != ".mkv" else None
     return EncoderPlan(codec.encoder, target, options, tag, notes)
@@ -124,14 +124,13 @@ def _options(name: str, crf: int | None, layout: PixelLayout) -> dict[str, str]:
     return {"level": "3", "slicecrc": "1"}
 
 
-def _colour(name: str, info: VideoInfo, layout: PixelLayout, size: tuple[int, int], suffix: str) -> tuple[int, int]:
+def _colour(name: str, info: VideoInfo, layout: PixelLayout, size: tuple[int, int]) -> tuple[int, int]:
     """(matrix, range) of the output: the source's where the output can say so."""
     if layout.family == "rgb":
         return RGB, FULL
     if info.color_space != RGB and info.layout.family != "rgb":
-        # ProRes is limited by definition; MOV has no place for the range of FFV1.
-        stored = name in {"h264", "h265"} or (name == "ffv1" and suffix == ".mkv")
         still_gray = info.layout.family == "gray" and info.kind != "video"
-        return info.color_space, info.color_range if stored and not still_gray else LIMITED
+        # ProRes is limited by definition.
+        return info.color_space, LIMITED if name == "prores" or still_gray else info.color_range
     matrix = guess_matrix(layout, RGB, size, still=False)
     return (BT709 if matrix == BT709 else BT601_525), LIMITED

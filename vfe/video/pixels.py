@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from torch import Tensor
+from torch.nn import functional
 
 from .colour import FULL, LIMITED, PixelLayout, layout_of, matrix_weights, swscale_matrix
 
 # Full chroma interpolation and accurate rounding: without them 4:2:0 comes out 0.7 code values too dark on average.
-SWSCALE_FLAGS = (
-    Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
-)
+# SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_ACCURATE_RND: numbers, as PyAV names them only since 18.
+SWSCALE_FLAGS = 0x4 | 0x2000 | 0x4000 | 0x40000
 _PLANE_OF_CHANNEL = (2, 0, 1)  # planar RGB is stored G, B, R
 
 
@@ -135,16 +135,11 @@ def _rgb_to_yuv(matrix: int, color_range: int, depth: int) -> tuple[Tensor, Tens
 
 
 def _subsample(plane: Tensor, chroma: tuple[int, int]) -> Tensor:
-    """Chroma (H, W) -> (h, w): rows in pairs, columns by 1-2-1 around the even ones, where MPEG sites chroma."""
-    for _ in range(chroma[1]):
-        even, odd = plane[0::2], plane[1::2]
-        plane = torch.cat([(even[: len(odd)] + odd) / 2, even[len(odd) :]])
-    for _ in range(chroma[0]):
-        even, odd = plane[:, 0::2], plane[:, 1::2]
-        right = torch.cat([odd, even[:, odd.shape[1] :]], dim=1)
-        left = torch.cat([even[:, :1], odd[:, : even.shape[1] - 1]], dim=1)
-        plane = even / 2 + (left + right) / 4
-    return plane
+    """Chroma (H, W) -> (h, w) by averages, centred like swscale's interpolation on reading; odd edges stand alone."""
+    if chroma == (0, 0):
+        return plane
+    kernel = (2 ** chroma[1], 2 ** chroma[0])
+    return functional.avg_pool2d(plane[None], kernel, ceil_mode=True, count_include_pad=False)[0]
 
 
 def _plane_view(frame: VideoFrame, index: int, deep: bool) -> Tensor:
