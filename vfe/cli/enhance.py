@@ -13,12 +13,14 @@ from .text import say
 
 
 def window_of(args: argparse.Namespace) -> WindowConfig:
-    """The window of the command line; ValueError where frames and overlap do not fit."""
+    """The window of the command line; ValueError where frames and overlap do not fit.
+
+    A window without an overlap gets one that fits.
+    """
     default = WindowConfig()
-    return WindowConfig(
-        frames=default.frames if args.window is None else args.window,
-        overlap=default.overlap if args.overlap is None else args.overlap,
-    )
+    frames = default.frames if args.window is None else args.window
+    overlap = min(default.overlap, frames // 4) if args.overlap is None else args.overlap
+    return WindowConfig(frames, overlap)
 
 
 def enhance(args: argparse.Namespace, options: RestoreOptions, window: WindowConfig) -> None:
