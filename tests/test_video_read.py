@@ -163,6 +163,16 @@ def test_alpha(tmp_path: Path, pix_fmt: str, bits: int) -> None:
     assert (first.alpha[0] - wanted).abs().max() < 1e-3
 
 
+def test_alpha_of_webm(tmp_path: Path) -> None:
+    path = make(tmp_path / "a.webm", Media(codec="libvpx-vp9", pix_fmt="yuva420p"))
+    assert probe(path).has_alpha
+    frames = read(path)
+    wanted = np.frombuffer(memoryview(picture(0, (64, 48), "yuva420p").planes[3]), "u1").reshape(48, -1)[:, :64] / 255
+    assert len(frames) == 6 and frames[0].alpha is not None
+    assert (frames[0].alpha[0] - torch.from_numpy(wanted)).abs().mean() < 0.02
+    assert [f.pts for f in frames] == [0, 40, 80, 120, 160, 200]
+
+
 def test_alpha_of_palettes_and_gifs_is_only_what_is_used(tmp_path: Path) -> None:
     assert not probe(make(tmp_path / "a.gif", Media(codec="gif", pix_fmt="rgb8"))).has_alpha
 

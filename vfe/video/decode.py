@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import av
+from av.codec.codec import UnknownCodecError
+from av.codec.context import CodecContext, ThreadType
 from av.container import InputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -37,7 +41,8 @@ class Damage:
 
 def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage) -> Generator[VideoFrame, None, None]:
     """Yield what can be decoded, one frame in memory at a time; errors are counted in `damage`, not raised."""
-    stream.thread_type = "AUTO"
+    decoder = _decoder(stream)
+    decoder.thread_type = ThreadType.AUTO
     packets = container.demux(stream)
     flushed, failures = False, 0
     while not flushed:
@@ -54,7 +59,7 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
         flushed = packet is None or packet.size == 0
         damage.skipped_packets += packet is not None and packet.is_discard
         try:
-            frames = stream.codec_context.decode(None if flushed else packet)
+            frames = decoder.decode(None if flushed else packet)
         except av.EOFError:
             return
         except MEDIA_ERRORS as error:
@@ -65,3 +70,16 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
             if frame.time_base is None and stream.time_base:  # frames that come out at the end have none
                 frame.time_base = stream.time_base
             yield frame
+
+
+def _decoder(stream: VideoStream) -> VideoCodecContext:
+    """FFmpeg's own decoders of VP8 and VP9 drop alpha; those of libvpx do not."""
+    with suppress(UnknownCodecError, KeyError):
+        if stream.metadata.get("alpha_mode") == "1":
+            decoder = CodecContext.create(_ALPHA_DECODERS[stream.codec_context.name], "r")
+            assert isinstance(decoder, VideoCodecContext)
+            return decoder
+    return stream.codec_context
+
+
+_ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}

@@ -22,6 +22,8 @@ from .read import Frame
 from .sidestreams import SideStreams
 from .target import temporary_name
 
+_LONGEST_REORDERING = 86400  # seconds between decoding and showing a frame beyond which the former is nonsense
+
 
 class VideoSink:
     """Encodes frames under a temporary name and renames the file when all went well."""
@@ -107,6 +109,7 @@ class VideoSink:
     def _mux(self, packets: list[Packet[VideoStream]]) -> None:
         assert self._container is not None
         for packet in packets:
+            _mend_dts(packet)
             when = packet.dts if packet.dts is not None else packet.pts
             seconds = None if when is None else when * packet.time_base
             self._container.mux(packet)
@@ -130,6 +133,13 @@ class VideoSink:
             with suppress(*MEDIA_ERRORS):
                 self._container.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def _mend_dts(packet: Packet[VideoStream]) -> None:
+    """x265 gives clips of one or two frames a decoding time from memory it never set; they need no reordering."""
+    if packet.pts is not None and packet.dts is not None:
+        if not 0 <= (packet.pts - packet.dts) * packet.time_base <= _LONGEST_REORDERING:
+            packet.dts = packet.pts
 
 
 class _Clock:
