@@ -17,6 +17,7 @@ from typing import Any
 import torch
 import yaml
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -108,8 +109,15 @@ class Run:
 
     def on_face(self, size: int, probability: float) -> Tensor:
         """Which clips of this step's batch are scored on the face: drawn from the seed and the step alone."""
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.progress.step)
+        key = (self.config.seed, self.accelerator.process_index, self.progress.step)
+        generator = torch.Generator().manual_seed(hash(key) % 2**63)  # integers hash alike on every machine
         return (torch.rand(size, generator=generator) < probability).to(self.accelerator.device)
+
+    def agree(self, seconds: float) -> float:
+        """The main process's clock for all, so that they end at the same step."""
+        if self.accelerator.num_processes == 1:
+            return seconds
+        return float(broadcast(torch.tensor(seconds, dtype=torch.float64, device=self.accelerator.device)))
 
     def score(self) -> None:
         """Score the moving average on the dev clips; keep it as the best file where it is the best so far."""
@@ -178,7 +186,7 @@ def train(config: TrainConfig, resume: bool = False, command: str = "", stop_aft
         progress.step += 1
         for name, term in terms.items():
             kept.setdefault(name, []).append(term.item())
-        progress.seconds += time.perf_counter() - started
+        progress.seconds = run.agree(progress.seconds + time.perf_counter() - started)
         bar.update()
         if progress.step % LOG_EVERY == 0:
             progress.losses.append({"step": progress.step, **{k: sum(v) / len(v) for k, v in kept.items()}})
@@ -189,7 +197,7 @@ def train(config: TrainConfig, resume: bool = False, command: str = "", stop_aft
             run.save()
     bar.close()
     run.save()
-    if run.done >= 1:
+    if run.done >= 1 and progress.step % config.eval.every_steps:
         run.score()
     return run
 
@@ -206,7 +214,8 @@ def main(argv: list[str] | None = None) -> None:
         run = train(load_config(args.config, overrides), args.resume, command)
     except ValueError as error:
         sys.exit(f"training: {error}")
-    print(f"{run.progress.step} steps, best dev gain {run.progress.best_score:+.3f} dB: {run.output / 'best.safetensors'}")
+    if run.accelerator.is_main_process:
+        print(f"{run.progress.step} steps, best dev gain {run.progress.best_score:+.3f} dB: {run.output / 'best.safetensors'}")
 
 
 if __name__ == "__main__":

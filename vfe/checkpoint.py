@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .config import from_mapping
 from .models.lite import LiteConfig, LiteRestorer
+from .pipeline import OneStepPipeline, WindowConfig
 from .types import VFEError
 
 FORMAT = "vfe-restorer-1"
@@ -106,3 +107,8 @@ def _count(shape: list[int]) -> int:
     for size in shape:
         total *= size
     return total
+
+
+def load_pipeline(path: Path, device: torch.device, dtype: torch.dtype, window: WindowConfig) -> OneStepPipeline:
+    """A restorer file as a pipeline; raises VFEError as `load_restorer` does."""
+    return OneStepPipeline(load_restorer(path, device, dtype), window)

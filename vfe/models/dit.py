@@ -17,6 +17,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..types import VideoShape
+from .ops import TorchOps
 from .rope import Rotation, rope_angles
 from .window import WindowLayout, attend
 
@@ -210,10 +211,10 @@ def _layouts(grid: VideoShape, window: tuple[int, int, int] | None) -> tuple[Win
 class WanDiT(nn.Module):
     """v(z, t, c): the velocity of a latent, at a timestep t of 1000, given the embedded prompt c.
 
-    `ops` names the layer classes (Linear, Conv2d, Conv3d, LayerNorm, RMSNorm): torch.nn, or a host's that offload or cast.
+    `ops` names the layer classes (Linear, Conv2d, Conv3d, LayerNorm, RMSNorm): torch's, or a host's that offload or cast.
     """
 
-    def __init__(self, config: DiTConfig, ops: Any = nn) -> None:
+    def __init__(self, config: DiTConfig, ops: Any = TorchOps) -> None:
         super().__init__()
         self.config = config
         dim = config.dim

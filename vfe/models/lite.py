@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .codec import CodecConfig, LappedCodec
 from .dit import DiTConfig, WanDiT
 from .flow import OneStepFlow
+from .ops import TorchOps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class LiteConfig:
 class LiteRestorer(nn.Module):
     """z_hq = z_lq - s v(z_lq, t*, c): video in, clean video out; the context c is learned."""
 
-    def __init__(self, config: LiteConfig, ops: Any = nn) -> None:
+    def __init__(self, config: LiteConfig, ops: Any = TorchOps) -> None:
         super().__init__()
         self.config = config
         self.codec = LappedCodec(config.codec)

@@ -1,0 +1,164 @@
+"""One clip through the one-step restorer: encode, one DiT call, decode, in windows of time and tiles of space.
+
+B batch, T frames, H W sides in pixels; video is (B, 3, T, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from .models.lite import LiteRestorer
+from .spans import Span, fade_weights, plan_spans, ramp
+from .types import Progress
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """Frames restored at once, and the overlap over which neighbouring windows are cross-faded."""
+
+    frames: int = 33
+    overlap: int = 8
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.frames % 4 != 1:
+            raise ValueError(f"window is {self.frames} frames, needed 4n+1: 1, 5, 9, ...")
+        if not 0 <= 2 * self.overlap <= self.frames:
+            raise ValueError(f"overlap is {self.overlap}, needed from 0 to half the window of {self.frames} frames")
+
+
+@dataclass(frozen=True)
+class TileConfig:
+    """Largest side restored at once, in pixels, and the overlap over which tiles are cross-faded."""
+
+    side: int = 640
+    overlap: int = 64
+
+    def __post_init__(self) -> None:
+        if self.side % 8 or self.overlap % 8 or not 0 <= 2 * self.overlap <= self.side:
+            raise ValueError(f"tiles of {self.side} overlapping by {self.overlap}: needed multiples of 8, overlap up to half")
+
+
+class OneStepPipeline:
+    """z_hq = z_lq - s v(z_lq, t*, c) on clips of any length and size.
+
+    The codec and the step work in float32; the DiT in the dtype of `model`, bfloat16 and float16 included.
+    """
+
+    def __init__(
+        self, model: LiteRestorer, window: WindowConfig | None = None, tile: TileConfig | None = None
+    ) -> None:
+        self.model = model
+        self.window = window or WindowConfig()
+        self.tile = tile or TileConfig()
+        parameter = next(model.parameters())
+        self.device, self.dtype = parameter.device, parameter.dtype
+
+    def restore(self, video: Tensor, *, strength: float = 1.0, on_progress: Progress | None = None) -> Tensor:
+        """Restore (B, 3, T, H, W) in [-1, 1] on the CPU or the model's device; the result is float32 where video is.
+
+        `on_progress` is called with (frames done, T) before and after each window; what it raises stops the work.
+        Raises ValueError for another layout or a strength outside [0, 1].
+        """
+        if video.ndim != 5 or video.shape[1] != 3 or min(video.shape) < 1:
+            raise ValueError(f"video is {tuple(video.shape)}, needed (B, 3, T, H, W) with no empty side")
+        frames = video.float().unbind(2)
+        restored = []
+        for frame in self._stream(frames, strength, on_progress, len(frames)):
+            restored.append(frame)
+        return torch.stack(restored, dim=2).to(video.dtype)
+
+    def stream(
+        self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
+    ) -> Iterator[Tensor]:
+        """(3, H, W) frames in [-1, 1] in, as many restored ones out, in order; memory is bounded by the window."""
+        for frame in self._stream((frame.unsqueeze(0) for frame in frames), strength, on_progress, None):
+            yield frame.squeeze(0)
+
+    def _stream(
+        self, frames: Iterable[Tensor], strength: float, on_progress: Progress | None, total: int | None
+    ) -> Iterator[Tensor]:
+        """Frames (B, 3, H, W) through overlapping windows.
+
+        `held` are the frames of the window being gathered; its first `overlap` were also in the window before, whose
+        restored `tail` waits to be cross-faded with theirs.
+        """
+        size, overlap = self.window.frames, self.window.overlap
+        report = on_progress or (lambda done, total: None)
+        held: list[Tensor] = []
+        before: list[Tensor] = []
+        tail: list[Tensor] = []
+        done = 0
+        for frame in frames:
+            held.append(frame)
+            if len(held) < size:
+                continue
+            report(done, total)
+            restored = self._blend(tail, self._window(held, strength))
+            keep = size - overlap
+            yield from restored[:keep]
+            done += keep
+            before, tail, held = held, restored[keep:], held[keep:]
+        if len(held) > len(tail) or not before:
+            report(done, total)
+            new = held[len(tail) :]
+            whole = (before + new)[-size:]  # the last window reaches back, to have its full context
+            tail = self._blend(tail, self._window(whole, strength)[len(whole) - len(tail) - len(new) :])
+        yield from tail
+        report(done + len(tail), total)
+
+    @staticmethod
+    def _blend(tail: list[Tensor], restored: list[Tensor]) -> list[Tensor]:
+        """Cross-fade the former window's last frames into the first of this one."""
+        weights = ramp(len(tail)).tolist()
+        faded = [torch.lerp(old, new, weight) for old, new, weight in zip(tail, restored, weights, strict=False)]
+        return faded + restored[len(tail) :]
+
+    def _window(self, frames: list[Tensor], strength: float) -> list[Tensor]:
+        """Restore up to a window of frames (B, 3, H, W): padded, in tiles, cut back."""
+        if not frames:
+            return []
+        height, width = frames[0].shape[-2:]
+        clip = pad_clip(torch.stack(frames, dim=2))
+        rows, columns = (
+            plan_spans(size, min(self.tile.side, size), self.tile.overlap if size > self.tile.side else 0, 8)
+            for size in clip.shape[-2:]
+        )
+        restored = self._tiles(clip, rows, columns, strength)[..., :height, :width]
+        return list(restored.unbind(2)[: len(frames)])
+
+    def _tiles(self, clip: Tensor, rows: list[Span], columns: list[Span], strength: float) -> Tensor:
+        if len(rows) == len(columns) == 1:
+            return self._step(clip, strength)
+        restored, total = torch.zeros_like(clip), torch.zeros(clip.shape[-2:])
+        for i, row in enumerate(rows):
+            for j, column in enumerate(columns):
+                place = (..., slice(*row), slice(*column))
+                weight = torch.outer(fade_weights(rows, i), fade_weights(columns, j))
+                restored[place] += self._step(clip[place], strength) * weight
+                total[place[1:]] += weight
+        return restored / total
+
+    @torch.inference_mode()
+    def _step(self, clip: Tensor, strength: float) -> Tensor:
+        """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w), back on the CPU."""
+        z_lq = self.model.codec.encode(clip.to(self.device))
+        velocity = self.model(z_lq.to(self.dtype))
+        z_hq = self.model.config.flow.restore(z_lq, velocity, strength)
+        return self.model.codec.decode(z_hq).clamp_(-1, 1).cpu()
+
+
+def pad_clip(clip: Tensor) -> Tensor:
+    """Repeat the last frame up to 4n+1 frames and the right and bottom edges up to multiples of 8 pixels."""
+    frames, height, width = clip.shape[2:]
+    pad_t, pad_h, pad_w = -(frames - 1) % 4, -height % 8, -width % 8
+    if not (pad_t or pad_h or pad_w):
+        return clip
+    flat = rearrange(clip, "b c t h w -> b (c t) h w")
+    padded = rearrange(F.pad(flat, (0, pad_w, 0, pad_h), mode="replicate"), "b (c t) h w -> b c t h w", c=clip.shape[1])
+    return torch.cat([padded, padded[:, :, -1:].expand(-1, -1, pad_t, -1, -1)], dim=2) if pad_t else padded

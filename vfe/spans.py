@@ -1,0 +1,50 @@
+"""Overlapping spans along an axis and the weights that cross-fade them: the plan of tiles and windows, no tensors' work."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Span(NamedTuple):
+    """Half-open range [start, stop) of an axis."""
+
+    start: int
+    stop: int
+
+
+def plan_spans(length: int, size: int, overlap: int, multiple: int = 1) -> list[Span]:
+    """Cover `length` with equal spans of at most `size` that overlap by at least `overlap`.
+
+    `length`, `size` and `overlap` are multiples of `multiple`, and so is every border. The spans are as even as that
+    allows: no sliver at the end.
+    """
+    if not 0 <= overlap < size:
+        raise ValueError(f"overlap is {overlap}, needed from 0 to below the size {size}")
+    if any(value % multiple for value in (length, size, overlap)):
+        raise ValueError(f"length {length}, size {size} and overlap {overlap} need to be multiples of {multiple}")
+    count = max(1, -(-(length - overlap) // (size - overlap)))
+    width = -(-(length + (count - 1) * overlap) // (count * multiple)) * multiple
+    room = (length - width) // multiple
+    starts = [round(index * room / max(count - 1, 1)) * multiple for index in range(count)]
+    return [Span(start, start + width) for start in starts]
+
+
+def ramp(length: int) -> Tensor:
+    """Weights of the newer of two spans over their overlap: rising from above 0 to below 1, (length,) float32."""
+    return torch.linspace(0, 1, length + 2)[1:-1]
+
+
+def fade_weights(spans: list[Span], index: int) -> Tensor:
+    """Weight of each place of a span; over all spans the weights of a place sum to 1 after `normalise` by their sum."""
+    span = spans[index]
+    weight = torch.ones(span.stop - span.start)
+    if index > 0:
+        overlap = spans[index - 1].stop - span.start
+        weight[:overlap] *= ramp(overlap)
+    if index + 1 < len(spans):
+        overlap = span.stop - spans[index + 1].start
+        weight[len(weight) - overlap :] *= ramp(overlap).flip(0)
+    return weight
