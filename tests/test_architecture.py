@@ -41,6 +41,7 @@ LAYER_OF = {
     "model_files": "restorer",
     "options": "types",
     "resize": "models",
+    "spans": "types",
 }
 COMFY = {"comfy", "comfy_api", "comfy_extras", "folder_paths", "nodes"}
 HEAVY = {"torchvision", "facexlib", "diffusers", "cv2", "skimage", "accelerate", "comfy", "comfy_api", "folder_paths"}
