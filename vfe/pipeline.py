@@ -18,12 +18,16 @@ from .spans import Span, fade_weights, plan_spans, ramp
 from .types import Progress
 
 
+TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ from the whole frame only near borders
+
+
 @dataclass(frozen=True)
 class WindowConfig:
     """Frames restored at once, and the overlap over which neighbouring windows are cross-faded."""
 
     frames: int = 33
-    overlap: int = 8
+    overlap: int = 9
+    """4k+1 keeps every window on the same groups of four frames, so that they differ only near their ends."""
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.frames % 4 != 1:
@@ -40,8 +44,10 @@ class TileConfig:
     overlap: int = 64
 
     def __post_init__(self) -> None:
-        if self.side % 8 or self.overlap % 8 or not 0 <= 2 * self.overlap <= self.side:
-            raise ValueError(f"tiles of {self.side} overlapping by {self.overlap}: needed multiples of 8, overlap up to half")
+        if self.side % TILE_GRID or self.overlap % TILE_GRID or not 0 <= 2 * self.overlap <= self.side:
+            raise ValueError(
+                f"tiles of {self.side} overlapping by {self.overlap}: needed multiples of {TILE_GRID}, overlap up to half"
+            )
 
 
 class OneStepPipeline:
@@ -93,7 +99,7 @@ class OneStepPipeline:
         held: list[Tensor] = []
         before: list[Tensor] = []
         tail: list[Tensor] = []
-        done = 0
+        done = 0  # frames yielded; the first of `held` is frame `done` of the clip
         for frame in frames:
             held.append(frame)
             if len(held) < size:
@@ -106,9 +112,10 @@ class OneStepPipeline:
             before, tail, held = held, restored[keep:], held[keep:]
         if len(held) > len(tail) or not before:
             report(done, total)
-            new = held[len(tail) :]
-            whole = (before + new)[-size:]  # the last window reaches back, to have its full context
-            tail = self._blend(tail, self._window(whole, strength)[len(whole) - len(tail) - len(new) :])
+            whole = (before[: size - overlap] + held)[-size:]  # the last window reaches back for its full context
+            reach = len(whole) - len(held)
+            off_grid = min(-(done - reach) % 4, reach)  # and stays on the clip's groups of four
+            tail = self._blend(tail, self._window(whole[off_grid:], strength)[reach - off_grid :])
         yield from tail
         report(done + len(tail), total)
 
@@ -124,9 +131,12 @@ class OneStepPipeline:
         if not frames:
             return []
         height, width = frames[0].shape[-2:]
-        clip = pad_clip(torch.stack(frames, dim=2))
+        tiled = max(height, width) > self.tile.side
+        clip = pad_clip(torch.stack(frames, dim=2), TILE_GRID if tiled else 8)
         rows, columns = (
-            plan_spans(size, min(self.tile.side, size), self.tile.overlap if size > self.tile.side else 0, 8)
+            plan_spans(size, min(self.tile.side, size), self.tile.overlap if size > self.tile.side else 0, TILE_GRID)
+            if tiled
+            else [Span(0, size)]
             for size in clip.shape[-2:]
         )
         restored = self._tiles(clip, rows, columns, strength)[..., :height, :width]
@@ -153,10 +163,10 @@ class OneStepPipeline:
         return self.model.codec.decode(z_hq).clamp_(-1, 1).cpu()
 
 
-def pad_clip(clip: Tensor) -> Tensor:
-    """Repeat the last frame up to 4n+1 frames and the right and bottom edges up to multiples of 8 pixels."""
+def pad_clip(clip: Tensor, multiple: int = 8) -> Tensor:
+    """Repeat the last frame up to 4n+1 frames and the right and bottom edges up to multiples of `multiple` pixels."""
     frames, height, width = clip.shape[2:]
-    pad_t, pad_h, pad_w = -(frames - 1) % 4, -height % 8, -width % 8
+    pad_t, pad_h, pad_w = -(frames - 1) % 4, -height % multiple, -width % multiple
     if not (pad_t or pad_h or pad_w):
         return clip
     flat = rearrange(clip, "b c t h w -> b (c t) h w")
