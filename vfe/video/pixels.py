@@ -1,21 +1,27 @@
-"""Between FFmpeg's frames and float tensors, with the matrix and range of the stream in both directions."""
+"""Between FFmpeg's frames and float tensors, with the matrix and range of the stream in both directions.
 
-# H W frame, h w chroma plane, N = H*W pixels
+The loops are numpy's, which stay on one thread: torch would wake all of its threads thirty times a frame, against the
+encoder's, which is slower and very slow on a busy machine.
+"""
+
+# H W frame, h w chroma plane
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from torch import Tensor
-from torch.nn import functional
 
 from .colour import FULL, LIMITED, PixelLayout, layout_of, matrix_weights, swscale_matrix
+
+Plane = npt.NDArray[np.float32]
 
 # Full chroma interpolation and accurate rounding: without them 4:2:0 comes out 0.7 code values too dark on average.
 # SWS_BICUBIC | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_ACCURATE_RND: numbers, as PyAV names them only since 18.
@@ -37,22 +43,25 @@ class FrameReader:
         `size` (width, height) scales a frame that differs from it.
         """
         layout = layout_of(frame.format.name)
-        alpha = layout.alpha or frame.format.has_palette
         deep = layout.depth > 8
         if _is_native_planar_rgb(layout) and size in (None, (frame.width, frame.height)):
-            planar, white = frame, 2**layout.depth - 1
+            planar, white, opaque = frame, 2**layout.depth - 1, 2**layout.depth - 1
         else:
             planar, white = self._to_planar_rgb(frame, layout, size), _white_of_swscale(layout, self.color_range)
-        pixels = _planes_to_rgb(planar, deep).mul_(2 / white).sub_(1)
-        if layout.family == "gray" and self.color_range == LIMITED:
-            pixels = _expand_limited(pixels)
-        if deep:
-            pixels.clamp_(-1, 1)
-        if not alpha:
-            return pixels, None
-        opaque = 255 if not deep else 2**layout.depth - 1 if planar is frame else 65535
-        plane = _plane_view(planar, 3, deep)
-        return pixels, torch.empty(1, *plane.shape).copy_(plane).div_(opaque).clamp_(0, 1)
+            opaque = 65535 if deep else 255
+        scale, offset = 2 / white, -1.0
+        if layout.family == "gray" and self.color_range == LIMITED:  # swscale copies grey as it is
+            scale, offset = 2 * 255 / 219 / white, -1 - 2 * 16 / 219
+        pixels = np.empty((3, planar.height, planar.width), np.float32)
+        for channel, index in enumerate(_PLANE_OF_CHANNEL):
+            np.multiply(_plane_view(planar, index, deep), np.float32(scale), out=pixels[channel])
+        pixels += np.float32(offset)
+        if deep or offset != -1:
+            np.clip(pixels, -1, 1, out=pixels)
+        if len(planar.planes) < 4:
+            return torch.from_numpy(pixels), None
+        alpha = np.minimum(_plane_view(planar, 3, deep) * np.float32(1 / opaque), np.float32(1))
+        return torch.from_numpy(pixels), torch.from_numpy(alpha[None])
 
     def _to_planar_rgb(self, frame: VideoFrame, layout: PixelLayout, size: tuple[int, int] | None) -> VideoFrame:
         frame.color_range = self.color_range
@@ -85,76 +94,71 @@ class FrameWriter:
 
     def __init__(self, target: FrameFormat) -> None:
         self.target = target
-        self.layout = layout_of(target.pix_fmt)
         # What our own loops fill; swscale then repacks it without loss where the encoder wants it packed.
-        self._filled = _planar_equivalent(self.layout)
+        self._filled = layout_of(_planar_equivalent(layout_of(target.pix_fmt)))
         self._scaler = VideoReformatter()
 
     def write(self, pixels: Tensor, alpha: Tensor | None) -> VideoFrame:
         """Store (3, H, W) in [-1, 1] and alpha (1, H, W) in [0, 1] (None: opaque)."""
-        height, width = pixels.shape[-2:]
-        pixels = pixels.detach().to("cpu", torch.float32)
-        filled = layout_of(self._filled)
-        frame = VideoFrame(width, height, self._filled)
-        planes = self._planes(pixels, filled)
+        filled, target = self._filled, self.target
+        rgb = pixels.detach().to("cpu", torch.float32).numpy()
+        height, width = rgb.shape[-2:]
+        frame = VideoFrame(width, height, filled.name)
+        top = 2**filled.depth - 1
+        planes = self._planes(rgb)
         if filled.alpha:
-            opaque = 2**filled.depth - 1
-            planes.append(torch.full((height, width), float(opaque)) if alpha is None else alpha[0] * opaque)
-        top = float(2**filled.depth - 1)
+            planes.append(np.full((height, width), top, np.float32) if alpha is None else alpha[0].cpu().numpy() * top)
         for index, plane in enumerate(planes):
-            _plane_view(frame, index, filled.depth > 8).copy_(plane.round().clamp_(0, top))
-        if self._filled != self.target.pix_fmt:
-            frame = self._scaler.reformat(frame, format=self.target.pix_fmt, interpolation=SWSCALE_FLAGS, threads=1)
-        frame.color_range, frame.colorspace = self.target.color_range, self.target.matrix
+            np.rint(plane, out=plane)
+            np.clip(plane, 0, top, out=plane)
+            np.copyto(_plane_view(frame, index, filled.depth > 8), plane, casting="unsafe")
+        if filled.name != target.pix_fmt:
+            frame = self._scaler.reformat(frame, format=target.pix_fmt, interpolation=SWSCALE_FLAGS, threads=1)
+        frame.color_range, frame.colorspace = target.color_range, target.matrix
         return frame
 
-    def _planes(self, pixels: Tensor, filled: PixelLayout) -> list[Tensor]:
-        if filled.family == "rgb":
-            scaled = (pixels + 1) * ((2**filled.depth - 1) / 2)
-            return [scaled[1], scaled[2], scaled[0]]
-        weights, offset = _rgb_to_yuv(self.target.matrix, self.target.color_range, filled.depth)
-        count = 1 if filled.family == "gray" else 3
-        flat = torch.addmm(offset[:count], weights[:count], pixels.reshape(3, -1))  # (3, N)
-        yuv = flat.view(count, *pixels.shape[-2:])
-        return [yuv[0], *(_subsample(plane, filled.chroma) for plane in yuv[1:])]
+    def _planes(self, rgb: Plane) -> list[Plane]:
+        """Code values, not yet rounded, of each plane but alpha."""
+        depth = self._filled.depth
+        if self._filled.family == "rgb":
+            half = np.float32((2**depth - 1) / 2)
+            return [(rgb[channel] + np.float32(1)) * half for channel in (1, 2, 0)]
+        limited = self.target.color_range == LIMITED
+        unit, top = 2 ** (depth - 8), 2**depth - 1
+        luma_span, chroma_span = (219 * unit, 224 * unit) if limited else (top, top)
+        red, blue = matrix_weights(self.target.matrix)
+        luma = rgb[0] * np.float32(red)
+        luma += rgb[1] * np.float32(1 - red - blue)
+        luma += rgb[2] * np.float32(blue)  # (H, W) in [-1, 1]
+        planes = []
+        if self._filled.family != "gray":
+            for channel, weight in ((2, blue), (0, red)):
+                chroma = _subsample(rgb[channel] - luma, self._filled.chroma)
+                chroma *= np.float32(chroma_span / 4 / (1 - weight))
+                chroma += np.float32(128 * unit)
+                planes.append(chroma)
+        luma *= np.float32(luma_span / 2)
+        luma += np.float32(luma_span / 2 + (16 * unit if limited else 0))
+        return [luma, *planes]
 
 
-@lru_cache(maxsize=16)
-def _rgb_to_yuv(matrix: int, color_range: int, depth: int) -> tuple[Tensor, Tensor]:
-    """Matrix (3, 3) and offset (3, 1) from RGB in [-1, 1] to code values."""
-    red, blue = matrix_weights(matrix)
-    luma = np.array([red, 1 - red - blue, blue])
-    rows = np.stack([luma, (np.array([0, 0, 1]) - luma) / (2 - 2 * blue), (np.array([1, 0, 0]) - luma) / (2 - 2 * red)])
-    unit = 2.0 ** (depth - 8)
-    top = 2.0**depth - 1
-    spans = (219 * unit, 224 * unit, 224 * unit) if color_range == LIMITED else (top, top, top)
-    black = 16 * unit if color_range == LIMITED else 0.0
-    weights = rows * np.array(spans)[:, None] / 2
-    offset = np.array([[black + spans[0] / 2], [128 * unit], [128 * unit]])
-    return torch.from_numpy(weights).float(), torch.from_numpy(offset).float()
-
-
-def _subsample(plane: Tensor, chroma: tuple[int, int]) -> Tensor:
+def _subsample(plane: Plane, chroma: tuple[int, int]) -> Plane:
     """Chroma (H, W) -> (h, w) by averages, centred like swscale's interpolation on reading; odd edges stand alone."""
-    if chroma == (0, 0):
-        return plane
-    kernel = (2 ** chroma[1], 2 ** chroma[0])
-    return functional.avg_pool2d(plane[None], kernel, ceil_mode=True, count_include_pad=False)[0]
+    for _ in range(chroma[1]):
+        plane = np.pad(plane, ((0, 1), (0, 0)), mode="edge") if len(plane) % 2 else plane
+        plane = (plane[0::2] + plane[1::2]) * np.float32(0.5)
+    for _ in range(chroma[0]):
+        plane = np.pad(plane, ((0, 0), (0, 1)), mode="edge") if plane.shape[1] % 2 else plane
+        plane = (plane[:, 0::2] + plane[:, 1::2]) * np.float32(0.5)
+    return plane
 
 
-def _plane_view(frame: VideoFrame, index: int, deep: bool) -> Tensor:
-    """One plane of a frame as a tensor (H, W) that shares its memory."""
+def _plane_view(frame: VideoFrame, index: int, deep: bool) -> npt.NDArray[Any]:
+    """One plane of a frame as an array (H, W) of code values that shares its memory."""
     plane = frame.planes[index]
     dtype = np.dtype("<u2" if deep else "u1")
     rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
-    return torch.from_numpy(rows[: plane.height, : plane.width])
-
-
-def _planes_to_rgb(frame: VideoFrame, deep: bool) -> Tensor:
-    pixels = torch.empty(3, frame.height, frame.width)
-    for channel, index in enumerate(_PLANE_OF_CHANNEL):
-        pixels[channel].copy_(_plane_view(frame, index, deep))
-    return pixels
+    return rows[: plane.height, : plane.width]
 
 
 def _is_native_planar_rgb(layout: PixelLayout) -> bool:
@@ -171,11 +175,6 @@ def _white_of_swscale(layout: PixelLayout, color_range: int) -> int:
     if layout.family == "yuv" and color_range == LIMITED:
         return 255 << 8
     return ((1 << layout.depth) - 1) << (16 - layout.depth)
-
-
-def _expand_limited(pixels: Tensor) -> Tensor:
-    """Grey whose plane swscale copies as it is, from limited range to [-1, 1]."""
-    return (((pixels + 1) * (255 / 2) - 16) * (2 / 219) - 1).clamp_(-1, 1)
 
 
 def _planar_equivalent(layout: PixelLayout) -> str:
