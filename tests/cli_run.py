@@ -62,7 +62,7 @@ def run_vfe(capsys: pytest.CaptureFixture[str], *argv: object) -> Run:
     return Run(code, *capsys.readouterr())
 
 
-def run_python(*argv: object, cwd: Path = ROOT, timeout: float = 60) -> Run:
+def run_python(*argv: object, cwd: Path = ROOT, timeout: float = 300) -> Run:
     """`python argv...` in a process of its own, with this repository's vfe."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
