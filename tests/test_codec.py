@@ -20,7 +20,7 @@ def codec() -> LappedCodec:
 def test_decode_inverts_encode(codec: LappedCodec, size: tuple[int, int, int]) -> None:
     video = torch.rand(2, 3, *size) * 2 - 1
     latent = codec.encode(video)
-    assert latent.shape[2:] == codec.latent_shape(VideoShape(*size))
+    assert VideoShape(*latent.shape[2:]) == codec.latent_shape(VideoShape(*size))
     assert (codec.decode(latent) - video).abs().max() < 1e-5
 
 

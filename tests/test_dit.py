@@ -111,7 +111,9 @@ def test_partition_and_merge_are_inverse(grid: tuple[int, int, int], shifted: bo
 def test_shifted_windows_never_mix_opposite_borders_or_padding(grid: tuple[int, int, int]) -> None:
     layout = WindowLayout(VideoShape(*grid), VideoShape(2, 4, 4), shifted=True)
     t, h, w = grid
-    place = torch.stack(torch.meshgrid(*(torch.arange(n) + 1.0 for n in grid), indexing="ij"), -1).reshape(1, t * h * w, 3)
+    place = torch.stack(torch.meshgrid(*(torch.arange(n) + 1.0 for n in grid), indexing="ij"), -1).reshape(
+        1, t * h * w, 3
+    )
     place = layout.partition(place)[0]  # (n, m, 3); padding is all zero
     assert layout.mask is not None
     seen = layout.mask[:, 0] == 0
@@ -142,7 +144,9 @@ def test_untrained_model_predicts_no_velocity_and_fusion_is_called_before_each_b
     assert calls == [0, 1, 2]
 
 
-@pytest.mark.parametrize("wrong", [{"dim": 100}, {"heads": 512}, {"local_kernel": 2}, {"layers": 0}, {"window": (0, 8, 8)}])
+@pytest.mark.parametrize(
+    "wrong", [{"dim": 100}, {"heads": 512}, {"local_kernel": 2}, {"layers": 0}, {"window": (0, 8, 8)}]
+)
 def test_config_refuses_what_cannot_work(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError):
         DiTConfig(**wrong)  # type: ignore[arg-type]

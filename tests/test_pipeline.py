@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -33,7 +35,9 @@ def model(head: float = 0.0) -> LiteRestorer:
 def clip(frames: int, height: int = 48, width: int = 40) -> Tensor:
     """A smooth pattern that drifts: (1, 3, T, H, W) in [-1, 1]."""
     t, y, x = torch.meshgrid(*(torch.arange(n).float() for n in (frames, height, width)), indexing="ij")
-    return torch.stack([torch.sin(0.2 * x + 0.1 * t), torch.cos(0.15 * y - 0.1 * t), torch.sin(0.1 * (x + y))])[None] * 0.8
+    return (
+        torch.stack([torch.sin(0.2 * x + 0.1 * t), torch.cos(0.15 * y - 0.1 * t), torch.sin(0.1 * (x + y))])[None] * 0.8
+    )
 
 
 @pytest.mark.parametrize("size", [(1, 8, 8), (2, 16, 16), (5, 33, 17), (14, 253, 147)])
@@ -89,7 +93,7 @@ def test_stream_equals_restore_and_reads_no_more_than_a_window_ahead() -> None:
     pipeline = OneStepPipeline(model(0.01), WindowConfig(9, 4))
     taken = 0
 
-    def frames():  # noqa: ANN202
+    def frames() -> Iterator[Tensor]:
         nonlocal taken
         for frame in video[0].unbind(1):
             taken += 1

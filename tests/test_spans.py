@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -19,7 +21,7 @@ def test_spans_cover_evenly_and_overlap_enough(length: int, size: int, overlap: 
     widths = {span.stop - span.start for span in spans}
     assert len(widths) == 1
     assert max(widths) <= size
-    for former, latter in zip(spans, spans[1:], strict=False):
+    for former, latter in pairwise(spans):
         assert overlap <= former.stop - latter.start < size
         assert latter.start % multiple == 0
     total = torch.zeros(length)

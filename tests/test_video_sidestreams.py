@@ -116,7 +116,7 @@ def test_subtitles(tmp_path: Path, name: str, codec: str, suffix: str, result: s
         lines = []
         for packet in container.demux(stream):
             if packet.pts is not None and (shown := stream.codec_context.decode2(packet)):
-                text = b"".join(rect.ass for rect in shown.rects).decode()  # type: ignore[attr-defined]
+                text = b"".join(rect.ass for rect in shown.rects).decode()
                 if "Hello" in text or "Second" in text:
                     length = (packet.duration or 0) * packet.time_base
                     lines.append((packet.pts * packet.time_base, round(length, 3)))

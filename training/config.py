@@ -16,9 +16,10 @@ from .data import DataConfig
 from .degrade import DegradationConfig
 from .losses import LossConfig
 
+
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """AdamW with linear warm-up and cosine decay, gradient clipping and an exponential moving average of the weights."""
+    """AdamW with linear warm-up and cosine decay, gradient clipping and a moving average of the weights."""
 
     lr: float = 1e-3
     final_lr: float = 1e-6
@@ -30,7 +31,9 @@ class OptimConfig:
 
     def __post_init__(self) -> None:
         if self.lr <= 0 or not 0 <= self.ema < 1 or self.warmup_steps < 0:
-            raise ValueError(f"lr={self.lr}, ema={self.ema}, warmup_steps={self.warmup_steps}: needed > 0, in [0, 1), >= 0")
+            raise ValueError(
+                f"lr={self.lr}, ema={self.ema}, warmup_steps={self.warmup_steps}: needed > 0, in [0, 1), >= 0"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,9 @@ def write_curves(folder: Path, progress: Progress) -> None:
     from matplotlib.figure import Figure  # the object interface needs no display
 
     figure = Figure(figsize=(10, 4), layout="constrained")
-    for axes, rows, title in zip(figure.subplots(1, 2), (progress.losses, progress.scores), ("loss", "dev"), strict=True):
+    for axes, rows, title in zip(
+        figure.subplots(1, 2), (progress.losses, progress.scores), ("loss", "dev"), strict=True
+    ):
         for name in sorted({key for row in rows for key in row} - {"step"}):
             points = [(row["step"], row[name]) for row in rows if name in row]
             axes.plot(*zip(*points, strict=True), label=name)

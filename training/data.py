@@ -49,7 +49,9 @@ class DataConfig:
         if self.frames % 4 != 1 or self.frames > self.segment:
             raise ValueError(f"frames={self.frames}, needed 4n+1 and at most segment={self.segment}")
         if self.side % 8 or self.batch < 1 or self.reuse < 1:
-            raise ValueError(f"side={self.side} needs a multiple of 8, batch={self.batch} and reuse={self.reuse} 1 or more")
+            raise ValueError(
+                f"side={self.side} needs a multiple of 8, batch={self.batch} and reuse={self.reuse} 1 or more"
+            )
 
 
 class Batch(NamedTuple):
@@ -125,15 +127,21 @@ def camera_motion(picture: Tensor, mask: Tensor, frames: int, rng: np.random.Gen
     time = torch.linspace(0, 1, frames)
     swing = torch.sin(2 * np.pi * (time * rng.uniform(0.3, 1.2) + rng.uniform()))
     zoom = rng.uniform(0.6, 1.0) * (1 + rng.uniform(-0.08, 0.08) * time + rng.uniform(0, 0.01) * swing)
-    roll = np.deg2rad(rng.uniform(-8, 8)) + np.deg2rad(rng.uniform(-4, 4)) * time + np.deg2rad(rng.uniform(0, 0.7)) * swing
-    drift = torch.from_numpy(rng.uniform(-0.12, 0.12, (2, 1)).astype(np.float32)) * time + 0.006 * rng.uniform(0, 1) * swing
+    roll = (
+        np.deg2rad(rng.uniform(-8, 8)) + np.deg2rad(rng.uniform(-4, 4)) * time + np.deg2rad(rng.uniform(0, 0.7)) * swing
+    )
+    drift = (
+        torch.from_numpy(rng.uniform(-0.12, 0.12, (2, 1)).astype(np.float32)) * time + 0.006 * rng.uniform(0, 1) * swing
+    )
     cos, sin = torch.cos(roll) / zoom, torch.sin(roll) / zoom
     cos, sin = cos * side / picture.shape[1], sin * side / picture.shape[1]
     room = (1 - side / picture.shape[1] / zoom.min().item()) * 0.9
     centre = torch.from_numpy(rng.uniform(-1, 1, (2, 1)).astype(np.float32)) * max(room, 0.0) + drift
     theta = torch.stack([torch.stack([cos, -sin, centre[0]], -1), torch.stack([sin, cos, centre[1]], -1)], 1)
     grid = F.affine_grid(theta.float(), [frames, 3, side, side], align_corners=False)
-    seen = F.grid_sample(picture.float().expand(frames, -1, -1, -1), grid, padding_mode="reflection", align_corners=False)
+    seen = F.grid_sample(
+        picture.float().expand(frames, -1, -1, -1), grid, padding_mode="reflection", align_corners=False
+    )
     face = F.grid_sample(
         mask.float().expand(frames, 1, -1, -1), grid, mode="nearest", padding_mode="reflection", align_corners=False
     )

@@ -83,7 +83,9 @@ def evaluate(model: LiteRestorer, dev: DevSet, device: torch.device, precision: 
                 "detail": gradient_energy(out) / gradient_energy(hq),
             }
         )
-    return {key: float(np.mean([row[key] for row in rows if key in row])) for key in {k: 0 for row in rows for k in row}}
+    return {
+        key: float(np.mean([row[key] for row in rows if key in row])) for key in {k: 0 for row in rows for k in row}
+    }
 
 
 def gradient_energy(video: Tensor) -> float:

@@ -34,7 +34,9 @@ class LossConfig:
         if not 0 <= self.face_probability <= 1:
             raise ValueError(f"face_probability={self.face_probability}, needed from 0 to 1")
         if self.space not in ("latent", "pixel") or self.penalty not in ("mse", "charbonnier"):
-            raise ValueError(f"loss is {self.penalty} in {self.space} space, needed mse or charbonnier, latent or pixel")
+            raise ValueError(
+                f"loss is {self.penalty} in {self.space} space, needed mse or charbonnier, latent or pixel"
+            )
         if self.space == "latent" and (self.structure or self.temporal):
             raise ValueError("structure and temporal losses are defined on pixels: use them in a pixel stage")
 
@@ -46,7 +48,9 @@ def penalise(difference: Tensor, penalty: Penalty) -> Tensor:
     return (difference.square() + CHARBONNIER_EPSILON**2).sqrt()
 
 
-def switched_loss(prediction: Tensor, target: Tensor, mask: Tensor, on_face: Tensor, penalty: Penalty = "mse") -> Tensor:
+def switched_loss(
+    prediction: Tensor, target: Tensor, mask: Tensor, on_face: Tensor, penalty: Penalty = "mse"
+) -> Tensor:
     """Eq. 6: mean penalty over the face where `on_face` (B,) is true, else over the whole frame.
 
     mask is (B, 1, ...), repeated over channels. A clip without a face pixel falls back to the whole frame.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,9 @@ class Progress:
     scores: list[dict[str, float]] = field(default_factory=list)
 
 
-def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, ema: MovingAverage, progress: Progress) -> None:
+def save_state(
+    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, ema: MovingAverage, progress: Progress
+) -> None:
     """Write everything to `path`, aside and renamed: a stop in mid-write leaves the previous file."""
     state: dict[str, Any] = {
         "model": model.state_dict(),
@@ -54,7 +55,7 @@ def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, e
     }
     aside = path.with_suffix(".partial")
     torch.save(state, aside)
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, ema: MovingAverage) -> Progress:

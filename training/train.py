@@ -37,7 +37,9 @@ from .whiten import measure_scale
 LOG_EVERY = 50
 
 
-def loss_terms(model: torch.nn.Module, net: LiteRestorer, batch: Batch, config: LossConfig, on_face: Tensor) -> dict[str, Tensor]:
+def loss_terms(
+    model: torch.nn.Module, net: LiteRestorer, batch: Batch, config: LossConfig, on_face: Tensor
+) -> dict[str, Tensor]:
     """The stage's loss terms for one batch, already weighted. `model` is `net` as accelerate wraps it."""
     codec, flow = net.codec, net.config.flow
     z_lq = codec.encode(batch.degraded)
@@ -139,7 +141,7 @@ class Run:
     def export(self, name: str, scores: dict[str, float]) -> None:
         """Write the net's present weights with what made them as metadata."""
         items = list_items(self.config.data)
-        facts = {
+        facts: dict[str, Any] = {
             "command": self.command,
             "seed": self.config.seed,
             "steps": self.progress.step,
@@ -215,7 +217,8 @@ def main(argv: list[str] | None = None) -> None:
     except ValueError as error:
         sys.exit(f"training: {error}")
     if run.accelerator.is_main_process:
-        print(f"{run.progress.step} steps, best dev gain {run.progress.best_score:+.3f} dB: {run.output / 'best.safetensors'}")
+        best = run.output / "best.safetensors"
+        print(f"{run.progress.step} steps, best dev gain {run.progress.best_score:+.3f} dB: {best}")
 
 
 if __name__ == "__main__":

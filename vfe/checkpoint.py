@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,9 @@ class CheckpointInfo:
     bytes: int
 
 
-def save_checkpoint(path: Path, model: LiteRestorer, training: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
+def save_checkpoint(
+    path: Path, model: LiteRestorer, training: dict[str, Any], dtype: torch.dtype = torch.float16
+) -> None:
     """Write weights in `dtype` (the codec's scale in float32) and metadata; written aside and renamed."""
     state = {
         name: value.detach().to("cpu", torch.float32 if name.startswith("codec.") else dtype).contiguous()
@@ -43,7 +44,7 @@ def save_checkpoint(path: Path, model: LiteRestorer, training: dict[str, Any], d
     aside = path.with_name(f".{path.name}.partial")
     try:
         save_file(state, aside, metadata)
-        os.replace(aside, path)
+        aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -53,11 +54,13 @@ def read_metadata(path: Path) -> CheckpointInfo:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            parameters = sum(_count(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+            parameters = sum(_count(file.get_slice(name).get_shape()) for name in file.keys())
     except FileNotFoundError as error:
         raise VFEError(f"{path}: no such model file; give 'lite' or the path of a restorer .safetensors") from error
     except (SafetensorError, OSError) as error:
-        raise VFEError(f"{path}: not a readable safetensors file ({error}); a restorer saved by vfe is needed") from error
+        raise VFEError(
+            f"{path}: not a readable safetensors file ({error}); a restorer saved by vfe is needed"
+        ) from error
     if metadata.get("format") != FORMAT:
         got = metadata.get("format", "no format entry")
         raise VFEError(f"{path}: its metadata says {got}, needed {FORMAT}; this file is not a vfe restorer")
@@ -79,12 +82,14 @@ def load_restorer(path: Path, device: torch.device, dtype: torch.dtype) -> LiteR
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
             _check_shapes(path, wanted, found)
             state: dict[str, Tensor] = {name: file.get_tensor(name) for name in found}
     except SafetensorError as error:
         raise VFEError(f"{path}: damaged ({error}); get the file again") from error
-    state = {name: value.to(device, torch.float32 if name.startswith("codec.") else dtype) for name, value in state.items()}
+    state = {
+        name: value.to(device, torch.float32 if name.startswith("codec.") else dtype) for name, value in state.items()
+    }
     model.load_state_dict(state, strict=True, assign=True)
     model.codec.build_transforms(device)  # the transform's matrices are computed, not stored
     return model.eval().requires_grad_(False)

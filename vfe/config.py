@@ -27,7 +27,7 @@ def from_mapping(cls: type[T], raw: Mapping[str, Any], where: str = "") -> T:
         raise ValueError(f"{where or cls.__name__}: {error}") from error
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
+def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - any type
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return None if value is None else _convert(next(a for a in args if a is not type(None)), value, where)
@@ -37,7 +37,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         element = [args[0]] * len(value) if len(args) == 2 and args[1] is Ellipsis else args
         if not isinstance(value, list) or len(value) != len(element):
             raise ValueError(f"{where}: got {value!r}, needed a list of {len(element)}")
-        return tuple(_convert(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(element, value, strict=True)))
+        return tuple(
+            _convert(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(element, value, strict=True))
+        )
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type) and type(value) is not hint:

@@ -17,7 +17,6 @@ from .models.lite import LiteRestorer
 from .spans import Span, fade_weights, plan_spans, ramp
 from .types import Progress
 
-
 TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ from the whole frame only near borders
 
 
@@ -46,7 +45,7 @@ class TileConfig:
     def __post_init__(self) -> None:
         if self.side % TILE_GRID or self.overlap % TILE_GRID or not 0 <= 2 * self.overlap <= self.side:
             raise ValueError(
-                f"tiles of {self.side} overlapping by {self.overlap}: needed multiples of {TILE_GRID}, overlap up to half"
+                f"tiles of {self.side} overlapping by {self.overlap}: needed multiples of {TILE_GRID}, at most half"
             )
 
 
@@ -56,9 +55,7 @@ class OneStepPipeline:
     The codec and the step work in float32; the DiT in the dtype of `model`, bfloat16 and float16 included.
     """
 
-    def __init__(
-        self, model: LiteRestorer, window: WindowConfig | None = None, tile: TileConfig | None = None
-    ) -> None:
+    def __init__(self, model: LiteRestorer, window: WindowConfig | None = None, tile: TileConfig | None = None) -> None:
         self.model = model
         self.window = window or WindowConfig()
         self.tile = tile or TileConfig()
@@ -95,7 +92,7 @@ class OneStepPipeline:
         restored `tail` waits to be cross-faded with theirs.
         """
         size, overlap = self.window.frames, self.window.overlap
-        report = on_progress or (lambda done, total: None)
+        report = on_progress or _no_progress
         held: list[Tensor] = []
         before: list[Tensor] = []
         tail: list[Tensor] = []
@@ -109,7 +106,9 @@ class OneStepPipeline:
             keep = size - overlap
             yield from restored[:keep]
             done += keep
-            before, tail, held = held, restored[keep:], held[keep:]
+            before, held = held, held[keep:]
+            tail = [frame.clone() for frame in restored[keep:]]  # a view would keep the whole window in memory
+            del restored
         if len(held) > len(tail) or not before:
             report(done, total)
             whole = (before[: size - overlap] + held)[-size:]  # the last window reaches back for its full context
@@ -161,6 +160,9 @@ class OneStepPipeline:
         velocity = self.model(z_lq.to(self.dtype))
         z_hq = self.model.config.flow.restore(z_lq, velocity, strength)
         return self.model.codec.decode(z_hq).clamp_(-1, 1).cpu()
+
+
+def _no_progress(_done: int, _total: int | None) -> None: ...
 
 
 def pad_clip(clip: Tensor, multiple: int = 8) -> Tensor:

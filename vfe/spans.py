@@ -1,4 +1,4 @@
-"""Overlapping spans along an axis and the weights that cross-fade them: the plan of tiles and windows, no tensors' work."""
+"""Overlapping spans along an axis, and the weights that cross-fade them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ramp(length: int) -> Tensor:
 
 
 def fade_weights(spans: list[Span], index: int) -> Tensor:
-    """Weight of each place of a span; over all spans the weights of a place sum to 1 after `normalise` by their sum."""
+    """Weight of each place of a span; divide by the sum over all spans, for where three meet it is not 1."""
     span = spans[index]
     weight = torch.ones(span.stop - span.start)
     if index > 0:

@@ -1,6 +1,6 @@
-"""The lite codec: an orthonormal lapped transform from pixels to latents that is exactly invertible.
+"""The lite codec: an orthonormal lapped transform between pixels and latents, exactly invertible.
 
-B batch, C channels, T H W pixel frames and sides, t h w latent frames and sides, p time in a group, q r place in a block.
+B batch, C channels, T H W pixel frames and sides, t h w latent ones, p frame of a group, q r place in a block.
 
 In space it is the time-domain lapped transform (Tran, Liang, Tu 2003, "Lapped transform via time-domain pre- and
 post-filtering") with an orthogonal filter: pixels are mixed across each block border before an 8x8 DCT, so that the
@@ -67,10 +67,14 @@ def lapping_matrix(size: int) -> Tensor:
 class LappedCodec(nn.Module):
     """Pixels (B, 3, 4n+1, 8h, 8w) <-> latents (B, 768, n+1, h, w), exact both ways in float32."""
 
+    scale: Tensor  # (C,)
+    block_dct: Tensor  # (time space^2, time space^2), a basis function a row
+    lapping: Tensor  # (space, space)
+
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("scale", torch.ones(config.channels))  # measured on training clips, stored with the weights
+        self.register_buffer("scale", torch.ones(config.channels))  # measured on training clips, kept with the weights
         self.build_transforms(torch.device("cpu"))
 
     def build_transforms(self, device: torch.device) -> None:
@@ -88,28 +92,36 @@ class LappedCodec(nn.Module):
     def encode(self, video: Tensor) -> Tensor:
         """(B, 3, time n + 1, H, W) in [-1, 1] -> whitened coefficients (B, C, n + 1, H/space, W/space)."""
         self._check(video)
-        time, space = self.config.time, self.config.space
-        video = torch.cat([video[:, :, :1].expand(-1, -1, time - 1, -1, -1), video], dim=2)
-        video = self._lap(video, self.lapping)
-        blocks = rearrange(video, "b c (t p) (h q) (w r) -> b t h w c (p q r)", p=time, q=space, r=space)
-        latent = rearrange(blocks @ self.block_dct.T, "b t h w c f -> b t h w (c f)") * self.scale
-        return rearrange(latent, "b t h w c -> b c t h w")
+        time = self.config.time
+        first = video[:, :, :1].expand(-1, -1, time, -1, -1)
+        groups = [self._encode_group(group) for group in (first, *video[:, :, 1:].split(time, dim=2))]
+        return rearrange(torch.stack(groups, dim=1), "b t h w c -> b c t h w")
 
     def decode(self, latent: Tensor) -> Tensor:
         """The inverse of `encode`."""
+        first, *rest = (self._decode_group(group) for group in latent.unbind(2))
+        return torch.cat([first[:, :, -1:], *rest], dim=2)
+
+    def _encode_group(self, video: Tensor) -> Tensor:
+        """(B, 3, time, H, W) -> (B, h, w, C). One group at a time stays in the processor's cache."""
+        space = self.config.space
+        blocks = rearrange(self._lap(video, self.lapping), "b c p (h q) (w r) -> b h w c (p q r)", q=space, r=space)
+        return (blocks @ self.block_dct.T).flatten(-2) * self.scale
+
+    def _decode_group(self, latent: Tensor) -> Tensor:
+        """(B, C, h, w) -> (B, 3, time, H, W)."""
+        blocks = rearrange(latent, "b c h w -> b h w c") / self.scale
+        blocks = blocks.unflatten(-1, (3, -1)) @ self.block_dct
         time, space = self.config.time, self.config.space
-        latent = rearrange(latent, "b (c f) t h w -> b t h w c f", c=3) / self.scale.view(3, -1)
-        video = rearrange(
-            latent @ self.block_dct, "b t h w c (p q r) -> b c (t p) (h q) (w r)", p=time, q=space, r=space
-        )
-        return self._lap(video, self.lapping.T)[:, :, time - 1 :]
+        video = rearrange(blocks, "b h w c (p q r) -> b c p (h q) (w r)", p=time, q=space, r=space)
+        return self._lap(video, self.lapping.T)
 
     def _lap(self, video: Tensor, matrix: Tensor) -> Tensor:
         """Apply the border filter to both sides of every inner block border, first along W, then along H."""
         if not self.config.lapped:
             return video
         space, half = self.config.space, self.config.space // 2
-        video = video.clone()
+        video = video.clone(memory_format=torch.contiguous_format)
         inner = video[..., half:-half].unflatten(-1, (-1, space))
         inner.copy_(inner @ matrix.T)
         inner = video[..., half:-half, :].unflatten(-2, (-1, space))

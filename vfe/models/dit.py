@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..types import VideoShape
-from .ops import TorchOps
+from .ops import TORCH_OPS, Ops
 from .rope import Rotation, rope_angles
 from .window import WindowLayout, attend
 
@@ -69,13 +68,12 @@ class Modulation:
 
 
 @dataclass(frozen=True)
-class TokenGrid:
-    """What attention needs to know of the tokens' places, computed once a call."""
+class Places:
+    """Where tokens are, for one kind of block (shifted or not): their windows, rotation and mask, made once a call."""
 
-    shape: VideoShape
+    layout: WindowLayout
     rotate: Rotation
-    layouts: tuple[WindowLayout | None, WindowLayout | None]
-    masks: tuple[Tensor | None, Tensor | None]
+    mask: Tensor | None
 
 
 def modulate(x: Tensor, mod: Modulation, eps: float) -> Tensor:
@@ -83,37 +81,40 @@ def modulate(x: Tensor, mod: Modulation, eps: float) -> Tensor:
 
     The kernel accumulates in float32, also for half precision x.
     """
-    scale, shift = (1 + mod.scale).flatten().to(x.dtype), mod.shift.flatten().to(x.dtype)
+    scale, shift = (1 + mod.scale.float()).flatten().to(x.dtype), mod.shift.flatten().to(x.dtype)
     return F.layer_norm(x, x.shape[-1:], scale, shift, eps)
 
 
-class SelfAttention(nn.Module):
-    """Multi-head attention over the tokens of a window or of the clip, with q/k RMS norm over all heads and 3-D RoPE."""
+def zeroed(linear: nn.Linear) -> nn.Linear:
+    """Start a branch at zero."""
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
 
-    def __init__(self, config: DiTConfig, ops: Any) -> None:
+
+class SelfAttention(nn.Module):
+    """Multi-head attention over the tokens of a window or clip, with q/k RMS norm over all heads and 3-D RoPE."""
+
+    def __init__(self, config: DiTConfig, ops: Ops) -> None:
         super().__init__()
         self.heads = config.heads
         self.q, self.k, self.v, self.o = (ops.Linear(config.dim, config.dim) for _ in range(4))
         self.norm_q, self.norm_k = (ops.RMSNorm(config.dim, eps=config.eps) for _ in range(2))
 
-    def forward(self, x: Tensor, grid: TokenGrid, shifted: bool) -> Tensor:
-        split = "b l (n d) -> b l n d"
-        q = grid.rotate(rearrange(self.norm_q(self.q(x)), split, n=self.heads)).flatten(2)
-        k = grid.rotate(rearrange(self.norm_k(self.k(x)), split, n=self.heads)).flatten(2)
-        v = self.v(x)
-        layout, mask = grid.layouts[shifted], grid.masks[shifted]
-        if layout is None:
-            q, k, v = (rearrange(y, "b l (n d) -> b n l d", n=self.heads) for y in (q, k, v))
-            return self.o(rearrange(attend(q, k, v, None), "b n l d -> b l (n d)"))
-        windows = "b g m (n d) -> b g n m d"
-        q, k, v = (rearrange(layout.partition(y), windows, n=self.heads) for y in (q, k, v))
-        return self.o(layout.merge(rearrange(attend(q, k, v, mask), "b g n m d -> b g m (n d)")))
+    def forward(self, x: Tensor, places: Places) -> Tensor:
+        x = places.layout.partition(x)
+        split = "b g m (n d) -> b g m n d"
+        q = places.rotate(rearrange(self.norm_q(self.q(x)), split, n=self.heads))
+        k = places.rotate(rearrange(self.norm_k(self.k(x)), split, n=self.heads))
+        v = rearrange(self.v(x), split, n=self.heads)
+        x = attend(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3), places.mask)
+        return places.layout.merge(self.o(rearrange(x, "b g n m d -> b g m (n d)")))
 
 
 class CrossAttention(nn.Module):
     """Attention of the tokens to the fixed prompt context (B or 1, S, D)."""
 
-    def __init__(self, config: DiTConfig, ops: Any) -> None:
+    def __init__(self, config: DiTConfig, ops: Ops) -> None:
         super().__init__()
         self.heads = config.heads
         self.q, self.k, self.v, self.o = (ops.Linear(config.dim, config.dim) for _ in range(4))
@@ -133,27 +134,29 @@ class LocalMixing(nn.Module):
     Both are 2-D convolutions of channels-last tensors: on a CPU a depthwise 3-D one trains 20 times slower.
     """
 
-    def __init__(self, dim: int, kernel: int, ops: Any) -> None:
+    def __init__(self, dim: int, kernel: int, ops: Ops) -> None:
         super().__init__()
         self.space = ops.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
         self.time = ops.Conv2d(dim, dim, (3, 1), padding=(1, 0), groups=dim)
 
     def forward(self, x: Tensor, shape: VideoShape) -> Tensor:
-        t, h, w = shape
-        x = x + rearrange(self.space(rearrange(x, "b (t h w) d -> (b t) d h w", t=t, h=h)), "(b t) d h w -> b (t h w) d", t=t)
-        return x + rearrange(self.time(rearrange(x, "b (t l) d -> b d t l", t=t)), "b d t l -> b (t l) d")
+        t, h, _ = shape
+        near = self.space(rearrange(x, "b (t h w) d -> (b t) d h w", t=t, h=h))
+        x = rearrange(near, "(b t) d h w -> b (t h w) d", t=t).add_(x)
+        near = self.time(rearrange(x, "b (t l) d -> b d t l", t=t))
+        return rearrange(near, "b d t l -> b (t l) d").add_(x)
 
 
 class FeedForward(nn.Sequential):
     """Two linear layers (parameters 0 and 2, as in Wan), with optional local mixing between them."""
 
-    def __init__(self, config: DiTConfig, ops: Any) -> None:
+    def __init__(self, config: DiTConfig, ops: Ops) -> None:
         widen, narrow = ops.Linear(config.dim, config.ffn_dim), ops.Linear(config.ffn_dim, config.dim)
         super().__init__(widen, nn.GELU(approximate="tanh"), narrow)
         self.local = LocalMixing(config.ffn_dim, config.local_kernel, ops) if config.local_kernel else None
 
     def forward(self, x: Tensor, shape: VideoShape) -> Tensor:  # type: ignore[override]
-        widen, act, narrow, *_ = self
+        widen, act, narrow = self[0], self[1], self[2]
         x = widen(x)
         if self.local is not None:
             x = self.local(x, shape)
@@ -161,32 +164,36 @@ class FeedForward(nn.Sequential):
 
 
 class Block(nn.Module):
-    def __init__(self, config: DiTConfig, ops: Any) -> None:
+    def __init__(self, config: DiTConfig, ops: Ops) -> None:
         super().__init__()
         self.eps = config.eps
         self.self_attn = SelfAttention(config, ops)
         self.norm3 = ops.LayerNorm(config.dim, eps=config.eps)
         self.cross_attn = CrossAttention(config, ops)
         self.ffn = FeedForward(config, ops)
-        self.modulation = nn.Parameter(torch.empty(1, 6, config.dim))
+        self.modulation = nn.Parameter(torch.zeros(1, 6, config.dim))
+        self.modulation.data[:, [2, 5]] = 1.0  # open gates: every block learns at once
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor, grid: TokenGrid, shifted: bool) -> Tensor:
-        attn, ffn = self._modulations(time)
-        x = x + attn.gate.to(x.dtype) * self.self_attn(modulate(x, attn, self.eps), grid, shifted)
+    def forward(self, x: Tensor, time: Tensor, context: Tensor, places: Places) -> Tensor:
+        attn, ffn = self._modulations(time, x.dtype)
+        x = torch.addcmul(x, attn.gate, self.self_attn(modulate(x, attn, self.eps), places))
         x = x + self.cross_attn(self.norm3(x), context)
-        return x + ffn.gate.to(x.dtype) * self.ffn(modulate(x, ffn, self.eps), grid.shape)
+        return torch.addcmul(x, ffn.gate, self.ffn(modulate(x, ffn, self.eps), places.layout.grid))
 
-    def _modulations(self, time: Tensor) -> tuple[Modulation, Modulation]:
-        parts = (self.modulation.float() + time).chunk(6, dim=1)
+    def _modulations(self, time: Tensor, dtype: torch.dtype) -> tuple[Modulation, Modulation]:
+        """Of self-attention and feed-forward, summed in float32."""
+        parts = (self.modulation.float() + time).to(dtype).chunk(6, dim=1)
         return Modulation(*parts[:3]), Modulation(*parts[3:])
 
 
 class Head(nn.Module):
-    def __init__(self, config: DiTConfig, ops: Any) -> None:
+    """Tokens to velocity; zero at first, so that an untrained restorer returns its input."""
+
+    def __init__(self, config: DiTConfig, ops: Ops) -> None:
         super().__init__()
         self.eps = config.eps
-        self.head = ops.Linear(config.dim, config.in_channels * math.prod(config.patch))
-        self.modulation = nn.Parameter(torch.empty(1, 2, config.dim))
+        self.head = zeroed(ops.Linear(config.dim, config.in_channels * math.prod(config.patch)))
+        self.modulation = nn.Parameter(torch.zeros(1, 2, config.dim))
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         shift, scale = (self.modulation.float() + time.unsqueeze(1)).chunk(2, dim=1)
@@ -201,20 +208,19 @@ def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tenso
     return torch.cat([angle.cos(), angle.sin()])[None].float()
 
 
-@lru_cache(maxsize=8)
-def _layouts(grid: VideoShape, window: tuple[int, int, int] | None) -> tuple[WindowLayout | None, WindowLayout | None]:
-    if window is None:
-        return None, None
-    return WindowLayout(grid, VideoShape(*window), False), WindowLayout(grid, VideoShape(*window), True)
+@lru_cache(maxsize=16)
+def window_layout(grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool) -> WindowLayout:
+    """The layout of a grid, kept for the clips of the same size that follow; no window is one window."""
+    return WindowLayout(grid, VideoShape(*window) if window else grid, shifted)
 
 
 class WanDiT(nn.Module):
     """v(z, t, c): the velocity of a latent, at a timestep t of 1000, given the embedded prompt c.
 
-    `ops` names the layer classes (Linear, Conv2d, Conv3d, LayerNorm, RMSNorm): torch's, or a host's that offload or cast.
+    `ops` names the layer classes: torch's, or a host's that offload or cast.
     """
 
-    def __init__(self, config: DiTConfig, ops: Any = TorchOps) -> None:
+    def __init__(self, config: DiTConfig, ops: Ops = TORCH_OPS) -> None:
         super().__init__()
         self.config = config
         dim = config.dim
@@ -223,27 +229,15 @@ class WanDiT(nn.Module):
             ops.Linear(config.text_dim, dim), nn.GELU(approximate="tanh"), ops.Linear(dim, dim)
         )
         self.time_embedding = nn.Sequential(ops.Linear(config.freq_dim, dim), nn.SiLU(), ops.Linear(dim, dim))
-        self.time_projection = nn.Sequential(nn.SiLU(), ops.Linear(dim, 6 * dim))
+        self.time_projection = nn.Sequential(nn.SiLU(), zeroed(ops.Linear(dim, 6 * dim)))
         self.blocks = nn.ModuleList(Block(config, ops) for _ in range(config.layers))
         self.head = Head(config, ops)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """Zero head: an untrained restorer returns its input. Gates start at one, so that every block learns at once."""
-        nn.init.zeros_(self.head.head.weight)
-        nn.init.zeros_(self.head.head.bias)
-        nn.init.zeros_(self.time_projection[1].weight)
-        nn.init.zeros_(self.time_projection[1].bias)
-        nn.init.zeros_(self.head.modulation)
-        for block in self.blocks:
-            nn.init.zeros_(block.modulation)
-            with torch.no_grad():
-                block.modulation[:, [2, 5]] = 1.0
 
     def forward(self, z: Tensor, timestep: float, context: Tensor, fuse: Fuse | None = None) -> Tensor:
         """(B, C, t, h, w), t* of 1000, (B or 1, S, text_dim) -> velocity (B, C, t, h, w)."""
         x = self.patch_embedding(z)
-        grid = self._grid(VideoShape(*x.shape[2:]), x)
+        grid = VideoShape(*x.shape[2:])
+        places = [self._places(grid, shifted, x) for shifted in (False, True)]
         x = rearrange(x, "b d t h w -> b (t h w) d")
         embedding = self._time(timestep, x)
         time = self.time_projection(embedding).float().unflatten(1, (6, -1))  # (1, 6, D)
@@ -251,18 +245,17 @@ class WanDiT(nn.Module):
         for index, block in enumerate(self.blocks):
             if fuse is not None:
                 x = fuse(index, x)
-            x = block(x, time, context, grid, index % 2 == 1)
-        return self._unpatch(self.head(x, embedding.float()), grid.shape)
+            x = block(x, time, context, places[index % 2])
+        return self._unpatch(self.head(x, embedding.float()), grid)
 
     def _time(self, timestep: float, x: Tensor) -> Tensor:
         return self.time_embedding(timestep_embedding(timestep, self.config.freq_dim, x.device).to(x.dtype))
 
-    def _grid(self, shape: VideoShape, x: Tensor) -> TokenGrid:
-        rotate = Rotation(rope_angles(shape, self.config.head_dim, x.device), x.dtype)
-        layouts = _layouts(shape, self.config.window)
-        masks = [layout.mask if layout is not None else None for layout in layouts]
-        plain, shifted = (mask.to(x.device, x.dtype) if mask is not None else None for mask in masks)
-        return TokenGrid(shape, rotate, layouts, (plain, shifted))
+    def _places(self, grid: VideoShape, shifted: bool, x: Tensor) -> Places:
+        layout = window_layout(grid, self.config.window, shifted)
+        angles = layout.partition(rope_angles(grid, self.config.head_dim, x.device)[None])[0]
+        mask = layout.mask
+        return Places(layout, Rotation(angles, x.dtype), None if mask is None else mask.to(x.device, x.dtype))
 
     def _unpatch(self, x: Tensor, shape: VideoShape) -> Tensor:
         (t, h, w), (p, q, r) = shape, self.config.patch

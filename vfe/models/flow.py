@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 TRAIN_TIMESTEPS = 1000  # Wan's discrete time scale: t* = 400 is 0.4 of the flow
@@ -37,10 +38,10 @@ class OneStepFlow:
         return 1.0 if self.rule == "vividface" else self.timestep / TRAIN_TIMESTEPS
 
     def restore(self, z_lq: Tensor, velocity: Tensor, strength: float = 1.0) -> Tensor:
-        """Take the step; `strength` in [0, 1] scales it, 0 returns z_lq itself. Computed in the dtype of z_lq."""
+        """Take the step; `strength` in [0, 1] scales it, 0 returns z_lq itself. In the wider dtype."""
         if not 0.0 <= strength <= 1.0:
             raise ValueError(f"strength is {strength}, needed from 0 (input unchanged) to 1 (full step)")
-        return z_lq - (strength * self.step) * velocity.to(z_lq.dtype)
+        return torch.sub(z_lq, velocity, alpha=strength * self.step)
 
     def target_velocity(self, z_lq: Tensor, z_hq: Tensor) -> Tensor:
         """The velocity that `restore` turns into z_hq exactly: what the network is trained to predict (eq. 2)."""

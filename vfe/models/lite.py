@@ -6,7 +6,6 @@ B batch, T H W pixel frames; z latent (B, C, t, h, w).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from .codec import CodecConfig, LappedCodec
 from .dit import DiTConfig, WanDiT
 from .flow import OneStepFlow
-from .ops import TorchOps
+from .ops import TORCH_OPS, Ops
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,7 @@ class LiteConfig:
 class LiteRestorer(nn.Module):
     """z_hq = z_lq - s v(z_lq, t*, c): video in, clean video out; the context c is learned."""
 
-    def __init__(self, config: LiteConfig, ops: Any = TorchOps) -> None:
+    def __init__(self, config: LiteConfig, ops: Ops = TORCH_OPS) -> None:
         super().__init__()
         self.config = config
         self.codec = LappedCodec(config.codec)

@@ -26,25 +26,24 @@ def rope_angles(grid: VideoShape, head_dim: int, device: torch.device) -> Tensor
     for size, width in zip(grid, axis_widths(head_dim), strict=True):
         frequency = THETA ** -(torch.arange(0, width, 2, dtype=torch.float64, device=device) / width)
         axes.append(torch.outer(torch.arange(size, dtype=torch.float64, device=device), frequency))
-    time, height, width = axes
     t, h, w = grid
-    angles = [
-        repeat(time, "t d -> t h w d", h=h, w=w),
-        repeat(height, "h d -> t h w d", t=t, w=w),
-        repeat(width, "w d -> t h w d", t=t, h=h),
+    angles: list[Tensor] = [
+        repeat(axes[0], "t d -> t h w d", h=h, w=w),
+        repeat(axes[1], "h d -> t h w d", t=t, w=w),
+        repeat(axes[2], "w d -> t h w d", t=t, h=h),
     ]
     return rearrange(torch.cat(angles, dim=-1), "t h w d -> (t h w) d").float()
 
 
 class Rotation:
-    """cos and sin of the angles, laid out for adjacent channel pairs (2i, 2i+1) as in the official code."""
+    """cos and sin of (..., d/2) angles, laid out for adjacent channel pairs (2i, 2i+1) as in the official code."""
 
     def __init__(self, angles: Tensor, dtype: torch.dtype) -> None:
-        self.cos = repeat(angles.cos(), "l d -> l 1 (d two)", two=2).to(dtype)  # (L, 1, head_dim)
+        self.cos = repeat(angles.cos(), "... d -> ... 1 (d two)", two=2).to(dtype)
         sin = angles.sin()
-        self.sin = rearrange(torch.stack([-sin, sin], dim=-1), "l d two -> l 1 (d two)").to(dtype)
+        self.sin = rearrange(torch.stack([-sin, sin], dim=-1), "... d two -> ... 1 (d two)").to(dtype)
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Rotate (B, L, N, d): pair (a, b) -> (a cos - b sin, b cos + a sin), in float32 unless x is half precision."""
+        """Rotate (..., N, d) in the dtype of x: each pair (a, b) -> (a cos - b sin, b cos + a sin)."""
         swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
         return torch.addcmul(x * self.cos, swapped, self.sin)

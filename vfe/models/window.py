@@ -1,6 +1,6 @@
 """Attention within windows of the latent grid, so that its cost is linear in the clip.
 
-B batch, L = t*h*w tokens, D width; n windows a grid, m tokens a window.
+B batch, L = t*h*w tokens, D width; g windows a grid, m tokens a window, N heads of width d.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ..types import VideoShape
 class WindowLayout:
     """How tokens of a grid fall into windows: padded to whole windows, shifted by half a window if asked.
 
-    Where the shift wraps around, or padding fills a window, `mask` keeps tokens of different regions apart.
+    Where the shift wraps around, or padding fills a window, `mask` keeps tokens of different regions apart. A window of
+    the grid's own size is full attention.
     """
 
     grid: VideoShape
@@ -39,50 +40,56 @@ class WindowLayout:
         return t, h, w
 
     @property
-    def _pad(self) -> tuple[int, ...]:
-        t, h, w = (p - g for p, g in zip(self.padded, self.grid, strict=True))
-        return 0, 0, 0, w, 0, h, 0, t
+    def trivial(self) -> bool:
+        """One window holds the grid in its own order."""
+        return self.window == self.grid
 
     def _windows(self, x: Tensor) -> Tensor:
+        """(t, h, w) of the padded grid -> (g, m)."""
         (t, h, w), (a, b, c) = self.padded, self.window
-        return rearrange(x, "B (t a) (h b) (w c) D -> B (t h w) (a b c) D", t=t // a, h=h // b, w=w // c, a=a, b=b, c=c)
+        x = torch.roll(x, [-s for s in self.shift], (0, 1, 2))
+        return rearrange(x, "(t a) (h b) (w c) -> (t h w) (a b c)", t=t // a, h=h // b, w=w // c, a=a, b=b, c=c)
+
+    @cached_property
+    def order(self) -> Tensor:
+        """Token at each place of the windows: (g, m) int64, L where it is padding."""
+        t, h, w = self.grid
+        tokens = torch.arange(t * h * w).view(self.grid)
+        margin = [0, self.padded.width - w, 0, self.padded.height - h, 0, self.padded.frames - t]
+        return self._windows(F.pad(tokens, margin, value=t * h * w))
+
+    @cached_property
+    def inverse(self) -> Tensor:
+        """Place in the windows of each token: (L,) int64."""
+        places = self.order.flatten().argsort()
+        return places[: self.grid.frames * self.grid.height * self.grid.width]
 
     def partition(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, n, m, D)."""
-        t, h, w = self.grid
-        x = rearrange(x, "B (t h w) D -> B t h w D", t=t, h=h, w=w)
-        if any(self._pad):
-            x = F.pad(x, self._pad)
-        if any(self.shift):
-            x = torch.roll(x, [-s for s in self.shift], (1, 2, 3))
-        return self._windows(x)
+        """(B, L, D) -> (B, g, m, D); padding is zero."""
+        if self.trivial:
+            return x.unsqueeze(1)
+        if self.padded != self.grid:
+            x = F.pad(x, (0, 0, 0, 1))
+        return x.index_select(1, self.order.flatten().to(x.device)).unflatten(1, tuple(self.order.shape))
 
     def merge(self, x: Tensor) -> Tensor:
         """The inverse of `partition`."""
-        (t, h, w), (a, b, c) = self.padded, self.window
-        x = rearrange(x, "B (t h w) (a b c) D -> B (t a) (h b) (w c) D", t=t // a, h=h // b, a=a, b=b, c=c)
-        if any(self.shift):
-            x = torch.roll(x, self.shift, (1, 2, 3))
-        t, h, w = self.grid
-        return rearrange(x[:, :t, :h, :w], "B t h w D -> B (t h w) D")
+        if self.trivial:
+            return x.squeeze(1)
+        return x.flatten(1, 2).index_select(1, self.inverse.to(x.device))
 
     @cached_property
     def mask(self) -> Tensor | None:
-        """Additive attention mask (n, 1, m, m) of 0 and -inf, or None where every window is whole."""
-        if not any(self._pad) and not any(self.shift):
+        """Additive attention mask (g, 1, m, m) of 0 and -inf, or None where every window is whole."""
+        if self.padded == self.grid and not any(self.shift):
             return None
-        region = torch.zeros(1, *self.padded, 1)
-        for axis, (size, window, shift) in enumerate(zip(self.grid, self.window, self.shift, strict=True), start=1):
-            padded = self.padded[axis - 1]
-            index = torch.arange(padded)
-            label = (index >= size).float()  # padding is a region of its own
-            if shift:
-                label = torch.roll(label + 2 * (index < shift).float() * (padded > window), -shift)
-            shape = [1] * 5
-            shape[axis] = padded
-            region = region * 4 + label.view(shape)
-        region = self._windows(region)[0]  # (n, m, 1)
-        same = region == region.transpose(1, 2)
+        region = torch.zeros(self.padded, dtype=torch.int64)
+        for axis, (size, shift) in enumerate(zip(self.grid, self.shift, strict=True)):
+            index = torch.arange(self.padded[axis])
+            label = (index >= size) + 2 * (index < shift)  # padding, and what the shift wraps around
+            region = region * 4 + label.view([-1 if i == axis else 1 for i in range(3)])
+        region = self._windows(region)
+        same = region[:, :, None] == region[:, None]
         return torch.zeros(same.shape).masked_fill_(~same, float("-inf")).unsqueeze(1)
 
 
@@ -95,5 +102,5 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
     if mask is not None:
-        scores = scores + mask
+        scores += mask
     return scores.softmax(dim=-1) @ v

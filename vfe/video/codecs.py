@@ -9,6 +9,7 @@ from ..types import VFEError
 from .colour import BT601_525, BT709, FULL, LIMITED, RGB, PixelLayout, guess_matrix, layout_of
 from .info import VideoInfo
 from .pixels import FrameFormat
+from .x264 import reproducible_options
 
 CodecName = Literal["h264", "h265", "prores", "ffv1"]
 
@@ -116,7 +117,7 @@ def _chroma(name: str, source: PixelLayout, alpha: bool) -> str:
 
 def _options(name: str, crf: int | None, layout: PixelLayout) -> dict[str, str]:
     if name == "h264":
-        return {"crf": str(crf), "preset": "medium"}
+        return {"crf": str(crf), "preset": "medium", **reproducible_options()}
     if name == "h265":
         return {"crf": str(crf), "preset": "medium", "x265-params": "log-level=none"}
     if name == "prores":

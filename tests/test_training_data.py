@@ -1,0 +1,126 @@
+"""Degradation and data: the paper's formula, and batches that depend on the seed and their number alone."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.training_set import write_training_set
+from training.data import DataConfig, FaceClips, data_hash, list_items, to_batch
+from training.degrade import Degradation, DegradationConfig, degrade, restore_size
+from training.resample import area_matrix, cubic_matrix, gaussian_matrix
+
+
+def noise_clip(frames: int = 6, height: int = 48, width: int = 64) -> Tensor:
+    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (frames, height, width, 3), np.uint8))
+
+
+@pytest.mark.parametrize(("size", "to"), [(96, 96), (96, 48), (97, 30), (384, 76)])
+def test_filters_keep_a_constant(size: int, to: int) -> None:
+    for matrix in (area_matrix(size, to), cubic_matrix(to, size), gaussian_matrix(size, 2.0)):
+        assert torch.allclose(matrix.sum(1), torch.ones(len(matrix)), atol=1e-5)
+
+
+def test_area_averages_cells_and_cubic_interpolates() -> None:
+    assert torch.allclose(area_matrix(6, 2) @ torch.arange(6.0), torch.tensor([1.0, 4.0]))
+    signal = torch.randn(1, 1, 20)
+    expected = torch.nn.functional.interpolate(signal[None], size=(1, 50), mode="bicubic")[0, 0, 0]
+    assert torch.allclose(cubic_matrix(20, 50) @ signal[0, 0], expected, atol=1e-5)
+
+
+def test_blur_is_the_mirrored_gaussian() -> None:
+    signal, sigma = np.random.default_rng(0).standard_normal(30), 1.7
+    radius = round(3 * sigma)
+    taps = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    expected = np.convolve(np.pad(signal, radius, mode="reflect"), taps / taps.sum(), mode="valid")
+    blurred = gaussian_matrix(30, sigma) @ torch.from_numpy(signal).float()
+    assert np.allclose(blurred.numpy(), expected, atol=1e-5)
+
+
+def test_no_degradation_is_nearly_the_clip() -> None:
+    smooth = torch.arange(64, dtype=torch.uint8).view(1, 1, 64, 1).expand(6, 48, 64, 3).contiguous() * 3
+    same = restore_size(degrade(smooth, Degradation(0.0, 1.0, 0.0, 1), np.random.default_rng(0)))
+    assert (same.int() - smooth.int()).abs().max() <= 3
+
+
+def test_each_part_of_the_degradation_acts() -> None:
+    clean = noise_clip()
+    plain = Degradation(0.5, 1.0, 0.0, 1)
+    error = {}
+    for name, how in {
+        "plain": plain,
+        "blur": Degradation(2.0, 1.0, 0.0, 1),
+        "ratio": Degradation(0.5, 3.0, 0.0, 1),
+        "noise": Degradation(0.5, 1.0, 40.0, 1),
+        "crf": Degradation(0.5, 1.0, 0.0, 40),
+    }.items():
+        bad = restore_size(degrade(clean, how, np.random.default_rng(0)))
+        assert bad.shape == clean.shape
+        error[name] = float((bad.float() - clean.float()).square().mean())
+    assert all(error[name] > 1.05 * error["plain"] for name in ("blur", "ratio", "noise", "crf"))
+
+
+def test_a_crop_is_a_part_of_the_whole() -> None:
+    small = degrade(noise_clip(), Degradation(1.0, 2.5, 5.0, 25), np.random.default_rng(0))
+    assert torch.equal(small.crop(1, 8, 12, (4, 24, 32)), restore_size(small)[1:5, 8:32, 12:44])
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_training_set(tmp_path / "data")
+
+
+def config(root: Path, **changes: object) -> DataConfig:
+    return DataConfig(**{"root": str(root), "frames": 5, "side": 32, "batch": 3, "segment": 6, "reuse": 2, **changes})  # type: ignore[arg-type]
+
+
+def batches(root: Path, start: int, count: int, seed: int = 0) -> list[tuple[Tensor, Tensor, Tensor]]:
+    return list(islice(FaceClips(config(root), DegradationConfig(), seed, start), count))
+
+
+def test_a_batch_is_a_function_of_seed_and_number(root: Path) -> None:
+    all_at_once, later = batches(root, 0, 5), batches(root, 3, 2)
+    for expected, got in zip(all_at_once[3:], later, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
+    assert not torch.equal(batches(root, 0, 1, seed=1)[0][0], all_at_once[0][0])
+    assert not torch.equal(all_at_once[0][0], all_at_once[1][0])
+
+
+def test_batches_have_the_shape_and_range_that_the_loop_needs(root: Path) -> None:
+    batch = to_batch(*batches(root, 0, 1)[0])
+    assert batch.degraded.shape == batch.clean.shape == (3, 3, 5, 32, 32)
+    assert batch.mask.shape == (3, 5, 32, 32)
+    assert -1 <= batch.clean.min() < batch.clean.max() <= 1
+    assert set(batch.mask.unique().tolist()) <= {0.0, 1.0}
+    error = (batch.degraded - batch.clean).abs().mean()
+    assert 0 < error < 0.3  # a pair shows the same picture
+
+
+def test_only_open_items_train_unless_told_otherwise(root: Path) -> None:
+    items = list_items(config(root))
+    assert {item.path.stem for item in items} == {"clip0", "face0"}
+    every = list_items(config(root, open_only=False))
+    assert len(every) == 4
+    assert data_hash(items) != data_hash(every)
+
+
+def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"no manifest\.json"):
+        list_items(config(tmp_path))
+
+
+@pytest.mark.parametrize("wrong", [{"frames": 6}, {"side": 30}, {"frames": 9, "segment": 8}, {"reuse": 0}])
+def test_data_config_refuses(root: Path, wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError):
+        config(root, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"ratio": (0.5, 2.0)}, {"noise": (5.0, 1.0)}, {"crf": (-1, 3)}])
+def test_degradation_config_refuses(wrong: dict[str, tuple[float, float]]) -> None:
+    with pytest.raises(ValueError):
+        DegradationConfig(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,18 @@
+"""x264 settings that make its output a function of its input.
+
+On CPUs with AVX-512, x264's macroblock-tree code reads memory that it never wrote: the same frames give other bytes
+from run to run. Its AVX2 code does not, and gives the bytes of every other CPU.
+"""
+
+from __future__ import annotations
+
+import torch
+
+AVX2_SETS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"  # every CPU with AVX-512 has them all
+
+
+def reproducible_options() -> dict[str, str]:
+    """Encoder options for libx264: none where its output is reproducible as it is."""
+    if "AVX512" not in torch.backends.cpu.get_cpu_capability():
+        return {}
+    return {"x264-params": f"asm={AVX2_SETS}"}
