@@ -94,7 +94,8 @@ class LappedCodec(nn.Module):
         self._check(video)
         time = self.config.time
         first = video[:, :, :1].expand(-1, -1, time, -1, -1)
-        groups = [self._encode_group(group) for group in (first, *video[:, :, 1:].split(time, dim=2))]
+        rest = (video[:, :, start : start + time] for start in range(1, video.shape[2], time))
+        groups = [self._encode_group(group) for group in (first, *rest)]
         return rearrange(torch.stack(groups, dim=1), "b t h w c -> b c t h w")
 
     def decode(self, latent: Tensor) -> Tensor:
