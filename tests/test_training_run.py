@@ -48,6 +48,17 @@ def test_run_writes_curves_and_a_restorer_that_loads(tmp_path: Path, root: Path)
     assert pipeline.restore(video).shape == video.shape
 
 
+def test_a_run_starts_from_a_restorer_file(tmp_path: Path, root: Path) -> None:
+    first = train(load_config(write_run(tmp_path, root)))
+    init = str(first.output / "best.safetensors")
+    config = load_config(write_run(tmp_path, root), {"init": init, "output": str(tmp_path / "second")})
+    started, kept = Run(config, False, "").net, first.net
+    assert torch.equal(started.codec.scale, kept.codec.scale)
+    assert not torch.equal(started.context, Run(load_config(write_run(tmp_path, root)), False, "").net.context)
+    with pytest.raises(ValueError, match="need to be the same"):
+        train(load_config(write_run(tmp_path, root), {"init": init, "model.context_rows": 7}))
+
+
 def test_training_lowers_the_loss(tmp_path: Path, root: Path) -> None:
     config = load_config(
         write_run(tmp_path, root, stages=[{"share": 1.0, "loss": {"space": "pixel"}}], steps=100),

@@ -64,6 +64,8 @@ class TrainConfig:
     steps done and minutes used, so that the same file makes the most of a short lease and of a long night."""
 
     model: LiteConfig
+    init: str | None = None
+    """A restorer file of the same model to start from, instead of random weights."""
     data: DataConfig
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)

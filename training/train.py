@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from vfe.checkpoint import save_checkpoint
+from vfe.checkpoint import load_restorer, save_checkpoint
 from vfe.models.lite import LiteRestorer
 
 from .config import OptimConfig, TrainConfig, load_config
@@ -70,6 +70,18 @@ def build_optimizer(model: torch.nn.Module, config: OptimConfig) -> torch.optim.
     return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
 
 
+def initial_model(config: TrainConfig) -> LiteRestorer:
+    """Random weights and a measured codec scale, or the weights of `config.init`."""
+    if config.init is None:
+        net = LiteRestorer(config.model)
+        net.codec.scale.copy_(measure_scale(net.codec, config.data))
+        return net
+    net = load_restorer(Path(config.init), torch.device("cpu"), torch.float32)
+    if net.config != config.model:
+        raise ValueError(f"{config.init} is {net.config}, the run's model is {config.model}: they need to be the same")
+    return net.train().requires_grad_(True)
+
+
 class Run:
     """Objects of a training run, and what happens at its intervals."""
 
@@ -79,8 +91,7 @@ class Run:
         self.output = Path(config.output)
         self.output.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        self.net = LiteRestorer(config.model)
-        self.net.codec.scale.copy_(measure_scale(self.net.codec, config.data))
+        self.net = initial_model(config)
         self.net.to(self.accelerator.device)
         self.ema = MovingAverage(self.net, config.optim.ema)
         self.optimizer = build_optimizer(self.net, config.optim)

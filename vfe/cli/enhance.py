@@ -17,10 +17,8 @@ def window_of(args: argparse.Namespace) -> WindowConfig:
 
     A window without an overlap gets one that fits.
     """
-    default = WindowConfig()
-    frames = default.frames if args.window is None else args.window
-    overlap = min(default.overlap, frames // 4) if args.overlap is None else args.overlap
-    return WindowConfig(frames, overlap)
+    frames = WindowConfig().frames if args.window is None else args.window
+    return WindowConfig.of(frames) if args.overlap is None else WindowConfig(frames, args.overlap)
 
 
 def enhance(args: argparse.Namespace, options: RestoreOptions, window: WindowConfig) -> None:
