@@ -25,7 +25,7 @@ class BrightenPipeline:
 
     window = 5
 
-    def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0) -> Iterator[Tensor]:
+    def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0, **_: object) -> Iterator[Tensor]:
         held: deque[Tensor] = deque()
         for frame in frames:
             assert frame.dtype == torch.float32 and frame.shape[0] == 3 and frame.abs().max() <= 1

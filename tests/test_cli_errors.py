@@ -172,7 +172,7 @@ class FailingPipeline(BrightenPipeline):
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
-    def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0) -> Iterator[Tensor]:
+    def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0, **_: object) -> Iterator[Tensor]:
         for done, frame in enumerate(super().stream(frames, strength=strength)):
             if done == 2:
                 raise self.error

@@ -19,7 +19,7 @@ import sys, time, vfe.restorer
 from vfe.cli import main
 
 class Slow:
-    def stream(self, frames, *, strength):
+    def stream(self, frames, *, strength, on_progress):
         for frame in frames:
             print("working", flush=True)
             time.sleep({pause})

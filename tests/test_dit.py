@@ -94,9 +94,19 @@ def run(model: WanDiT, latent: Tensor) -> Tensor:
         return model(latent, 400.0, torch.ones(1, 3, 8))
 
 
-def test_a_window_over_the_whole_grid_is_full_attention() -> None:
+@pytest.mark.parametrize("window", [(3, 8, 8), (0, 0, 0), (0, 8, 0)])
+def test_a_window_over_the_whole_grid_is_full_attention(window: tuple[int, int, int]) -> None:
     latent = torch.randn(1, 6, 3, 8, 8)
-    assert torch.allclose(run(tiny(), latent), run(tiny((3, 8, 8)), latent), atol=1e-5)
+    assert torch.allclose(run(tiny(), latent), run(tiny(window), latent), atol=1e-5)
+
+
+def test_a_window_of_all_time_sees_every_frame_and_one_of_a_frame_none_else() -> None:
+    latent = torch.randn(1, 6, 3, 8, 8)
+    other = latent.clone()
+    other[:, :, 2] += 1
+    for window, reach in (((0, 4, 4), True), ((1, 4, 4), False)):
+        changed = (run(tiny(window), latent) - run(tiny(window), other))[:, :, 0].abs().max() > 1e-6
+        assert bool(changed) == reach
 
 
 @pytest.mark.parametrize("shifted", [False, True])
@@ -145,7 +155,7 @@ def test_untrained_model_predicts_no_velocity_and_fusion_is_called_before_each_b
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"dim": 100}, {"heads": 512}, {"local_kernel": 2}, {"layers": 0}, {"window": (0, 8, 8)}]
+    "wrong", [{"dim": 100}, {"heads": 512}, {"local_kernel": 2}, {"layers": 0}, {"window": (-1, 8, 8)}]
 )
 def test_config_refuses_what_cannot_work(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError):

@@ -26,7 +26,7 @@ class CountingPipeline(BrightenPipeline):
         self.sizes: set[tuple[int, ...]] = set()
         self.taken = self.given = self.most_held = 0
 
-    def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0) -> Iterator[Tensor]:
+    def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0, **_: object) -> Iterator[Tensor]:
         for frame in super().stream(self._count(frames), strength=strength):
             self.given += 1
             yield frame

@@ -59,6 +59,14 @@ class EvalConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerceptualConfig:
+    """Weight files for DISTS: torchvision's VGG16 state dict, and the published alpha and beta."""
+
+    vgg16: str
+    dists: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """A whole run. Time `minutes` (of training, over all resumes) ends it early: the schedule follows the greater of
     steps done and minutes used, so that the same file makes the most of a short lease and of a long night."""
@@ -70,6 +78,7 @@ class TrainConfig:
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     stages: tuple[StageConfig, ...]
+    perceptual: PerceptualConfig | None = None
     eval: EvalConfig = field(default_factory=EvalConfig)
     steps: int
     minutes: float | None = None
@@ -83,6 +92,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if abs(sum(stage.share for stage in self.stages) - 1) > 1e-6:
             raise ValueError(f"stage shares add up to {sum(stage.share for stage in self.stages)}, needed 1")
+        if self.perceptual is None and any(stage.loss.dists for stage in self.stages):
+            raise ValueError(
+                "a stage weighs dists, which needs perceptual.vgg16 and perceptual.dists; without the files use structure"
+            )
         if self.steps < 1 or self.save_every < 1 or self.eval.every_steps < 1:
             raise ValueError("steps, save_every and eval.every_steps need to be at least 1")
 

@@ -20,13 +20,15 @@ LUMA = (0.299, 0.587, 0.114)
 class LossConfig:
     """One stage: where the error is measured and what is added to it.
 
-    `structure` weighs 1 - SSIM of luma, which needs no pretrained network: the named stand-in for DISTS.
-    `temporal` weighs the error of the change from frame to frame.
+    `dists` weighs DISTS, which needs the run's `perceptual` weight files. `structure` weighs 1 - SSIM of luma, which
+    needs no pretrained network: the stand-in where those files are not to be had. `temporal` weighs the error of the
+    change from frame to frame.
     """
 
     space: Literal["latent", "pixel"] = "pixel"
     penalty: Penalty = "mse"
     face_probability: float = 0.5
+    dists: float = 0.0
     structure: float = 0.0
     temporal: float = 0.0
 
@@ -37,8 +39,8 @@ class LossConfig:
             raise ValueError(
                 f"loss is {self.penalty} in {self.space} space, needed mse or charbonnier, latent or pixel"
             )
-        if self.space == "latent" and (self.structure or self.temporal):
-            raise ValueError("structure and temporal losses are defined on pixels: use them in a pixel stage")
+        if self.space == "latent" and (self.dists or self.structure or self.temporal):
+            raise ValueError("dists, structure and temporal losses are defined on pixels: use them in a pixel stage")
 
 
 def penalise(difference: Tensor, penalty: Penalty) -> Tensor:

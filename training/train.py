@@ -10,7 +10,7 @@ import math
 import shlex
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import torch
 import yaml
 from accelerate import Accelerator
 from accelerate.utils import broadcast
+from einops import rearrange
 from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -28,6 +29,7 @@ from vfe.models.lite import LiteRestorer
 from .config import OptimConfig, TrainConfig, load_config
 from .curves import write_curves
 from .data import Batch, FaceClips, data_hash, list_items, to_batch
+from .dists import Dists, load_dists
 from .evaluate import DevSet, evaluate
 from .losses import LossConfig, structure_loss, switched_loss, temporal_loss
 from .masks import align_mask
@@ -37,18 +39,28 @@ from .whiten import measure_scale
 LOG_EVERY = 50
 
 
-def loss_terms(
-    model: torch.nn.Module, net: LiteRestorer, batch: Batch, config: LossConfig, on_face: Tensor
-) -> dict[str, Tensor]:
-    """The stage's loss terms for one batch, already weighted. `model` is `net` as accelerate wraps it."""
-    codec, flow = net.codec, net.config.flow
+@dataclass
+class Objective:
+    """What loss terms are computed with: the net, the net as accelerate wraps it, and DISTS where it is used."""
+
+    net: LiteRestorer
+    model: torch.nn.Module
+    dists: Dists | None = None
+
+
+def loss_terms(objective: Objective, batch: Batch, config: LossConfig, on_face: Tensor) -> dict[str, Tensor]:
+    """The stage's loss terms for one batch, already weighted."""
+    codec, flow = objective.net.codec, objective.net.config.flow
     z_lq = codec.encode(batch.degraded)
-    z_hq = flow.restore(z_lq, model(z_lq).float())
+    z_hq = flow.restore(z_lq, objective.model(z_lq).float())
     if config.space == "latent":
         mask = align_mask(batch.mask, codec.config.time, codec.config.space)
         return {"latent": switched_loss(z_hq, codec.encode(batch.clean), mask, on_face, config.penalty)}
     x_hq = codec.decode(z_hq)
     terms = {"pixel": switched_loss(x_hq, batch.clean, batch.mask.unsqueeze(1), on_face, config.penalty)}
+    if config.dists and objective.dists is not None:
+        images = (rearrange(x, "b c t h w -> (b t) c h w") / 2 + 0.5 for x in (x_hq, batch.clean))
+        terms["dists"] = config.dists * objective.dists(*images)
     if config.structure:
         terms["structure"] = config.structure * structure_loss(x_hq, batch.clean)
     if config.temporal:
@@ -99,9 +111,17 @@ class Run:
         if resume and self.state_path.exists():
             self.progress = load_state(self.state_path, self.net, self.optimizer, self.ema)
         wrapped = torch.compile(self.net) if config.compile else self.net
-        self.model, self.optimizer = self.accelerator.prepare(wrapped, self.optimizer)
+        model, self.optimizer = self.accelerator.prepare(wrapped, self.optimizer)
+        self.objective = Objective(self.net, model, self._dists())
         self.dev = DevSet(config.eval) if config.eval.root and self.accelerator.is_main_process else None
         self.evaluated_at = time.perf_counter()
+
+    def _dists(self) -> Dists | None:
+        files = self.config.perceptual
+        if files is None:
+            print("perceptual: no weight files given, so DISTS is not used; structure (1 - SSIM) stands in for it")
+            return None
+        return load_dists(Path(files.vgg16), Path(files.dists)).to(self.accelerator.device)
 
     @property
     def state_path(self) -> Path:
@@ -164,6 +184,7 @@ class Run:
         }
         facts["run"]["data"].pop("root")  # a path of the training machine
         facts["run"]["eval"].pop("root")
+        facts["run"].pop("perceptual")
         save_checkpoint(self.output / name, self.net, facts)
 
     def save(self) -> None:
@@ -184,7 +205,7 @@ def train(config: TrainConfig, resume: bool = False, command: str = "", stop_aft
         stage = config.stage_at(run.done)
         batch = to_batch(*(part.to(device, non_blocking=True) for part in next(batches)))
         on_face = run.on_face(len(batch.clean), stage.loss.face_probability)
-        terms = loss_terms(run.model, run.net, batch, stage.loss, on_face)
+        terms = loss_terms(run.objective, batch, stage.loss, on_face)
         loss = torch.stack(list(terms.values())).sum()
         for group in run.optimizer.param_groups:
             group["lr"] = learning_rate(config.optim, progress.step, run.done)

@@ -5,7 +5,7 @@ B batch, T frames, H W sides in pixels; video is (B, 3, T, H, W) in [-1, 1].
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,9 @@ from torch import Tensor
 from .models.lite import LiteRestorer
 from .spans import Span, fade_weights, plan_spans, ramp
 from .types import Progress
+
+Check = Callable[[], None]
+"""Called between stages; what it raises stops the work."""
 
 TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ from the whole frame only near borders
 
@@ -70,7 +73,7 @@ class OneStepPipeline:
     def restore(self, video: Tensor, *, strength: float = 1.0, on_progress: Progress | None = None) -> Tensor:
         """Restore (B, 3, T, H, W) in [-1, 1] on the CPU or the model's device; the result is float32 where video is.
 
-        `on_progress` is called with (frames done, T) before and after each window; what it raises stops the work.
+        `on_progress` is called with (frames done, T) before each stage of each window; what it raises stops the work.
         Raises ValueError for another layout or a strength outside [0, 1].
         """
         if video.ndim != 5 or video.shape[1] != 3 or min(video.shape) < 1:
@@ -98,6 +101,10 @@ class OneStepPipeline:
         """
         size, overlap = self.window.frames, self.window.overlap
         report = on_progress or _no_progress
+
+        def check() -> None:
+            report(done, total)
+
         held: list[Tensor] = []
         before: list[Tensor] = []
         tail: list[Tensor] = []
@@ -106,8 +113,7 @@ class OneStepPipeline:
             held.append(frame)
             if len(held) < size:
                 continue
-            report(done, total)
-            restored = self._blend(tail, self._window(held, strength))
+            restored = self._blend(tail, self._window(held, strength, check))
             keep = size - overlap
             yield from restored[:keep]
             done += keep
@@ -115,11 +121,10 @@ class OneStepPipeline:
             tail = [frame.clone() for frame in restored[keep:]]  # a view would keep the whole window in memory
             del restored
         if len(held) > len(tail) or not before:
-            report(done, total)
             whole = (before[: size - overlap] + held)[-size:]  # the last window reaches back for its full context
             reach = len(whole) - len(held)
             off_grid = min(-(done - reach) % 4, reach)  # and stays on the clip's groups of four
-            tail = self._blend(tail, self._window(whole[off_grid:], strength)[reach - off_grid :])
+            tail = self._blend(tail, self._window(whole[off_grid:], strength, check)[reach - off_grid :])
         yield from tail
         report(done + len(tail), total)
 
@@ -130,7 +135,7 @@ class OneStepPipeline:
         faded = [torch.lerp(old, new, weight) for old, new, weight in zip(tail, restored, weights, strict=False)]
         return faded + restored[len(tail) :]
 
-    def _window(self, frames: list[Tensor], strength: float) -> list[Tensor]:
+    def _window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
         """Restore up to a window of frames (B, 3, H, W): padded, in tiles, cut back."""
         if not frames:
             return []
@@ -143,26 +148,32 @@ class OneStepPipeline:
             else [Span(0, size)]
             for size in clip.shape[-2:]
         )
-        restored = self._tiles(clip, rows, columns, strength)[..., :height, :width]
+        restored = self._tiles(clip, rows, columns, lambda part: self._step(part, strength, check))[
+            ..., :height, :width
+        ]
         return list(restored.unbind(2)[: len(frames)])
 
-    def _tiles(self, clip: Tensor, rows: list[Span], columns: list[Span], strength: float) -> Tensor:
+    @staticmethod
+    def _tiles(clip: Tensor, rows: list[Span], columns: list[Span], step: Callable[[Tensor], Tensor]) -> Tensor:
         if len(rows) == len(columns) == 1:
-            return self._step(clip, strength)
+            return step(clip)
         restored, total = torch.zeros_like(clip), torch.zeros(clip.shape[-2:])
         for i, row in enumerate(rows):
             for j, column in enumerate(columns):
                 place = (..., slice(*row), slice(*column))
                 weight = torch.outer(fade_weights(rows, i), fade_weights(columns, j))
-                restored[place] += self._step(clip[place], strength) * weight
+                restored[place] += step(clip[place]) * weight
                 total[place[1:]] += weight
         return restored / total
 
     @torch.inference_mode()
-    def _step(self, clip: Tensor, strength: float) -> Tensor:
+    def _step(self, clip: Tensor, strength: float, check: Check) -> Tensor:
         """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w), back on the CPU."""
+        check()
         z_lq = self.model.codec.encode(clip.to(self.device))
+        check()
         velocity = self.model(z_lq.to(self.dtype))
+        check()
         z_hq = self.model.config.flow.restore(z_lq, velocity, strength)
         return self.model.codec.decode(z_hq).clamp_(-1, 1).cpu()
 

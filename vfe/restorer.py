@@ -56,7 +56,9 @@ class RestoreReport:
 class FramePipeline(Protocol):
     """The part of `OneStepPipeline` that files need: as many frames out as in, in order, of the same size."""
 
-    def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0) -> Iterator[Tensor]: ...
+    def stream(
+        self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
+    ) -> Iterator[Tensor]: ...
 
 
 def load(
@@ -81,12 +83,15 @@ class Restorer:
     def __init__(self, pipeline: FramePipeline) -> None:
         self.pipeline = pipeline
 
-    def restore_frames(self, frames: Iterable[Tensor], *, strength: float = 1.0) -> Iterator[Tensor]:
+    def restore_frames(
+        self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
+    ) -> Iterator[Tensor]:
         """Restored frames, as many as come in, in order; frames are (3, H, W) float32 in [-1, 1] of one size.
 
-        Reads ahead by one window at most, so a stream of any length fits in memory.
+        Reads ahead by one window at most, so a stream of any length fits in memory. `on_progress` is called between
+        the stages of a window with the frames done; what it raises stops the work.
         """
-        return self.pipeline.stream(frames, strength=strength)
+        return self.pipeline.stream(frames, strength=strength, on_progress=on_progress)
 
     def restore_file(
         self,
@@ -140,7 +145,9 @@ class _FileRun:
         report = on_progress or _no_progress
         total = self.source.info.frames
         report(0, total)
-        restored = restorer.restore_frames(self._pixels(), strength=strength)
+        restored = restorer.restore_frames(
+            self._pixels(), strength=strength, on_progress=lambda _done, _total: report(self.frames, total)
+        )
         while (pixels := self._next_restored(restored)) is not None:
             self._write(self.pending.popleft(), pixels)
             self.frames += 1

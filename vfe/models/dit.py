@@ -38,7 +38,8 @@ class DiTConfig:
     patch: tuple[int, int, int] = (1, 2, 2)
     eps: float = 1e-6
     window: tuple[int, int, int] | None = None
-    """Attention window in tokens (time, height, width), shifted by half in every second block; None: all tokens."""
+    """Attention window in tokens (time, height, width), shifted by half in every second block; 0 is all of an axis,
+    None all of every axis."""
     local_kernel: int | None = None
     """Side of a depthwise convolution in the feed-forward, beside one of 3 frames; None: none, as in Wan."""
 
@@ -50,8 +51,8 @@ class DiTConfig:
         if self.local_kernel is not None and self.local_kernel % 2 == 0:
             raise ValueError(f"local_kernel={self.local_kernel}, needed an odd side")
         sizes = (self.in_channels, self.layers, self.ffn_dim, self.freq_dim, self.text_dim, *self.patch)
-        if min(*sizes, *(self.window or (1,))) < 1:
-            raise ValueError(f"every size needs to be at least 1: {self}")
+        if min(sizes) < 1 or min(self.window or (0,)) < 0:
+            raise ValueError(f"every size needs to be at least 1, a window's at least 0: {self}")
 
     @property
     def head_dim(self) -> int:
@@ -210,8 +211,9 @@ def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tenso
 
 @lru_cache(maxsize=16)
 def window_layout(grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool) -> WindowLayout:
-    """The layout of a grid, kept for the clips of the same size that follow; no window is one window."""
-    return WindowLayout(grid, VideoShape(*window) if window else grid, shifted)
+    """The layout of a grid, kept for the clips of the same size that follow."""
+    sides = (side or whole for side, whole in zip(window or (0, 0, 0), grid, strict=True))
+    return WindowLayout(grid, VideoShape(*sides), shifted)
 
 
 class WanDiT(nn.Module):

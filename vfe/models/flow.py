@@ -38,10 +38,10 @@ class OneStepFlow:
         return 1.0 if self.rule == "vividface" else self.timestep / TRAIN_TIMESTEPS
 
     def restore(self, z_lq: Tensor, velocity: Tensor, strength: float = 1.0) -> Tensor:
-        """Take the step; `strength` in [0, 1] scales it, 0 returns z_lq itself. In the wider dtype."""
+        """Take the step; `strength` in [0, 1] scales it, 0 returns z_lq itself. In the dtype of z_lq."""
         if not 0.0 <= strength <= 1.0:
             raise ValueError(f"strength is {strength}, needed from 0 (input unchanged) to 1 (full step)")
-        return torch.sub(z_lq, velocity, alpha=strength * self.step)
+        return torch.sub(z_lq, velocity.to(z_lq.dtype), alpha=strength * self.step)
 
     def target_velocity(self, z_lq: Tensor, z_hq: Tensor) -> Tensor:
         """The velocity that `restore` turns into z_hq exactly: what the network is trained to predict (eq. 2)."""
