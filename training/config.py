@@ -94,7 +94,7 @@ class TrainConfig:
             raise ValueError(f"stage shares add up to {sum(stage.share for stage in self.stages)}, needed 1")
         if self.perceptual is None and any(stage.loss.dists for stage in self.stages):
             raise ValueError(
-                "a stage weighs dists, which needs perceptual.vgg16 and perceptual.dists; without the files use structure"
+                "a stage weighs dists, which needs perceptual.vgg16 and .dists; without them use structure"
             )
         if self.steps < 1 or self.save_every < 1 or self.eval.every_steps < 1:
             raise ValueError("steps, save_every and eval.every_steps need to be at least 1")
