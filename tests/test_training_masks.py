@@ -39,6 +39,13 @@ def test_switch_scores_face_or_frame_per_clip() -> None:
     assert torch.allclose(loss, expected)
 
 
+def test_log_penalty_is_mean_psnr() -> None:
+    prediction, target = torch.randn(2, 4, 3, 5, 8, 8).unbind(0)
+    loss = switched_loss(prediction, target, torch.ones(4, 1, 5, 8, 8), torch.zeros(4, dtype=torch.bool), "log")
+    psnr = torch.stack([10 * (4 / (p - t).square().mean()).log10() for p, t in zip(prediction, target, strict=True)])
+    assert torch.allclose(10 * (torch.tensor(4.0).log() - loss) / torch.tensor(10.0).log(), psnr.mean(), atol=1e-3)
+
+
 def test_structure_loss_is_one_minus_ssim() -> None:
     """Against the windowed definition, computed place by place."""
     a, b = torch.rand(2, 1, 3, 1, 13, 12).unbind(0)

@@ -11,8 +11,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Penalty = Literal["mse", "charbonnier"]
+Penalty = Literal["mse", "charbonnier", "log"]
+"""`log`: the logarithm of each clip's mean squared error, as in HINet (Chen et al. 2021), which is mean PSNR."""
 CHARBONNIER_EPSILON = 1e-3  # half a grey level of 255: below it the loss is quadratic
+LOG_FLOOR = 1e-5  # 56 dB: beyond it a clip is good enough to be left alone
 LUMA = (0.299, 0.587, 0.114)
 
 
@@ -35,9 +37,9 @@ class LossConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.face_probability <= 1:
             raise ValueError(f"face_probability={self.face_probability}, needed from 0 to 1")
-        if self.space not in ("latent", "pixel") or self.penalty not in ("mse", "charbonnier"):
+        if self.space not in ("latent", "pixel") or self.penalty not in ("mse", "charbonnier", "log"):
             raise ValueError(
-                f"loss is {self.penalty} in {self.space} space, needed mse or charbonnier, latent or pixel"
+                f"loss is {self.penalty} in {self.space} space, needed mse, charbonnier or log, latent or pixel"
             )
         if self.space == "latent" and (self.dists or self.structure or self.temporal):
             raise ValueError("dists, structure and temporal losses are defined on pixels: use them in a pixel stage")
@@ -45,9 +47,14 @@ class LossConfig:
 
 def penalise(difference: Tensor, penalty: Penalty) -> Tensor:
     """Element-wise penalty: square, or Charbonnier sqrt(d^2 + e^2)."""
-    if penalty == "mse":
-        return difference.square()
-    return (difference.square() + CHARBONNIER_EPSILON**2).sqrt()
+    if penalty == "charbonnier":
+        return (difference.square() + CHARBONNIER_EPSILON**2).sqrt()
+    return difference.square()
+
+
+def mean_of_clips(errors: Tensor, penalty: Penalty) -> Tensor:
+    """Mean over the mean errors of clips (B,), or over their logarithms."""
+    return (errors + LOG_FLOOR).log().mean() if penalty == "log" else errors.mean()
 
 
 def switched_loss(
@@ -61,7 +68,7 @@ def switched_loss(
     weight = torch.where(seen.view(-1, *[1] * (mask.ndim - 1)), mask, torch.ones_like(mask))
     error = penalise(prediction - target, penalty) * weight
     area = weight.flatten(1).sum(1) * prediction.shape[1]
-    return (error.flatten(1).sum(1) / area).mean()
+    return mean_of_clips(error.flatten(1).sum(1) / area, penalty)
 
 
 def luma(video: Tensor) -> Tensor:
@@ -97,4 +104,4 @@ def structure_loss(prediction: Tensor, target: Tensor) -> Tensor:
 def temporal_loss(prediction: Tensor, target: Tensor, penalty: Penalty) -> Tensor:
     """Penalty of the error's change from frame to frame: flicker, and nothing that moves as the clean clip does."""
     error = prediction - target
-    return penalise(error[:, :, 1:] - error[:, :, :-1], penalty).mean()
+    return mean_of_clips(penalise(error.diff(dim=2), penalty).flatten(1).mean(1), penalty)
