@@ -17,7 +17,9 @@ def test_videos_of_different_size_and_length(tmp_path: Path, capsys: pytest.Capt
     b = write_clip(tmp_path / "b.mp4", Clip(frames=7))
     output = tmp_path / "both.mp4"
     run = run_vfe(capsys, "compare", a, b, "-o", output)
-    assert run.code == 0 and run.out == f"7 frames side by side: {output}\n"
+    assert run.code == 0 and run.out == (
+        f"note: {a} is longer and was cut at the end of the other\n7 frames side by side: {output}\n"
+    )
     pixels = read_pixels(output).astype(int)
     assert pixels.shape == (7, 48, 132, 3)
     with av.open(str(output)) as container:

@@ -22,8 +22,10 @@ MAX_ROWS = 4  # moments of a clip that an image shows
 
 def compare_files(
     a: Path, b: Path, output: Path, *, overwrite: bool = False, on_progress: Progress | None = None
-) -> int:
-    """Write `a` (left, resized to the size of `b`) and `b` side by side, until the shorter ends; return the frames.
+) -> tuple[int, Path | None]:
+    """Write `a` (left, resized to the size of `b`) and `b` side by side, until the shorter ends.
+
+    Returns the frames written, and which of the two goes on after them.
 
     `output` is an image of up to four moments or else a video, with the sound and the times of `b`.
     Raises VFEError for what cannot be read or written.
@@ -34,14 +36,16 @@ def compare_files(
         info = right.info
         size = (info.width, info.height)
         with open_comparison(output, info, size, overwrite=overwrite) as sink:
-            for before, after in zip(left, right, strict=False):
+            befores, afters = iter(left), iter(right)
+            while (before := next(befores, None)) is not None and (after := next(afters, None)) is not None:
                 sink.write(side_by_side(resize(before.pixels, size), after))
                 frames += 1
                 if on_progress:
                     on_progress(frames, info.frames)
             if not frames:
                 raise VFEError(f"no frame to compare in {a} or {b}")
-    return frames
+            longer = a if before is not None else b if next(afters, None) is not None else None
+    return frames, longer
 
 
 def open_comparison(path: Path, info: VideoInfo, size: tuple[int, int], *, overwrite: bool) -> Sink:

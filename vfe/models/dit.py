@@ -204,9 +204,9 @@ class Head(nn.Module):
 def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tensor:
     """Sinusoids of the discrete timestep, cosines first: (1, dim), float32 from float64."""
     half = dim // 2
-    frequency = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float64, device=device) / half)
+    frequency = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float64) / half)
     angle = timestep * frequency
-    return torch.cat([angle.cos(), angle.sin()])[None].float()
+    return torch.cat([angle.cos(), angle.sin()])[None].float().to(device)
 
 
 @lru_cache(maxsize=16)

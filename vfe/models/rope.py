@@ -21,18 +21,18 @@ def axis_widths(head_dim: int) -> tuple[int, int, int]:
 
 
 def rope_angles(grid: VideoShape, head_dim: int, device: torch.device) -> Tensor:
-    """Angle of each channel pair at each token: (L, head_dim / 2), float32 from a float64 table."""
+    """Angle of each channel pair at each token: (L, head_dim / 2), float32 from float64, which not every device has."""
     axes = []
     for size, width in zip(grid, axis_widths(head_dim), strict=True):
-        frequency = THETA ** -(torch.arange(0, width, 2, dtype=torch.float64, device=device) / width)
-        axes.append(torch.outer(torch.arange(size, dtype=torch.float64, device=device), frequency))
+        frequency = THETA ** -(torch.arange(0, width, 2, dtype=torch.float64) / width)
+        axes.append(torch.outer(torch.arange(size, dtype=torch.float64), frequency))
     t, h, w = grid
     angles: list[Tensor] = [
         repeat(axes[0], "t d -> t h w d", h=h, w=w),
         repeat(axes[1], "h d -> t h w d", t=t, w=w),
         repeat(axes[2], "w d -> t h w d", t=t, h=h),
     ]
-    return rearrange(torch.cat(angles, dim=-1), "t h w d -> (t h w) d").float()
+    return rearrange(torch.cat(angles, dim=-1), "t h w d -> (t h w) d").float().to(device)
 
 
 class Rotation:
