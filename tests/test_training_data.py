@@ -65,6 +65,22 @@ def test_each_part_of_the_degradation_acts() -> None:
     assert all(error[name] > 1.05 * error["plain"] for name in ("blur", "ratio", "noise", "crf"))
 
 
+def test_draws_stay_in_range_and_together_means_one_severity() -> None:
+    rng = np.random.default_rng(0)
+
+    def places(together: float) -> np.ndarray:
+        config = DegradationConfig(together=together)
+        draws = [config.draw(rng) for _ in range(300)]
+        ranges = (config.sigma, config.ratio, config.noise, config.crf)
+        figures = np.array([[d.sigma, d.ratio, d.noise, d.crf] for d in draws])
+        return (figures - [low for low, _ in ranges]) / [high - low for low, high in ranges]
+
+    apart, joint = places(0.0), places(1.0)
+    for drawn in (apart, joint):
+        assert 0 <= drawn.min() < 0.1 < 0.9 < drawn.max() <= 1
+    assert np.ptp(joint, axis=1).max() < 0.4 < np.ptp(apart, axis=1).mean()
+
+
 def test_a_crop_is_a_part_of_the_whole() -> None:
     small = degrade(noise_clip(), Degradation(1.0, 2.5, 5.0, 25), np.random.default_rng(0))
     assert torch.equal(small.crop(1, 8, 12, (4, 24, 32)), restore_size(small)[1:5, 8:32, 12:44])
@@ -120,7 +136,7 @@ def test_data_config_refuses(root: Path, wrong: dict[str, int]) -> None:
         config(root, **wrong)
 
 
-@pytest.mark.parametrize("wrong", [{"ratio": (0.5, 2.0)}, {"noise": (5.0, 1.0)}, {"crf": (-1, 3)}])
+@pytest.mark.parametrize("wrong", [{"together": 2.0}, {"ratio": (0.5, 2.0)}, {"noise": (5.0, 1.0)}, {"crf": (-1, 3)}])
 def test_degradation_config_refuses(wrong: dict[str, tuple[float, float]]) -> None:
     with pytest.raises(ValueError):
         DegradationConfig(**wrong)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from .resample import area_matrix, cubic_matrix, even, gaussian_matrix
 
 Range = tuple[float, float]
 FRAME_RATE = Fraction(25)
+JITTER = 0.15  # of a range
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,17 @@ class Degradation:
 
 @dataclass(frozen=True, kw_only=True)
 class DegradationConfig:
-    """Ranges from which each clip's degradation is drawn, uniformly and independently."""
+    """Ranges from which each clip's degradation is drawn, uniformly.
+
+    A share `together` of the draws takes one severity for all four, give or take `JITTER`: real footage is often bad in
+    every way at once, which independent draws hardly ever are. The others are independent.
+    """
 
     sigma: Range = (0.1, 3.3)
     ratio: Range = (1.0, 5.3)
     noise: Range = (0.0, 12.0)
     crf: tuple[int, int] = (18, 35)
+    together: float = 0.0
     preset: str = "fast"
 
     def __post_init__(self) -> None:
@@ -47,7 +53,16 @@ class DegradationConfig:
             if not lowest <= low <= high:
                 raise ValueError(f"{name} range is {low} to {high}, needed rising from at least {lowest}")
 
+        if not 0 <= self.together <= 1:
+            raise ValueError(f"together is {self.together}, needed from 0 to 1")
+
     def draw(self, rng: np.random.Generator) -> Degradation:
+        """Draw the four figures from `rng`."""
+        if self.together and rng.random() < self.together:
+            places = np.clip(rng.random() + rng.uniform(-JITTER, JITTER, 4), 0, 1)
+            bounds = (self.sigma, self.ratio, self.noise, self.crf)
+            sigma, ratio, noise, crf = (low + (high - low) * p for (low, high), p in zip(bounds, places, strict=True))
+            return Degradation(float(sigma), float(ratio), float(noise), round(float(crf)))
         sigma, ratio, noise = (rng.uniform(*bounds) for bounds in (self.sigma, self.ratio, self.noise))
         return Degradation(float(sigma), float(ratio), float(noise), int(rng.integers(self.crf[0], self.crf[1] + 1)))
 
