@@ -27,8 +27,8 @@ TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ
 class WindowConfig:
     """Frames restored at once, and the overlap over which neighbouring windows are cross-faded."""
 
-    frames: int = 33
-    overlap: int = 9
+    frames: int = 25
+    overlap: int = 5
     """4k+1 keeps every window on the same groups of four frames, so that they differ only near their ends."""
 
     def __post_init__(self) -> None:
