@@ -15,8 +15,10 @@ from tests.cli_run import ROOT, assert_one_line_error, run_python
 from tests.clips import Clip, write_clip
 
 SLOW_MODEL = """
-import sys, time, vfe.restorer
+import signal, sys, time, vfe.restorer
 from vfe.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 
 class Slow:
     def stream(self, frames, *, strength, on_progress):
