@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -43,12 +43,10 @@ class VideoSink:
         self._side: SideStreams | None = None
 
     def __enter__(self) -> VideoSink:
-        try:
-            with writing(self.path):
-                self._start()
-        except BaseException:
-            self._discard()
-            raise
+        with ExitStack() as undo, writing(self.path):
+            undo.callback(self._discard)
+            self._start()
+            undo.pop_all()
         return self
 
     def write(self, frame: Frame) -> None:
@@ -69,12 +67,10 @@ class VideoSink:
         if kind is not None:
             self._discard()
             return
-        try:
-            with writing(self.path):
-                self._finish()
-        except BaseException:
-            self._discard()
-            raise
+        with ExitStack() as undo, writing(self.path):
+            undo.callback(self._discard)
+            self._finish()
+            undo.pop_all()
         self.notes.extend(self._clock.notes())
 
     def _start(self) -> None:
