@@ -49,6 +49,7 @@ def test_file_says_what_it_is_and_how_it_was_made() -> None:
     assert facts["command"].startswith(("python -m training.train", "torchrun"))
     assert len(facts["data_sha256"]) == 64
     assert facts["run"]["data"]["open_only"] is True
+    assert facts["processes"] == 2
     assert facts["steps"] > 0
     assert facts["seed"] == 0
     assert facts["dev_gains"]["psnr"] > 0
@@ -88,6 +89,12 @@ def test_no_block_edges_and_no_colour_shift(pipeline: OneStepPipeline) -> None:
     true_step = luma(clean).diff(dim=-1).abs().mean((0, 1, 2, 3))
     assert step[border].mean() / step[~border].mean() < 1.1 * true_step[border].mean() / true_step[~border].mean()
     assert ((restored - clean).mean((0, 2, 3, 4)) * 127.5).abs().max() < 1.0
+
+
+@pytest.mark.xfail(strict=True, reason="known defect: it puts back brightness that only its training pairs had lost")
+def test_no_colour_shift_against_the_input(pipeline: OneStepPipeline) -> None:
+    low, _ = pair(9, LEVELS["severe"])
+    assert ((pipeline.restore(low) - low).mean((0, 2, 3, 4)) * 127.5).abs().max() < 1.0
 
 
 def test_precision_and_tiles_change_little(pipeline: OneStepPipeline) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shlex
 import sys
 import time
@@ -119,7 +120,7 @@ class Run:
     def _dists(self) -> Dists | None:
         files = self.config.perceptual
         if files is None:
-            print("perceptual: no weight files given, so DISTS is not used; structure (1 - SSIM) stands in for it")
+            self.accelerator.print("perceptual: no weight files given, so DISTS is not used; structure (1 - SSIM) stands in for it")
             return None
         return load_dists(Path(files.vgg16), Path(files.dists)).to(self.accelerator.device)
 
@@ -174,6 +175,7 @@ class Run:
         items = list_items(self.config.data)
         facts: dict[str, Any] = {
             "command": self.command,
+            "processes": self.accelerator.num_processes,
             "seed": self.config.seed,
             "steps": self.progress.step,
             "minutes": round(self.progress.seconds / 60, 1),
@@ -243,7 +245,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="replace a value of the config")
     args = parser.parse_args(argv)
     overrides = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in args.set)}
-    command = shlex.join(["python", "-m", "training.train", *(argv if argv is not None else sys.argv[1:])])
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    launcher = ["python"] if processes == 1 else ["torchrun", "--nproc_per_node", str(processes)]
+    command = shlex.join([*launcher, "-m", "training.train", *(argv if argv is not None else sys.argv[1:])])
     try:
         run = train(load_config(args.config, overrides), args.resume, command)
     except ValueError as error:
