@@ -120,7 +120,9 @@ class Run:
     def _dists(self) -> Dists | None:
         files = self.config.perceptual
         if files is None:
-            self.accelerator.print("perceptual: no weight files given, so DISTS is not used; structure (1 - SSIM) stands in for it")
+            self.accelerator.print(
+                "perceptual: no weight files given, so DISTS is not used; structure (1 - SSIM) stands in for it"
+            )
             return None
         return load_dists(Path(files.vgg16), Path(files.dists)).to(self.accelerator.device)
 
