@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from training.data import read_frames
-from training.degrade import Degradation, degrade, restore_size
+from training.degrade import Degradation, degrade
 from training.evaluate import LEVELS, psnr, to_video
 from training.losses import luma, structure_loss
 from vfe.checkpoint import load_restorer, read_metadata
@@ -37,7 +37,7 @@ def portrait(frames: int, side: int = 160) -> Tensor:
 def pair(frames: int, how: Degradation, side: int = 160) -> tuple[Tensor, Tensor]:
     """Degraded and clean video (1, 3, T, H, W)."""
     clean = portrait(frames, side)
-    low = restore_size(degrade(clean, how, np.random.default_rng(0)))
+    low = degrade(clean, how, np.random.default_rng(0))
     return to_video(low, CPU), to_video(clean, CPU)
 
 
@@ -81,19 +81,19 @@ def test_no_jump_at_window_borders(pipeline: OneStepPipeline) -> None:
     assert error[at_border].mean() <= 1.1 * error[~at_border].mean()
 
 
-def test_no_block_edges_and_no_colour_shift(pipeline: OneStepPipeline) -> None:
+def test_no_block_edges(pipeline: OneStepPipeline) -> None:
     low, clean = pair(9, LEVELS["severe"])
     restored = pipeline.restore(low)
     step = luma(restored).diff(dim=-1).abs().mean((0, 1, 2, 3))
     border = torch.arange(len(step)) % 8 == 7
     true_step = luma(clean).diff(dim=-1).abs().mean((0, 1, 2, 3))
     assert step[border].mean() / step[~border].mean() < 1.1 * true_step[border].mean() / true_step[~border].mean()
-    assert ((restored - clean).mean((0, 2, 3, 4)) * 127.5).abs().max() < 1.0
 
 
-@pytest.mark.xfail(strict=True, reason="known defect: it puts back brightness that only its training pairs had lost")
-def test_no_colour_shift_against_the_input(pipeline: OneStepPipeline) -> None:
-    low, _ = pair(9, LEVELS["severe"])
+@pytest.mark.parametrize("level", list(LEVELS))
+def test_no_colour_shift(pipeline: OneStepPipeline, level: str) -> None:
+    """Mean of each colour, in levels of 255, against the input."""
+    low, _ = pair(9, LEVELS[level])
     assert ((pipeline.restore(low) - low).mean((0, 2, 3, 4)) * 127.5).abs().max() < 1.0
 
 
@@ -109,6 +109,6 @@ def test_precision_and_tiles_change_little(pipeline: OneStepPipeline) -> None:
 @pytest.mark.skipif(not DEV.is_dir(), reason="the dev clips are not beside the repository")
 def test_restores_a_real_clip() -> None:
     clean = read_frames(sorted(DEV.glob("*.mp4"))[0])[:9]
-    low = to_video(restore_size(degrade(clean, LEVELS["medium"], np.random.default_rng(0))), CPU)
+    low = to_video(degrade(clean, LEVELS["medium"], np.random.default_rng(0)), CPU)
     restored = OneStepPipeline(load_restorer(LITE, CPU, torch.bfloat16)).restore(low)
     assert psnr(restored, to_video(clean, CPU)) > psnr(low, to_video(clean, CPU)) + 0.3

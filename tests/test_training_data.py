@@ -12,8 +12,8 @@ from torch import Tensor
 
 from tests.training_set import write_training_set
 from training.data import DataConfig, FaceClips, data_hash, list_items, to_batch
-from training.degrade import Degradation, DegradationConfig, degrade, restore_size
-from training.resample import area_matrix, cubic_matrix, gaussian_matrix
+from training.degrade import Degradation, DegradationConfig, degrade
+from training.resample import area_matrix, gaussian_matrix
 
 
 def noise_clip(frames: int = 6, height: int = 48, width: int = 64) -> Tensor:
@@ -22,15 +22,12 @@ def noise_clip(frames: int = 6, height: int = 48, width: int = 64) -> Tensor:
 
 @pytest.mark.parametrize(("size", "to"), [(96, 96), (96, 48), (97, 30), (384, 76)])
 def test_filters_keep_a_constant(size: int, to: int) -> None:
-    for matrix in (area_matrix(size, to), cubic_matrix(to, size), gaussian_matrix(size, 2.0)):
+    for matrix in (area_matrix(size, to), gaussian_matrix(size, 2.0)):
         assert torch.allclose(matrix.sum(1), torch.ones(len(matrix)), atol=1e-5)
 
 
-def test_area_averages_cells_and_cubic_interpolates() -> None:
+def test_area_averages_cells() -> None:
     assert torch.allclose(area_matrix(6, 2) @ torch.arange(6.0), torch.tensor([1.0, 4.0]))
-    signal = torch.randn(1, 1, 20)
-    expected = torch.nn.functional.interpolate(signal[None], size=(1, 50), mode="bicubic")[0, 0, 0]
-    assert torch.allclose(cubic_matrix(20, 50) @ signal[0, 0], expected, atol=1e-5)
 
 
 def test_blur_is_the_mirrored_gaussian() -> None:
@@ -44,7 +41,7 @@ def test_blur_is_the_mirrored_gaussian() -> None:
 
 def test_no_degradation_is_nearly_the_clip() -> None:
     smooth = torch.arange(64, dtype=torch.uint8).view(1, 1, 64, 1).expand(6, 48, 64, 3).contiguous() * 3
-    same = restore_size(degrade(smooth, Degradation(0.0, 1.0, 0.0, 1), np.random.default_rng(0)))
+    same = degrade(smooth, Degradation(0.0, 1.0, 0.0, 1), np.random.default_rng(0))
     assert (same.int() - smooth.int()).abs().max() <= 3
 
 
@@ -59,10 +56,20 @@ def test_each_part_of_the_degradation_acts() -> None:
         "noise": Degradation(0.5, 1.0, 40.0, 1),
         "crf": Degradation(0.5, 1.0, 0.0, 40),
     }.items():
-        bad = restore_size(degrade(clean, how, np.random.default_rng(0)))
+        bad = degrade(clean, how, np.random.default_rng(0))
         assert bad.shape == clean.shape
         error[name] = float((bad.float() - clean.float()).square().mean())
     assert all(error[name] > 1.05 * error["plain"] for name in ("blur", "ratio", "noise", "crf"))
+
+
+def test_shares_are_those_of_the_config() -> None:
+    config = DegradationConfig(stored=(3, 9), stored_share=0.75, careless_share=0.25)
+    rng = np.random.default_rng(0)
+    draws = [config.draw(rng) for _ in range(400)]
+    stored = [draw.stored for draw in draws if draw.stored is not None]
+    assert (min(stored), max(stored)) == (3, 9)
+    assert len(stored) / 400 == pytest.approx(0.75, abs=0.07)
+    assert sum(draw.careless for draw in draws) / 400 == pytest.approx(0.25, abs=0.07)
 
 
 def test_draws_stay_in_range_and_together_means_one_severity() -> None:
@@ -81,9 +88,18 @@ def test_draws_stay_in_range_and_together_means_one_severity() -> None:
     assert np.ptp(joint, axis=1).max() < 0.4 < np.ptp(apart, axis=1).mean()
 
 
-def test_a_crop_is_a_part_of_the_whole() -> None:
-    small = degrade(noise_clip(), Degradation(1.0, 2.5, 5.0, 25), np.random.default_rng(0))
-    assert torch.equal(small.crop(1, 8, 12, (4, 24, 32)), restore_size(small)[1:5, 8:32, 12:44])
+def test_a_stored_copy_changes_last_bits_and_only_careless_conversions_darken() -> None:
+    smooth = torch.arange(96, dtype=torch.uint8).view(1, 1, 96, 1).expand(6, 48, 96, 3) + torch.tensor([90, 60, 40])
+    smooth = smooth.byte().contiguous()
+
+    def bad(stored: int | None, careless: bool) -> Tensor:
+        return degrade(smooth, Degradation(1.0, 2.0, 1.0, 10, stored, careless), np.random.default_rng(0)).float()
+
+    again = bad(4, False) - bad(None, False)
+    assert 0 < again.abs().mean() < 1
+    for stored in (None, 4):
+        assert (bad(stored, False) - smooth).mean().abs() < 0.15
+        assert -3 < (bad(stored, True) - smooth).mean() < -1
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from .degrade import DegradationConfig, SmallClip, degrade
+from .degrade import DegradationConfig, degrade, to_rgb
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Batch(NamedTuple):
 class Segment(NamedTuple):
     clean: Tensor  # (T, H, W, 3) uint8
     mask: Tensor  # (T, H, W) bool
-    degraded: SmallClip
+    degraded: Tensor  # like clean
 
 
 class Item(NamedTuple):
@@ -106,7 +106,7 @@ def data_hash(items: list[Item]) -> str:
 def read_frames(path: Path) -> Tensor:
     """All frames of a video or image: (T, H, W, 3) uint8."""
     with av.open(str(path)) as container:
-        return torch.from_numpy(np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]))
+        return torch.from_numpy(np.stack([to_rgb(frame) for frame in container.decode(video=0)]))
 
 
 def read_masks(label: Path | None, frames: int, height: int, width: int) -> Tensor:
@@ -201,8 +201,7 @@ class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
             y, x = face[int(rng.integers(len(face)))].tolist()
             top, left = (min(max(p - side // 2, 0), size - side) for p, size in ((y, height), (x, width)))
         window = (slice(start, start + frames), slice(top, top + side), slice(left, left + side))
-        degraded = segment.degraded.crop(start, top, left, (frames, side, side))
-        return self._flip((degraded, segment.clean[window], segment.mask[window]), rng)
+        return self._flip((segment.degraded[window], segment.clean[window], segment.mask[window]), rng)
 
     def _flip(self, crop: tuple[Tensor, Tensor, Tensor], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         if rng.random() < 0.5:

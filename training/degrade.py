@@ -1,5 +1,7 @@
 """The degradation of VividFace and KEEP: x_lq = H264_crf(down_r(x * k_sigma) + noise_delta), resized back.
 
+Then, as real footage mostly is, stored once more at its new size: a restorer trained on the untouched interpolation
+learns to read its last bits, and fails when they are gone.
 T frames, H W clean sides, h w small sides; frames are (T, H, W, 3) uint8.
 """
 
@@ -10,12 +12,15 @@ from fractions import Fraction
 
 import av
 import numpy as np
+import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from vfe.video.pixels import SWSCALE_FLAGS
 from vfe.video.x264 import reproducible_options
 
-from .resample import area_matrix, cubic_matrix, even, gaussian_matrix
+from .resample import area_matrix, even, gaussian_matrix
 
 Range = tuple[float, float]
 FRAME_RATE = Fraction(25)
@@ -24,84 +29,78 @@ JITTER = 0.15  # of a range
 
 @dataclass(frozen=True)
 class Degradation:
-    """One draw: blur sigma in pixels, downsampling ratio, noise sigma of 255, H.264 constant rate factor."""
+    """One draw: blur sigma in pixels, downsampling ratio, noise sigma of 255, H.264 constant rate factor.
+
+    `stored` is the rate factor of the second file, None where there is none. `careless` cuts decimals off and converts
+    colour without accurate rounding, as tools on OpenCV and numpy do: about two levels of 255 darker.
+    """
 
     sigma: float
     ratio: float
     noise: float
     crf: int
+    stored: int | None = None
+    careless: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class DegradationConfig:
     """Ranges from which each clip's degradation is drawn, uniformly.
 
-    A share `together` of the draws takes one severity for all four, give or take `JITTER`: real footage is often bad in
-    every way at once, which independent draws hardly ever are. The others are independent.
+    A share `together` of the draws takes one severity for the first four, give or take `JITTER`: real footage is often
+    bad in every way at once, which independent draws hardly ever are. The others are independent.
     """
 
     sigma: Range = (0.1, 3.3)
     ratio: Range = (1.0, 5.3)
     noise: Range = (0.0, 12.0)
     crf: tuple[int, int] = (18, 35)
-    together: float = 0.0
+    together: float = 0.5
+    stored: tuple[int, int] = (1, 20)
+    stored_share: float = 0.85
+    careless_share: float = 0.5
     preset: str = "fast"
 
     def __post_init__(self) -> None:
-        for name, lowest in (("sigma", 0.0), ("ratio", 1.0), ("noise", 0.0), ("crf", 0.0)):
+        for name, lowest in (("sigma", 0.0), ("ratio", 1.0), ("noise", 0.0), ("crf", 0.0), ("stored", 0.0)):
             low, high = getattr(self, name)
             if not lowest <= low <= high:
                 raise ValueError(f"{name} range is {low} to {high}, needed rising from at least {lowest}")
-
-        if not 0 <= self.together <= 1:
-            raise ValueError(f"together is {self.together}, needed from 0 to 1")
+        for name in ("together", "stored_share", "careless_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, needed from 0 to 1")
 
     def draw(self, rng: np.random.Generator) -> Degradation:
-        """Draw the four figures from `rng`."""
-        if self.together and rng.random() < self.together:
-            places = np.clip(rng.random() + rng.uniform(-JITTER, JITTER, 4), 0, 1)
-            bounds = (self.sigma, self.ratio, self.noise, self.crf)
-            sigma, ratio, noise, crf = (low + (high - low) * p for (low, high), p in zip(bounds, places, strict=True))
-            return Degradation(float(sigma), float(ratio), float(noise), round(float(crf)))
-        sigma, ratio, noise = (rng.uniform(*bounds) for bounds in (self.sigma, self.ratio, self.noise))
-        return Degradation(float(sigma), float(ratio), float(noise), int(rng.integers(self.crf[0], self.crf[1] + 1)))
+        """Draw one degradation from `rng`."""
+        places = rng.random(4)
+        if rng.random() < self.together:
+            places = np.clip(places[0] + rng.uniform(-JITTER, JITTER, 4), 0, 1)
+        bounds = (self.sigma, self.ratio, self.noise, self.crf)
+        sigma, ratio, noise, crf = (
+            float(low + (high - low) * place) for (low, high), place in zip(bounds, places, strict=True)
+        )
+        stored = int(rng.integers(self.stored[0], self.stored[1] + 1)) if rng.random() < self.stored_share else None
+        return Degradation(sigma, ratio, noise, round(crf), stored, bool(rng.random() < self.careless_share))
 
 
-@dataclass(frozen=True)
-class SmallClip:
-    """A degraded clip before it is resized back, so that a crop costs only its own pixels."""
-
-    frames: Tensor  # (T, h, w, 3) uint8
-    height: int
-    width: int
-
-    def crop(self, start: int, top: int, left: int, size: tuple[int, int, int]) -> Tensor:
-        """Frames, rows and columns of the resized clip: (T, H, W, 3) uint8 of `size` (frames, height, width)."""
-        frames, height, width = size
-        rows = cubic_matrix(self.frames.shape[1], self.height)[top : top + height]
-        columns = cubic_matrix(self.frames.shape[2], self.width)[left : left + width]
-        return _quantise(_separable(self.frames[start : start + frames], rows, columns) + 0.5)
-
-
-def degrade(clean: Tensor, how: Degradation, rng: np.random.Generator, preset: str = "fast") -> SmallClip:
-    """Degrade (T, H, W, 3) uint8; `rng` draws the noise, everything else is fixed by `how`."""
+def degrade(clean: Tensor, how: Degradation, rng: np.random.Generator, preset: str = "fast") -> Tensor:
+    """Degrade (T, H, W, 3) uint8, same shape; `rng` draws the noise, everything else is fixed by `how`."""
     height, width = clean.shape[1:3]
     rows, columns = (
         area_matrix(size, even(size / how.ratio)) @ gaussian_matrix(size, how.sigma) for size in (height, width)
     )
     small = _separable(clean, rows, columns)
     noise = torch.from_numpy(rng.standard_normal(small.shape, dtype=np.float32))
-    small = _quantise(small + how.noise * noise)
-    return SmallClip(h264_round_trip(small, how.crf, preset), height, width)
+    small = _quantise(small + how.noise * noise + (0.0 if how.careless else 0.5))
+    small = h264_round_trip(small, how.crf, preset, how.careless)
+    planes = small.permute(0, 3, 1, 2).float()
+    large = F.interpolate(planes, (height, width), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+    large = _quantise(large + 0.5)
+    return large if how.stored is None else h264_round_trip(large, how.stored, "ultrafast")
 
 
-def restore_size(clip: SmallClip) -> Tensor:
-    """The whole degraded clip at its clean size: (T, H, W, 3) uint8."""
-    return clip.crop(0, 0, 0, (clip.frames.shape[0], clip.height, clip.width))
-
-
-def h264_round_trip(frames: Tensor, crf: int, preset: str) -> Tensor:
-    """Encode and decode (T, h, w, 3) uint8 with x264 at 25 frames/s, 4:2:0, through PyAV."""
+def h264_round_trip(frames: Tensor, crf: int, preset: str, careless: bool = False) -> Tensor:
+    """Encode and decode (T, h, w, 3) uint8 with x264 at 25 frames/s, 4:2:0, through PyAV; sides are even."""
     encoder = av.CodecContext.create("libx264", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.height, encoder.width = frames.shape[1:3]
@@ -116,7 +115,12 @@ def h264_round_trip(frames: Tensor, crf: int, preset: str) -> Tensor:
     decoder = av.CodecContext.create("h264", "r")
     decoder.extradata = encoder.extradata
     decoded = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
-    return torch.from_numpy(np.stack([frame.to_ndarray(format="rgb24") for frame in decoded]))
+    return torch.from_numpy(np.stack([to_rgb(frame, careless) for frame in decoded]))
+
+
+def to_rgb(frame: av.VideoFrame, careless: bool = False) -> npt.NDArray[np.uint8]:
+    """(h, w, 3) uint8 with accurate rounding; `careless`: with swscale's defaults, more than a level darker."""
+    return frame.to_ndarray(format="rgb24", interpolation=None if careless else SWSCALE_FLAGS)
 
 
 def _separable(frames: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

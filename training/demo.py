@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .degrade import FRAME_RATE, Degradation, degrade, restore_size
+from .degrade import FRAME_RATE, Degradation, degrade
 
 FACE_CENTRE = (224.0, 108.0)  # x, y in pixels of the 512x512 portrait
 VIEW = 192.0  # side in pixels of the portrait that a frame shows: the head and some background
@@ -49,7 +49,7 @@ def clean_clip(frames: int = FRAMES, side: int = SIDE) -> Tensor:
 
 def degraded_clip(clean: Tensor) -> Tensor:
     """The same clip as a poor recording of it, at the same size; the same on every call."""
-    return restore_size(degrade(clean, DEGRADATION, np.random.default_rng(SEED)))
+    return degrade(clean, DEGRADATION, np.random.default_rng(SEED))
 
 
 def write_clip(path: Path, frames: Tensor) -> None:

@@ -15,13 +15,13 @@ from vfe.models.lite import LiteRestorer
 
 from .config import EvalConfig
 from .data import read_frames
-from .degrade import Degradation, degrade, restore_size
+from .degrade import Degradation, degrade
 from .losses import luma, structure_loss
 
 LEVELS = {
-    "mild": Degradation(1.0, 2.0, 3.0, 23),
-    "medium": Degradation(2.0, 3.0, 6.0, 28),
-    "severe": Degradation(3.0, 5.0, 10.0, 33),
+    "mild": Degradation(1.0, 2.0, 3.0, 23, stored=4, careless=True),
+    "medium": Degradation(2.0, 3.0, 6.0, 28, stored=4, careless=True),
+    "severe": Degradation(3.0, 5.0, 10.0, 33, stored=4, careless=True),
 }
 
 
@@ -41,7 +41,7 @@ class DevSet:
             height, width = (size // 8 * 8 for size in clean.shape[1:3])
             clean = clean[: (len(clean) - 1) // 4 * 4 + 1, :height, :width]
             for level, how in LEVELS.items():
-                self.pairs.append((level, restore_size(degrade(clean, how, np.random.default_rng(number))), clean))
+                self.pairs.append((level, degrade(clean, how, np.random.default_rng(number)), clean))
         read_frames.cache_clear()
 
 

@@ -88,7 +88,7 @@ def ssim_window(size: int, device: torch.device) -> Tensor:
 
 def structure_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """1 - SSIM of luma with the 11-tap Gaussian window (Wang et al. 2004), video in [-1, 1]."""
-    a, b = luma(prediction)[:, 0], luma(target)[:, 0]
+    a, b = luma(prediction)[:, 0] + 1, luma(target)[:, 0] + 1  # SSIM is defined on levels from 0 up
     rows, columns = (ssim_window(size, a.device) for size in a.shape[-2:])
 
     def blur(x: Tensor) -> Tensor:

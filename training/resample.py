@@ -30,21 +30,6 @@ def area_matrix(size: int, smaller: int) -> Tensor:
     return (overlap.clamp(min=0) / cell).float()
 
 
-@lru_cache(maxsize=256)
-def cubic_matrix(size: int, larger: int) -> Tensor:
-    """Bicubic interpolation (a = -0.75, clamped borders): (larger, size), as OpenCV's INTER_CUBIC."""
-    place = (torch.arange(larger, dtype=torch.float64) + 0.5) * size / larger - 0.5
-    base = place.floor()
-    matrix = torch.zeros(larger, size, dtype=torch.float64)
-    for tap in range(-1, 3):
-        distance = (place - base - tap).abs()
-        near = 1.25 * distance**3 - 2.25 * distance**2 + 1
-        far = -0.75 * (distance**3 - 5 * distance**2 + 8 * distance - 4)
-        source = (base.long() + tap).clamp(0, size - 1)
-        matrix.scatter_add_(1, source[:, None], torch.where(distance <= 1, near, far)[:, None])
-    return matrix.float()
-
-
 def even(size: float) -> int:
     """Nearest even integer, at least 2: 4:2:0 video needs even sides."""
     return max(2, 2 * math.floor(size / 2 + 0.5))
