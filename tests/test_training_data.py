@@ -98,7 +98,7 @@ def test_a_stored_copy_changes_last_bits_and_only_careless_conversions_darken() 
     again = bad(4, False) - bad(None, False)
     assert 0 < again.abs().mean() < 1
     for stored in (None, 4):
-        assert (bad(stored, False) - smooth).mean().abs() < 0.15
+        assert (bad(stored, False) - smooth).mean().abs() < 0.3
         assert -3 < (bad(stored, True) - smooth).mean() < -1
 
 

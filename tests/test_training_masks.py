@@ -50,7 +50,7 @@ def test_structure_loss_is_one_minus_ssim() -> None:
     """Against the windowed definition, computed place by place."""
     a, b = torch.rand(2, 1, 3, 1, 13, 12).unbind(0)
     assert structure_loss(a, a).abs() < 1e-6
-    x, y = luma(a)[0, 0, 0].double(), luma(b)[0, 0, 0].double()
+    x, y = luma(a)[0, 0, 0].double() + 1, luma(b)[0, 0, 0].double() + 1  # levels from 0, as SSIM needs
     taps = torch.exp(-0.5 * ((torch.arange(11).double() - 5) / 1.5) ** 2)
     window = torch.outer(taps, taps) / taps.sum() ** 2
     total = []

@@ -120,7 +120,10 @@ def h264_round_trip(frames: Tensor, crf: int, preset: str, careless: bool = Fals
 
 def to_rgb(frame: av.VideoFrame, careless: bool = False) -> npt.NDArray[np.uint8]:
     """(h, w, 3) uint8 with accurate rounding; `careless`: with swscale's defaults, more than a level darker."""
-    return frame.to_ndarray(format="rgb24", interpolation=None if careless else SWSCALE_FLAGS)
+    pixels: npt.NDArray[np.uint8] = frame.to_ndarray(  # type: ignore[assignment]
+        format="rgb24", interpolation=None if careless else SWSCALE_FLAGS
+    )
+    return pixels
 
 
 def _separable(frames: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
