@@ -36,12 +36,23 @@ LAYER_OF = {
     "checkpoint": "pipeline",
     "windows": "models",
     "compare": "restorer",
+    "comfyui_paths": "types",
     "config": "types",
     "device": "restorer",
+    "downloads": "restorer",
+    "loading": "restorer",
+    "memory": "pipeline",
+    "model_catalogue": "types",
     "model_files": "restorer",
+    "model_folders": "types",
+    "model_scan": "types",
     "options": "types",
+    "planned": "pipeline",
     "resize": "models",
     "spans": "types",
+    "text": "restorer",
+    "wan_loader": "pipeline",
+    "weights": "pipeline",
 }
 COMFY = {"comfy", "comfy_api", "comfy_extras", "folder_paths", "nodes"}
 HEAVY = {"torchvision", "facexlib", "diffusers", "cv2", "skimage", "accelerate", "comfy", "comfy_api", "folder_paths"}

@@ -109,9 +109,7 @@ def test_image_in_image_out(model: str, tmp_path: Path, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("pattern", [".", "*.png"])
-def test_folder_or_glob_to_folder(
-    pattern: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_folder_or_glob_to_folder(pattern: str, model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "frames"
     folder.mkdir()
     for index in range(3):

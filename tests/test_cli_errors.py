@@ -115,9 +115,7 @@ def test_existing_file_is_kept(
 
 
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
-def test_input_equals_output(
-    overwrite: list[str], model: str, clip: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_input_equals_output(overwrite: list[str], model: str, clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = clip.read_bytes()
     again = clip.parent / "models" / ".." / clip.name
     assert_one_line_error(run_vfe(capsys, "enhance", clip, "-o", again, "--model", model, *overwrite), clip.name)

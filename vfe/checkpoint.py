@@ -49,6 +49,15 @@ def save_checkpoint(
         aside.unlink(missing_ok=True)
 
 
+def is_restorer(path: Path) -> bool:
+    """Whether a file says that it is a restorer of this package; False for everything that cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
 def read_metadata(path: Path) -> CheckpointInfo:
     """Read a file's description without its weights. Raises VFEError where it is not a restorer of this package."""
     try:

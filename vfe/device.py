@@ -71,6 +71,19 @@ def cpu_has_fast_bf16() -> bool:
     return any(check is not None and check() for check in checks)
 
 
+def free_memory(device: torch.device) -> int:
+    """Bytes that this process may still take on a device."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type == "xpu":
+        return int(torch.xpu.mem_get_info(device)[0])
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
 def describe_devices() -> list[str]:
     """One line per device of this machine: name, memory or threads, and the dtype that `auto` picks on it."""
     lines = []

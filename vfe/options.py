@@ -5,11 +5,46 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 CodecName = Literal["h264", "h265", "prores", "ffv1"]
 CODECS: tuple[CodecName, ...] = get_args(CodecName)
 MAX_CRF = 51  # the scale of x264 and x265: 0 is lossless
+
+
+class LoraFile(NamedTuple):
+    """A LoRA, and how much of it to add."""
+
+    path: Path
+    strength: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """Where the other files of a Wan model are, and how it is run. The lite model has no use for any of it."""
+
+    vae: Path | None = None
+    """None: the one that is found beside other models."""
+    context: Path | None = None
+    """The embedded prompt; None: the one that is found."""
+    loras: tuple[LoraFile, ...] = ()
+    attention: Literal["sdpa", "flash", "sage"] = "sdpa"
+    compile: bool = False
+    """torch.compile the DiT: slow to start, faster from the second window on."""
+    fold: bool = True
+    """Fold the fixed timestep and prompt into the weights."""
+    fp8: bool = False
+    """Keep the DiT's linear layers in 8 bits: half the memory, and a little less precision."""
+    memory: int | None = None
+    """Bytes of device memory that may be used; None: what is free."""
+    folders: tuple[Path, ...] = ()
+    """More folders in which models are looked for."""
+    comfyui: Path | None = None
+    """A ComfyUI installation whose models are looked through too."""
+
+    def __post_init__(self) -> None:
+        if self.memory is not None and self.memory <= 0:
+            raise ValueError(f"memory is {self.memory} bytes, needed above 0")
 
 
 @dataclass(frozen=True)

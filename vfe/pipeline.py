@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from .models.lite import LiteRestorer
+from .models.flow import OneStepFlow
 from .spans import Span, fade_weights, plan_spans, ramp
-from .types import Progress
-
-Check = Callable[[], None]
-"""Called between stages; what it raises stops the work."""
+from .types import Check, Progress
 
 TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ from the whole frame only near borders
 
@@ -57,18 +55,46 @@ class TileConfig:
             )
 
 
+DEFAULT_TILE = TileConfig()
+
+
+class Codec(Protocol):
+    """Pixels (B, 3, 4n+1, H, W) in [-1, 1] <-> float32 latents; both call `check` often enough to stop soon."""
+
+    def encode(self, video: Tensor, check: Check = ...) -> Tensor: ...
+    def decode(self, latent: Tensor, check: Check = ...) -> Tensor: ...
+
+
+class OneStepModel(Protocol):
+    """What the pipeline needs of a restorer: codec, flow, where it computes, and the velocity of a latent."""
+
+    @property
+    def codec(self) -> Codec: ...
+    @property
+    def flow(self) -> OneStepFlow: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def side_multiple(self) -> int:
+        """Pixels: sides of a clip are padded to multiples of it."""
+
+    def velocity(self, z_lq: Tensor, check: Check) -> Tensor:
+        """v(z_lq, t*, c), like z_lq in shape."""
+
+
 class OneStepPipeline:
     """z_hq = z_lq - s v(z_lq, t*, c) on clips of any length and size.
 
-    The codec and the step work in float32; the DiT in the dtype of `model`, bfloat16 and float16 included.
+    The step works in float32; codec and DiT in the dtypes of `model`, bfloat16 and float16 included.
     """
 
-    def __init__(self, model: LiteRestorer, window: WindowConfig | None = None, tile: TileConfig | None = None) -> None:
+    def __init__(
+        self, model: OneStepModel, window: WindowConfig | None = None, tile: TileConfig | None = DEFAULT_TILE
+    ) -> None:
+        """`tile` None restores whole frames, which a model whose attention spans the frame needs."""
         self.model = model
         self.window = window or WindowConfig()
-        self.tile = tile or TileConfig()
-        parameter = next(model.parameters())
-        self.device, self.dtype = parameter.device, parameter.dtype
+        self.tile = tile
 
     def restore(self, video: Tensor, *, strength: float = 1.0, on_progress: Progress | None = None) -> Tensor:
         """Restore (B, 3, T, H, W) in [-1, 1] on the CPU or the model's device; the result is float32 where video is.
@@ -140,18 +166,11 @@ class OneStepPipeline:
         if not frames:
             return []
         height, width = frames[0].shape[-2:]
-        tiled = max(height, width) > self.tile.side
-        clip = pad_clip(torch.stack(frames, dim=2), TILE_GRID if tiled else 8)
-        rows, columns = (
-            plan_spans(size, min(self.tile.side, size), self.tile.overlap if size > self.tile.side else 0, TILE_GRID)
-            if tiled
-            else [Span(0, size)]
-            for size in clip.shape[-2:]
-        )
-        restored = self._tiles(clip, rows, columns, lambda part: self._step(part, strength, check))[
-            ..., :height, :width
-        ]
-        return list(restored.unbind(2)[: len(frames)])
+        tile = self.tile if self.tile is not None and max(height, width) > self.tile.side else None
+        clip = pad_clip(torch.stack(frames, dim=2), TILE_GRID if tile else self.model.side_multiple)
+        rows, columns = (_tile_spans(size, tile) for size in clip.shape[-2:])
+        restored = self._tiles(clip, rows, columns, lambda part: self._step(part, strength, check))
+        return list(restored[..., :height, :width].unbind(2)[: len(frames)])
 
     @staticmethod
     def _tiles(clip: Tensor, rows: list[Span], columns: list[Span], step: Callable[[Tensor], Tensor]) -> Tensor:
@@ -169,16 +188,18 @@ class OneStepPipeline:
     @torch.inference_mode()
     def _step(self, clip: Tensor, strength: float, check: Check) -> Tensor:
         """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w), back on the CPU."""
-        check()
-        z_lq = self.model.codec.encode(clip.to(self.device))
-        check()
-        velocity = self.model(z_lq.to(self.dtype))
-        check()
-        z_hq = self.model.config.flow.restore(z_lq, velocity, strength)
-        return self.model.codec.decode(z_hq).clamp_(-1, 1).cpu()
+        z_lq = self.model.codec.encode(clip.to(self.model.device), check)
+        z_hq = self.model.flow.restore(z_lq, self.model.velocity(z_lq, check), strength)
+        return self.model.codec.decode(z_hq, check).clamp_(-1, 1).cpu().float()
 
 
 def _no_progress(_done: int, _total: int | None) -> None: ...
+
+
+def _tile_spans(size: int, tile: TileConfig | None) -> list[Span]:
+    if tile is None:
+        return [Span(0, size)]
+    return plan_spans(size, min(tile.side, size), tile.overlap if size > tile.side else 0, TILE_GRID)
 
 
 def pad_clip(clip: Tensor, multiple: int = 8) -> Tensor:

@@ -16,14 +16,16 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from .checkpoint import load_pipeline
 from .compare import check_apart, open_comparison, side_by_side
 from .device import choose_device, choose_dtype
+from .loading import LoadRequest, load_pipeline
 from .model_files import find_model
+from .model_folders import search_places
+from .options import ModelOptions as ModelOptions
 from .options import RestoreOptions as RestoreOptions
 from .pipeline import WindowConfig
 from .resize import resize
-from .types import Progress, VFEError
+from .types import Progress, Tell, VFEError
 from .video.read import Frame, Source, open_source
 from .video.write import Sink, SinkConfig, open_sink
 
@@ -66,15 +68,20 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     window: WindowConfig | None = None,
+    options: ModelOptions | None = None,
+    tell: Tell | None = None,
 ) -> Restorer:
-    """A restorer from a bundled model's name or the path of a .safetensors file.
+    """A restorer from a model's name ("lite", "vividface") or the path of its weights: lite's, or a Wan2.1 DiT's.
 
     `device` is auto, cpu, cuda, mps or xpu; `dtype` is auto, fp32, bf16 or fp16; `window` says how many frames are
-    restored together. Raises VFEError for an unknown model, a file that is none, or a device that is not there.
+    restored together; `options` are for Wan models; `tell` gets a line for people on how a Wan model fits the memory.
+    Raises VFEError for an unknown model, a file that is none, one that is missing, or a device that is not there.
     """
-    path = find_model(name_or_path)
-    chosen = choose_device(device)
-    return Restorer(load_pipeline(path, chosen, choose_dtype(dtype, chosen), window or WindowConfig()))
+    options = options or ModelOptions()
+    places = search_places(options.folders, options.comfyui)
+    path, chosen = find_model(name_or_path, places), choose_device(device)
+    request = LoadRequest(path, places, chosen, choose_dtype(dtype, chosen), window, options)
+    return Restorer(load_pipeline(request, tell or _tell_nobody))
 
 
 class Restorer:
@@ -191,3 +198,7 @@ class _FileRun:
 
 def _no_progress(done: int, total: int | None) -> None:
     del done, total
+
+
+def _tell_nobody(line: str) -> None:
+    del line

@@ -1,4 +1,4 @@
-"""The command `vfe`: enhance, compare, info. Exit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted."""
+"""The command `vfe`. Exit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from .parser import Parser, build_parser, options_of
+from .parser import Parser, build_parser, model_options_of, options_of
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 CLEANUP_SECONDS = 2.0
@@ -53,19 +53,20 @@ def _run_guarded(parser: Parser, args: argparse.Namespace) -> int:
 
 def _enhance(parser: Parser, args: argparse.Namespace) -> None:
     try:
-        options = options_of(args)
+        options, model = options_of(args), model_options_of(args)
     except ValueError as error:
         parser.error(str(error))
     from ..model_files import find_model
+    from ..model_folders import search_places
 
-    find_model(args.model)  # before torch, which takes seconds to import, is imported
+    find_model(args.model, search_places(args.models, args.comfyui))  # before torch, which takes seconds to import
     from .enhance import enhance, window_of
 
     try:
         window = window_of(args)
     except ValueError as error:
         parser.error(str(error))
-    enhance(args, options, window)
+    enhance(args, options, model, window)
 
 
 def _compare(parser: Parser, args: argparse.Namespace) -> None:
@@ -83,7 +84,35 @@ def _info(parser: Parser, args: argparse.Namespace) -> None:
     say("\n".join(file_lines(args.file) if args.file else machine_lines()))
 
 
-_COMMANDS = {"enhance": _enhance, "compare": _compare, "info": _info}
+def _models(parser: Parser, args: argparse.Namespace) -> None:
+    del parser
+    from .models import models, pull_models
+
+    (pull_models if args.action == "pull" else models)(args)
+
+
+def _convert(parser: Parser, args: argparse.Namespace) -> None:
+    del parser
+    from .convert import convert
+
+    convert(args)
+
+
+def _embed_prompt(parser: Parser, args: argparse.Namespace) -> None:
+    del parser
+    from .embed_prompt import embed_prompt
+
+    embed_prompt(args)
+
+
+_COMMANDS = {
+    "enhance": _enhance,
+    "compare": _compare,
+    "info": _info,
+    "models": _models,
+    "convert": _convert,
+    "embed-prompt": _embed_prompt,
+}
 
 
 @contextmanager

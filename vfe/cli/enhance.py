@@ -5,25 +5,29 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ..options import RestoreOptions
+from ..options import ModelOptions, RestoreOptions
 from ..pipeline import WindowConfig
 from ..restorer import RestoreReport, load
 from .progress import ProgressLine
 from .text import say
 
 
-def window_of(args: argparse.Namespace) -> WindowConfig:
-    """The window of the command line; ValueError where frames and overlap do not fit.
+def window_of(args: argparse.Namespace) -> WindowConfig | None:
+    """The window of the command line, None where it says nothing; ValueError where frames and overlap do not fit.
 
     A window without an overlap gets one that fits.
     """
+    if args.window is None and args.overlap is None:
+        return None
     frames = WindowConfig().frames if args.window is None else args.window
     return WindowConfig.of(frames) if args.overlap is None else WindowConfig(frames, args.overlap)
 
 
-def enhance(args: argparse.Namespace, options: RestoreOptions, window: WindowConfig) -> None:
+def enhance(
+    args: argparse.Namespace, options: RestoreOptions, model: ModelOptions, window: WindowConfig | None
+) -> None:
     """Restore the input; VFEError and OSError for what cannot be done."""
-    restorer = load(args.model, args.device, args.dtype, window)
+    restorer = load(args.model, args.device, args.dtype, window, model, tell=lambda plan: say(f"plan: {plan}"))
     progress = ProgressLine(sys.stderr)
     try:
         report = restorer.restore_file(args.input, args.output, options, on_progress=progress)

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..options import CODECS, RestoreOptions
+from ..options import CODECS, LoraFile, ModelOptions, RestoreOptions
 
 EXAMPLES = """examples:
   vfe enhance clip.mp4 -o restored.mp4
   vfe enhance clip.mp4 -o restored.mkv --codec ffv1 --size 512x512 --compare side_by_side.mp4
   vfe enhance 'frames/*.png' -o restored_frames --strength 0.7
+  vfe enhance clip.mp4 -o restored.mp4 --model vividface --comfyui ~/ComfyUI --memory 8GB
   vfe compare clip.mp4 restored.mp4 -o side_by_side.png
   vfe info clip.mp4
+  vfe models pull wan2.1-vae
 """
+COMMANDS = "enhance|compare|info|models|convert|embed-prompt"
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,7 +30,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> Parser:
-    """The parser of `vfe`; `command` in its result is enhance, compare or info."""
+    """The parser of `vfe`; `command` in its result is one of COMMANDS."""
     parser = Parser(
         prog="vfe",
         description="Video face enhancement: restore faces in video, one step per frame.",
@@ -35,11 +38,14 @@ def build_parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"vfe {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="enhance|compare|info", parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", required=True, metavar=COMMANDS, parser_class=Parser)
     _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of images"))
     _add_compare(commands.add_parser("compare", help="put two videos or images side by side"))
     info = commands.add_parser("info", help="versions, devices and models; or what a video or model file is")
     info.add_argument("file", nargs="?", type=_path, metavar="FILE", help="a video, an image or a .safetensors file")
+    _add_models(commands.add_parser("models", help="list the model files that are found, or download some"))
+    _add_convert(commands.add_parser("convert", help="rewrite a Wan DiT, VividFace checkpoint or VAE as .safetensors"))
+    _add_embed_prompt(commands.add_parser("embed-prompt", help="run a umT5-XXL text encoder once, keep its result"))
     return parser
 
 
@@ -56,17 +62,34 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
     )
 
 
+def model_options_of(args: argparse.Namespace) -> ModelOptions:
+    """The options of the model; ValueError where one makes no sense."""
+    return ModelOptions(
+        vae=args.vae,
+        context=args.context,
+        loras=tuple(args.lora),
+        attention=args.attention,
+        compile=args.compile,
+        fold=not args.no_fold,
+        fp8=args.fp8,
+        memory=args.memory,
+        folders=tuple(args.models),
+        comfyui=args.comfyui,
+    )
+
+
 def _add_enhance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", type=_path, metavar="INPUT", help="video, image, folder of images or quoted glob")
     _add_output(parser, "video (.mp4 .mkv .mov), or a folder for PNGs")
     model = parser.add_argument_group("model")
-    model.add_argument("--model", default="lite", help="bundled name or path of a .safetensors file (default: lite)")
+    model.add_argument("--model", default="lite", metavar="M", help="name or path; `vfe models` lists (default: lite)")
     model.add_argument("--strength", type=float, default=1.0, metavar="S", help="0 input to 1 fully restored (default)")
     model.add_argument("--window", type=int, metavar="N", help="frames restored together, 4n+1")
     model.add_argument("--overlap", type=int, metavar="N", help="frames that two windows share and fade over")
     devices = "auto|cpu|cuda|mps|xpu"
     model.add_argument("--device", type=_device, default="auto", metavar=devices, help="default: auto; also cuda:1")
     model.add_argument("--dtype", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="default: auto")
+    _add_wan(parser.add_argument_group("Wan models (--model vividface)"))
     picture = parser.add_argument_group("picture and file")
     size = picture.add_mutually_exclusive_group()
     size.add_argument("--size", type=_size, metavar="WxH", help="resize the input to this before restoring")
@@ -76,10 +99,53 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     picture.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
 
 
+def _add_wan(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--vae", type=_path, metavar="FILE", help="Wan2.1 VAE (default: the one that is found)")
+    group.add_argument("--context", type=_path, metavar="FILE", help="embedded prompt (default: the one that is found)")
+    group.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="LoRA and strength")
+    group.add_argument("--memory", type=_memory, metavar="8GB", help="device memory to use (default: what is free)")
+    group.add_argument("--attention", default="sdpa", choices=("sdpa", "flash", "sage"), help="default: sdpa")
+    group.add_argument("--compile", action="store_true", help="torch.compile the DiT: slow to start, then faster")
+    group.add_argument("--fp8", action="store_true", help="keep the DiT's weights in 8 bits")
+    group.add_argument("--no-fold", action="store_true", help="do not fold timestep and prompt into the weights")
+    _add_places(group)
+
+
+def _add_places(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+    group.add_argument(
+        "--models", type=_path, action="append", default=[], metavar="DIR", help="look for models here too"
+    )
+    group.add_argument("--comfyui", type=_path, metavar="DIR", help="a ComfyUI installation: use its models too")
+
+
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("a", type=_path, metavar="A", help="left: video, image, folder of images or quoted glob")
     parser.add_argument("b", type=_path, metavar="B", help="right: the same")
     _add_output(parser, "video (.mp4 .mkv .mov) or .png")
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    _add_places(parser)
+    actions = parser.add_subparsers(dest="action", metavar="pull", parser_class=Parser)
+    pull = actions.add_parser("pull", help="download model files by name; without a name, list the names")
+    pull.add_argument("names", nargs="*", metavar="NAME", help="which; several are downloaded one after another")
+    pull.add_argument("--to", type=_path, metavar="DIR", help="folder to put them into (default: the user's cache)")
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=_path, metavar="INPUT", help="weights: a file, an index of shards or a folder")
+    _add_output(parser, "a .safetensors file")
+    parser.add_argument("--dtype", choices=("fp16", "bf16", "fp32"), help="default: that of the input, fp8 as bf16")
+    parser.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="merge a LoRA")
+    parser.add_argument("--rule", choices=("vividface", "dvface"), help="note that it restores, and by which equation")
+    parser.add_argument("--timestep", type=float, metavar="T", help="t* of 1000 that it was trained at (default: 400)")
+
+
+def _add_embed_prompt(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("encoder", type=_path, metavar="TEXT_ENCODER", help="umT5-XXL: a file or a folder")
+    _add_output(parser, "a .safetensors file of a few KB")
+    parser.add_argument("--prompt", default="", help="default: the empty prompt, with which restorers are trained")
+    parser.add_argument("--tokenizer", type=_path, metavar="FILE", help="tokenizer.json or spiece.model; not for ''")
 
 
 def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
@@ -91,6 +157,22 @@ def _path(text: str) -> Path:
     if not text:  # Path("") is the current folder, which nobody means who passes an unset variable
         raise argparse.ArgumentTypeError("the name is empty")
     return Path(text)
+
+
+def _lora(text: str) -> LoraFile:
+    """FILE or FILE:STRENGTH; a file whose name has a colon, as all on Windows' drives, is taken as it is."""
+    file, colon, strength = text.rpartition(":")
+    if not colon or Path(text).exists() or not re.fullmatch(r"[-+]?\d*\.?\d+", strength):
+        return LoraFile(_path(text))
+    return LoraFile(_path(file), float(strength))
+
+
+def _memory(text: str) -> int:
+    """Bytes; as on graphics cards, a GB is 1024^3."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])i?B?", text.strip(), re.IGNORECASE)
+    if not match or float(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory, needed is one such as 8GB or 900MB")
+    return int(float(match[1]) * (1024**3 if match[2] in "gG" else 1024**2))
 
 
 def _device(text: str) -> str:

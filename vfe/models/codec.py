@@ -18,7 +18,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..types import VideoShape
+from ..types import Check, VideoShape, no_check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,17 +89,19 @@ class LappedCodec(nn.Module):
         time, space = self.config.time, self.config.space
         return VideoShape((shape.frames - 1) // time + 1, shape.height // space, shape.width // space)
 
-    def encode(self, video: Tensor) -> Tensor:
+    def encode(self, video: Tensor, check: Check = no_check) -> Tensor:
         """(B, 3, time n + 1, H, W) in [-1, 1] -> whitened coefficients (B, C, n + 1, H/space, W/space)."""
         self._check(video)
+        check()
         time = self.config.time
         first = video[:, :, :1].expand(-1, -1, time, -1, -1)
         rest = (video[:, :, start : start + time] for start in range(1, video.shape[2], time))
         groups = [self._encode_group(group) for group in (first, *rest)]
         return rearrange(torch.stack(groups, dim=1), "b t h w c -> b c t h w")
 
-    def decode(self, latent: Tensor) -> Tensor:
+    def decode(self, latent: Tensor, check: Check = no_check) -> Tensor:
         """The inverse of `encode`."""
+        check()
         first, *rest = (self._decode_group(group) for group in latent.unbind(2))
         return torch.cat([first[:, :, -1:], *rest], dim=2)
 

@@ -16,6 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..types import VideoShape
+from .attention import AttentionBackend
 from .ops import TORCH_OPS, Ops
 from .rope import Rotation, rope_angles
 from .window import WindowLayout, attend
@@ -96,9 +97,10 @@ def zeroed(linear: nn.Linear) -> nn.Linear:
 class SelfAttention(nn.Module):
     """Multi-head attention over the tokens of a window or clip, with q/k RMS norm over all heads and 3-D RoPE."""
 
-    def __init__(self, config: DiTConfig, ops: Ops) -> None:
+    def __init__(self, config: DiTConfig, ops: Ops, attention: AttentionBackend) -> None:
         super().__init__()
         self.heads = config.heads
+        self.attention = attention
         self.q, self.k, self.v, self.o = (ops.Linear(config.dim, config.dim) for _ in range(4))
         self.norm_q, self.norm_k = (ops.RMSNorm(config.dim, eps=config.eps) for _ in range(2))
 
@@ -108,7 +110,7 @@ class SelfAttention(nn.Module):
         q = places.rotate(rearrange(self.norm_q(self.q(x)), split, n=self.heads))
         k = places.rotate(rearrange(self.norm_k(self.k(x)), split, n=self.heads))
         v = rearrange(self.v(x), split, n=self.heads)
-        x = attend(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3), places.mask)
+        x = self.attention(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3), places.mask)
         return places.layout.merge(self.o(rearrange(x, "b g n m d -> b g m (n d)")))
 
 
@@ -165,10 +167,10 @@ class FeedForward(nn.Sequential):
 
 
 class Block(nn.Module):
-    def __init__(self, config: DiTConfig, ops: Ops) -> None:
+    def __init__(self, config: DiTConfig, ops: Ops, attention: AttentionBackend) -> None:
         super().__init__()
         self.eps = config.eps
-        self.self_attn = SelfAttention(config, ops)
+        self.self_attn = SelfAttention(config, ops, attention)
         self.norm3 = ops.LayerNorm(config.dim, eps=config.eps)
         self.cross_attn = CrossAttention(config, ops)
         self.ffn = FeedForward(config, ops)
@@ -176,12 +178,12 @@ class Block(nn.Module):
         self.modulation.data[:, [2, 5]] = 1.0  # open gates: every block learns at once
 
     def forward(self, x: Tensor, time: Tensor, context: Tensor, places: Places) -> Tensor:
-        attn, ffn = self._modulations(time, x.dtype)
+        attn, ffn = self.modulations(time, x.dtype)
         x = torch.addcmul(x, attn.gate, self.self_attn(modulate(x, attn, self.eps), places))
         x = x + self.cross_attn(self.norm3(x), context)
         return torch.addcmul(x, ffn.gate, self.ffn(modulate(x, ffn, self.eps), places.layout.grid))
 
-    def _modulations(self, time: Tensor, dtype: torch.dtype) -> tuple[Modulation, Modulation]:
+    def modulations(self, time: Tensor, dtype: torch.dtype) -> tuple[Modulation, Modulation]:
         """Of self-attention and feed-forward, summed in float32."""
         parts = (self.modulation.float() + time).to(dtype).chunk(6, dim=1)
         return Modulation(*parts[:3]), Modulation(*parts[3:])
@@ -197,8 +199,12 @@ class Head(nn.Module):
         self.modulation = nn.Parameter(torch.zeros(1, 2, config.dim))
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        return self.head(modulate(x, self.modulations(time), self.eps))
+
+    def modulations(self, time: Tensor) -> Modulation:
+        """Shift and scale in float32; there is no gate."""
         shift, scale = (self.modulation.float() + time.unsqueeze(1)).chunk(2, dim=1)
-        return self.head(modulate(x, Modulation(shift, scale, scale), self.eps))
+        return Modulation(shift, scale, torch.ones_like(scale))
 
 
 def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tensor:
@@ -216,13 +222,32 @@ def window_layout(grid: VideoShape, window: tuple[int, int, int] | None, shifted
     return WindowLayout(grid, VideoShape(*sides), shifted)
 
 
+def place_tokens(config: DiTConfig, grid: VideoShape, x: Tensor) -> tuple[Places, Places]:
+    """Where the tokens of a grid are for blocks whose windows are not shifted, and are; device and dtype are of x."""
+
+    def places(shifted: bool) -> Places:
+        layout = window_layout(grid, config.window, shifted)
+        angles = layout.partition(rope_angles(grid, config.head_dim, x.device)[None])[0]
+        mask = layout.mask
+        return Places(layout, Rotation(angles, x.dtype), None if mask is None else mask.to(x.device, x.dtype))
+
+    still = places(False)
+    return still, still if still.layout.trivial else places(True)
+
+
+def unpatch(x: Tensor, grid: VideoShape, patch: tuple[int, int, int]) -> Tensor:
+    """(B, L, p*q*r*C) -> (B, C, t*p, h*q, w*r)"""
+    (t, h, w), (p, q, r) = grid, patch
+    return rearrange(x, "b (t h w) (p q r c) -> b c (t p) (h q) (w r)", t=t, h=h, w=w, p=p, q=q, r=r)
+
+
 class WanDiT(nn.Module):
     """v(z, t, c): the velocity of a latent, at a timestep t of 1000, given the embedded prompt c.
 
-    `ops` names the layer classes: torch's, or a host's that offload or cast.
+    `ops` names the layer classes: torch's, or a host's that offload or cast; `attention` the kernel of self-attention.
     """
 
-    def __init__(self, config: DiTConfig, ops: Ops = TORCH_OPS) -> None:
+    def __init__(self, config: DiTConfig, ops: Ops = TORCH_OPS, attention: AttentionBackend = attend) -> None:
         super().__init__()
         self.config = config
         dim = config.dim
@@ -232,14 +257,14 @@ class WanDiT(nn.Module):
         )
         self.time_embedding = nn.Sequential(ops.Linear(config.freq_dim, dim), nn.SiLU(), ops.Linear(dim, dim))
         self.time_projection = nn.Sequential(nn.SiLU(), zeroed(ops.Linear(dim, 6 * dim)))
-        self.blocks = nn.ModuleList(Block(config, ops) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config, ops, attention) for _ in range(config.layers))
         self.head = Head(config, ops)
 
     def forward(self, z: Tensor, timestep: float, context: Tensor, fuse: Fuse | None = None) -> Tensor:
         """(B, C, t, h, w), t* of 1000, (B or 1, S, text_dim) -> velocity (B, C, t, h, w)."""
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
-        places = [self._places(grid, shifted, x) for shifted in (False, True)]
+        places = place_tokens(self.config, grid, x)
         x = rearrange(x, "b d t h w -> b (t h w) d")
         embedding = self._time(timestep, x)
         time = self.time_projection(embedding).float().unflatten(1, (6, -1))  # (1, 6, D)
@@ -248,20 +273,10 @@ class WanDiT(nn.Module):
             if fuse is not None:
                 x = fuse(index, x)
             x = block(x, time, context, places[index % 2])
-        return self._unpatch(self.head(x, embedding.float()), grid)
+        return unpatch(self.head(x, embedding.float()), grid, self.config.patch)
 
     def _time(self, timestep: float, x: Tensor) -> Tensor:
         return self.time_embedding(timestep_embedding(timestep, self.config.freq_dim, x.device).to(x.dtype))
-
-    def _places(self, grid: VideoShape, shifted: bool, x: Tensor) -> Places:
-        layout = window_layout(grid, self.config.window, shifted)
-        angles = layout.partition(rope_angles(grid, self.config.head_dim, x.device)[None])[0]
-        mask = layout.mask
-        return Places(layout, Rotation(angles, x.dtype), None if mask is None else mask.to(x.device, x.dtype))
-
-    def _unpatch(self, x: Tensor, shape: VideoShape) -> Tensor:
-        (t, h, w), (p, q, r) = shape, self.config.patch
-        return rearrange(x, "b (t h w) (p q r c) -> b c (t p) (h q) (w r)", t=t, h=h, w=w, p=p, q=q, r=r)
 
 
 def count_parameters(modules: Sequence[nn.Module]) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from ..types import Check
 from .codec import CodecConfig, LappedCodec
 from .dit import DiTConfig, WanDiT
 from .flow import OneStepFlow
@@ -42,6 +43,23 @@ class LiteRestorer(nn.Module):
         self.dit = WanDiT(config.dit, ops)
         self.context = nn.Parameter(torch.randn(1, config.context_rows, config.dit.text_dim))
 
+    @property
+    def flow(self) -> OneStepFlow:
+        return self.config.flow
+
+    @property
+    def device(self) -> torch.device:
+        return self.context.device
+
+    @property
+    def side_multiple(self) -> int:
+        return self.config.codec.space * max(self.config.dit.patch[1:])
+
     def forward(self, z_lq: Tensor) -> Tensor:
         """Velocity of a degraded latent."""
         return self.dit(z_lq, self.config.flow.timestep, self.context)
+
+    def velocity(self, z_lq: Tensor, check: Check) -> Tensor:
+        """`forward` in the DiT's dtype."""
+        check()
+        return self(z_lq.to(self.context.dtype))

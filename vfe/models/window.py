@@ -99,8 +99,18 @@ SMALL_WINDOW = 160  # up to here two batched products beat the fused CPU kernel:
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     """Softmax attention over the last but one axis: (..., m, d) each; `mask` is added to the scores."""
     if q.device.type != "cpu" or k.shape[-2] > SMALL_WINDOW:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return _fused_attention(q, k, v, mask)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
     if mask is not None:
         scores += mask
     return scores.softmax(dim=-1) @ v
+
+
+def _fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """torch's kernel on four axes: with five, as windows have them, it would fall back to an m x m matrix."""
+    leading = q.shape[:-3]
+    k, v = (x.expand(*leading, *x.shape[-3:]) for x in (k, v))
+    if mask is not None:
+        mask = mask.expand(*leading, -1, -1, -1).flatten(0, -4)
+    q, k, v = (x.flatten(0, -4) for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).unflatten(0, leading)

@@ -1,0 +1,252 @@
+"""The Wan stages against diffusers, same random weights, in turn in one process: `python -m benchmarks.wan`.
+
+The full size (81 frames of 512x512, 30 blocks) on a GPU, a small clip and two blocks on a CPU. For each stage: what it
+costs, seconds, share of the device's measured peak, peak memory, and how many times diffusers takes. The whole step is
+ours from frames to frames. Writes results/wan_<device>.md and .json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vfe.device import choose_device, choose_dtype, dtype_name
+from vfe.models.dit import DiTConfig, WanDiT
+from vfe.models.folded import fold
+from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig, vae_keys_from_diffusers
+from vfe.weights.dit_names import from_diffusers
+
+from .machine import MIB, RESULTS, cpu_name, table
+from .traffic import Cost, cost_of
+
+TIMESTEP = 400.0
+CONTEXT_ROWS = 512
+PEAK_SIDE = 4096  # of the matrix product that shows what the device can do
+Run = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage, ours and diffusers'."""
+
+    name: str
+    ours: Run
+    theirs: Run | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of a stage; seconds are the median, of CPU time on a CPU and of the clock elsewhere."""
+
+    name: str
+    cost: Cost
+    their_cost: Cost | None
+    seconds: float
+    their_seconds: float | None
+    peak_share: float
+    memory: float | None
+    difference: float | None
+
+    @property
+    def ratio(self) -> float | None:
+        return None if self.their_seconds is None else self.their_seconds / self.seconds
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What is run."""
+
+    frames: int
+    height: int
+    width: int
+    layers: int
+
+
+def reference_networks(layers: int) -> tuple[Any, Any]:
+    """diffusers' VAE and 1.3B transformer, random; its classes have no types."""
+    from diffusers import AutoencoderKLWan, WanTransformer3DModel
+
+    vae, dit = AutoencoderKLWan(), WanTransformer3DModel(num_attention_heads=12, ffn_dim=8960, num_layers=layers)
+    for network in (vae, dit):
+        network.eval().requires_grad_(False)  # type: ignore[union-attr]
+    return vae, dit
+
+
+class Networks:
+    """Both implementations with the same random weights; diffusers is the one that is initialised."""
+
+    def __init__(self, sizes: Sizes, device: torch.device, dtype: torch.dtype, plan: VAEPlan) -> None:
+        torch.manual_seed(0)
+        self.device, self.dtype = device, dtype
+        self.their_vae, self.their_dit = reference_networks(sizes.layers)
+        self.their_vae.to(device, dtype)
+        self.vae = WanVAE(WanVAEConfig(), plan=plan).eval().requires_grad_(False)
+        self.vae.load_state_dict({vae_keys_from_diffusers(k): v for k, v in self.their_vae.state_dict().items()})
+        self.vae.to(device, dtype)
+        dit = WanDiT(DiTConfig(layers=sizes.layers)).eval().requires_grad_(False)
+        dit.load_state_dict({from_diffusers(k): v for k, v in self.their_dit.state_dict().items()})
+        self.context = torch.zeros(1, CONTEXT_ROWS, 4096)
+        self.context[:, 0] = torch.randn(4096)
+        self.dit = fold(dit, TIMESTEP, self.context, dtype).to(device)
+        self.their_dit.to(device, dtype)
+        self.context = self.context.to(device, dtype)
+        config = self.their_vae.config
+        self.mean, self.std = (
+            torch.tensor(values, device=device).view(1, -1, 1, 1, 1)
+            for values in (config.latents_mean, config.latents_std)
+        )
+
+    def their_encode(self, video: Tensor) -> Tensor:
+        mean = self.their_vae.encode(video.to(self.dtype)).latent_dist.mode()
+        self.their_vae.clear_cache()
+        return (mean.float() - self.mean) / self.std
+
+    def their_velocity(self, z: Tensor) -> Tensor:
+        timestep = torch.tensor([TIMESTEP], device=self.device)
+        return self.their_dit(z.to(self.dtype), timestep, self.context, return_dict=False)[0]
+
+    def their_decode(self, z: Tensor) -> Tensor:
+        video: Tensor = self.their_vae.decode((z.float() * self.std + self.mean).to(self.dtype), return_dict=False)[0]
+        self.their_vae.clear_cache()
+        return video
+
+    def velocity(self, z: Tensor) -> Tensor:
+        return self.dit(z.to(self.dtype))
+
+    def step(self, video: Tensor) -> Tensor:
+        """z_hq = z_lq - v, from frames to frames."""
+        z = self.vae.encode(video)
+        return self.vae.decode(z - self.velocity(z).float())
+
+    def their_step(self, video: Tensor) -> Tensor:
+        z = self.their_encode(video)
+        return self.their_decode(z - self.their_velocity(z).float())
+
+    def stages(self, sizes: Sizes) -> list[Stage]:
+        """All stages, on smooth frames, each fed by the one before."""
+        noise = torch.randn(1, 3, sizes.frames, sizes.height // 8, sizes.width // 8)
+        shape = (sizes.frames, sizes.height, sizes.width)
+        video = torch.nn.functional.interpolate(noise, shape, mode="trilinear").clamp(-1, 1).to(self.device)
+        z = self.their_encode(video)
+        return [
+            Stage("encode", lambda: self.vae.encode(video), lambda: self.their_encode(video)),
+            Stage("DiT", lambda: self.velocity(z), lambda: self.their_velocity(z)),
+            Stage("decode", lambda: self.vae.decode(z), lambda: self.their_decode(z)),
+            Stage("frames to frames", lambda: self.step(video), lambda: self.their_step(video)),
+        ]
+
+
+def seconds_of(run: Run, device: torch.device) -> float:
+    """One call: CPU time on a CPU, which other programs disturb less, else the clock."""
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    _synchronise(device)
+    start = clock()
+    run()
+    _synchronise(device)
+    return clock() - start
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "xpu":
+        torch.xpu.synchronize(device)
+
+
+def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
+    """Operations per second of a large matrix product, the best of five; per CPU second on a CPU."""
+    side = PEAK_SIDE if device.type == "cuda" else PEAK_SIDE // 4
+    a = torch.randn(side, side, device=device, dtype=dtype)
+    a @ a
+    return 2 * side**3 / min(seconds_of(lambda: a @ a, device) for _ in range(5))
+
+
+@torch.no_grad()
+def measure(stage: Stage, device: torch.device, rounds: int, peak: float) -> Row:
+    """Both in turn, `rounds` times after one to warm up."""
+    assert stage.theirs is not None
+    ours, theirs = stage.ours(), stage.theirs()
+    difference = float((ours.float() - theirs.float()).abs().max())
+    del ours, theirs
+    times: tuple[list[float], list[float]] = ([], [])
+    memory = None
+    for _ in range(rounds):
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        times[0].append(seconds_of(stage.ours, device))
+        memory = torch.cuda.max_memory_allocated() / MIB if device.type == "cuda" else None
+        times[1].append(seconds_of(stage.theirs, device))
+    cost, their_cost = cost_of(stage.ours), cost_of(stage.theirs)
+    seconds = statistics.median(times[0])
+    share = cost.flops / seconds / peak
+    return Row(stage.name, cost, their_cost, seconds, statistics.median(times[1]), share, memory, difference)
+
+
+def report(rows: list[Row], about: dict[str, Any]) -> str:
+    header = ["stage", "TFLOP", "GB moved", "seconds", "share of peak", "memory, MiB",
+              "diffusers: TFLOP", "GB moved", "seconds", "ratio", "largest difference"]  # fmt: skip
+    lines = [
+        [
+            row.name,
+            f"{row.cost.flops / 1e12:.3g}",
+            f"{row.cost.bytes / 1e9:.3g}",
+            f"{row.seconds:.3g}",
+            f"{row.peak_share:.0%}",
+            "-" if row.memory is None else f"{row.memory:.0f}",
+            *([f"{row.their_cost.flops / 1e12:.3g}", f"{row.their_cost.bytes / 1e9:.3g}"] if row.their_cost else []),
+            f"{row.their_seconds:.3g}",
+            f"{row.ratio:.2f}",
+            f"{row.difference:.1g}",
+        ]
+        for row in rows
+    ]
+    facts = "; ".join(f"{name} {value}" for name, value in about.items())
+    return f"{table(header, lines)}\n\n{facts}.\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default=None, help="default: fp32 on a CPU, as diffusers is exact there")
+    parser.add_argument("--frames", type=int, help="default: 81, on a CPU 9")
+    parser.add_argument("--side", type=int, help="default: 512, on a CPU 96")
+    parser.add_argument("--layers", type=int, help="default: 30, on a CPU 2")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--latents-per-step", type=int, default=1)
+    parser.add_argument("--fuse", action="store_true", help="compile the VAE's element-wise passes")
+    args = parser.parse_args()
+    device = choose_device(args.device)
+    small = device.type == "cpu"
+    dtype = choose_dtype(args.dtype or ("fp32" if small else "auto"), device)
+    side = args.side or (96 if small else 512)
+    sizes = Sizes(args.frames or (9 if small else 81), side, side, args.layers or (2 if small else 30))
+    plan = VAEPlan(latents_per_step=args.latents_per_step, fuse=args.fuse)
+    networks = Networks(sizes, device, dtype, plan)
+    peak = peak_flops(device, dtype)
+    rows = [measure(stage, device, args.rounds, peak) for stage in networks.stages(sizes)]
+    about = {
+        "device": cpu_name() if small else torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "dtype": dtype_name(dtype),
+        "threads": torch.get_num_threads(),
+        **asdict(sizes),
+        "plan": plan,
+        "peak": f"{peak / 1e12:.3g} TFLOP/s",
+        "torch": torch.__version__,
+    }
+    text = report(rows, about)
+    print(text)
+    (RESULTS / f"wan_{device.type}.md").write_text(f"# Wan stages against diffusers\n\n{text}")
+    data = {"about": {k: str(v) for k, v in about.items()}, "rows": [asdict(row) for row in rows]}
+    (RESULTS / f"wan_{device.type}.json").write_text(json.dumps(data, indent=1))
+
+
+if __name__ == "__main__":
+    main()

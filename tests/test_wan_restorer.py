@@ -1,0 +1,157 @@
+"""The Wan path from files to files: a tiny random DiT, VAE and context in every layout, against the equation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+import vfe
+from tests.cli_run import assert_one_line_error, run_vfe
+from tests.clips import Clip, write_clip
+from tests.test_pipeline import model as tiny_lite
+from tests.weight_layouts import DIT_LAYOUTS, TINY_DIT, random_dit
+from vfe.checkpoint import save_checkpoint
+from vfe.models.dit import WanDiT
+from vfe.models.wan_vae import WanVAE, WanVAEConfig
+from vfe.options import LoraFile, ModelOptions
+from vfe.pipeline import WindowConfig
+from vfe.video.info import probe
+from vfe.video.read import open_source
+from vfe.weights.context import read_context, write_context
+
+CPU = torch.device("cpu")
+VIDEO = torch.rand(1, 3, 9, 32, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+class Files:
+    """The three files of a Wan restorer, and the networks that they were written from."""
+
+    def __init__(self, folder: Path, layout: str = "comfyui bf16") -> None:
+        (folder / "dit").mkdir(parents=True)
+        self.folder = folder
+        self.dit, state = DIT_LAYOUTS[layout](folder / "dit", random_dit().state_dict())
+        self.network = random_dit()
+        self.network.load_state_dict(state)
+        torch.manual_seed(1)
+        self.codec = WanVAE(WanVAEConfig(dim=16, blocks=1)).eval().requires_grad_(False)
+        self.vae, self.context = folder / "vae.safetensors", folder / "context.safetensors"
+        save_file(self.codec.state_dict(), self.vae)
+        write_context(self.context, torch.randn(3, TINY_DIT.text_dim))
+
+    def options(self, **changes: object) -> ModelOptions:
+        return ModelOptions(**{"vae": self.vae, "context": self.context, **changes})  # type: ignore[arg-type]
+
+    def load(self, **changes: object) -> vfe.Restorer:
+        return vfe.load(self.dit, "cpu", "fp32", WindowConfig(9, 1), self.options(**changes))
+
+    def by_hand(self, video: Tensor, network: WanDiT | None = None) -> Tensor:
+        """z_hq = z_lq - v(z_lq, t* = 400, c)."""
+        z = self.codec.encode(video)
+        with torch.no_grad():
+            v = (network or self.network)(z, 400.0, read_context(self.context, TINY_DIT.text_dim))
+        return self.codec.decode(z - v)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path / "models")
+
+
+def luma(video: Tensor) -> Tensor:
+    return torch.einsum("bcthw,c->bthw", video, torch.tensor([0.299, 0.587, 0.114]))
+
+
+def restore(restorer: vfe.Restorer, video: Tensor = VIDEO) -> Tensor:
+    return torch.stack(list(restorer.restore_frames(video[0].unbind(1))), dim=1)[None]
+
+
+@pytest.mark.parametrize("layout", DIT_LAYOUTS)
+def test_every_layout_restores_as_the_equation_says(layout: str, tmp_path: Path) -> None:
+    files = Files(tmp_path, layout)
+    expected = files.by_hand(VIDEO)
+    assert (expected - files.codec.decode(files.codec.encode(VIDEO))).abs().max() > 0.01  # the step does something
+    assert (restore(files.load()) - expected).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("changes", [{"fold": False}, {"memory": 2 << 30}])
+def test_how_it_is_run_changes_nothing(files: Files, changes: dict[str, object]) -> None:
+    assert (restore(files.load(**changes)) - files.by_hand(VIDEO)).abs().max() < 1e-4
+
+
+def test_fp8_weights_stay_close(files: Files) -> None:
+    expected = files.by_hand(VIDEO)
+    assert 0 < (restore(files.load(fp8=True)) - expected).abs().mean() < 0.02
+
+
+def test_half_precision_stays_close(files: Files) -> None:
+    half = vfe.load(files.dit, "cpu", "bf16", WindowConfig(9, 1), files.options())
+    restored = restore(half)
+    assert restored.dtype == torch.float32
+    assert (restored - files.by_hand(VIDEO)).abs().mean() < 0.02
+
+
+def test_a_lora_is_merged_before_it_is_folded(files: Files) -> None:
+    a, b = torch.randn(2, TINY_DIT.dim) * 0.05, torch.randn(TINY_DIT.ffn_dim, 2)
+    name = "blocks.0.ffn.0"
+    path = files.folder / "lora.safetensors"
+    save_file({f"diffusion_model.{name}.lora_A.weight": a, f"diffusion_model.{name}.lora_B.weight": b}, path)
+    changed = random_dit()
+    changed.load_state_dict(files.network.state_dict())
+    changed.get_parameter(f"{name}.weight").data += 0.5 * b @ a
+    expected = files.by_hand(VIDEO, changed)
+    assert (expected - files.by_hand(VIDEO)).abs().max() > 1e-3
+    assert (restore(files.load(loras=(LoraFile(path, 0.5),))) - expected).abs().max() < 1e-4
+
+
+def test_from_video_to_video_on_the_command_line(
+    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model by its name, VAE and context found by what is in them; odd sides, sound kept, frames as by hand."""
+    clip = write_clip(tmp_path / "in.mp4", Clip(frames=7, width=46, height=34, audio=True))
+    output = tmp_path / "out.mkv"
+    run = run_vfe(
+        capsys, "enhance", clip, "-o", output, "--model", "dit", "--models", files.folder, "--device", "cpu",
+        "--dtype", "fp32", "--codec", "ffv1",
+    )  # fmt: skip
+    assert run.code == 0, run.err
+    assert "plan: windows of 81 frames" in run.out and "7 frames" in run.out
+    before, after = probe(clip), probe(output)
+    assert (after.width, after.height) == (46, 34) and len(after.audio) == len(before.audio) == 1
+    with open_source(clip) as source:
+        video = torch.stack([frame.pixels for frame in source], dim=1)[None]
+    padded = torch.nn.functional.pad(video[0], (0, 2, 0, 14), mode="replicate")[None]
+    padded = torch.cat([padded, padded[:, :, -1:].expand(-1, -1, 2, -1, -1)], dim=2)
+    expected = files.by_hand(padded)[:, :, :7, :34, :46]
+    with open_source(output) as source:
+        got = torch.stack([frame.pixels for frame in source], dim=1)[None]
+    assert (luma(got) - luma(expected)).abs().mean() < 0.02  # 8 bits; the colour of noise is lost in 4:2:0
+
+
+def test_what_is_missing_is_said_in_one_line(
+    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing"))
+    clip = write_clip(tmp_path / "in.mp4", Clip(frames=2))
+    run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.dit)
+    assert_one_line_error(run, "Wan2.1 VAE", "--vae")
+    run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.dit, "--vae", files.vae)
+    assert_one_line_error(run, "prompt context", "--context")
+    run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.vae)
+    assert_one_line_error(run, "Wan2.1 VAE", "--model needs")
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_lite_refuses_what_only_wan_can_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_clip(tmp_path / "in.mp4", Clip(frames=2))
+    run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--fp8", "--memory", "8GB")
+    assert_one_line_error(run, "no use for fp8, memory")
+
+
+def test_a_restorer_under_a_name_that_only_the_folder_knows(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "mine.safetensors", tiny_lite(), {})
+    restorer = vfe.load("mine", "cpu", "fp32", WindowConfig(5, 1), ModelOptions(folders=(tmp_path,)))
+    assert restore(restorer, VIDEO[:, :, :5]).shape == (1, 3, 5, 32, 48)

@@ -1,0 +1,37 @@
+"""`vfe convert`: any Wan DiT, VividFace checkpoint or Wan VAE as one .safetensors file."""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+from ..models.flow import OneStepFlow
+from ..types import VFEError
+from ..weights.convert import ConvertOptions, convert_file
+from ..weights.lora import LoraSpec
+from .text import say
+
+
+def convert(args: argparse.Namespace) -> None:
+    """Write the output; VFEError and OSError for what cannot be done."""
+    options = ConvertOptions(
+        dtype=_dtype(args.dtype),
+        loras=tuple(LoraSpec(*lora) for lora in args.lora),
+        flow=_flow(args.rule, args.timestep),
+        overwrite=args.overwrite,
+    )
+    say(f"{args.output}: {convert_file(args.input, args.output, options)}")
+
+
+def _dtype(name: str | None) -> torch.dtype | None:
+    return {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}[name] if name else None
+
+
+def _flow(rule: str | None, timestep: float | None) -> OneStepFlow | None:
+    if rule is None and timestep is not None:
+        raise VFEError("--timestep says where a restorer's step starts; add --rule vividface or dvface")
+    try:
+        return None if rule is None else OneStepFlow(rule, 400.0 if timestep is None else timestep)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise VFEError(str(error)) from error

@@ -1,0 +1,28 @@
+"""`vfe embed-prompt`: run the text encoder once and keep its result."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ..text.embed import write_prompt_context
+from ..types import VFEError
+from .percent import PercentLine
+from .text import say
+
+
+def embed_prompt(args: argparse.Namespace) -> None:
+    """Write the context file; VFEError and OSError for what cannot be done.
+
+    Takes encoder, output, prompt, tokenizer and overwrite from `args`.
+    """
+    if args.output.exists() and not args.overwrite:
+        raise VFEError(f"{args.output}: exists already; give another name or --overwrite")
+    progress = PercentLine(sys.stderr, "encoding the prompt")
+    try:
+        rows = write_prompt_context(args.encoder, args.output, args.prompt, args.tokenizer, progress)
+    finally:
+        progress.clear()
+    tokens, width = rows.shape
+    size = args.output.stat().st_size / 1e3
+    say(f"context of {tokens} token{'' if tokens == 1 else 's'} x {width}, {size:.1f} KB: {args.output}")

@@ -1,0 +1,79 @@
+"""From the file of a model to its pipeline: lite's alone, a Wan DiT's with the files that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from .checkpoint import is_restorer
+from .checkpoint import load_pipeline as load_lite
+from .device import free_memory
+from .model_files import find_component
+from .model_folders import Place
+from .options import ModelOptions
+from .pipeline import OneStepPipeline, WindowConfig
+from .types import Tell, VFEError
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """What to load, and where; what a Wan model needs beside its DiT is looked for in `places`."""
+
+    path: Path
+    places: Sequence[Place]
+    device: torch.device
+    dtype: torch.dtype
+    window: WindowConfig | None
+    options: ModelOptions
+
+
+def load_pipeline(request: LoadRequest, tell: Tell) -> OneStepPipeline:
+    """The model's pipeline; VFEError where a file, or what was asked of it, is wrong."""
+    if is_restorer(request.path):
+        _refuse_wan_options(request.options)
+        return load_lite(request.path, request.device, request.dtype, request.window or WindowConfig())
+    return _load_wan(request, tell)
+
+
+def _load_wan(request: LoadRequest, tell: Tell) -> OneStepPipeline:
+    from .models.wan import Placement
+    from .wan_loader import WanFiles, WanRun, load_wan
+    from .weights.lora import LoraSpec
+    from .weights.recognise import recognise
+
+    path, places = request.path, request.places
+    if path.is_file():  # a folder may hold more than a DiT, which is then looked for in it
+        found = recognise(path)
+        if found.kind != "wan_dit":
+            raise VFEError(f"{path}: {found.description}; --model needs a vfe restorer or a Wan2.1 DiT")
+    options, device, dtype = request.options, request.device, request.dtype
+    files = WanFiles(
+        dit=path,
+        vae=options.vae or find_component("wan_vae", places),
+        context=options.context or find_component("context", places),
+        loras=tuple(LoraSpec(*lora) for lora in options.loras),
+    )
+    run = WanRun(
+        placement=Placement(device, dtype),
+        # fp16 keeps 18 dB more of the VAE's precision than bf16; what overflows is done again in float32
+        vae_dtype=torch.float16 if device.type == "cuda" and dtype == torch.bfloat16 else dtype,
+        budget=options.memory or free_memory(device),
+        attention=options.attention,
+        compile=options.compile,
+        fold=options.fold,
+        fp8=options.fp8,
+    )
+    return load_wan(files, run, request.window, tell)
+
+
+def _refuse_wan_options(options: ModelOptions) -> None:
+    """Raise VFEError where something was asked for that lite has no part for."""
+    plain = ModelOptions(folders=options.folders, comfyui=options.comfyui)
+    if options != plain:
+        asked = [name for name, value in vars(options).items() if value != getattr(plain, name)]
+        raise VFEError(
+            f"the lite model has no use for {', '.join(asked)}; these are for Wan models (--model vividface)"
+        )

@@ -1,0 +1,123 @@
+"""The DiT of one timestep and one prompt: what depends on them alone is in the weights.
+
+    x + gate Attention(LayerNorm(x) (1 + scale) + shift)  ->  x + Attention'(LayerNorm(x))
+
+Scale and shift are in q, k, v and ffn.0, the gates in o and ffn.2, norm3's affine in the cross-attention's q, the
+prompt in constants: the networks of time and text are gone. Equal to `WanDiT` but for rounding.
+
+B batch, C latent channels, t h w latent grid, L tokens, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from ..types import VideoShape
+from .dit import (
+    Block,
+    DiTConfig,
+    FeedForward,
+    Fuse,
+    Places,
+    SelfAttention,
+    WanDiT,
+    place_tokens,
+    timestep_embedding,
+    unpatch,
+)
+from .fixed_context import ContextRows, fold_cross_attention
+from .fold_linear import fold_input, fold_output
+
+
+class FoldedBlock(nn.Module):
+    def __init__(self, self_attn: SelfAttention, cross_attn: nn.Module, ffn: FeedForward, eps: float) -> None:
+        super().__init__()
+        self.self_attn = self_attn
+        self.cross_attn = cross_attn
+        self.ffn = ffn
+        self.eps = eps
+
+    def forward(self, x: Tensor, places: Places) -> Tensor:
+        x = x + self.self_attn(normalise(x, self.eps), places)
+        x = x + self.cross_attn(normalise(x, self.eps))
+        return x + self.ffn(normalise(x, self.eps), places.layout.grid)
+
+
+class FoldedDiT(nn.Module):
+    """v(z): the velocity of a latent at the timestep and prompt that were folded in; made by `fold`."""
+
+    def __init__(
+        self, config: DiTConfig, patch_embedding: nn.Module, blocks: list[FoldedBlock], head: nn.Linear
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.patch_embedding = patch_embedding
+        self.blocks = nn.ModuleList(blocks)
+        self.head = head
+        self._placed: tuple[object, tuple[Places, Places]] | None = None
+
+    def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
+        """(B, C, t, h, w) -> velocity (B, C, t, h, w); `fuse` is called before each block."""
+        x = self.patch_embedding(z)
+        grid = VideoShape(*x.shape[2:])
+        places = self._place(grid, x)
+        x = rearrange(x, "b d t h w -> b (t h w) d")
+        for index, block in enumerate(self.blocks):
+            if fuse is not None:
+                x = fuse(index, x)
+            x = block(x, places[index % 2])
+        return unpatch(self.head(normalise(x, self.config.eps)), grid, self.config.patch)
+
+    def _place(self, grid: VideoShape, x: Tensor) -> tuple[Places, Places]:
+        """Kept for the next window, which is of the same size; inference tensors are of no use outside of that mode."""
+        key = (grid, x.device, x.dtype, torch.is_inference_mode_enabled())
+        if self._placed is None or self._placed[0] != key:
+            self._placed = key, place_tokens(self.config, grid, x)
+        return self._placed[1]
+
+
+def normalise(x: Tensor, eps: float) -> Tensor:
+    """LayerNorm without affine, accumulated in float32."""
+    return F.layer_norm(x, x.shape[-1:], eps=eps)
+
+
+@torch.no_grad()
+def fold(dit: WanDiT, timestep: float, context: Tensor, dtype: torch.dtype | None = None) -> FoldedDiT:
+    """Fold t* of 1000 and the prompt (1, S, text_dim) into `dit`, whose weights it takes over, one block after another.
+
+    `dit` is used up: it must not be called again. LoRAs must be merged before. Computed in float32 and rounded once, to
+    `dtype` or else that of the model; loading the weights at a file's full precision and folding them to the one that
+    runs rounds less than loading them rounded. Raises ValueError for a batch of prompts.
+    """
+    dtype = dtype or dit.patch_embedding.weight.dtype
+    rows = ContextRows.of(context.to(dit.patch_embedding.weight.device))
+    rows = replace(rows, rows=dit.text_embedding.float()(rows.rows))
+    sinusoids = timestep_embedding(timestep, dit.config.freq_dim, rows.rows.device)
+    embedding: Tensor = dit.time_embedding.float()(sinusoids)
+    time = dit.time_projection.float()(embedding).unflatten(1, (6, -1))  # (1, 6, D)
+    modulation = dit.head.modulations(embedding)
+    head = fold_input(dit.head.head, 1 + modulation.scale, modulation.shift, dtype)
+    del dit.text_embedding, dit.time_embedding, dit.time_projection, dit.head
+    blocks = []
+    while dit.blocks:
+        blocks.append(fold_block(cast(Block, dit.blocks.pop(0)), time, rows, dtype))
+    return FoldedDiT(dit.config, dit.patch_embedding.to(dtype), blocks, head).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def fold_block(block: Block, time: Tensor, rows: ContextRows, dtype: torch.dtype) -> FoldedBlock:
+    """One block, whose weights are taken over, with the projected time (1, 6, D) and the embedded prompt's rows."""
+    attn, ffn = block.modulations(time, torch.float32)
+    for projection in (block.self_attn.q, block.self_attn.k, block.self_attn.v):
+        fold_input(projection, 1 + attn.scale, attn.shift, dtype)
+    fold_output(block.self_attn.o, attn.gate, dtype)
+    cross = fold_cross_attention(block.cross_attn, block.norm3, rows, dtype)
+    fold_input(cast(nn.Linear, block.ffn[0]), 1 + ffn.scale, ffn.shift, dtype)
+    fold_output(cast(nn.Linear, block.ffn[2]), ffn.gate, dtype)
+    return FoldedBlock(block.self_attn.to(dtype), cross, block.ffn.to(dtype), block.eps)

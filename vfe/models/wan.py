@@ -1,0 +1,106 @@
+"""The Wan2.1 restorer: VAE, one DiT call with its prompt and timestep fixed, one step.
+
+z latent (B, 16, t, h, w), video (B, 3, 4n+1, H, W).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..types import Check
+from .compiled import compile_blocks
+from .dit import DiTConfig, Fuse, WanDiT
+from .flow import OneStepFlow
+from .folded import FoldedDiT
+from .offload import BlockStreamer, stream_blocks
+from .wan_vae import WanVAE
+
+
+class ConditionedDiT(nn.Module):
+    """A DiT that was not folded, with its timestep and prompt context (1, S, text_dim)."""
+
+    context: Tensor
+
+    def __init__(self, dit: WanDiT, timestep: float, context: Tensor) -> None:
+        super().__init__()
+        self.dit = dit
+        self.timestep = timestep
+        self.register_buffer("context", context)
+
+    @property
+    def config(self) -> DiTConfig:
+        return self.dit.config
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        return self.dit.blocks
+
+    def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
+        return self.dit(z, self.timestep, self.context, fuse)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a restorer computes, and in which dtype its DiT does."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+class WanRestorer(nn.Module):
+    """z_hq = z_lq - s v(z_lq): video in, clean video out."""
+
+    def __init__(
+        self,
+        dit: FoldedDiT | ConditionedDiT,
+        vae: WanVAE,
+        flow: OneStepFlow,
+        placement: Placement,
+        compiled: bool = False,
+    ) -> None:
+        """On the CPU until `keep_resident` is called."""
+        super().__init__()
+        self.dit = dit
+        self.codec = vae
+        self.flow = flow
+        self.placement = placement
+        self.compiled = compiled
+
+    @property
+    def device(self) -> torch.device:
+        return self.placement.device
+
+    @property
+    def side_multiple(self) -> int:
+        """The VAE divides sides by 8, the patches by 2 more."""
+        return 8 * max(self.dit.config.patch[1:])
+
+    def keep_resident(self, blocks: int) -> None:
+        """Put everything on the device but for the DiT blocks beyond this number, which are streamed to it."""
+        dit = self.dit.dit if isinstance(self.dit, ConditionedDiT) else self.dit
+        if blocks < dit.config.layers or isinstance(dit.blocks, BlockStreamer):
+            stream_blocks(dit, self.device, min(blocks, dit.config.layers))
+        self.dit.to(self.device)
+        self.codec.prepare(self.device)  # its parameters stay where they are: only what is derived from them runs
+        if self.compiled:
+            compile_blocks(dit)
+
+    def forward(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
+        """Velocity of a degraded latent."""
+        return self.dit(z_lq, fuse)
+
+    def velocity(self, z_lq: Tensor, check: Check) -> Tensor:
+        """`forward` in the DiT's dtype; `check` is called before each block."""
+        return self(z_lq.to(self.placement.dtype), _watching(check))
+
+
+def _watching(check: Check) -> Callable[[int, Tensor], Tensor]:
+    def watch(_index: int, x: Tensor) -> Tensor:
+        check()
+        return x
+
+    return watch

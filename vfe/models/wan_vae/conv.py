@@ -1,0 +1,190 @@
+"""Causal convolutions of frames that are stored channels last, as convolutions of single frames.
+
+T frames, C O channels in and out, H W sides; frames are (T, C, H, W), the memory is T H W C. So a run of frames is a
+slice, and a convolution over three frames reads three slices of one window. Kernels are derived once from the official
+ones, in float32, and then cast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from .history import REACH, History
+from .passes import Passes, Terms
+from .weights import NormWeights
+
+Pending = Callable[["Tensor | None"], Tensor]
+"""A convolution whose input is ready: called with what to add to the result, or None."""
+
+
+class Form(Enum):
+    """How a 3x3x3 convolution is computed: alike but for rounding, and each the fastest somewhere."""
+
+    FRAMES = auto()
+    """Three 2-D convolutions, summed."""
+    VOLUME = auto()
+    """One 3-D convolution."""
+    PAIRS = auto()
+    """Winograd's F(2,3) over time: two frames by four 2-D convolutions instead of six (Lavin, Gray, arXiv 1509.09308).
+    An odd run of frames takes FRAMES."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What kernels are derived for."""
+
+    device: torch.device
+    dtype: torch.dtype
+    form: Form
+    passes: Passes
+
+    def frames(self, x: Tensor) -> Tensor:
+        """Frames (T, C, H, W) where, as and in the layout in which they are computed."""
+        return x.to(self.device, self.dtype, memory_format=torch.channels_last)
+
+    def kernel(self, weight: Tensor) -> Tensor:
+        """A kernel of two or three axes, channels last."""
+        layout = torch.channels_last if weight.ndim == 4 else torch.channels_last_3d
+        return weight.to(self.device, self.dtype).contiguous(memory_format=layout)
+
+    def bias(self, conv: nn.Module) -> Tensor:
+        assert isinstance(conv.bias, Tensor)
+        return conv.bias.detach().to(self.device, self.dtype)
+
+    def scale(self, norm: NormWeights) -> Tensor:
+        """Gamma of an RMS norm as the factor of x / |x|: (C, 1, 1), float32."""
+        return norm.gamma.detach().to(self.device, torch.float32).view(-1, 1, 1) * norm.gamma.numel() ** 0.5
+
+
+def weight_of(conv: nn.Module) -> Tensor:
+    """The stored kernel in float32."""
+    assert isinstance(conv.weight, Tensor)
+    return conv.weight.detach().float()
+
+
+def winograd_kernels(weight: Tensor) -> list[Tensor]:
+    """(O, C, 3, 3, 3) -> the four kernels (O, C, 3, 3) of F(2,3) over time."""
+    g0, g1, g2 = weight.unbind(2)
+    return [g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2]
+
+
+def stacked(window: Tensor, stride: int = 1) -> Tensor:
+    """Each three frames of a window as the channels of one: (T, 3 C, H, W)."""
+    return torch.cat([window[:-2:stride], window[1:-1:stride], window[2::stride]], dim=1)
+
+
+def stacked_kernel(weight: Tensor) -> Tensor:
+    """The kernel of a convolution of `stacked` frames."""
+    return rearrange(weight, "o c t h w -> o (t c) h w")
+
+
+class PixelLinear:
+    """A convolution whose kernel is one pixel: a linear layer, since channels come last."""
+
+    def __init__(self, weight: Tensor, conv: nn.Module, target: Target) -> None:
+        """`weight` is the kernel (O, C, 1, 1, ...) of `conv`, or what was made of it."""
+        self.weight = weight.flatten(1).to(target.device, target.dtype)
+        self.bias = target.bias(conv)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return F.linear(x.movedim(1, -1), self.weight, self.bias).movedim(-1, 1)
+
+
+def pixel_linear(conv: nn.Module, target: Target) -> PixelLinear:
+    """A 1x1 or 1x1x1 convolution of frames."""
+    return PixelLinear(weight_of(conv), conv, target)
+
+
+class InputConv:
+    """The first 3x3x3 convolution: few channels, cheap to stack."""
+
+    def __init__(self, conv: nn.Module, target: Target) -> None:
+        self.key = conv
+        self.weight, self.bias = target.kernel(stacked_kernel(weight_of(conv))), target.bias(conv)
+
+    def __call__(self, x: Tensor, history: History) -> Tensor:
+        return F.conv2d(stacked(history.window(self.key, x)), self.weight, self.bias, padding=1)
+
+
+class OutputConv:
+    """The last norm, SiLU and 3x3x3 convolution, to few channels.
+
+    Each frame is multiplied with all three taps at once; the products, of few channels, are summed and remembered.
+    """
+
+    def __init__(self, norm: NormWeights, conv: nn.Module, target: Target) -> None:
+        self.key = conv
+        self.passes = target.passes
+        self.gamma = target.scale(norm)
+        self.weight = target.kernel(rearrange(weight_of(conv), "o c t h w -> (t o) c h w"))
+        self.bias = target.bias(conv).view(-1, 1, 1)
+
+    def __call__(self, x: Tensor, history: History) -> Tensor:
+        products = F.conv2d(self.passes.window(None, x, self.gamma), self.weight, padding=1)
+        before_last, last, own = history.window(self.key, products).chunk(3, dim=1)
+        return before_last[:-2] + last[1:-1] + own[2:] + self.bias
+
+
+class NormedConv:
+    """A 3x3x3 convolution of SiLU(norm(x)), causal in time."""
+
+    def __init__(self, norm: NormWeights, conv: nn.Module, target: Target) -> None:
+        self.key = conv
+        self.passes = target.passes
+        self.gamma, self.bias = target.scale(norm), target.bias(conv)
+        weight = weight_of(conv)
+        self.volume = target.kernel(weight) if target.form is Form.VOLUME else None
+        self.taps = [] if self.volume is not None else [target.kernel(tap) for tap in weight.unbind(2)]
+        self.last_tap = self.taps[REACH] if self.taps else target.kernel(weight[:, :, REACH])
+        self.pairs = self._winograd(weight, target) if target.form is Form.PAIRS else None
+
+    def over(self, x: Tensor, history: History) -> Pending:
+        """Norm and SiLU at once, the convolution when the result is called: meanwhile x can go."""
+        past = history.past(self.key, x.dtype)
+        if past is not None and self.pairs is not None and len(x) % 2 == 0:
+            terms, last = self.passes.terms(past, x, self.gamma)
+            history.keep(self.key, last)
+            return partial(self._pairs, terms)
+        window = self.passes.window(past, x, self.gamma)
+        history.keep(self.key, window)
+        if past is None:
+            assert len(window) == 1  # the first step of a stream is one frame, before which there is nothing
+            return partial(self._alone, window)
+        return partial(self._frames if self.volume is None else self._volume, window)
+
+    def _winograd(self, weight: Tensor, target: Target) -> list[Tensor]:
+        """F(2,3)'s kernels, of which the outer two are those of the outer taps."""
+        _, plus, minus, _ = winograd_kernels(weight)
+        return [self.taps[0], target.kernel(plus), target.kernel(minus), self.taps[2]]
+
+    def _alone(self, frame: Tensor, residual: Tensor | None) -> Tensor:
+        y = F.conv2d(frame, self.last_tap, self.bias, padding=1)
+        return y if residual is None else y.add_(residual)
+
+    def _frames(self, window: Tensor, residual: Tensor | None) -> Tensor:
+        y = F.conv2d(window[2:], self.taps[2], self.bias, padding=1)
+        y += F.conv2d(window[1:-1], self.taps[1], padding=1)
+        y += F.conv2d(window[:-2], self.taps[0], padding=1)
+        return y if residual is None else y.add_(residual)
+
+    def _volume(self, window: Tensor, residual: Tensor | None) -> Tensor:
+        clip = rearrange(window, "t c h w -> 1 c t h w")
+        assert self.volume is not None
+        y = rearrange(F.conv3d(clip, self.volume, self.bias, padding=(0, 1, 1)), "1 c t h w -> t c h w")
+        return y if residual is None else y.add_(residual)
+
+    def _pairs(self, terms: Terms, residual: Tensor | None) -> Tensor:
+        assert self.pairs is not None
+        biases = (None, self.bias, None, None)  # the second product is in both frames, with a plus
+        products = [
+            F.conv2d(terms.pop(0), kernel, bias, padding=1) for kernel, bias in zip(self.pairs, biases, strict=True)
+        ]
+        return self.passes.merge(products, residual)

@@ -1,0 +1,63 @@
+"""Rectangles of a frame, and how a frame is cut into tiles."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+
+class Area(NamedTuple):
+    """A rectangle of positions, half-open on the right and below."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        return self.right - self.left
+
+    def scaled(self, factor: int) -> Area:
+        """The same rectangle on a grid `factor` times as fine."""
+        return Area(*(factor * border for border in self))
+
+    def divided(self, factor: int) -> Area:
+        """The same rectangle on a grid `factor` times as coarse."""
+        return Area(*(border // factor for border in self))
+
+    def grown(self, before: int, after: int, frame: Area) -> Area:
+        """With a margin on all sides, as far as the frame goes."""
+        return Area(
+            max(self.top - before, frame.top),
+            min(self.bottom + after, frame.bottom),
+            max(self.left - before, frame.left),
+            min(self.right + after, frame.right),
+        )
+
+    def of(self, x: Tensor, held: Area) -> Tensor:
+        """The part of x that is this rectangle, where x (..., H, W) holds the rectangle `held` around it."""
+        rows = slice(self.top - held.top, self.bottom - held.top)
+        columns = slice(self.left - held.left, self.right - held.left)
+        return x[..., rows, columns]
+
+
+def whole(x: Tensor) -> Area:
+    """All of x (..., H, W)."""
+    return Area(0, x.shape[-2], 0, x.shape[-1])
+
+
+def plan_tiles(height: int, width: int, side: int | None) -> list[Area]:
+    """Tiles that cover a grid once, none longer than `side` and none much shorter than another; None: a single one."""
+    rows, columns = _parts(height, side), _parts(width, side)
+    return [Area(*row, *column) for row in rows for column in columns]
+
+
+def _parts(length: int, side: int | None) -> list[tuple[int, int]]:
+    count = 1 if side is None else -(-length // side)
+    return [(i * length // count, (i + 1) * length // count) for i in range(count)]

@@ -1,0 +1,119 @@
+"""Any Wan DiT or VAE as one safetensors file: official names, LoRAs merged, its origin in the metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..models.flow import OneStepFlow
+from ..types import VFEError
+from . import wan_dit, wan_vae
+from .lora import LoraPlan, LoraSpec
+from .recognise import Kind, recognise_source
+from .source import FP8, Entry, TensorSource
+from .strict import cast
+from .tensor_file import open_tensors
+from .write import write_safetensors
+
+FORMAT = "vfe-weights-1"
+SUFFIX = ".safetensors"
+HASH_BLOCK = 1 << 22
+
+_PEOPLE: dict[Kind, str] = {
+    "wan_dit": "a Wan DiT",
+    "wan_vae": "a Wan VAE",
+    "lora": "a LoRA",
+    "context": "a prompt context",
+    "restorer": "a vfe restorer",
+    "text_encoder": "a text encoder",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertOptions:
+    """`dtype` None keeps what the file has, fp8 becoming bf16. `flow` says that the DiT restores, and by which step."""
+
+    dtype: torch.dtype | None = None
+    loras: tuple[LoraSpec, ...] = ()
+    flow: OneStepFlow | None = None
+    overwrite: bool = False
+
+
+def convert_file(path: Path, output: Path, options: ConvertOptions) -> str:
+    """Write the DiT or VAE at `path` as `output`, and say in one sentence what was written.
+
+    It is written aside and renamed; the input is only read. Raises VFEError for what cannot be converted, for an
+    output that exists, and where a value is too large for fp16.
+    """
+    opened = open_tensors(path, _is_wan)
+    kind: Kind = "wan_dit" if wan_dit.is_dit(opened) else recognise_source(opened).kind
+    if kind == "wan_dit":
+        config, source = wan_dit.open_dit(path)
+        note = {"heads": str(config.heads), **_flow_note(options.flow or wan_dit.read_flow(source))}
+    elif kind == "wan_vae" and not (options.loras or options.flow):
+        _, source = wan_vae.open_vae(path)
+        note = {}
+    else:
+        needed = "only a Wan DiT takes LoRAs and a rule" if kind == "wan_vae" else "needed a Wan DiT or its VAE"
+        raise VFEError(f"{path}: {_PEOPLE[kind]}; {needed}")
+    loras = [open_tensors(lora.path).files for lora in options.loras]
+    _check_output(output, {file.resolve() for files in (source.files, *loras) for file in files}, options.overwrite)
+    metadata = {"format": FORMAT, "kind": kind, **note, "source": json.dumps(_origins(source.files))}
+    if loras:
+        merged = zip(options.loras, loras, strict=True)
+        metadata["loras"] = json.dumps([{"strength": s.strength, "files": _origins(files)} for s, files in merged])
+    stored_fp8 = any(opened.dtype(name) in FP8 for name in opened)
+    dtype = options.dtype or (torch.bfloat16 if stored_fp8 else None)
+    write_safetensors(output, _entries(source, options.loras, dtype), metadata)
+    return recognise_source(open_tensors(output)).description
+
+
+def _is_wan(source: TensorSource) -> bool:
+    return wan_dit.is_dit(source) or wan_vae.is_vae(source)
+
+
+def _flow_note(flow: OneStepFlow | None) -> dict[str, str]:
+    """What `wan_dit.read_flow` reads."""
+    return {} if flow is None else {"rule": flow.rule, "timestep": f"{flow.timestep:g}"}
+
+
+def _check_output(output: Path, inputs: set[Path], overwrite: bool) -> None:
+    if output.suffix != SUFFIX:
+        raise VFEError(f"{output}: a {SUFFIX} file is written; give the output a name that ends so")
+    if output.resolve() in inputs:
+        raise VFEError(f"{output}: the output is also an input; give it another name")
+    if output.is_dir():
+        raise VFEError(f"{output}: a folder; needed the name of a file")
+    if output.exists() and not overwrite:
+        raise VFEError(f"{output} exists; add --overwrite to replace it")
+
+
+def _entries(source: TensorSource, loras: tuple[LoraSpec, ...], dtype: torch.dtype | None) -> dict[str, Entry]:
+    """The tensors to write: LoRAs merged in float32, each cast once."""
+    plan = LoraPlan(loras, {name: source.shape(name) for name in source})
+
+    def read(name: str, dtype: torch.dtype) -> Tensor:
+        return cast(source.path, name, plan.merge(name, source.get(name)), dtype)
+
+    targets = {name: dtype or source.dtype(name) for name in source}
+    return {name: Entry(source.shape(name), target, partial(read, name, target)) for name, target in targets.items()}
+
+
+def _origins(files: Iterable[Path]) -> list[dict[str, str]]:
+    """Name and SHA-256 of each file: no folder, which is nobody's business."""
+    return [{"file": path.name, "sha256": _sha256(path)} for path in files]
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

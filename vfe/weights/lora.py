@@ -1,0 +1,166 @@
+"""LoRAs merged into the weights that they change, exactly: W + sum of strength * (alpha / r) * B A, in float32.
+
+r rank; A (r, in) is the down, B (out, r) the up projection.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+
+from ..types import VFEError
+from .lora_keys import LayerNames, Part, is_lora, parse_key, unsupported_kind
+from .lora_scale import AdapterScale
+from .source import TensorSource, some
+from .tensor_file import open_tensors
+
+Shape = tuple[int, ...]
+Parts = dict[Part, str]
+"""The tensors of one layer in a LoRA file, by what they are."""
+
+
+@dataclass(frozen=True)
+class LoraSpec:
+    """A LoRA file, and how much of it to add."""
+
+    path: Path
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.strength):
+            raise ValueError(f"LoRA strength is {self.strength}, needed a finite number")
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A change of one parameter: `scale` times the float32 tensor that `read` gives, of the parameter's shape."""
+
+    scale: float
+    read: Callable[[], Tensor]
+
+
+class LoraPlan:
+    """What some LoRAs change, found before any weight is read.
+
+    `shapes` are those of the model's parameters, under official names. Raises VFEError for a file that is no LoRA, one
+    of another model, and kinds that are no sum of low-rank products (DoRA, LoHa, LoKr, OFT).
+    """
+
+    def __init__(self, specs: Sequence[LoraSpec], shapes: Mapping[str, Shape]) -> None:
+        self.deltas: defaultdict[str, list[Delta]] = defaultdict(list)
+        names = LayerNames(shapes)
+        for spec in specs:
+            for parameter, delta in _read_lora(spec, names, shapes):
+                self.deltas[parameter].append(delta)
+
+    def merge(self, name: str, weight: Tensor) -> Tensor:
+        """A parameter with its changes in float32; the same tensor where there are none."""
+        deltas = self.deltas.get(name)
+        if not deltas:
+            return weight
+        merged = weight.float().clone()
+        for delta in deltas:
+            merged.add_(delta.read(), alpha=delta.scale)
+        return merged
+
+
+def merge_loras(state: Mapping[str, Tensor], specs: Sequence[LoraSpec]) -> dict[str, Tensor]:
+    """A state dict with LoRAs merged in float32, each tensor cast back once. Raises VFEError as `LoraPlan` does."""
+    plan = LoraPlan(specs, {name: tuple(weight.shape) for name, weight in state.items()})
+    return {name: plan.merge(name, weight).to(weight.dtype) for name, weight in state.items()}
+
+
+def _read_lora(spec: LoraSpec, names: LayerNames, shapes: Mapping[str, Shape]) -> list[tuple[str, Delta]]:
+    """(parameter, change) of one file, every tensor in it accounted for."""
+    source = open_tensors(spec.path)
+    kind = unsupported_kind(source.names)
+    if kind is not None:
+        raise VFEError(f"{spec.path}: {kind}, which cannot be merged here; needed a plain LoRA")
+    if not is_lora(source.names):
+        raise VFEError(f"{spec.path}: no LoRA (it holds {some(source.names)}); needed lora_A/B, lora_up/down or .diff")
+    scale_of = AdapterScale(source)
+    deltas = []
+    for layer, parts in _group(source, names).items():
+        low_rank = _low_rank_scale(source, parts, layer, scale_of)
+        scales: dict[Part, float] = {"up": low_rank, "up_bias": low_rank, "diff": 1.0, "diff_b": 1.0}
+        for part in scales.keys() & parts.keys():
+            parameter = names.weight(layer) if part in ("up", "diff") else names.bias(layer)
+            if parameter is None:
+                raise VFEError(f"{spec.path}: {parts[part]} changes a parameter that this model's {layer} lacks")
+            read = _reader(source, parts, part, shapes[parameter])
+            deltas.append((parameter, Delta(spec.strength * scales[part], read)))
+    return deltas
+
+
+def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
+    """{layer of the model: its tensors in the file}; VFEError for names that mean no layer, or several."""
+    groups: defaultdict[str, Parts] = defaultdict(dict)
+    strangers = []
+    for name in source.names:
+        key = parse_key(name)
+        layers = names.find(key.base) if key else []
+        if key is None or not layers:
+            strangers.append(name)
+            continue
+        if len(layers) > 1:
+            raise VFEError(f"{source.path}: {name} may mean {some(layers)}; rename it with dots")
+        parts = groups[layers[0]]
+        if key.part in parts:
+            raise VFEError(f"{source.path}: {name} and {parts[key.part]} mean the same; save one adapter alone")
+        parts[key.part] = name
+    if strangers:
+        raise VFEError(
+            f"{source.path}: {len(strangers)} of its {len(source)} tensors belong to no layer of this model "
+            f"({some(strangers)}); needed a LoRA of Wan2.1 text-to-video of the same size"
+        )
+    return groups
+
+
+def _low_rank_scale(source: TensorSource, parts: Parts, layer: str, scale_of: AdapterScale) -> float:
+    """alpha / r of one layer; 1 where neither the file nor its config says otherwise, or there are no factors."""
+    if ("up" in parts) != ("down" in parts) or ("up_bias" in parts and "up" not in parts):
+        raise VFEError(f"{source.path}: {layer} has only one factor of a LoRA; the file is incomplete, get it again")
+    if "up" not in parts:
+        if parts.keys() == {"alpha"}:
+            raise VFEError(f"{source.path}: {layer} has an alpha and nothing to scale; the file is incomplete")
+        return 1.0
+    up, down = source.shape(parts["up"]), source.shape(parts["down"])
+    if len(up) < 2 or len(down) < 2 or up[1] != down[0] or 0 in up or 0 in down:
+        raise VFEError(f"{source.path}: {layer} has factors of {up} and {down}; needed (out, r) and (r, in)")
+    if "alpha" in parts:
+        if source.entry(parts["alpha"]).shape not in ((), (1,)):
+            raise VFEError(f"{source.path}: {parts['alpha']} is {source.shape(parts['alpha'])}, needed one number")
+        return float(source.get(parts["alpha"])) / down[0]
+    key = parse_key(parts["up"])
+    assert key is not None
+    return scale_of(key.base, down[0])
+
+
+def _reader(source: TensorSource, parts: Parts, part: Part, shape: Shape) -> Callable[[], Tensor]:
+    """Reads a change of a parameter of that shape; VFEError where the file's tensors do not give that shape."""
+    change, whole = source.shape(parts[part]), True
+    read = partial(_whole, source, parts[part])
+    if part == "up":
+        down = source.shape(parts["down"])
+        whole = math.prod(change) == change[0] * change[1]  # the up of a convolution is 1 x 1
+        change, read = (change[0], *down[1:]), partial(_product, source, parts["up"], parts["down"], shape)
+    if change != shape or not whole:
+        raise VFEError(
+            f"{source.path}: {parts[part]} changes a weight of {change}, this model's is {shape}; "
+            "needed a LoRA for a model of this size"
+        )
+    return read
+
+
+def _product(source: TensorSource, up: str, down: str, shape: Shape) -> Tensor:
+    return (source.get(up).float().flatten(1) @ source.get(down).float().flatten(1)).reshape(shape)
+
+
+def _whole(source: TensorSource, name: str) -> Tensor:
+    return source.get(name).float()

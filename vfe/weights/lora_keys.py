@@ -1,0 +1,102 @@
+"""What the names in a LoRA file mean: which layer of the model, and which part of its change.
+
+diffusion_model.blocks.0.ffn.0.lora_A.weight (ComfyUI), base_model.model.blocks.0.ffn.0.lora_A.default.weight (peft),
+transformer.blocks.0.ffn.net.0.proj.lora_A.weight (diffusers) and lora_unet_blocks_0_ffn_0.lora_down.weight (kohya)
+are one and the same.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Literal, NamedTuple
+
+from .dit_names import layer_in_diffusers, split_parameter
+
+Part = Literal["down", "up", "up_bias", "alpha", "diff", "diff_b"]
+
+# down and up are the factors A and B of B A; diff and diff_b whole changes of weight and bias, as ComfyUI reads them
+# (w_norm and b_norm are LyCORIS's names for them).
+_PARTS: tuple[tuple[str, Part], ...] = (
+    (r"\.lora_A(\.[^.]+)?\.weight|\.lora_A|[._]lora[._]down\.weight|\.lora_linear_layer\.down\.weight", "down"),
+    (r"\.lora_B(\.[^.]+)?\.weight|\.lora_B|[._]lora[._]up\.weight|\.lora_linear_layer\.up\.weight", "up"),
+    (r"\.lora_B(\.[^.]+)?\.bias", "up_bias"),
+    (r"\.alpha", "alpha"),
+    (r"\.diff|\.w_norm", "diff"),
+    (r"\.diff_b|\.b_norm", "diff_b"),
+)
+_UNSUPPORTED = (
+    (r"\.dora_scale|\.lora_magnitude_vector.*", "DoRA"),
+    (r"\.hada_\w+", "LoHa"),
+    (r"\.lokr_\w+", "LoKr"),
+    (r"\.(oft|boft)_\w+", "OFT"),
+    (r"\.lora_mid\.weight", "LoCon (lora_mid)"),
+    (r"\.(set_weight|reshape_weight)", "a weight that is replaced, not changed"),
+)
+MODULATION = ".diff_m"  # LightX2V's LoRAs: the change of <base>.modulation, a parameter without a layer
+_KOHYA = re.compile(r"(?:lora_unet_{1,2}|lora_transformer_|lycoris_)(.+)")  # Wan-Fun's have two underscores
+MAX_PREFIX = 4  # dotted components in front of a layer's name: base_model.model.transformer....
+
+
+class LoraKey(NamedTuple):
+    base: str  # the layer's name, as the file writes it
+    part: Part
+
+
+def is_lora(names: Iterable[str]) -> bool:
+    """Whether any of these names belongs to a LoRA."""
+    parts = [pattern for pattern, part in _PARTS if part != "alpha"] + [pattern for pattern, _ in _UNSUPPORTED]
+    ends = re.compile(rf".+(?:{'|'.join(parts)}|{re.escape(MODULATION)})")
+    return any(ends.fullmatch(name) for name in names)
+
+
+def parse_key(name: str) -> LoraKey | None:
+    """Base and part of a name in a LoRA file; None where it is no part that is known."""
+    if name.endswith(MODULATION):
+        return LoraKey(f"{name[: -len(MODULATION)]}.modulation", "diff")
+    for pattern, part in _PARTS:
+        if match := re.fullmatch(rf"(.+?)(?:{pattern})", name):
+            return LoraKey(match[1], part)
+    return None
+
+
+def unsupported_kind(names: Iterable[str]) -> str | None:
+    """What kind of adapter a file is that cannot be merged here: "DoRA", "LoHa", ..."""
+    for name in names:
+        for pattern, kind in _UNSUPPORTED:
+            if re.fullmatch(rf".+(?:{pattern})", name):
+                return kind
+    return None
+
+
+class LayerNames:
+    """Finds the layer of a model that a name in a LoRA file means."""
+
+    def __init__(self, parameters: Iterable[str]) -> None:
+        self.parameters = frozenset(parameters)
+        self._dotted: dict[str, str] = {}
+        self._flat: defaultdict[str, set[str]] = defaultdict(set)
+        for layer in {split_parameter(name)[0] for name in self.parameters}:
+            for alias in (layer, layer_in_diffusers(layer)):
+                self._dotted[alias] = layer
+                self._flat[alias.replace(".", "_")].add(layer)
+        self._dotted.update({layer: layer for layer in self._dotted.values()})  # an official name wins
+
+    def find(self, base: str) -> list[str]:
+        """The layers that `base` may mean: none, one, or several where underscores leave it open."""
+        if kohya := _KOHYA.fullmatch(base):
+            return sorted(self._flat.get(kohya[1], ()))
+        parts = base.split(".")
+        for skipped in range(min(MAX_PREFIX + 1, len(parts))):
+            layer = self._dotted.get(".".join(parts[skipped:]))
+            if layer is not None:
+                return [layer]
+        return []
+
+    def weight(self, layer: str) -> str | None:
+        """Name of the layer's weight; a parameter without a layer (modulation) is its own."""
+        return next((name for name in (f"{layer}.weight", layer) if name in self.parameters), None)
+
+    def bias(self, layer: str) -> str | None:
+        return f"{layer}.bias" if f"{layer}.bias" in self.parameters else None

@@ -1,0 +1,124 @@
+"""What a weight file is, by the names and shapes in it and never by its own name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from ..checkpoint import FORMAT as RESTORER_FORMAT
+from ..types import VFEError
+from . import wan_dit, wan_vae
+from .context import FORMAT as CONTEXT_FORMAT
+from .context import context_names
+from .lora_keys import is_lora, parse_key, unsupported_kind
+from .others import name_other
+from .prefix import find_marks
+from .source import TensorSource
+from .tensor_file import open_tensors
+
+Kind = Literal["wan_dit", "wan_vae", "lora", "context", "restorer", "text_encoder"]
+
+NEEDED = "needed a Wan2.1 DiT, its VAE, a LoRA, a prompt context, a umT5 text encoder or a vfe restorer"
+
+
+class _TextEncoder(NamedTuple):
+    """Names of a T5: a query, the word embedding, and the position bias of the second block, which only umT5 has."""
+
+    naming: str
+    query: str
+    words: str
+    second_bias: str
+
+
+_TEXT_ENCODERS = (
+    _TextEncoder(
+        "official names",
+        "blocks.0.attn.q.weight",
+        "token_embedding.weight",
+        "blocks.1.pos_embedding.embedding.weight",
+    ),
+    _TextEncoder(
+        "transformers names",
+        "encoder.block.0.layer.0.SelfAttention.q.weight",
+        "shared.weight",
+        "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What a file is, and one sentence that says so, with sizes and layout."""
+
+    kind: Kind
+    description: str
+
+
+def recognise(path: Path) -> Recognised:
+    """What the weights at `path` (a file, an index or a folder) are.
+
+    Raises VFEError that names what the file is instead, for anything that nothing here reads.
+    """
+    return recognise_source(open_tensors(path))
+
+
+def recognise_source(source: TensorSource) -> Recognised:
+    """`recognise` for an open file."""
+    if source.metadata.get("format") == RESTORER_FORMAT:
+        return Recognised("restorer", f"vfe restorer, {source.parameters / 1e6:.1f} M parameters; {source.description}")
+    if wan_dit.is_dit(source):
+        return Recognised("wan_dit", _describe_dit(wan_dit.official(source)))
+    if wan_vae.is_vae(source):
+        return Recognised("wan_vae", _describe_vae(wan_vae.official(source)))
+    if is_lora(source.names):
+        return Recognised("lora", _describe_lora(source))
+    if any(_has(source, encoder.query) and _has(source, encoder.words) for encoder in _TEXT_ENCODERS):
+        return Recognised("text_encoder", _describe_text_encoder(source))
+    contexts = context_names(source, None if source.metadata.get("format") == CONTEXT_FORMAT else 4096)
+    if len(contexts) == 1:
+        rows, width = source.shape(contexts[0])[-2:]
+        return Recognised("context", f"prompt context, {rows} rows of {width}; {source.description}")
+    raise VFEError(f"{source.path}: {name_other(source)}; {NEEDED}")
+
+
+def _describe_dit(source: TensorSource) -> str:
+    config = wan_dit.config_of(source)
+    flow = wan_dit.read_flow(source)
+    what = f"Wan text-to-video DiT, {wan_dit.size_of(config)} parameters"
+    restores = f"one-step restorer ({flow.rule}, t* = {flow.timestep:g}), " if flow else ""
+    size = f"width {config.dim}, {config.heads} heads, {config.layers} blocks, feed-forward {config.ffn_dim}"
+    return f"{restores}{what} ({size}); {source.description}"
+
+
+def _describe_vae(source: TensorSource) -> str:
+    config = wan_vae.config_of(source)
+    size = f"width {config.dim}, {config.latent_channels} latent channels, {len(config.multipliers)} stages"
+    return f"Wan2.1 VAE, {source.parameters / 1e6:.1f} M parameters ({size}); {source.description}"
+
+
+def _describe_lora(source: TensorSource) -> str:
+    kind = unsupported_kind(source.names)
+    keys = {name: key for name in source.names if (key := parse_key(name))}
+    layers = {key.base for key in keys.values()}
+    ranks = sorted({source.shape(name)[0] for name, key in keys.items() if key.part == "down" and source.shape(name)})
+    size = f"of rank {' to '.join(map(str, sorted({ranks[0], ranks[-1]})))}" if ranks else "of whole differences"
+    cannot = f" ({kind}, which cannot be merged)" if kind else ""
+    return f"LoRA {size}{cannot}, {len(layers)} layers; {source.description}"
+
+
+def _describe_text_encoder(source: TensorSource) -> str:
+    """VFEError for a T5 that is not umT5: Wan was trained with the rows of umT5 only."""
+    encoder = next(encoder for encoder in _TEXT_ENCODERS if _has(source, encoder.query))
+    if not _has(source, encoder.second_bias):
+        raise VFEError(f"{source.path}: a T5 text encoder as of Flux or SD3, which is not umT5; {NEEDED}")
+    (query,) = find_marks(source, [encoder.query])[:1]
+    width = source.shape(query.prefix + query.mark)[-1]
+    block = re.compile(r"(?:encoder\.block|blocks)\.(\d+)\.")
+    layers = len({match[1] for name in source.names if (match := block.match(name[len(query.prefix) :]))})
+    return f"umT5 text encoder, {layers} layers of width {width}; {encoder.naming}, {source.description}"
+
+
+def _has(source: TensorSource, mark: str) -> bool:
+    return bool(find_marks(source, [mark]))

@@ -1,0 +1,145 @@
+"""The tensors of a weight file, each read when it is asked for: what every layout looks like once it is open."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..types import VFEError
+
+MAX_NAME = 400  # characters: the longest in any checkpoint here has 90
+FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor: what a file says of it, and how to read it."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    read: Callable[[], Tensor]
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+class TensorSource:
+    """Named tensors of one file, or of the shards of one model. Nothing is read before `get`.
+
+    `metadata` is the safetensors metadata, `layout` how the tensors are stored, `files` the files they come from.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        entries: Mapping[str, Entry],
+        *,
+        layout: str,
+        metadata: Mapping[str, str] | None = None,
+        files: tuple[Path, ...] = (),
+    ) -> None:
+        self.path = path
+        self.layout = layout
+        self.metadata = dict(metadata or {})
+        self.files = files or (path,)
+        self._entries = dict(entries)
+        for name in self._entries:
+            if not name.isprintable() or len(name) > MAX_NAME:  # names are shown in a terminal
+                raise VFEError(
+                    f"{path}: a tensor is called {printable(name)}; the file is damaged or hostile, not read"
+                )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._entries)
+
+    @property
+    def description(self) -> str:
+        """Layout, number formats and size, for people."""
+        formats = ", ".join(self.formats())
+        return f"{self.layout}, {len(self)} tensors ({formats}), {self.bytes / 1e6:.1f} MB"
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry.bytes for entry in self._entries.values())
+
+    @property
+    def parameters(self) -> int:
+        return sum(math.prod(entry.shape) for entry in self._entries.values())
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self._entries[name].shape
+
+    def dtype(self, name: str) -> torch.dtype:
+        return self._entries[name].dtype
+
+    def entry(self, name: str) -> Entry:
+        return self._entries[name]
+
+    def formats(self) -> list[str]:
+        """Number formats of the tensors, the one of most parameters first."""
+        count: Counter[str] = Counter()
+        for entry in self._entries.values():
+            count[str(entry.dtype).removeprefix("torch.")] += math.prod(entry.shape)
+        return [name for name, _ in count.most_common()]
+
+    def get(self, name: str) -> Tensor:
+        """The tensor, on the CPU; of a torch pickle a view of the mapped file, whose pages are copied on writing.
+
+        Raises KeyError for a name that is not there, and VFEError where the file is damaged or the tensor holds NaN or
+        infinity.
+        """
+        entry = self._entries[name]
+        tensor = entry.read()
+        assert tuple(tensor.shape) == entry.shape and tensor.dtype == entry.dtype
+        if not is_finite(tensor):
+            raise VFEError(f"{self.path}: {name} holds NaN or infinity; the file is damaged, get it again")
+        return tensor
+
+    def select(self, names: Mapping[str, str], layout: str | None = None) -> TensorSource:
+        """The tensors of `names`, {new name: name here}; the others are left out."""
+        return self.replace({new: self._entries[name] for new, name in names.items()}, layout)
+
+    def replace(self, entries: Mapping[str, Entry], layout: str | None = None) -> TensorSource:
+        """Other tensors from the same files."""
+        return TensorSource(self.path, entries, layout=layout or self.layout, metadata=self.metadata, files=self.files)
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether a tensor has no NaN and no infinity, in one pass without a mask of its size."""
+    if not tensor.dtype.is_floating_point or tensor.numel() == 0:
+        return True
+    if tensor.dtype in FP8:  # torch has no minimum of these; float16 and bfloat16 hold all their values
+        tensor = tensor.to(torch.bfloat16)
+    low, high = torch.aminmax(tensor)
+    return bool(torch.isfinite(low)) and bool(torch.isfinite(high))
+
+
+def some(names: Iterable[str], most: int = 3) -> str:
+    """The first few names, for an error message of one line."""
+    listed = sorted(names)
+    rest = f" and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(map(printable, listed[:most])) + rest
+
+
+def printable(text: object, length: int = 80) -> str:
+    """What a file says, fit for one line of a terminal: cut, and without control characters."""
+    shown = str(text)
+    shown = shown if shown.isprintable() else shown[:length].encode("unicode_escape").decode()
+    return shown if len(shown) <= length else shown[: length - 3] + "..."

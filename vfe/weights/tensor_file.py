@@ -1,0 +1,126 @@
+"""Opening weights of any layout: a file, the shards of an index, a folder as diffusers or Wan's authors lay it out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from ..types import VFEError
+from .pickle_file import is_pickle, open_pickle
+from .safetensors_file import is_safetensors, open_safetensors
+from .source import Entry, TensorSource, printable, some
+
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+INDEX = ".index.json"
+PARTS = ("transformer", "vae", "text_encoder")  # subfolders of a diffusers pipeline that hold weights we read
+MAX_INDEX = 16 << 20  # bytes: as long as the longest safetensors header
+
+Wanted = Callable[[TensorSource], bool]
+"""Says of an open file whether it holds what is looked for."""
+
+# How other files start, so that they can be named.
+_OTHERS = (
+    (b"GGUF", "a GGUF file, whose quantisation is not supported"),
+    (b"version https://git-lfs", "a Git LFS pointer: the weights were not downloaded, run `git lfs pull`"),
+    (b"<!DOCTYPE", "a web page: the download went wrong"),
+    (b"<html", "a web page: the download went wrong"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy file"),
+    (b"{", "a JSON file"),
+)
+
+
+def open_tensors(path: Path, wanted: Wanted | None = None) -> TensorSource:
+    """Open a .safetensors file, a torch pickle, an index of shards, or a folder that holds one of them.
+
+    What a file is, its content says. Where a folder holds several models, `wanted` picks one by its content. Raises
+    VFEError for what is no weight file, is damaged, or leaves open which one is meant.
+    """
+    if path.is_dir():
+        return _open_folder(path, wanted)
+    if not path.exists():
+        raise VFEError(f"{path}: no such file; give a file of weights or a folder that holds one")
+    return open_index(path) if path.name.endswith(INDEX) else _open_file(path)
+
+
+def _open_file(path: Path) -> TensorSource:
+    with path.open("rb") as file:
+        head = file.read(32)
+    if is_safetensors(head):
+        return open_safetensors(path)
+    if is_pickle(head):
+        return open_pickle(path)
+    what = "an empty file" if not head else next((what for start, what in _OTHERS if head.startswith(start)), None)
+    raise VFEError(f"{path}: {what or 'not a file of weights'}; needed .safetensors or a torch .pth, .pt or .ckpt")
+
+
+def open_index(path: Path) -> TensorSource:
+    """The model whose shards `path`, a `*.index.json` as diffusers and transformers write it, lists."""
+    places = _read_index(path)
+    files = {name: path.parent / name for name in sorted(set(places.values()))}
+    missing = [name for name, file in files.items() if not file.is_file()]
+    if missing:
+        raise VFEError(f"{path}: {len(missing)} of {len(files)} shards are missing: {some(missing)}; get them")
+    shards = {name: _open_file(file) for name, file in files.items()}
+    entries: dict[str, Entry] = {}
+    for tensor, shard in places.items():
+        if tensor not in shards[shard]:
+            raise VFEError(
+                f"{path}: {printable(tensor)} is not in {shard}, where the index says it is; get the files again"
+            )
+        entries[tensor] = shards[shard].entry(tensor)
+    layout = f"{len(files)} shards of {next(iter(shards.values())).layout}"
+    return TensorSource(path, entries, layout=layout, files=(path, *files.values()))
+
+
+def _read_index(path: Path) -> dict[str, str]:
+    """{tensor: file name}, every file in the folder of the index itself."""
+    if path.stat().st_size > MAX_INDEX:
+        raise VFEError(f"{path}: an index of {path.stat().st_size} bytes, at most {MAX_INDEX} are read")
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise VFEError(f"{path}: not a readable JSON file ({error}); get it again") from error
+    places = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(places, dict) or not places or not all(isinstance(file, str) for file in places.values()):
+        raise VFEError(f"{path}: no index of shards; needed a weight_map of tensors to files")
+    for file in places.values():
+        if file in ("", ".", "..") or Path(file).name != file or "\\" in file or ":" in file:
+            raise VFEError(f"{path}: it names {printable(file)!r}, outside of its own folder; not read")
+    return places
+
+
+def _open_folder(folder: Path, wanted: Wanted | None) -> TensorSource:
+    paths = _models_in(folder) or [path for part in PARTS for path in _models_in(folder / part)]
+    if not paths:
+        raise VFEError(f"{folder}: a folder without weights; needed a {', '.join(SUFFIXES)} file or an index in it")
+    if len(paths) == 1:
+        return open_tensors(paths[0])
+    found: list[TensorSource] = []
+    failures: list[VFEError] = []
+    for path in paths if wanted is not None else ():
+        try:
+            source = open_tensors(path)
+        except VFEError as error:  # one bad file must not hide the good one
+            failures.append(error)
+            continue
+        if wanted is None or wanted(source):
+            found.append(source)
+    if len(found) == 1:
+        return found[0]
+    if failures and not found:
+        raise failures[0]
+    listed = some(str(path.relative_to(folder)) for path in paths)
+    how_many = "several that fit" if found or wanted is None else "none that fits"
+    raise VFEError(f"{folder}: a folder of {len(paths)} models ({listed}), {how_many}; give the file itself")
+
+
+def _models_in(folder: Path) -> list[Path]:
+    """Indexes and weight files directly in a folder; what an index lists, and hidden files, not again."""
+    if not folder.is_dir():
+        return []
+    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    indexes = [path for path in files if path.name.endswith(INDEX)]
+    listed = {name for index in indexes for name in _read_index(index).values()}
+    return indexes + [path for path in files if path.suffix in SUFFIXES and path.name not in listed]

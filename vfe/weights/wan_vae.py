@@ -1,0 +1,125 @@
+"""Wan2.1's VAE from any file that has it, its size read from the shapes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..models.wan_vae import WanVAE, WanVAEConfig
+from ..models.wan_vae.keys import vae_keys_from_diffusers
+from ..types import VFEError
+from .prefix import find_marks, label, names_after
+from .quantised import dequantised
+from .source import TensorSource, some
+from .strict import build_on_meta, check_fits, load_strictly, shapes_of
+from .tensor_file import open_tensors
+
+OFFICIAL_MARK = "decoder.middle.0.residual.0.gamma"
+DIFFUSERS_MARK = "decoder.mid_block.resnets.0.norm1.gamma"
+MARKS = (OFFICIAL_MARK, DIFFUSERS_MARK)
+MAX_LAYERS = 64  # of the encoder; Wan's has 11
+
+# Wan2.2's VAE groups its stages; no other name tells it from Wan2.1's.
+_WAN22 = re.compile(
+    r"(en|de)coder\.(upsamples|downsamples)\.\d+\.(up|down)samples\.|decoder\.up_blocks\.\d+\.upsampler\."
+)
+_UP_BLOCK = re.compile(r"decoder\.up_blocks\.0\.resnets\.(\d+)\.conv1\.weight")
+NEEDED = "needed Wan2.1_VAE.pth, wan_2.1_vae.safetensors or a diffusers AutoencoderKLWan"
+
+
+def is_vae(source: TensorSource) -> bool:
+    """Whether a file holds a VAE of Wan, under whatever prefix and in either naming."""
+    return bool(find_marks(source, MARKS))
+
+
+def open_vae(path: Path) -> tuple[WanVAEConfig, TensorSource]:
+    """The size of a VAE and its tensors under their official names; no weight is read.
+
+    Raises VFEError where the file holds none or several, Wan2.2's, or wrong shapes.
+    """
+    source = official(open_tensors(path, is_vae))
+    config = config_of(source)
+    wanted = shapes_of(build_on_meta(lambda: WanVAE(config)))
+    check_fits(path, wanted, source)
+    return config, source.select({name: name for name in wanted})
+
+
+def read_vae(path: Path) -> tuple[WanVAEConfig, dict[str, Tensor]]:
+    """The size of a VAE and its official state dict, in the file's own formats. Raises VFEError as `open_vae` does."""
+    config, source = open_vae(path)
+    return config, {name: source.get(name) for name in source.names}
+
+
+def load_vae(
+    path: Path,
+    *,
+    device: torch.device = torch.device("cpu"),  # noqa: B008 - an immutable value
+    dtype: torch.dtype = torch.float32,
+) -> WanVAE:
+    """The network, built on meta and filled strictly; frozen. Raises VFEError as `open_vae` does."""
+    config, source = open_vae(path)
+    return load_strictly(build_on_meta(lambda: WanVAE(config)), source.get, path, device=device, dtype=dtype)
+
+
+def official(source: TensorSource) -> TensorSource:
+    """The VAE of an open file alone: prefix stripped, official names. VFEError where there is not one Wan2.1 VAE."""
+    marks = find_marks(source, MARKS)
+    if not marks:
+        raise VFEError(f"{source.path}: no Wan VAE in it (it holds {some(source.names)}); {NEEDED}")
+    if len(marks) > 1:
+        raise VFEError(f"{source.path}: {len(marks)} Wan VAEs in it; save the one to use in a file of its own")
+    naming, names = "official names", names_after(source, marks[0].prefix)
+    if any(_WAN22.match(name) for name in names):
+        raise VFEError(f"{source.path}: the Wan2.2 VAE, whose latents are others; {NEEDED}")
+    if marks[0].mark == DIFFUSERS_MARK:
+        rows = {int(match[1]) for name in names if (match := _UP_BLOCK.fullmatch(name))}
+        blocks = max(len(rows) - 1, 1)
+        names, naming = {vae_keys_from_diffusers(name, blocks): full for name, full in names.items()}, "diffusers names"
+    return dequantised(source.select(names, f"{naming}{label(marks[0])}, {source.layout}"))
+
+
+def config_of(source: TensorSource) -> WanVAEConfig:
+    """Size of the VAE, from the shapes of its official tensors. VFEError where they fit no Wan2.1 VAE."""
+    dim = _shape(source, "encoder.conv1.weight")[0]
+    latent_channels = _shape(source, "conv2.weight")[0]
+    stages, temporal = _stages(source)
+    counts = {len(widths) for widths in stages}
+    if len(counts) != 1 or any(width % dim for widths in stages for width in widths):
+        raise VFEError(f"{source.path}: an encoder whose stages are {stages} wide is not Wan2.1's; {NEEDED}")
+    try:
+        return WanVAEConfig(
+            dim=dim,
+            latent_channels=latent_channels,
+            multipliers=tuple(widths[-1] // dim for widths in stages),
+            blocks=counts.pop(),
+            temporal=temporal,
+        )
+    except ValueError as error:
+        raise VFEError(f"{source.path}: no Wan2.1 VAE can have these shapes ({error}); {NEEDED}") from error
+
+
+def _stages(source: TensorSource) -> tuple[list[list[int]], tuple[bool, ...]]:
+    """Output widths of the residual blocks of each stage of the encoder, and where its downsampling halves the rate."""
+    stages: list[list[int]] = [[]]
+    temporal = []
+    for index in range(MAX_LAYERS):
+        layer = f"encoder.downsamples.{index}"
+        if f"{layer}.resample.1.weight" in source:
+            temporal.append(f"{layer}.time_conv.weight" in source)
+            stages.append([])
+        elif f"{layer}.residual.2.weight" in source:
+            stages[-1].append(_shape(source, f"{layer}.residual.2.weight")[0])
+        else:
+            break
+    return stages, tuple(temporal)
+
+
+def _shape(source: TensorSource, name: str) -> tuple[int, ...]:
+    if name not in source:
+        raise VFEError(f"{source.path}: a Wan VAE without {name}; the file is incomplete, get it again")
+    if len(source.shape(name)) != 5 or 0 in source.shape(name):
+        raise VFEError(f"{source.path}: {name} is {source.shape(name)}, needed 5 axes of 1 or more")
+    return source.shape(name)
