@@ -9,11 +9,13 @@ from pathlib import Path
 
 import av
 import pytest
+import torch
 
 from benchmarks import quality, speed
 from benchmarks.machine import peak_rss, table
 from benchmarks.quality import Summary, enhance_command, goals, report_text
 from benchmarks.speed import Machine, Measurement, make_clip
+from benchmarks.traffic import cost_of
 
 LOW = {"psnr": 30.0, "face_psnr": 29.0, "ssim": 0.90, "detail": 0.4, "warp": 4.0}
 BETTER = {"psnr": 31.5, "face_psnr": 30.2, "ssim": 0.92, "detail": 0.7, "warp": 4.4}
@@ -109,3 +111,10 @@ def test_peak_memory_is_plausible() -> None:
 
 def test_table() -> None:
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| :-- | --: |\n| 1 | 2 |"
+
+
+def test_costs_are_those_of_the_operators() -> None:
+    a, b = torch.zeros(8, 16), torch.zeros(16, 4)
+    cost = cost_of(lambda: (a @ b).view(-1))
+    assert cost.flops == 2 * 8 * 16 * 4
+    assert cost.bytes == 4 * (8 * 16 + 16 * 4 + 8 * 4)  # the view moves nothing
