@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..model_files import FOLDERS_VARIABLE, SUFFIX, find_models
+from ..model_scan import SUFFIXES
 from ..types import VFEError
 
 
@@ -32,11 +33,12 @@ def machine_lines() -> list[str]:
 
 
 def file_lines(path: Path) -> list[str]:
-    """What a video, an image or a model file is; VFEError when it is none of them."""
-    if path.suffix == SUFFIX:
-        from ..checkpoint import read_metadata
+    """What a video, an image or a file of weights is; VFEError when it is none of them."""
+    if path.suffix.lower() in SUFFIXES:
+        from ..checkpoint import is_restorer, read_metadata
+        from ..weights.recognise import recognise
 
-        return _value_lines(read_metadata(path))
+        return _value_lines(read_metadata(path)) if is_restorer(path) else [f"{path}: {recognise(path).description}"]
     from ..video.info import probe
 
     return probe(path).describe()
