@@ -27,6 +27,7 @@ from tests.tiny_umt5 import official_state, save
 from vfe import model_scan
 from vfe.checkpoint import FORMAT as RESTORER_FORMAT
 from vfe.cli.models import models as run_models
+from vfe.cli.parser import build_parser
 from vfe.model_files import find_component, find_model, find_models, list_models
 from vfe.model_folders import HUB, cache_folder, search_places
 from vfe.model_scan import scan
@@ -274,3 +275,9 @@ def test_nothing_found_says_how_to_get_something(
     monkeypatch.setattr("vfe.model_folders.bundled_folders", lambda: [tmp_path])
     run_models(argparse.Namespace(models=[], comfyui=None))
     assert "vfe models pull" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["models --models a --comfyui b pull x", "models pull x --models a --comfyui b"])
+def test_folders_may_stand_before_and_after_pull(line: str) -> None:
+    args = build_parser().parse_args(line.split())
+    assert (args.names, args.models, args.comfyui) == (["x"], [Path("a")], Path("b"))

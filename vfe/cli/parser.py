@@ -111,11 +111,16 @@ def _add_wan(group: argparse._ArgumentGroup) -> None:
     _add_places(group)
 
 
-def _add_places(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+def _add_places(group: argparse._ArgumentGroup | argparse.ArgumentParser, inherit: bool = False) -> None:
+    """`inherit` leaves what was not given here as it was given to the command above."""
+    folders: list[Path] | str = argparse.SUPPRESS if inherit else []
+    root = argparse.SUPPRESS if inherit else None
     group.add_argument(
-        "--models", type=_path, action="append", default=[], metavar="DIR", help="look for models here too"
+        "--models", type=_path, action="append", default=folders, metavar="DIR", help="look for models here too"
     )
-    group.add_argument("--comfyui", type=_path, metavar="DIR", help="a ComfyUI installation: use its models too")
+    group.add_argument(
+        "--comfyui", type=_path, default=root, metavar="DIR", help="a ComfyUI installation: use its models too"
+    )
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
@@ -130,6 +135,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     pull = actions.add_parser("pull", help="download model files by name; without a name, list the names")
     pull.add_argument("names", nargs="*", metavar="NAME", help="which; several are downloaded one after another")
     pull.add_argument("--to", type=_path, metavar="DIR", help="folder to put them into (default: the user's cache)")
+    _add_places(pull, inherit=True)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
