@@ -15,6 +15,7 @@ from einops import rearrange
 from torch import Tensor
 
 from .models.flow import OneStepFlow
+from .models.prior import Prior
 from .spans import Span, fade_weights, plan_spans, ramp
 from .types import Check, Progress
 
@@ -78,12 +79,15 @@ class OneStepModel(Protocol):
     def side_multiple(self) -> int:
         """Pixels: sides of a clip are padded to multiples of it."""
 
-    def velocity(self, z_lq: Tensor, check: Check) -> Tensor:
-        """v(z_lq, t*, c), like z_lq in shape."""
+    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+        """f_s, f_t of degraded video (B, 3, 4n+1, H, W), a token for each square of `side_multiple` pixels, or None."""
+
+    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
+        """v(z_lq, t*, c, f_s, f_t), like z_lq in shape."""
 
 
 class OneStepPipeline:
-    """z_hq = z_lq - s v(z_lq, t*, c) on clips of any length and size.
+    """z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t) on clips of any length and size; not every model has the priors.
 
     The step works in float32; codec and DiT in the dtypes of `model`, bfloat16 and float16 included.
     """
@@ -169,27 +173,44 @@ class OneStepPipeline:
         tile = self.tile if self.tile is not None and max(height, width) > self.tile.side else None
         clip = pad_clip(torch.stack(frames, dim=2), TILE_GRID if tile else self.model.side_multiple)
         rows, columns = (_tile_spans(size, tile) for size in clip.shape[-2:])
-        restored = self._tiles(clip, rows, columns, lambda part: self._step(part, strength, check))
+        prior = self._prior(clip, check)  # of the whole frame: its pool is one for all tiles
+
+        def step(row: Span, column: Span) -> Tensor:
+            place = slice(*row), slice(*column)
+            return self._step(clip[..., place[0], place[1]], self._cut(prior, *place), strength, check)
+
+        restored = self._tiles(clip, rows, columns, step)
         return list(restored[..., :height, :width].unbind(2)[: len(frames)])
 
     @staticmethod
-    def _tiles(clip: Tensor, rows: list[Span], columns: list[Span], step: Callable[[Tensor], Tensor]) -> Tensor:
+    def _tiles(clip: Tensor, rows: list[Span], columns: list[Span], step: Callable[[Span, Span], Tensor]) -> Tensor:
         if len(rows) == len(columns) == 1:
-            return step(clip)
+            return step(rows[0], columns[0])
         restored, total = torch.zeros_like(clip), torch.zeros(clip.shape[-2:])
         for i, row in enumerate(rows):
             for j, column in enumerate(columns):
                 place = (..., slice(*row), slice(*column))
                 weight = torch.outer(fade_weights(rows, i), fade_weights(columns, j))
-                restored[place] += step(clip[place]) * weight
+                restored[place] += step(row, column) * weight
                 total[place[1:]] += weight
         return restored / total
 
     @torch.inference_mode()
-    def _step(self, clip: Tensor, strength: float, check: Check) -> Tensor:
+    def _prior(self, clip: Tensor, check: Check) -> Prior | None:
+        return self.model.read_prior(clip.to(self.model.device), check)
+
+    def _cut(self, prior: Prior | None, rows: slice, columns: slice) -> Prior | None:
+        """The tokens of a tile, whose borders in pixels are multiples of a token."""
+        if prior is None:
+            return None
+        side = self.model.side_multiple
+        return prior.tile(*(slice(span.start // side, span.stop // side) for span in (rows, columns)))
+
+    @torch.inference_mode()
+    def _step(self, clip: Tensor, prior: Prior | None, strength: float, check: Check) -> Tensor:
         """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w), back on the CPU."""
         z_lq = self.model.codec.encode(clip.to(self.model.device), check)
-        z_hq = self.model.flow.restore(z_lq, self.model.velocity(z_lq, check), strength)
+        z_hq = self.model.flow.restore(z_lq, self.model.velocity(z_lq, check, prior), strength)
         return self.model.codec.decode(z_hq, check).clamp_(-1, 1).cpu().float()
 
 

@@ -1,4 +1,4 @@
-"""The restorer that the package ships: codec, learned context and DiT, one step.
+"""The restorer that the package ships: codec, learned context, DiT and the prior fused into it, one step.
 
 B batch, T H W pixel frames; z latent (B, C, t, h, w).
 """
@@ -14,7 +14,9 @@ from ..types import Check
 from .codec import CodecConfig, LappedCodec
 from .dit import DiTConfig, WanDiT
 from .flow import OneStepFlow
+from .fusion import AsymmetricFusion, FusionConfig, check_prior
 from .ops import TORCH_OPS, Ops
+from .prior import DualCodebookPrior, Prior, PriorConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +27,23 @@ class LiteConfig:
     codec: CodecConfig = field(default_factory=CodecConfig)
     flow: OneStepFlow = field(default_factory=OneStepFlow)
     context_rows: int = 4
+    prior: PriorConfig | None = None
+    """Of the dual codebook prior, None without one."""
+    fusion: FusionConfig | None = None
 
     def __post_init__(self) -> None:
         if self.dit.in_channels != self.codec.channels:
             raise ValueError(f"dit.in_channels={self.dit.in_channels}, the codec gives {self.codec.channels} channels")
         if self.context_rows < 1:
             raise ValueError(f"context_rows={self.context_rows}, needed at least 1")
+        if (self.prior is None) != (self.fusion is None):
+            raise ValueError("a prior needs a fusion and a fusion a prior; give both or none")
+        if self.prior is not None and self.fusion is not None:
+            check_prior(self.prior, self.fusion, self.dit, self.codec.time, self.codec.space)
 
 
 class LiteRestorer(nn.Module):
-    """z_hq = z_lq - s v(z_lq, t*, c): video in, clean video out; the context c is learned."""
+    """z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t): video in, clean video out; the context c is learned."""
 
     def __init__(self, config: LiteConfig, ops: Ops = TORCH_OPS) -> None:
         super().__init__()
@@ -42,6 +51,8 @@ class LiteRestorer(nn.Module):
         self.codec = LappedCodec(config.codec)
         self.dit = WanDiT(config.dit, ops)
         self.context = nn.Parameter(torch.randn(1, config.context_rows, config.dit.text_dim))
+        self.prior = None if config.prior is None else DualCodebookPrior(config.prior, ops)
+        self.fusion = None if config.fusion is None else AsymmetricFusion(config.fusion, ops)
 
     @property
     def flow(self) -> OneStepFlow:
@@ -55,11 +66,16 @@ class LiteRestorer(nn.Module):
     def side_multiple(self) -> int:
         return self.config.codec.space * max(self.config.dit.patch[1:])
 
-    def forward(self, z_lq: Tensor) -> Tensor:
+    def forward(self, z_lq: Tensor, prior: Prior | None = None) -> Tensor:
         """Velocity of a degraded latent."""
-        return self.dit(z_lq, self.config.flow.timestep, self.context)
+        fuse = None if self.fusion is None or prior is None else self.fusion(prior)
+        return self.dit(z_lq, self.config.flow.timestep, self.context, fuse)
 
-    def velocity(self, z_lq: Tensor, check: Check) -> Tensor:
+    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+        """f_s and f_t of degraded video, or None without a prior."""
+        return None if self.prior is None else self.prior(video, check)
+
+    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
         """`forward` in the DiT's dtype."""
         check()
-        return self(z_lq.to(self.context.dtype))
+        return self(z_lq.to(self.context.dtype), prior)

@@ -1,11 +1,10 @@
-"""The Wan2.1 restorer: VAE, one DiT call with its prompt and timestep fixed, one step.
+"""The Wan2.1 restorer: VAE, one DiT call with its prompt and timestep fixed and a prior fused into it, one step.
 
 z latent (B, 16, t, h, w), video (B, 3, 4n+1, H, W).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +15,9 @@ from .compiled import compile_blocks
 from .dit import DiTConfig, Fuse, WanDiT
 from .flow import OneStepFlow
 from .folded import FoldedDiT
+from .fusion import PriorAdapter
 from .offload import BlockStreamer, stream_blocks
+from .prior import Prior
 from .wan_vae import WanVAE
 
 
@@ -52,7 +53,7 @@ class Placement:
 
 
 class WanRestorer(nn.Module):
-    """z_hq = z_lq - s v(z_lq): video in, clean video out."""
+    """z_hq = z_lq - s v(z_lq, f_s, f_t): video in, clean video out; the priors are there with an adapter."""
 
     def __init__(
         self,
@@ -60,6 +61,8 @@ class WanRestorer(nn.Module):
         vae: WanVAE,
         flow: OneStepFlow,
         placement: Placement,
+        *,
+        adapter: PriorAdapter | None = None,
         compiled: bool = False,
     ) -> None:
         """On the CPU until `keep_resident` is called."""
@@ -68,6 +71,7 @@ class WanRestorer(nn.Module):
         self.codec = vae
         self.flow = flow
         self.placement = placement
+        self.adapter = adapter
         self.compiled = compiled
 
     @property
@@ -85,6 +89,8 @@ class WanRestorer(nn.Module):
         if blocks < dit.config.layers or isinstance(dit.blocks, BlockStreamer):
             stream_blocks(dit, self.device, min(blocks, dit.config.layers))
         self.dit.to(self.device)
+        if self.adapter is not None:
+            self.adapter.to(self.device)
         self.codec.prepare(self.device)  # its parameters stay where they are: only what is derived from them runs
         if self.compiled:
             compile_blocks(dit)
@@ -93,14 +99,19 @@ class WanRestorer(nn.Module):
         """Velocity of a degraded latent."""
         return self.dit(z_lq, fuse)
 
-    def velocity(self, z_lq: Tensor, check: Check) -> Tensor:
+    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+        """f_s and f_t of degraded video, or None without an adapter."""
+        return None if self.adapter is None else self.adapter.prior(video, check)
+
+    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
         """`forward` in the DiT's dtype; `check` is called before each block."""
-        return self(z_lq.to(self.placement.dtype), _watching(check))
+        fuse = None if self.adapter is None or prior is None else self.adapter.fusion(prior)
+        return self(z_lq.to(self.placement.dtype), _watching(check, fuse))
 
 
-def _watching(check: Check) -> Callable[[int, Tensor], Tensor]:
-    def watch(_index: int, x: Tensor) -> Tensor:
+def _watching(check: Check, fuse: Fuse | None) -> Fuse:
+    def watch(index: int, x: Tensor) -> Tensor:
         check()
-        return x
+        return x if fuse is None else fuse(index, x)
 
     return watch

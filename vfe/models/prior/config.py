@@ -1,0 +1,69 @@
+"""Size of the prior; the defaults go with Wan2.1-T2V-1.3B and give DVFace's published number of parameters."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderScale:
+    """One scale of the encoder: what it divides time and sides by, then residual blocks of a width."""
+
+    width: int
+    time: int = 1
+    space: int = 2
+    blocks: int = 2
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.time, self.space) < 1 or self.blocks < 0:
+            raise ValueError(f"width, time and space need to be at least 1, blocks at least 0: {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorConfig:
+    """A transformer over the tokens of the clip that predicts code indices."""
+
+    width: int = 512
+    heads: int = 8
+    layers: int = 6
+    ffn_dim: int = 2048
+    window: tuple[int, int, int] | None = None
+    """Attention window in tokens (time, height, width), 0 all of an axis; None, as in DVFace: all tokens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriorConfig:
+    """Encoder, codebooks and predictors of `DualCodebookPrior`."""
+
+    dim: int = 256
+    """Width d of latents and code entries."""
+    entries: int = 1024
+    """K of each codebook."""
+    heads: int = 4
+    """Of the attention along time."""
+    scales: tuple[EncoderScale, ...] = (
+        EncoderScale(width=64),
+        EncoderScale(width=128, time=2),
+        EncoderScale(width=256, time=2),
+        EncoderScale(width=512),
+    )
+    predictor: PredictorConfig = field(default_factory=PredictorConfig)
+
+    def __post_init__(self) -> None:
+        if self.dim < 1 or self.dim % self.heads:
+            raise ValueError(f"prior dim={self.dim} is not divisible by heads={self.heads}")
+        if self.entries < 2 or not self.scales:
+            raise ValueError(
+                f"codebooks of {self.entries} entries and {len(self.scales)} scales: needed 2 and 1 or more"
+            )
+
+    @property
+    def time(self) -> int:
+        """Frames of a latent frame, the first of a clip but for itself."""
+        return math.prod(scale.time for scale in self.scales)
+
+    @property
+    def space(self) -> int:
+        """Pixels of a side of a token."""
+        return math.prod(scale.space for scale in self.scales)

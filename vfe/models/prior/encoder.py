@@ -1,0 +1,103 @@
+"""Prior encoder E: video to latents on the DiT's token grid (DVFace, section 3.2).
+
+B batch, T = p n + 1 frames of H W pixels; t = n + 1, h w token grid, d width. The first frame stands alone, each other
+latent frame is of its own p frames, which is how Wan's VAE groups them; so a clip can be encoded group by group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from ...types import Check, no_check
+from ..ops import Ops
+from .config import EncoderScale, PriorConfig
+
+
+class ChannelNorm(nn.Module):
+    """RMS norm over the channels of (B, C, h, w): of each place alone, so that tiles equal the whole."""
+
+    def __init__(self, width: int, ops: Ops) -> None:
+        super().__init__()
+        self.norm = ops.RMSNorm(width, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class ResidualBlock(nn.Module):
+    """x + Conv(SiLU(Norm(Conv(SiLU(Norm(x))))))"""
+
+    def __init__(self, width: int, ops: Ops) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = ChannelNorm(width, ops), ChannelNorm(width, ops)
+        self.conv1, self.conv2 = (ops.Conv2d(width, width, 3, padding=1) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
+
+
+class Downscale(nn.Module):
+    """Frames and pixels gathered into channels, then mixed: (g f p) C (h q) (w q) -> (g f) C' h w."""
+
+    def __init__(self, width_in: int, scale: EncoderScale, ops: Ops) -> None:
+        super().__init__()
+        self.time = scale.time
+        self.conv = ops.Conv2d(width_in * scale.time, scale.width, scale.space, stride=scale.space)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(rearrange(x, "(g p) c h w -> g (p c) h w", p=self.time))
+
+
+class PriorEncoder(nn.Module):
+    """E: (B, 3, p n + 1, H, W) in [-1, 1] -> z_l (B, d, n + 1, h, w)."""
+
+    def __init__(self, config: PriorConfig, ops: Ops) -> None:
+        super().__init__()
+        self.config = config
+        layers: list[nn.Module] = []
+        width = 3
+        for scale in config.scales:
+            layers += [Downscale(width, scale, ops), *(ResidualBlock(scale.width, ops) for _ in range(scale.blocks))]
+            width = scale.width
+        self.layers = nn.Sequential(*layers)
+        self.norm = ChannelNorm(width, ops)
+        self.project = ops.Conv2d(width, config.dim, 1)
+
+    def forward(self, video: Tensor, check: Check = no_check) -> Tensor:
+        """Group by group, so that wide features of the whole clip never exist at once; `check` before each.
+
+        Raises ValueError for a size that does not fit.
+        """
+        self._check_size(video)
+        latents = []
+        for group in frame_groups(video, self.config.time):
+            check()
+            latents.append(self._encode(group))
+        return torch.stack(latents, dim=2)
+
+    def _encode(self, group: Tensor) -> Tensor:
+        """(B, 3, p, H, W) -> (B, d, h, w)."""
+        x = rearrange(group, "b c p h w -> (b p) c h w").to(
+            self.project.weight.dtype, memory_format=torch.channels_last
+        )
+        return self.project(F.silu(self.norm(self.layers(x))))
+
+    def _check_size(self, video: Tensor) -> None:
+        time, space = self.config.time, self.config.space
+        if video.ndim != 5 or (video.shape[2] - 1) % time or video.shape[3] % space or video.shape[4] % space:
+            raise ValueError(
+                f"clip is {tuple(video.shape)}, the prior needs (B, 3, {time}n+1, H, W) with sides that are multiples "
+                f"of {space}; pad it first"
+            )
+
+
+def frame_groups(video: Tensor, size: int) -> Iterator[Tensor]:
+    """(B, C, size n + 1, H, W) -> the first frame `size` times, then each group of `size` frames."""
+    yield video[:, :, :1].expand(-1, -1, size, -1, -1)
+    for start in range(1, video.shape[2], size):
+        yield video[:, :, start : start + size]

@@ -1,0 +1,52 @@
+"""Temporal and spatial latents of one z_l (DVFace, eq. 4 and 5).
+
+z (B, d, t, h, w), N heads.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from ..ops import Ops
+from ..window import attend
+
+
+def frame_difference(z: Tensor) -> Tensor:
+    """FrameDiff: each latent frame less the one before, zero for the first."""
+    return torch.cat([torch.zeros_like(z[:, :, :1]), z.diff(dim=2)], dim=2)
+
+
+class TemporalLatents(nn.Module):
+    """z_t = TemporalAttn(z_l) + FrameDiff(z_l), the attention along time at each place: (h w) sequences of t x d."""
+
+    def __init__(self, dim: int, heads: int, ops: Ops) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = ops.RMSNorm(dim, eps=1e-6)
+        self.q, self.k, self.v, self.o = (ops.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.attention(z) + frame_difference(z)
+
+    def attention(self, z: Tensor) -> Tensor:
+        """TemporalAttn, (B, d, t, h, w) -> the same."""
+        x = self.norm(rearrange(z, "b d t h w -> b h w t d"))
+        split = "b h w t (n c) -> b (h w) n t c"
+        q, k, v = (rearrange(project(x), split, n=self.heads) for project in (self.q, self.k, self.v))
+        x = rearrange(attend(q, k, v, None), "b (h w) n t c -> b t h w (n c)", h=z.shape[3])
+        return rearrange(self.o(x), "b t h w d -> b d t h w")
+
+
+class SpatialLatents(nn.Module):
+    """z_s = Conv2(SiLU(Conv1(z_l))) on each latent frame."""
+
+    def __init__(self, dim: int, ops: Ops) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = (ops.Conv2d(dim, dim, 3, padding=1) for _ in range(2))
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = rearrange(z, "b d t h w -> (b t) d h w").contiguous(memory_format=torch.channels_last)
+        return rearrange(self.conv2(F.silu(self.conv1(x))), "(b t) d h w -> b d t h w", t=z.shape[2])

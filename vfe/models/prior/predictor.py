@@ -1,0 +1,62 @@
+"""Code prediction: a transformer over the tokens of a degraded clip (T_s and T_t of DVFace, section 3.2).
+
+B batch, t h w token grid, L = t*h*w tokens, D width, K entries.
+"""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from ...types import VideoShape
+from ..dit import DiTConfig, FeedForward, Places, SelfAttention, place_tokens
+from ..ops import Ops
+from ..window import attend
+from .config import PriorConfig
+
+
+class PredictorBlock(nn.Module):
+    """x + Attention(LayerNorm(x)), then x + FeedForward(LayerNorm(x)), with the DiT's layers: RoPE and q/k norm."""
+
+    def __init__(self, config: DiTConfig, ops: Ops) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = (ops.LayerNorm(config.dim, eps=config.eps) for _ in range(2))
+        self.self_attn = SelfAttention(config, ops, attend)
+        self.ffn = FeedForward(config, ops)
+
+    def forward(self, x: Tensor, places: Places) -> Tensor:
+        x = x + self.self_attn(self.norm1(x), places)
+        return x + self.ffn(self.norm2(x), places.layout.grid)
+
+
+class CodePredictor(nn.Module):
+    """T: latents (B, d, t, h, w) -> what speaks for each of the K entries at each token."""
+
+    def __init__(self, config: PriorConfig, ops: Ops) -> None:
+        super().__init__()
+        size = config.predictor
+        self.config = DiTConfig(
+            dim=size.width, heads=size.heads, layers=size.layers, ffn_dim=size.ffn_dim, window=size.window
+        )
+        self.embed = ops.Linear(config.dim, size.width)
+        self.blocks = nn.ModuleList(PredictorBlock(self.config, ops) for _ in range(size.layers))
+        self.norm = ops.LayerNorm(size.width, eps=self.config.eps)
+        self.head = ops.Linear(size.width, config.entries)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Logits (B, t, h, w, K)."""
+        return self.head(self.features(z))
+
+    def indices(self, z: Tensor) -> Tensor:
+        """The most likely entries (B, t, h, w), frame by frame: a clip's logits are large."""
+        return torch.stack([self.head(frame).argmax(-1) for frame in self.features(z).unbind(1)], dim=1)
+
+    def features(self, z: Tensor) -> Tensor:
+        """What the head reads: (B, t, h, w, D)."""
+        grid = VideoShape(*z.shape[2:])
+        x = self.embed(rearrange(z, "b d t h w -> b (t h w) d"))
+        places = place_tokens(self.config, grid, x)
+        for index, block in enumerate(self.blocks):
+            x = block(x, places[index % 2])
+        return rearrange(self.norm(x), "b (t h w) d -> b t h w d", t=grid.frames, h=grid.height)
