@@ -50,7 +50,7 @@ class CodePredictor(nn.Module):
 
     def indices(self, z: Tensor) -> Tensor:
         """The most likely entries (B, t, h, w), frame by frame: a clip's logits are large."""
-        return torch.stack([self.head(frame).argmax(-1) for frame in self.features(z).unbind(1)], dim=1)
+        return torch.stack([self.head(frame).max(-1).indices for frame in self.features(z).unbind(1)], dim=1)
 
     def features(self, z: Tensor) -> Tensor:
         """What the head reads: (B, t, h, w, D)."""
