@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from tests.tiny_dit import padded_context, random_dit, tiny_config
-from vfe.memory import GIB, WanSizes, choose_plan, peak_bytes, plan_candidates
+from vfe.memory import GIB, RESERVE, WanSizes, choose_dtype, choose_plan, peak_bytes, plan_candidates, tile_sides
 from vfe.models.dit import DiTConfig
 from vfe.models.flow import OneStepFlow
 from vfe.models.folded import fold
 from vfe.models.wan import Placement, WanRestorer
-from vfe.models.wan_vae import WanVAE, WanVAEConfig
+from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig
 from vfe.pipeline import OneStepPipeline, WindowConfig
 from vfe.planned import PlannedPipeline, is_out_of_memory
 from vfe.types import VFEError, VideoShape
@@ -57,16 +59,62 @@ def test_a_window_that_was_asked_for_is_the_longest() -> None:
     assert max(plan.window.frames for plan in plans) == 33
 
 
+def test_blocks_are_streamed_before_frames_are_tiled() -> None:
+    """A copy hides behind the block before it, a tile's margin is work."""
+    for plan in plan_candidates(WAN, 1080, 1920):
+        assert plan.vae.tile is None or (plan.resident == 0 and plan.vae.tile < 240)
+
+
+def test_shorter_windows_are_not_cut_into_smaller_tiles_than_they_need() -> None:
+    plans = [plan for plan in plan_candidates(WAN, 1080, 1920) if plan.window.frames == 49]
+    assert plans[0].vae.tile is not None and plans[0].vae.tile >= 80
+
+
+def test_tiles_cut_the_frame_into_equal_parts() -> None:
+    assert tile_sides(240) == [120, 80, 60, 40, 30, 20]
+    assert tile_sides(64) == [32, 22, 16] and tile_sides(31) == [16] and tile_sides(8) == []
+
+
+def in_dtype(dtype: torch.dtype, **changes: Any) -> WanSizes:  # noqa: ANN401 (fields of WanSizes)
+    size = dtype.itemsize
+    sizes = replace(WAN, dtype=dtype, vae_dtype=dtype, block_bytes=BLOCK // 2 * size, fixed_bytes=size << 28)
+    return replace(sizes, **changes)
+
+
+WIDE, HALF = (in_dtype(dtype, discrete=False) for dtype in (torch.float32, torch.bfloat16))
+
+
+def test_the_first_dtype_in_which_a_whole_window_fits_is_chosen() -> None:
+    def smallest(sizes: WanSizes, frames: int) -> int:
+        plans = plan_candidates(sizes, 512, 512, WindowConfig.of(frames))
+        return min(int(plan.bytes / (1 - RESERVE)) + 1 for plan in plans if plan.window.frames == frames)
+
+    for frames in (33, 81):
+        window = WindowConfig.of(frames)
+        enough = smallest(WIDE, frames)
+        assert choose_dtype([WIDE, HALF], enough, window) is WIDE
+        assert choose_dtype([WIDE, HALF], enough - 2, window) is HALF
+        assert choose_dtype([WIDE], enough - 2, window) is WIDE  # asked for by name: obeyed
+        assert choose_dtype([HALF, WIDE], enough, window) is HALF  # where half precision is fast
+    assert smallest(WIDE, 33) < smallest(WIDE, 81)
+    assert choose_dtype([WIDE, HALF], 1, None) is HALF  # nothing fits: choose_plan says so
+
+
+def test_the_plan_names_its_dtypes() -> None:
+    assert plan_candidates(WAN, 512, 512)[0].describe(WAN).startswith("bfloat16, VAE float16; windows of 81 frames")
+    assert plan_candidates(WIDE, 512, 512)[0].describe(WIDE).startswith("float32; windows of 81 frames")
+
+
 def test_bytes_grow_with_every_side() -> None:
     def bytes_of(frames: int, height: int, width: int) -> int:
-        return peak_bytes(WAN, VideoShape(frames, height, width), 1, None, 30)
+        return peak_bytes(WAN, VideoShape(frames, height, width), VAEPlan(), 30)
 
     base = bytes_of(33, 256, 256)
     assert base < bytes_of(65, 256, 256) and base < bytes_of(33, 512, 256) and base < bytes_of(33, 256, 512)
 
 
 def test_blocks_stay_on_a_device_that_has_no_other_memory() -> None:
-    sizes = WanSizes(dit=WAN.dit, vae=WAN.vae, block_bytes=BLOCK, fixed_bytes=0, streams=False)
+    sizes = replace(WAN, discrete=False)
     assert {plan.resident for plan in plan_candidates(sizes, 512, 512)} == {30}
 
 
@@ -86,10 +134,10 @@ def failing(model: WanRestorer, monkeypatch: pytest.MonkeyPatch, too_long: int, 
     """Let the DiT run out of memory for more latents than that."""
     velocity: Callable[..., Tensor] = model.velocity
 
-    def limited(z: Tensor, check: Callable[[], None]) -> Tensor:
+    def limited(z: Tensor, *rest: object) -> Tensor:
         if z.shape[2] > too_long:
             raise error
-        return velocity(z, check)
+        return velocity(z, *rest)
 
     monkeypatch.setattr(model, "velocity", limited)
 
@@ -111,12 +159,13 @@ def test_steps_that_are_exact_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
     """Running out once: the next plan has the same window, and the same result."""
     model = restorer()
     expected = OneStepPipeline(model, WindowConfig(21, 5), tile=None).restore(CLIP)
-    velocity, failures = model.velocity, [torch.cuda.OutOfMemoryError("CUDA out of memory")]
+    velocity: Callable[..., Tensor] = model.velocity
+    failures = [torch.cuda.OutOfMemoryError("CUDA out of memory")]
 
-    def once(z: Tensor, check: Callable[[], None]) -> Tensor:
+    def once(z: Tensor, *rest: object) -> Tensor:
         if failures:
             raise failures.pop()
-        return velocity(z, check)
+        return velocity(z, *rest)
 
     monkeypatch.setattr(model, "velocity", once)
     plans: list[str] = []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 import vfe
 from tests.cli_run import assert_one_line_error, run_vfe
@@ -15,12 +16,16 @@ from tests.clips import Clip, write_clip
 from tests.test_pipeline import model as tiny_lite
 from tests.weight_layouts import DIT_LAYOUTS, TINY_DIT, random_dit
 from vfe.checkpoint import save_checkpoint
+from vfe.loading import is_known_dit
+from vfe.models import folded
 from vfe.models.dit import WanDiT
 from vfe.models.wan_vae import WanVAE, WanVAEConfig
 from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline import WindowConfig
+from vfe.planned import PlannedPipeline
 from vfe.video.info import probe
 from vfe.video.read import open_source
+from vfe.wan_loader import DiTWeights
 from vfe.weights.context import read_context, write_context
 
 CPU = torch.device("cpu")
@@ -118,7 +123,7 @@ def test_from_video_to_video_on_the_command_line(
         "--dtype", "fp32", "--codec", "ffv1",
     )  # fmt: skip
     assert run.code == 0, run.err
-    assert "plan: windows of 81 frames" in run.out and "7 frames" in run.out
+    assert "plan: float32; windows of 81 frames" in run.out and "7 frames" in run.out
     before, after = probe(clip), probe(output)
     assert (after.width, after.height) == (46, 34) and len(after.audio) == len(before.audio) == 1
     with open_source(clip) as source:
@@ -143,6 +148,71 @@ def test_what_is_missing_is_said_in_one_line(
     run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.vae)
     assert_one_line_error(run, "Wan2.1 VAE", "--model needs")
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_name_of_the_catalogue_means_a_size_and_a_path_any(
+    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tiny DiT stands for a 14B one: not what "vividface" means, and fine by its path."""
+    clip, named = write_clip(tmp_path / "in.mp4", Clip(frames=2)), files.dit.with_name("vividface.safetensors")
+    files.dit.rename(named)
+    command = ("enhance", clip, "-o", tmp_path / "out.mp4", "--models", files.folder, "--device", "cpu", "--model")
+    run = run_vfe(capsys, *command, "VividFace")
+    assert_one_line_error(run, "needed 1.42 B (width 1536, 30 blocks", "its path with --model to use it anyway")
+    assert run_vfe(capsys, *command, named, "--window", "5").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("vividface", True), ("wan2.1_t2v_1.3b_bf16", True), ("wan2.1-t2v-1.3B-fp16", True), ("wan2.1-vae", False),
+     ("wan2.1_t2v_14B_fp16", False), (None, False)],
+)  # fmt: skip
+def test_which_names_mean_a_size(name: str | None, known: bool) -> None:
+    assert is_known_dit(name) is known
+
+
+def test_a_lora_of_another_size_is_refused(files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip, lora = write_clip(tmp_path / "in.mp4", Clip(frames=2)), tmp_path / "lora14B.safetensors"
+    name = "diffusion_model.blocks.0.ffn.0"
+    save_file({f"{name}.lora_A.weight": torch.ones(2, 5120), f"{name}.lora_B.weight": torch.ones(13824, 2)}, lora)
+    command = ("enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.dit, "--vae", files.vae)
+    run = run_vfe(capsys, *command, "--context", files.context, "--lora", lora)
+    assert_one_line_error(run, "changes a weight of (13824, 5120)", "needed a LoRA for a model of this size")
+
+
+def test_dtype_auto_is_the_planners_choice(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second format where the first has no room for the window; a named one is obeyed."""
+    monkeypatch.setattr("vfe.device.cpu_has_fast_bf16", lambda: False)
+    room = 220 << 20  # for 33 frames of 512x512 in float32 it takes more, in bfloat16 tiles fit
+
+    def dtype_of(dtype: str, memory: int | None) -> torch.dtype:
+        restorer = vfe.load(files.dit, "cpu", dtype, WindowConfig(9, 1), files.options(memory=memory))
+        assert isinstance(restorer.pipeline, PlannedPipeline)
+        return next(restorer.pipeline.model.dit.blocks.parameters()).dtype
+
+    assert dtype_of("auto", 8 << 30) == torch.float32
+    assert dtype_of("auto", room) == torch.bfloat16
+    assert dtype_of("fp32", room) == torch.float32
+
+
+def test_folding_reads_one_block_after_another(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In float32, whatever the result is in: only one block of that is in memory."""
+    events: list[str] = []
+    fill, fold_block = DiTWeights.fill, folded.fold_block
+
+    def filled(self: DiTWeights, part: nn.Module, dtype: torch.dtype, prefix: str = "") -> nn.Module:
+        events.append(prefix)
+        assert dtype == torch.float32
+        return fill(self, part, dtype, prefix)
+
+    def fold_one(*args: Any) -> folded.FoldedBlock:  # noqa: ANN401 (passed on)
+        events.append("folded")
+        return fold_block(*args)
+
+    monkeypatch.setattr(DiTWeights, "fill", filled)
+    monkeypatch.setattr(folded, "fold_block", fold_one)
+    vfe.load(files.dit, "cpu", "bf16", None, files.options())
+    assert events[-4:] == ["blocks.0.", "folded", "blocks.1.", "folded"]
 
 
 def test_lite_refuses_what_only_wan_can_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,20 +36,26 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The torch dtype of a short name; `auto` is the fastest one that the device computes in hardware.
-
-    CPU: bf16 with AVX512-BF16 or AMX, else fp32. CUDA: bf16, on older cards fp16. Others: fp32.
-    """
+    """The torch dtype of a short name; `auto` is the first of `dtypes_for`: what is fastest."""
     if name in _DTYPES:
         return _DTYPES[name]
     if name != "auto":
         raise VFEError(f"unknown dtype {name!r}; have {', '.join(get_args(DtypeName))}")
+    return dtypes_for(device)[0]
+
+
+def dtypes_for(device: torch.device) -> tuple[torch.dtype, ...]:
+    """Dtypes for a device: first the fastest that it computes in hardware, then one of half the size if there is one.
+
+    CPU: bf16 with AVX512-BF16 or AMX, else fp32, then bf16. CUDA: bf16, on older cards fp16. MPS: fp32, then fp16,
+    which all Macs have. Others: fp32, then bf16.
+    """
     if device.type == "cuda":
         fast = torch.version.hip is not None or torch.cuda.get_device_capability(device) >= AMPERE
-        return torch.bfloat16 if fast else torch.float16
+        return (torch.bfloat16 if fast else torch.float16,)
     if device.type == "cpu" and cpu_has_fast_bf16():
-        return torch.bfloat16
-    return torch.float32
+        return (torch.bfloat16,)
+    return torch.float32, torch.float16 if device.type == "mps" else torch.bfloat16
 
 
 def dtype_name(dtype: torch.dtype) -> str:

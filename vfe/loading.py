@@ -11,6 +11,7 @@ import torch
 from .checkpoint import is_restorer
 from .checkpoint import load_pipeline as load_lite
 from .device import free_memory
+from .model_catalogue import CATALOGUE
 from .model_files import find_component
 from .model_folders import Place
 from .options import ModelOptions
@@ -25,48 +26,57 @@ class LoadRequest:
     path: Path
     places: Sequence[Place]
     device: torch.device
-    dtype: torch.dtype
+    dtypes: tuple[torch.dtype, ...]
+    """In order of preference: lite takes the first, a Wan model the first that fits the memory."""
     window: WindowConfig | None
     options: ModelOptions
+    name: str | None = None
+    """By which the model was asked for; None: by its path."""
 
 
 def load_pipeline(request: LoadRequest, tell: Tell) -> OneStepPipeline:
     """The model's pipeline; VFEError where a file, or what was asked of it, is wrong."""
     if is_restorer(request.path):
         _refuse_wan_options(request.options)
-        return load_lite(request.path, request.device, request.dtype, request.window or WindowConfig())
+        return load_lite(request.path, request.device, request.dtypes[0], request.window or WindowConfig())
     return _load_wan(request, tell)
 
 
 def _load_wan(request: LoadRequest, tell: Tell) -> OneStepPipeline:
-    from .models.wan import Placement
+    from .models.dit import DiTConfig
     from .wan_loader import WanFiles, WanRun, load_wan
     from .weights.lora import LoraSpec
     from .weights.recognise import recognise
 
-    path, places = request.path, request.places
+    path, places, options = request.path, request.places, request.options
     if path.is_file():  # a folder may hold more than a DiT, which is then looked for in it
         found = recognise(path)
         if found.kind != "wan_dit":
             raise VFEError(f"{path}: {found.description}; --model needs a vfe restorer or a Wan2.1 DiT")
-    options, device, dtype = request.options, request.device, request.dtype
     files = WanFiles(
         dit=path,
         vae=options.vae or find_component("wan_vae", places),
         context=options.context or find_component("context", places),
         loras=tuple(LoraSpec(*lora) for lora in options.loras),
+        needed=DiTConfig() if is_known_dit(request.name) else None,
     )
     run = WanRun(
-        placement=Placement(device, dtype),
-        # fp16 keeps 18 dB more of the VAE's precision than bf16; what overflows is done again in float32
-        vae_dtype=torch.float16 if device.type == "cuda" and dtype == torch.bfloat16 else dtype,
-        budget=options.memory or free_memory(device),
+        device=request.device,
+        dtypes=request.dtypes,
+        budget=options.memory or free_memory(request.device),
         attention=options.attention,
         compile=options.compile,
         fold=options.fold,
         fp8=options.fp8,
     )
     return load_wan(files, run, request.window, tell)
+
+
+def is_known_dit(name: str | None) -> bool:
+    """Whether a name means a DiT of the catalogue, where it is called or as its file is; all of them are 1.3B ones."""
+    known = [entry for entry in CATALOGUE if entry.folder == "diffusion_models"]
+    names = {called for entry in known for called in (entry.name, entry.file_name, Path(entry.file_name).stem)}
+    return name is not None and name.casefold() in {called.casefold() for called in names}
 
 
 def _refuse_wan_options(options: ModelOptions) -> None:

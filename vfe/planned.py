@@ -63,7 +63,7 @@ class PlannedPipeline(OneStepPipeline):
         self._chosen = index
         self.model.codec.plan = self.plan.vae
         self.model.keep_resident(self.plan.resident)
-        self.tell(self.plan.describe(self.sizes.dit.layers))
+        self.tell(self.plan.describe(self.sizes))
 
     def _window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
         while True:

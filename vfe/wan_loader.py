@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from .memory import WanSizes
+from .memory import WanSizes, choose_dtype
 from .models.attention import choose_attention
 from .models.dit import DiTConfig, WanDiT
 from .models.flow import OneStepFlow
 from .models.folded import FoldedDiT, fold
-from .models.fp8 import store_fp8
+from .models.fp8 import FP8, store_fp8
 from .models.wan import ConditionedDiT, Placement, WanRestorer
-from .models.wan_vae import WanVAE
+from .models.wan_vae import WanVAEConfig
 from .pipeline import WindowConfig
 from .planned import PlannedPipeline
-from .types import Tell
+from .types import Tell, VFEError
 from .weights.context import read_context
-from .weights.lora import LoraSpec
-from .weights.tensor_file import open_tensors
-from .weights.wan_dit import is_dit, load_dit, official, open_dit, read_flow
-from .weights.wan_vae import load_vae
+from .weights.lora import LoraPlan, LoraSpec
+from .weights.source import TensorSource
+from .weights.strict import build_on_meta, load_strictly
+from .weights.wan_dit import check_size, open_dit, read_flow
+from .weights.wan_vae import load_vae, open_vae
 
-# Above this a float32 copy, from which merging and folding round only once, is too much for most machines' memory.
-EXACT_PARAMETERS = 3e9
-VAE_KERNELS = 2  # times its weights: what runs is derived from them, at most 5/3 of their size
+Network = TypeVar("Network", bound=nn.Module)
+
+CPU = torch.device("cpu")
+# What runs of the VAE is derived from its weights, and at most of so many times their size. Those of a step that leaves
+# float16's range and is repeated in float32 are not counted: where they do not fit, the next plan has room for them.
+KERNELS = 5 / 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +45,17 @@ class WanFiles:
     vae: Path
     context: Path
     loras: tuple[LoraSpec, ...] = ()
+    needed: DiTConfig | None = None
+    """The size of the DiT that was asked for; None: any."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WanRun:
     """How it is run: none of this changes the result beyond rounding, but for `attention` sage and `fp8`."""
 
-    placement: Placement
-    vae_dtype: torch.dtype
+    device: torch.device
+    dtypes: tuple[torch.dtype, ...]
+    """For the DiT, in order of preference: the first one is taken in which a whole window fits."""
     budget: int
     """Bytes of the device's memory that may be used."""
     attention: str = "sdpa"
@@ -53,6 +63,15 @@ class WanRun:
     fold: bool = True
     fp8: bool = False
     """Store the DiT's linear layers in 8 bits."""
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the device has memory of its own."""
+        return self.device.type in ("cuda", "xpu")
+
+    def vae_dtype(self, dtype: torch.dtype) -> torch.dtype:
+        """Beside a DiT in `dtype`: fp16 keeps 18 dB more of the VAE's precision than bf16, where it is fast."""
+        return torch.float16 if self.device.type == "cuda" and dtype == torch.bfloat16 else dtype
 
 
 def load_wan(files: WanFiles, run: WanRun, window: WindowConfig | None, tell: Tell) -> PlannedPipeline:
@@ -62,50 +81,108 @@ def load_wan(files: WanFiles, run: WanRun, window: WindowConfig | None, tell: Te
 
     Raises VFEError for files that are not what they should be, or do not fit together.
     """
-    flow = read_flow(official(open_tensors(files.dit, is_dit))) or OneStepFlow()
-    config, _ = open_dit(files.dit)
+    config, source = open_dit(files.dit)
+    if files.needed is not None:
+        _check_asked_for(files.dit, config, files.needed)
+    weights = DiTWeights(source, files.loras)
+    flow = read_flow(source) or OneStepFlow()
     context = read_context(files.context, config.text_dim)
-    vae = load_vae(files.vae, dtype=run.vae_dtype)
-    dit = _load_dit(files, config, run)
-    conditioned = _condition(dit, flow, context, run)
+    vae_config, vae_source = open_vae(files.vae)
+    model_sizes = [foretold_sizes((config, source), (vae_config, vae_source), run, dtype) for dtype in run.dtypes]
+    sizes = choose_dtype(model_sizes, run.budget, window)
+    vae = load_vae(files.vae, dtype=sizes.vae_dtype)
+    attention = choose_attention(run.attention, run.device, sizes.dtype, config.head_dim)
+    dit = build_on_meta(lambda: WanDiT(config, attention=attention))
+    conditioned: FoldedDiT | ConditionedDiT
+    if run.fold:
+        conditioned = fold(weights.fill_in_turn(dit), flow.timestep, context, sizes.dtype)
+    else:
+        conditioned = ConditionedDiT(weights.fill(dit, sizes.dtype), flow.timestep, context.to(sizes.dtype))
     if run.fp8:
         store_fp8(conditioned.blocks)
-    model = WanRestorer(conditioned, vae, flow, run.placement, compiled=run.compile)
-    return PlannedPipeline(model, sizes_of(conditioned, vae, run), run.budget, window, tell)
+    model = WanRestorer(conditioned, vae, flow, Placement(run.device, sizes.dtype), compiled=run.compile)
+    return PlannedPipeline(model, loaded_sizes(sizes, model), run.budget, window, tell)
 
 
-def _load_dit(files: WanFiles, config: DiTConfig, run: WanRun) -> WanDiT:
-    placement = run.placement
-    attention = choose_attention(run.attention, placement.device, placement.dtype, config.head_dim)
-    exact = 12 * config.layers * config.dim**2 < EXACT_PARAMETERS
-    return load_dit(
-        files.dit,
-        files.loras,
-        dtype=torch.float32 if exact else placement.dtype,
-        build=lambda size: WanDiT(size, attention=attention),
-    )
+class DiTWeights:
+    """The tensors of a DiT's file with LoRAs merged into them, read when a network is filled with them."""
+
+    def __init__(self, source: TensorSource, loras: Sequence[LoraSpec]) -> None:
+        self.source = source
+        self.plan = LoraPlan(loras, {name: source.shape(name) for name in source.names})
+
+    def fill(self, part: Network, dtype: torch.dtype, prefix: str = "") -> Network:
+        """Give a DiT that was built on meta, or its part of that prefix, weights in `dtype`."""
+
+        def read(name: str) -> Tensor:
+            return self.plan.merge(f"{prefix}{name}", self.source.get(f"{prefix}{name}"))
+
+        return load_strictly(part, read, self.source.path, device=CPU, dtype=dtype)
+
+    def fill_in_turn(self, dit: WanDiT) -> WanDiT:
+        """Give it weights in float32, but the blocks only when each is taken out of `dit.blocks`.
+
+        Folding does that, and rounds once, from float32: so one block is in memory in that, and not all.
+        """
+        for name, part in dit.named_children():
+            if part is not dit.blocks:
+                self.fill(part, torch.float32, f"{name}.")
+        dit.blocks = _BlocksInTurn(dit.blocks, lambda index, block: self.fill(block, torch.float32, f"blocks.{index}."))
+        return dit
 
 
-def _condition(dit: WanDiT, flow: OneStepFlow, context: Tensor, run: WanRun) -> FoldedDiT | ConditionedDiT:
-    dtype = run.placement.dtype
-    if run.fold:
-        return fold(dit, flow.timestep, context, dtype)
-    return ConditionedDiT(dit.to(dtype), flow.timestep, context.to(dtype))
+class _BlocksInTurn(nn.ModuleList):
+    """Blocks on meta; the first one gets its weights when it is taken out."""
+
+    def __init__(self, blocks: Iterable[nn.Module], fill: Callable[[int, nn.Module], nn.Module]) -> None:
+        super().__init__(blocks)
+        self._fill, self._count = fill, len(self)
+
+    def pop(self, key: int | slice) -> nn.Module:
+        assert key == 0
+        return self._fill(self._count - len(self), super().pop(0))
 
 
-def sizes_of(dit: FoldedDiT | ConditionedDiT, vae: WanVAE, run: WanRun) -> WanSizes:
-    """Bytes of the weights as they are now."""
-    blocks = dit.blocks
-    block = _bytes(blocks[0])
+def foretold_sizes(
+    dit: tuple[DiTConfig, TensorSource], vae: tuple[WanVAEConfig, TensorSource], run: WanRun, dtype: torch.dtype
+) -> WanSizes:
+    """What `loaded_sizes` will say, or a sixth more: which weights folding drops is not known before it is done."""
+    config, source = dit
+    parameters = {name: math.prod(source.shape(name)) for name in source.names}
+    block = sum(count for name, count in parameters.items() if name.startswith("blocks.0."))
+    others = sum(parameters.values()) - block * config.layers
+    vae_dtype = run.vae_dtype(dtype)
     return WanSizes(
-        dit=dit.config,
-        vae=vae.config,
-        block_bytes=block,
-        fixed_bytes=_bytes(dit) - block * len(blocks) + VAE_KERNELS * _bytes(vae),
-        dit_itemsize=run.placement.dtype.itemsize,
-        vae_itemsize=run.vae_dtype.itemsize,
-        streams=run.placement.device.type in ("cuda", "xpu"),
+        dit=config,
+        vae=vae[0],
+        block_bytes=block * (FP8 if run.fp8 else dtype).itemsize,
+        fixed_bytes=others * dtype.itemsize + _vae_bytes(vae[1].parameters * vae_dtype.itemsize, run.discrete),
+        dtype=dtype,
+        vae_dtype=vae_dtype,
+        fp8=run.fp8,
+        discrete=run.discrete,
     )
+
+
+def loaded_sizes(sizes: WanSizes, model: WanRestorer) -> WanSizes:
+    """The same with the bytes of the weights as they are now."""
+    blocks = model.dit.blocks
+    block = _bytes(blocks[0])
+    others = _bytes(model.dit) - block * len(blocks)
+    return replace(sizes, block_bytes=block, fixed_bytes=others + _vae_bytes(_bytes(model.codec), sizes.discrete))
+
+
+def _vae_bytes(weights: int, discrete: bool) -> int:
+    """Of the derived kernels, and of the weights too where they share the memory."""
+    return int(weights * (KERNELS if discrete else 1 + KERNELS))
+
+
+def _check_asked_for(path: Path, config: DiTConfig, needed: DiTConfig) -> None:
+    """VFEError where the DiT that was found by a name is not of the size that the name stands for."""
+    try:
+        check_size(path, config, needed)
+    except VFEError as error:
+        raise VFEError(f"{error}, or its path with --model to use it anyway") from None
 
 
 def _bytes(module: nn.Module) -> int:

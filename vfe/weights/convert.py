@@ -56,7 +56,7 @@ def convert_file(path: Path, output: Path, options: ConvertOptions) -> str:
     kind: Kind = "wan_dit" if wan_dit.is_dit(opened) else recognise_source(opened).kind
     if kind == "wan_dit":
         config, source = wan_dit.open_dit(path)
-        note = {"heads": str(config.heads), **_flow_note(options.flow or wan_dit.read_flow(source))}
+        note = {"heads": str(config.heads), **flow_note(options.flow or wan_dit.read_flow(source))}
     elif kind == "wan_vae" and not (options.loras or options.flow):
         _, source = wan_vae.open_vae(path)
         note = {}
@@ -64,7 +64,7 @@ def convert_file(path: Path, output: Path, options: ConvertOptions) -> str:
         needed = "only a Wan DiT takes LoRAs and a rule" if kind == "wan_vae" else "needed a Wan DiT or its VAE"
         raise VFEError(f"{path}: {_PEOPLE[kind]}; {needed}")
     loras = [open_tensors(lora.path).files for lora in options.loras]
-    _check_output(output, {file.resolve() for files in (source.files, *loras) for file in files}, options.overwrite)
+    check_output(output, {file.resolve() for files in (source.files, *loras) for file in files}, options.overwrite)
     metadata = {"format": FORMAT, "kind": kind, **note, "source": json.dumps(_origins(source.files))}
     if loras:
         merged = zip(options.loras, loras, strict=True)
@@ -79,12 +79,13 @@ def _is_wan(source: TensorSource) -> bool:
     return wan_dit.is_dit(source) or wan_vae.is_vae(source)
 
 
-def _flow_note(flow: OneStepFlow | None) -> dict[str, str]:
+def flow_note(flow: OneStepFlow | None) -> dict[str, str]:
     """What `wan_dit.read_flow` reads."""
     return {} if flow is None else {"rule": flow.rule, "timestep": f"{flow.timestep:g}"}
 
 
-def _check_output(output: Path, inputs: set[Path], overwrite: bool) -> None:
+def check_output(output: Path, inputs: set[Path], overwrite: bool) -> None:
+    """Raise VFEError where the output is one of the inputs, no .safetensors, or there and not to be replaced."""
     if output.suffix != SUFFIX:
         raise VFEError(f"{output}: a {SUFFIX} file is written; give the output a name that ends so")
     if output.resolve() in inputs:
