@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from tests.training_set import write_run, write_training_set
-from training.config import load_config
-from training.dists import WIDTHS, Dists, load_dists
-from training.train import train
+from training.perceptual.dists import WIDTHS, Dists, load_dists
+from training.stage import Draw, Slots
+from training.stages.lite import LiteStage, LiteTrainConfig
+from training.train import load_config
 
 
 @pytest.fixture(scope="module")
@@ -47,17 +48,24 @@ def test_image_stage_is_the_formula() -> None:
     assert torch.allclose(model(a, b), 1 - expected, atol=1e-5)
 
 
-def test_a_pixel_stage_uses_it_when_the_files_are_given(tmp_path: Path, files: dict[str, str]) -> None:
-    root = write_training_set(tmp_path / "data")
-    stages = [{"share": 1.0, "loss": {"space": "pixel", "dists": 0.1}}]
-    path = write_run(tmp_path, root, stages=stages, perceptual=files, steps=50)
-    run = train(load_config(path, {"eval.root": None}))
-    assert set(run.progress.losses[0]) == {"step", "pixel", "dists"}
-    with pytest.raises(ValueError, match=r"needs perceptual"):
-        load_config(path, {"perceptual": None})
+@pytest.mark.parametrize("given", [True, False])
+def test_a_pixel_phase_compares_whole_frames(tmp_path: Path, files: dict[str, str], given: bool) -> None:
+    """With DISTS or with what stands in for it; the mask moves the MSE alone."""
+    phases = [{"share": 1.0, "loss": {"space": "pixel", "dists": 0.1, "face_probability": 1.0}}]
+    changes = {"phases": phases, **({"perceptual": files} if given else {})}
+    config = load_config(write_run(tmp_path, write_training_set(tmp_path / "data"), **changes))
+    assert isinstance(config, LiteTrainConfig)
+    stage, slots = LiteStage(config, torch.device("cpu")), Slots(0, 2, 2)
+    assert ("stands in" in stage.notes[0]) != given and "DISTS" in stage.notes[0]
+    batch = stage.to_batch(next(iter(stage.batches(0, slots))))
+    corner, rest = torch.zeros_like(batch.mask), torch.zeros_like(batch.mask)
+    corner[..., :8, :8], rest[..., 8:, 8:] = 1, 1
+    one, other = (stage.players[0](batch._replace(mask=mask), Draw(0, 0, 0.0, slots)) for mask in (corner, rest))
+    assert set(one) == {"pixel", "perceptual"}
+    assert one["pixel"] != other["pixel"] and one["perceptual"] == other["perceptual"] > 0
 
 
 def test_other_files_are_refused(tmp_path: Path, files: dict[str, str]) -> None:
     torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, tmp_path / "half.pth")
-    with pytest.raises(ValueError, match="are not VGG16"):
+    with pytest.raises(ValueError, match="not torchvision's VGG16"):
         load_dists(tmp_path / "half.pth", Path(files["dists"]))

@@ -1,6 +1,7 @@
-"""Losses of the two stages (VividFace, eq. 6 to 8), as pure functions.
+"""Losses of the stages, as pure functions: VividFace eq. 6 to 8, codes and pixels of DVFace eq. 9 to 13, structure.
 
-B batch, T H W frames; video and latents carry channels second, masks have one channel.
+B batch, T H W frames, t h w latent grid, d its width, K entries of a codebook; video and latents carry channels second,
+masks have one channel. Perceptual, adversarial and warp losses have modules of their own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Penalty = Literal["mse", "charbonnier", "log"]
@@ -16,15 +18,17 @@ Penalty = Literal["mse", "charbonnier", "log"]
 CHARBONNIER_EPSILON = 1e-3  # half a grey level of 255: below it the loss is quadratic
 LOG_FLOOR = 1e-5  # 56 dB: beyond it a clip is good enough to be left alone
 LUMA = (0.299, 0.587, 0.114)
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of five scales, the finest first (Wang et al. 2003)
+SMALLEST_SIDE = 11  # of SSIM's window
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
     """One stage: where the error is measured and what is added to it.
 
-    `dists` weighs DISTS, which needs the run's `perceptual` weight files. `structure` weighs 1 - SSIM of luma, which
-    needs no pretrained network: the stand-in where those files are not to be had. `temporal` weighs the error of the
-    change from frame to frame.
+    `dists` weighs DISTS of whole frames (eq. 8 switches the MSE alone) by the run's `perceptual` weight files, or what
+    stands in for it where they are not given. `structure` weighs 1 - SSIM of luma, `temporal` the error of the change
+    from frame to frame: neither needs a pretrained network.
     """
 
     space: Literal["latent", "pixel"] = "pixel"
@@ -101,7 +105,53 @@ def structure_loss(prediction: Tensor, target: Tensor) -> Tensor:
     return 1 - ssim.mean()
 
 
+def multi_scale_structure_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Weighted mean of 1 - SSIM over up to five scales, each half of the one before: needs no pretrained network.
+
+    With the weights of MS-SSIM (Wang et al. 2003), scaled to sum to one over the scales that fit. Their mean, not their
+    product: a product has no gradient where one scale is uncorrelated, as at the start of training. Video is
+    (B, 3, T, H, W) in [-1, 1]; ValueError for sides below 11.
+    """
+    if min(prediction.shape[-2:]) < SMALLEST_SIDE:
+        raise ValueError(f"frames are {tuple(prediction.shape[-2:])}, the window of SSIM needs {SMALLEST_SIDE} pixels")
+    terms, weights = [], []
+    for weight in SCALE_WEIGHTS:
+        if min(prediction.shape[-2:]) < SMALLEST_SIDE:
+            break
+        terms.append(weight * structure_loss(prediction, target))
+        weights.append(weight)
+        prediction, target = (F.avg_pool3d(x, (1, 2, 2)) for x in (prediction, target))
+    return torch.stack(terms).sum() / sum(weights)
+
+
 def temporal_loss(prediction: Tensor, target: Tensor, penalty: Penalty) -> Tensor:
     """Penalty of the error's change from frame to frame: flicker, and nothing that moves as the clean clip does."""
     error = prediction - target
     return mean_of_clips(penalise(error.diff(dim=2), penalty).flatten(1).mean(1), penalty)
+
+
+def l1_loss(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference (DVFace, eq. 9)."""
+    return (prediction - target).abs().mean()
+
+
+def feature_loss(z: Tensor, z_q: Tensor) -> Tensor:
+    """Mean square of z - sg(z_q): gradient to z alone (DVFace, eq. 11: degraded latents to the codes of the clean)."""
+    return (z - z_q.detach()).square().mean()
+
+
+def code_loss(z: Tensor, z_q: Tensor, beta: float = 0.25) -> Tensor:
+    """Code-level feature loss mse(sg(z), z_q) + beta mse(z, sg(z_q)) (DVFace, eq. 10; VQ-VAE's commitment).
+
+    z are the encoder's latents, z_q the chosen entries themselves, before the straight-through sum: (B, d, t, h, w).
+    """
+    return feature_loss(z_q, z) + beta * feature_loss(z, z_q)
+
+
+def code_cross_entropy(logits: Tensor, indices: Tensor) -> Tensor:
+    """Cross-entropy of predicted code indices in nats: (B, K, t, h, w) logits against (B, t, h, w) indices.
+
+    The mean over tokens, where DVFace's eq. 11 writes their sum: the same loss for clips of every size, and the scale
+    at which CodeFormer uses the same weight of 0.5. Computed in float32.
+    """
+    return F.cross_entropy(logits.float(), indices)

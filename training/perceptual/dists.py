@@ -1,6 +1,10 @@
 """DISTS, the perceptual loss of VividFace (Ding et al. 2020, "Image Quality Assessment: Unifying Structure and Texture
 Similarity"), from weight files that the user has: VGG16 and the published alpha and beta.
 
+It sees whole frames, also in steps whose MSE is on the face alone: VividFace's eq. 8 masks the MSE and leaves open what
+DISTS sees. Its means and covariances over places have no meaning across the edge of a mask, and pixels that are
+masked to zero on both sides would count as equal ones.
+
 B images, C channels, H W sides; images are in [0, 1].
 """
 
@@ -12,9 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .files import read_weights
+from .vgg import MEAN, STD, VGG16_FILE
+
 STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))  # torchvision's indices of VGG16's convolutions
 WIDTHS = (3, 64, 128, 256, 512, 512)
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+DISTS_FILE = "the alpha and beta of DISTS (its weights.pt)"
 STABILISER = 1e-6
 
 
@@ -64,18 +71,11 @@ class Dists(nn.Module):
 
 
 def load_dists(vgg16: Path, weights: Path) -> Dists:
-    """From torchvision's VGG16 state dict and the published alpha/beta file; ValueError names what does not fit."""
-    vgg = torch.load(vgg16, map_location="cpu", weights_only=True)
-    published = torch.load(weights, map_location="cpu", weights_only=True)
-    state = {
-        name.replace("features.", "convs."): value
-        for name, value in vgg.items()
-        if name.startswith("features.") and int(name.split(".")[1]) <= STAGES[-1][-1]
-    }
-    state |= {name: published[name] for name in ("alpha", "beta") if name in published}
+    """From torchvision's VGG16 state dict and the published alpha and beta; frozen. VFEError for another file."""
     model = Dists()
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{vgg16} and {weights} are not VGG16 and DISTS weights: {error}") from error
+    convs = {name.replace("convs.", "features."): name for name in model.state_dict() if name.startswith("convs.")}
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    vgg = read_weights(vgg16, {theirs: shapes[ours] for theirs, ours in convs.items()}, VGG16_FILE)
+    published = read_weights(weights, {name: shapes[name] for name in ("alpha", "beta")}, DISTS_FILE)
+    model.load_state_dict({ours: vgg[theirs] for theirs, ours in convs.items()} | published)
     return model.eval().requires_grad_(False)

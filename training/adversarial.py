@@ -1,0 +1,103 @@
+"""The adversary of DVFace's codebook stage (eq. 10): a PatchGAN for video and its losses, through logits.
+
+The network is a PatchGAN (Isola et al. 2017) whose every stage judges frames with a 4x4 convolution and then mixes each
+place with the frames before and after it, three taps that start as the identity: untrained, it judges frame by frame.
+That is less than half the work of 3x4x4 convolutions, and clips of any length, single images too, can be judged, as
+time is never strided. Spectral norm (Miyato et al. 2018) instead of batch norm: no statistics of a batch, so that
+processes and small batches judge alike.
+
+B batch, T H W frames, h w patches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn.utils.parametrizations import spectral_norm
+
+SLOPE = 0.2
+MAX_GROWTH = 8  # times the first stage's width
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscriminatorConfig:
+    """`stages` halve the sides; a patch sees 70 pixels with 3 of them, 34 with 2."""
+
+    width: int = 64
+    stages: int = 3
+    temporal: bool = True
+    spectral_norm: bool = True
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.stages < 1:
+            raise ValueError(f"discriminator of width={self.width} and stages={self.stages}, needed at least 1 of each")
+
+
+class Stage(nn.Module):
+    """4x4 convolution of each frame, then three taps in time with the outer frames repeated."""
+
+    def __init__(self, before: int, width: int, stride: int, config: DiscriminatorConfig) -> None:
+        super().__init__()
+        normed = spectral_norm if config.spectral_norm else nn.Identity()
+        self.space = normed(nn.Conv3d(before, width, (1, 4, 4), stride=(1, stride, stride), padding=(0, 1, 1)))
+        self.time = None
+        if config.temporal:
+            mix = nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0), padding_mode="replicate", bias=False)
+            nn.init.dirac_(mix.weight)
+            self.time = normed(mix)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.space(x)
+        return F.leaky_relu(x if self.time is None else self.time(x), SLOPE)
+
+
+class Discriminator(nn.Module):
+    """One logit for each patch of each frame: above zero where it is taken for real."""
+
+    def __init__(self, config: DiscriminatorConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [3, *(config.width * min(2**number, MAX_GROWTH) for number in range(config.stages + 1))]
+        strides = [2] * config.stages + [1]
+        self.stages = nn.Sequential(
+            *(Stage(*sizes, config) for sizes in zip(widths[:-1], widths[1:], strides, strict=True))
+        )
+        logits = nn.Conv3d(widths[-1], 1, (1, 4, 4), padding=(0, 1, 1))
+        self.logits = spectral_norm(logits) if config.spectral_norm else logits
+
+    def forward(self, video: Tensor) -> Tensor:
+        """(B, 3, T, H, W) in [-1, 1] -> (B, 1, T, h, w) with h = H / 2^stages - 2. ValueError for sides too small."""
+        least = 3 * 2**self.config.stages
+        if min(video.shape[-2:]) < least:
+            raise ValueError(f"frames are {tuple(video.shape[-2:])}, the discriminator needs sides of {least} and more")
+        logits: Tensor = self.logits(self.stages(video))
+        return logits
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """-log D(x) - log(1 - D(x^)) over logits, means over patches: what the discriminator descends (eq. 10 negated)."""
+    return F.softplus(-real.float()).mean() + F.softplus(fake.float()).mean()
+
+
+def generator_loss(fake: Tensor) -> Tensor:
+    """-log D(x^) over logits: the non-saturating form (Goodfellow et al. 2014) of eq. 10's log(1 - D(x^)), which has no
+    gradient where the discriminator is sure."""
+    return F.softplus(-fake.float()).mean()
+
+
+def judge(discriminator: Discriminator, video: Tensor) -> Tensor:
+    """The logits of the generator's turn: gradient flows to the video, none to the discriminator's weights."""
+    weights = {name: weight.detach() for name, weight in discriminator.named_parameters()}
+    logits: Tensor = functional_call(discriminator, weights, (video,))
+    return logits
+
+
+def adaptive_weight(reconstruction: Tensor, adversarial: Tensor, last: Tensor) -> Tensor:
+    """|grad reconstruction| / (|grad adversarial| + 1e-4) at the decoder's last weights, at most 1e4, without gradient
+    (VQGAN, Esser et al. 2021, eq. 7). Optional: DVFace's 0.8 multiplies the loss alone."""
+    norms = [torch.autograd.grad(loss, last, retain_graph=True)[0].norm() for loss in (reconstruction, adversarial)]
+    return (norms[0] / (norms[1] + 1e-4)).clamp(max=1e4).detach()
