@@ -1,4 +1,4 @@
-"""The VAE in half precision: steps that leave float16's range are repeated, and nothing else is."""
+"""The VAE in half precision: steps that leave float16's range are repeated, nothing else is, and plans keep it so."""
 
 from __future__ import annotations
 
@@ -95,3 +95,22 @@ def test_bfloat16_and_float32_need_no_guard() -> None:
     assert half(vae, torch.bfloat16).decode(latent).isfinite().all()
     assert half(vae, torch.float32).decode(latent).isfinite().all()
     assert vae.repeated_steps == 0
+
+
+def test_a_plan_leaves_the_vae_where_it_was_placed() -> None:
+    """Until the parameters are moved, cast or loaded; each plan as on a VAE that was prepared with it."""
+    vae, latent = random_vae(), latent_of(1, 2, 2, 2)
+    place = torch.device("cpu", 0)
+    vae.prepare(place, torch.bfloat16)
+    for plan in (VAEPlan(winograd=True), VAEPlan(winograd=False), VAEPlan(winograd=True, fuse=True, tile=1), VAEPlan()):
+        vae.plan = plan
+        assert (vae.device, vae.dtype) == (place, torch.bfloat16) != (vae.conv1.weight.device, vae.conv1.weight.dtype)
+    vae.plan = VAEPlan(winograd=True)
+    other = random_vae()
+    other.plan = vae.plan
+    other.prepare(dtype=torch.bfloat16)
+    assert torch.equal(vae.decode(latent), other.decode(latent))
+    assert (vae.device, vae.dtype) == (place, torch.bfloat16)
+    vae.load_state_dict(other.state_dict())
+    assert (vae.device, vae.dtype) == (torch.device("cpu"), torch.float32)
+    assert vae.decode(latent).dtype == torch.float32

@@ -82,7 +82,9 @@ class VAEPlan:
     latents_per_step: int = 1
     """Latents that go through the network at once: more cost memory, and fill a large GPU better."""
     tile: int | None = None
-    """Side of the decoder's and encoder's tiles in latent pixels; None: whole frames."""
+    """Side of the decoder's and encoder's tiles in latent pixels; None: whole frames.
+
+    In float32 on a CPU, unless `fuse` is set, tiles change no bit of the result."""
     winograd: bool | None = None
     """Two frames of a convolution from four products instead of six; None: where a measurement says that it pays."""
     fuse: bool = False

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from .convolve import convolve
 from .history import REACH, History
 from .passes import Passes, Terms
 from .weights import NormWeights
@@ -31,7 +32,7 @@ class Form(Enum):
     FRAMES = auto()
     """Three 2-D convolutions, summed."""
     VOLUME = auto()
-    """One 3-D convolution."""
+    """One 3-D convolution. On a CPU its rounding depends on the size of the frames."""
     PAIRS = auto()
     """Winograd's F(2,3) over time: two frames by four 2-D convolutions instead of six (Lavin, Gray, arXiv 1509.09308).
     An odd run of frames takes FRAMES."""
@@ -111,7 +112,7 @@ class InputConv:
         self.weight, self.bias = target.kernel(stacked_kernel(weight_of(conv))), target.bias(conv)
 
     def __call__(self, x: Tensor, history: History) -> Tensor:
-        return F.conv2d(stacked(history.window(self.key, x)), self.weight, self.bias, padding=1)
+        return convolve(stacked(history.window(self.key, x)), self.weight, self.bias)
 
 
 class OutputConv:
@@ -128,7 +129,7 @@ class OutputConv:
         self.bias = target.bias(conv).view(-1, 1, 1)
 
     def __call__(self, x: Tensor, history: History) -> Tensor:
-        products = F.conv2d(self.passes.window(None, x, self.gamma), self.weight, padding=1)
+        products = convolve(self.passes.window(None, x, self.gamma), self.weight)
         before_last, last, own = history.window(self.key, products).chunk(3, dim=1)
         return before_last[:-2] + last[1:-1] + own[2:] + self.bias
 
@@ -166,13 +167,13 @@ class NormedConv:
         return [self.taps[0], target.kernel(plus), target.kernel(minus), self.taps[2]]
 
     def _alone(self, frame: Tensor, residual: Tensor | None) -> Tensor:
-        y = F.conv2d(frame, self.last_tap, self.bias, padding=1)
+        y = convolve(frame, self.last_tap, self.bias)
         return y if residual is None else y.add_(residual)
 
     def _frames(self, window: Tensor, residual: Tensor | None) -> Tensor:
-        y = F.conv2d(window[2:], self.taps[2], self.bias, padding=1)
-        y += F.conv2d(window[1:-1], self.taps[1], padding=1)
-        y += F.conv2d(window[:-2], self.taps[0], padding=1)
+        y = convolve(window[2:], self.taps[2], self.bias)
+        y += convolve(window[1:-1], self.taps[1])
+        y += convolve(window[:-2], self.taps[0])
         return y if residual is None else y.add_(residual)
 
     def _volume(self, window: Tensor, residual: Tensor | None) -> Tensor:
@@ -184,7 +185,5 @@ class NormedConv:
     def _pairs(self, terms: Terms, residual: Tensor | None) -> Tensor:
         assert self.pairs is not None
         biases = (None, self.bias, None, None)  # the second product is in both frames, with a plus
-        products = [
-            F.conv2d(terms.pop(0), kernel, bias, padding=1) for kernel, bias in zip(self.pairs, biases, strict=True)
-        ]
+        products = [convolve(terms.pop(0), kernel, bias) for kernel, bias in zip(self.pairs, biases, strict=True)]
         return self.passes.merge(products, residual)

@@ -13,6 +13,7 @@ from einops import rearrange
 from torch import Tensor
 
 from .conv import NormedConv, PixelLinear, Target, pixel_linear, stacked, stacked_kernel, weight_of
+from .convolve import convolve_2x2, convolve_halving, halving_kernels
 from .history import History, new_frames
 from .passes import inverse_norm
 from .weights import AttentionWeights, DownsampleWeights, ResidualWeights, UpsampleWeights, norm_in
@@ -69,12 +70,10 @@ class Downsample:
 
     def __init__(self, weights: DownsampleWeights, target: Target) -> None:
         conv = weights.resample["1"]
-        self.weight, self.bias = target.kernel(weight_of(conv)), target.bias(conv)
+        self.weights, self.bias = halving_kernels(target.kernel(weight_of(conv))), target.bias(conv)
 
     def __call__(self, x: Tensor, history: History) -> Tensor:  # noqa: ARG002 - each frame for itself
-        # Padding by two on all sides and cutting off the first outputs needs no padded copy, but on a CPU it takes a
-        # kernel whose order of summation depends on the size: tiles would differ in the last bits.
-        return F.conv2d(F.pad(x, (0, 1, 0, 1)), self.weight, self.bias, stride=2)
+        return convolve_halving(x, self.weights, self.bias)
 
 
 class HalveRate:
@@ -122,7 +121,7 @@ class Upsample:
 
     def __call__(self, x: Tensor, history: History) -> Tensor:  # noqa: ARG002 - each frame for itself
         height, width = x.shape[2:]
-        blocks = F.conv2d(x, self.weight, self.bias, padding=1)  # (T, 4 O, H + 1, W + 1): between pixels
+        blocks = convolve_2x2(x, self.weight, self.bias)  # (T, 4 O, H + 1, W + 1): between pixels
         y = new_frames(len(x), blocks.shape[1] // 4, x, scale=2)
         for phase, block in enumerate(blocks.chunk(4, dim=1)):
             p, q = divmod(phase, 2)

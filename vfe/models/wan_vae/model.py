@@ -40,28 +40,29 @@ class WanVAE(VAEWeights):
         self.config = config
         self._plan = plan or VAEPlan()
         self._runner: Runner | None = None
+        self._place: tuple[torch.device, torch.dtype] | None = None  # where and in what `prepare` was told to compute
         self.register_load_state_dict_post_hook(_release_after_loading)
 
     @property
     def plan(self) -> VAEPlan:
-        """How it is run; may be set at any time between clips."""
+        """How it is run; may be set at any time between clips, and leaves what `prepare` was told as it is."""
         return self._plan
 
     @plan.setter
     def plan(self, plan: VAEPlan) -> None:
         if (plan.winograd, plan.fuse) != (self._plan.winograd, self._plan.fuse):
-            self.release()
+            self._runner = None
         self._plan = plan
 
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self._parameter.device if self._runner is None else self._runner.target.device
+        return self._parameter.device if self._place is None else self._place[0]
 
     @property
     def dtype(self) -> torch.dtype:
         """What it computes in."""
-        return self._parameter.dtype if self._runner is None else self._runner.target.dtype
+        return self._parameter.dtype if self._place is None else self._place[1]
 
     @property
     def repeated_steps(self) -> int:
@@ -78,15 +79,13 @@ class WanVAE(VAEWeights):
         if parameter.is_meta:
             raise ValueError("the VAE was built on meta and has no weights; load a state dict with assign=True first")
         passes = passes_for(device, self.plan.fuse)
-        forms = (Form.PAIRS,) if self.plan.winograd else (Form.FRAMES, Form.VOLUME)
-        if self.plan.winograd is None:
-            forms = (*forms, Form.PAIRS)
-        form = fastest_form(device, dtype, passes, forms)
+        form = fastest_form(device, dtype, passes, self._forms(device, dtype))
         self._runner = Runner(self, self.config, Target(device, dtype, form, passes))
+        self._place = (device, dtype)
 
     def release(self) -> None:
-        """Free what `prepare` made."""
-        self._runner = None
+        """Free what `prepare` made, and forget where and in what: that is the parameters' again."""
+        self._runner = self._place = None
 
     def latent_shape(self, shape: VideoShape) -> VideoShape:
         """Grid of the latents of a clip of 4n+1 frames whose sides are multiples of 8."""
@@ -157,9 +156,17 @@ class WanVAE(VAEWeights):
     def _parameter(self) -> nn.Parameter:
         return next(self.parameters())
 
+    def _forms(self, device: torch.device, dtype: torch.dtype) -> tuple[Form, ...]:
+        """Those that the plan allows. In float32 on a CPU, those that round alike in tiles of any size."""
+        if self.plan.winograd:
+            return (Form.PAIRS,)
+        exact = device.type == "cpu" and dtype == torch.float32
+        forms = (Form.FRAMES,) if exact else (Form.FRAMES, Form.VOLUME)
+        return forms if self.plan.winograd is False else (*forms, Form.PAIRS)
+
     def _ready(self) -> Runner:
         if self._runner is None:
-            self.prepare()
+            self.prepare(*(self._place or ()))
         assert self._runner is not None
         return self._runner
 

@@ -114,7 +114,12 @@ def has_compiler(device: torch.device) -> bool:
 def _activate(x: Tensor, gamma: Tensor, out: Tensor) -> None:
     work = out if out.dtype == torch.float32 else torch.empty_like(out, dtype=torch.float32)
     torch.mul(x, inverse_norm(x), out=work).mul_(gamma)
-    F.silu(work, inplace=True)
+    if work is out and x.device.type == "cpu":
+        # torch's SiLU rounds the last elements of each thread's share otherwise than those before them: an element's
+        # result would depend on its place, and a tile's on its size. Its exponential function does not do that.
+        work.div_(torch.neg(work).exp_().add_(1))
+    else:
+        F.silu(work, inplace=True)
     if work is not out:
         out.copy_(work)
 
