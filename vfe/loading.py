@@ -58,6 +58,7 @@ def _load_wan(request: LoadRequest, tell: Tell) -> OneStepPipeline:
         vae=options.vae or find_component("wan_vae", places),
         context=options.context or find_component("context", places),
         loras=tuple(LoraSpec(*lora) for lora in options.loras),
+        adapter=options.adapter,
         needed=DiTConfig() if is_known_dit(request.name) else None,
     )
     run = WanRun(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from .models.dit import DiTConfig
+from .models.prior import PriorConfig
 from .models.wan_vae import VAEPlan, WanVAEConfig, clip_bytes
 from .pipeline import WindowConfig
 from .types import VFEError, VideoShape
@@ -35,12 +36,14 @@ class WanSizes:
     block_bytes: int
     """Of one DiT block."""
     fixed_bytes: int
-    """Of all other weights: VAE, embeddings, head."""
+    """Of all other weights: VAE, embeddings, head, adapter."""
     dtype: torch.dtype = torch.bfloat16
     """In which the DiT computes."""
     vae_dtype: torch.dtype = torch.float16
     fp8: bool = False
     """Whether the DiT's linear layers are stored in 8 bits, and cast when they are used."""
+    prior: PriorConfig | None = None
+    """Of an adapter, whose weights are among the fixed ones."""
     discrete: bool = True
     """Whether the device has memory of its own, beside the host's: blocks can wait there, and frames do."""
 
@@ -134,7 +137,7 @@ def _room(free: int) -> int:
 
 
 def peak_bytes(sizes: WanSizes, shape: VideoShape, vae: VAEPlan, resident: int) -> int:
-    """Weights on the device, the frames of a window, and the larger of the two stages' activations.
+    """Weights on the device, the frames of a window, and the activations of the largest stage.
 
     `shape` is the window in pixels; it is padded as the pipeline does.
     """
@@ -142,7 +145,8 @@ def peak_bytes(sizes: WanSizes, shape: VideoShape, vae: VAEPlan, resident: int) 
     weights = sizes.fixed_bytes + on_device * sizes.block_bytes
     latents = latent_shape(sizes, shape)
     coding = clip_bytes(latents, sizes.vae, sizes.vae_dtype.itemsize, vae.tile, vae.latents_per_step)
-    return weights + window_bytes(sizes, latents) + max(dit_bytes(sizes, latents), coding)
+    working = max(dit_bytes(sizes, latents), coding, prior_bytes(sizes, latents))
+    return weights + window_bytes(sizes, latents) + working
 
 
 def latent_shape(sizes: WanSizes, shape: VideoShape) -> VideoShape:
@@ -165,6 +169,24 @@ def window_bytes(sizes: WanSizes, latents: VideoShape) -> int:
     copies = max(4, decoded) if sizes.discrete else 3 * 4 + decoded + (0 if decoded == 4 else 4)
     area = latents.height * latents.width
     return area * (3 * copies * frames * space + 3 * 4 * sizes.vae.latent_channels * latents.frames)
+
+
+def prior_bytes(sizes: WanSizes, latents: VideoShape) -> int:
+    """Activations of a group of frames in the encoder's widest scale, or of the predictor's block on all tokens.
+
+    Encoder: input, shortcut, normalised, convolved and result. Predictor: as in `dit_bytes`, with the latents and codes.
+    """
+    if sizes.prior is None:
+        return 0
+    prior = sizes.prior
+    pixels = latents.height * latents.width * sizes.vae.space**2
+    scales, frames = [], prior.time
+    for scale in prior.scales:
+        frames, pixels = frames // scale.time, pixels // scale.space**2
+        scales.append(5 * frames * pixels * scale.width)
+    tokens = latents.frames * pixels
+    predictor = tokens * (9 * prior.predictor.width + 2 * prior.predictor.ffn_dim)
+    return sizes.dtype.itemsize * (max(*scales, predictor) + 6 * tokens * prior.dim)
 
 
 def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:

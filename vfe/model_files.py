@@ -23,6 +23,7 @@ KINDS: dict[Kind, str] = {
     "wan_dit": "Wan DiT",
     "wan_vae": "Wan VAE",
     "lora": "LoRA",
+    "adapter": "DVFace adapter",
     "context": "prompt context",
     "text_encoder": "text encoder",
 }

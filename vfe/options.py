@@ -37,6 +37,8 @@ class ModelOptions:
     """Keep the DiT's linear layers in 8 bits: half the memory, and a little less precision."""
     memory: int | None = None
     """Bytes of device memory that may be used; None: what is free."""
+    adapter: Path | None = None
+    """Prior and fusion of DVFace that belong to the DiT; None runs it without."""
     folders: tuple[Path, ...] = ()
     """More folders in which models are looked for."""
     comfyui: Path | None = None

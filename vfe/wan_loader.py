@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +17,13 @@ from .models.dit import DiTConfig, WanDiT
 from .models.flow import OneStepFlow
 from .models.folded import FoldedDiT, fold
 from .models.fp8 import FP8, store_fp8
+from .models.fusion import check_prior
 from .models.wan import ConditionedDiT, Placement, WanRestorer
 from .models.wan_vae import WanVAEConfig
 from .pipeline import WindowConfig
 from .planned import PlannedPipeline
 from .types import Tell, VFEError
+from .weights.adapter import adapter_config, load_adapter, open_adapter
 from .weights.context import read_context
 from .weights.lora import LoraPlan, LoraSpec
 from .weights.source import TensorSource
@@ -45,6 +47,8 @@ class WanFiles:
     vae: Path
     context: Path
     loras: tuple[LoraSpec, ...] = ()
+    adapter: Path | None = None
+    """Prior and fusion of DVFace."""
     needed: DiTConfig | None = None
     """The size of the DiT that was asked for; None: any."""
 
@@ -88,8 +92,9 @@ def load_wan(files: WanFiles, run: WanRun, window: WindowConfig | None, tell: Te
     flow = read_flow(source) or OneStepFlow()
     context = read_context(files.context, config.text_dim)
     vae_config, vae_source = open_vae(files.vae)
-    model_sizes = [foretold_sizes((config, source), (vae_config, vae_source), run, dtype) for dtype in run.dtypes]
-    sizes = choose_dtype(model_sizes, run.budget, window)
+    prior = None if files.adapter is None else _fitting_adapter(files.adapter, config, vae_config)
+    parts = Parts(config, source, vae_config, vae_source, prior)
+    sizes = choose_dtype([foretold_sizes(parts, run, dtype) for dtype in run.dtypes], run.budget, window)
     vae = load_vae(files.vae, dtype=sizes.vae_dtype)
     attention = choose_attention(run.attention, run.device, sizes.dtype, config.head_dim)
     dit = build_on_meta(lambda: WanDiT(config, attention=attention))
@@ -100,7 +105,9 @@ def load_wan(files: WanFiles, run: WanRun, window: WindowConfig | None, tell: Te
         conditioned = ConditionedDiT(weights.fill(dit, sizes.dtype), flow.timestep, context.to(sizes.dtype))
     if run.fp8:
         store_fp8(conditioned.blocks)
-    model = WanRestorer(conditioned, vae, flow, Placement(run.device, sizes.dtype), compiled=run.compile)
+    adapter = None if files.adapter is None else load_adapter(files.adapter, sizes.dtype)
+    placement = Placement(run.device, sizes.dtype)
+    model = WanRestorer(conditioned, vae, flow, placement, adapter=adapter, compiled=run.compile)
     return PlannedPipeline(model, loaded_sizes(sizes, model), run.budget, window, tell)
 
 
@@ -143,20 +150,30 @@ class _BlocksInTurn(nn.ModuleList):
         return self._fill(self._count - len(self), super().pop(0))
 
 
-def foretold_sizes(
-    dit: tuple[DiTConfig, TensorSource], vae: tuple[WanVAEConfig, TensorSource], run: WanRun, dtype: torch.dtype
-) -> WanSizes:
+class Parts(NamedTuple):
+    """What the files say of themselves before they are read."""
+
+    dit: DiTConfig
+    dit_source: TensorSource
+    vae: WanVAEConfig
+    vae_source: TensorSource
+    adapter: TensorSource | None
+
+
+def foretold_sizes(parts: Parts, run: WanRun, dtype: torch.dtype) -> WanSizes:
     """What `loaded_sizes` will say, or a sixth more: which weights folding drops is not known before it is done."""
-    config, source = dit
+    source, adapter = parts.dit_source, parts.adapter
     parameters = {name: math.prod(source.shape(name)) for name in source.names}
     block = sum(count for name, count in parameters.items() if name.startswith("blocks.0."))
-    others = sum(parameters.values()) - block * config.layers
+    others = sum(parameters.values()) - block * parts.dit.layers + (adapter.parameters if adapter else 0)
     vae_dtype = run.vae_dtype(dtype)
+    vae_bytes = _vae_bytes(parts.vae_source.parameters * vae_dtype.itemsize, run.discrete)
     return WanSizes(
-        dit=config,
-        vae=vae[0],
+        dit=parts.dit,
+        vae=parts.vae,
         block_bytes=block * (FP8 if run.fp8 else dtype).itemsize,
-        fixed_bytes=others * dtype.itemsize + _vae_bytes(vae[1].parameters * vae_dtype.itemsize, run.discrete),
+        fixed_bytes=others * dtype.itemsize + vae_bytes,
+        prior=adapter_config(adapter).prior if adapter else None,
         dtype=dtype,
         vae_dtype=vae_dtype,
         fp8=run.fp8,
@@ -168,8 +185,20 @@ def loaded_sizes(sizes: WanSizes, model: WanRestorer) -> WanSizes:
     """The same with the bytes of the weights as they are now."""
     blocks = model.dit.blocks
     block = _bytes(blocks[0])
-    others = _bytes(model.dit) - block * len(blocks)
+    others = _bytes(model.dit) - block * len(blocks) + (_bytes(model.adapter) if model.adapter else 0)
     return replace(sizes, block_bytes=block, fixed_bytes=others + _vae_bytes(_bytes(model.codec), sizes.discrete))
+
+
+def _fitting_adapter(path: Path, dit: DiTConfig, vae: WanVAEConfig) -> TensorSource:
+    """VFEError where an adapter is for another DiT."""
+    source = open_adapter(path)
+    config = adapter_config(source)
+    if config.fusion is not None:  # `load_adapter` refuses a prior alone
+        try:
+            check_prior(config.prior, config.fusion, dit, vae.time, vae.space)
+        except ValueError as error:
+            raise VFEError(f"{path}: {error}; needed the adapter that was trained with this DiT") from None
+    return source
 
 
 def _vae_bytes(weights: int, discrete: bool) -> int:

@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 from ..checkpoint import FORMAT as RESTORER_FORMAT
 from ..types import VFEError
 from . import wan_dit, wan_vae
+from .adapter import FORMAT as ADAPTER_FORMAT
+from .adapter import adapter_config
 from .context import FORMAT as CONTEXT_FORMAT
 from .context import context_names
 from .lora_keys import is_lora, parse_key, unsupported_kind
@@ -18,9 +20,9 @@ from .prefix import find_marks
 from .source import TensorSource
 from .tensor_file import open_tensors
 
-Kind = Literal["wan_dit", "wan_vae", "lora", "context", "restorer", "text_encoder"]
+Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "context", "restorer", "text_encoder"]
 
-NEEDED = "needed a Wan2.1 DiT, its VAE, a LoRA, a prompt context, a umT5 text encoder or a vfe restorer"
+NEEDED = "needed a Wan2.1 DiT, its VAE, a LoRA, an adapter, a prompt context, a umT5 text encoder or a vfe restorer"
 
 
 class _TextEncoder(NamedTuple):
@@ -68,6 +70,8 @@ def recognise_source(source: TensorSource) -> Recognised:
     """`recognise` for an open file."""
     if source.metadata.get("format") == RESTORER_FORMAT:
         return Recognised("restorer", f"vfe restorer, {source.parameters / 1e6:.1f} M parameters; {source.description}")
+    if source.metadata.get("format") == ADAPTER_FORMAT:
+        return Recognised("adapter", _describe_adapter(source))
     if wan_dit.is_dit(source):
         return Recognised("wan_dit", _describe_dit(wan_dit.official(source)))
     if wan_vae.is_vae(source):
@@ -81,6 +85,14 @@ def recognise_source(source: TensorSource) -> Recognised:
         rows, width = source.shape(contexts[0])[-2:]
         return Recognised("context", f"prompt context, {rows} rows of {width}; {source.description}")
     raise VFEError(f"{source.path}: {name_other(source)}; {NEEDED}")
+
+
+def _describe_adapter(source: TensorSource) -> str:
+    config = adapter_config(source)
+    prior = f"codebooks of {config.prior.entries} entries of width {config.prior.dim}"
+    fusion = config.fusion
+    what = "prior without its fusion" if fusion is None else f"adapter for a DiT of width {fusion.dim}"
+    return f"{what}, {source.parameters / 1e6:.1f} M parameters ({prior}); {source.description}"
 
 
 def _describe_dit(source: TensorSource) -> str:

@@ -15,12 +15,16 @@ CHUNK = 1 << 14  # latents compared with all entries at once: 64 MiB of distance
 
 
 class Quantized(NamedTuple):
-    """Latents replaced by their nearest entries."""
+    """Latents and their nearest entries."""
 
-    codes: Tensor  # (..., d), with the gradient of the latents (straight-through)
+    latents: Tensor  # (..., d)
+    entries: Tensor  # (..., d)
     indices: Tensor  # (...) int64
-    codebook_loss: Tensor  # scalar: entries move to their latents
-    commitment_loss: Tensor  # scalar: latents stay near their entries
+
+    @property
+    def codes(self) -> Tensor:
+        """The entries with the gradient of the latents (straight-through)."""
+        return self.latents + (self.entries.to(self.latents.dtype) - self.latents).detach()
 
 
 class Codebook(nn.Module):
@@ -43,15 +47,6 @@ class Codebook(nn.Module):
         return F.embedding(indices, self.entries)
 
     def forward(self, z: Tensor) -> Quantized:
-        """Nearest entries, with straight-through gradient and both losses, mean squares in float32."""
         with torch.no_grad():
             indices = self.nearest(z)
-        codes = self.lookup(indices)
-        codebook_loss = F.mse_loss(codes.float(), z.detach().float())
-        commitment_loss = F.mse_loss(z.float(), codes.detach().float())
-        return Quantized(straight_through(z, codes.to(z.dtype)), indices, codebook_loss, commitment_loss)
-
-
-def straight_through(z: Tensor, codes: Tensor) -> Tensor:
-    """The value of `codes` with the gradient of `z`."""
-    return z + (codes - z).detach()
+        return Quantized(z, self.lookup(indices), indices)
