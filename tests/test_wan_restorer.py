@@ -112,6 +112,30 @@ def test_a_lora_is_merged_before_it_is_folded(files: Files) -> None:
     assert (restore(files.load(loras=(LoraFile(path, 0.5),))) - expected).abs().max() < 1e-4
 
 
+def noted_lora(files: Files, name: str, rule: str) -> Path:
+    """A LoRA that changes nothing, and says by which rule it was trained."""
+    path = files.folder / name
+    layer = "diffusion_model.blocks.0.ffn.0"
+    tensors = {
+        f"{layer}.lora_A.weight": torch.zeros(1, TINY_DIT.dim),
+        f"{layer}.lora_B.weight": torch.zeros(TINY_DIT.ffn_dim, 1),
+    }
+    save_file(tensors, path, {"rule": rule, "timestep": "400"})
+    return path
+
+
+def test_the_rule_of_a_lora_is_followed(files: Files) -> None:
+    """z_hq = z_lq - t* v where the LoRA was trained so."""
+    z = files.codec.encode(VIDEO)
+    with torch.no_grad():
+        v = files.network(z, 400.0, read_context(files.context, TINY_DIT.text_dim))
+    lora = LoraFile(noted_lora(files, "dvface.safetensors", "dvface"))
+    assert (restore(files.load(loras=(lora,))) - files.codec.decode(z - 0.4 * v)).abs().max() < 1e-4
+    other = LoraFile(noted_lora(files, "vividface.safetensors", "vividface"))
+    with pytest.raises(vfe.VFEError, match="one step can follow one rule only"):
+        files.load(loras=(lora, other))
+
+
 def test_from_video_to_video_on_the_command_line(
     files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

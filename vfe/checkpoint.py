@@ -125,4 +125,4 @@ def _count(shape: list[int]) -> int:
 
 def load_pipeline(path: Path, device: torch.device, dtype: torch.dtype, window: WindowConfig) -> OneStepPipeline:
     """A restorer file as a pipeline; raises VFEError as `load_restorer` does."""
-    return OneStepPipeline(load_restorer(path, device, dtype), window)
+    return OneStepPipeline(load_restorer(path, device, torch.float32).fold(dtype), window)

@@ -28,6 +28,7 @@ from .weights.context import read_context
 from .weights.lora import LoraPlan, LoraSpec
 from .weights.source import TensorSource
 from .weights.strict import build_on_meta, load_strictly
+from .weights.tensor_file import open_tensors
 from .weights.wan_dit import check_size, open_dit, read_flow
 from .weights.wan_vae import load_vae, open_vae
 
@@ -89,7 +90,7 @@ def load_wan(files: WanFiles, run: WanRun, window: WindowConfig | None, tell: Te
     if files.needed is not None:
         _check_asked_for(files.dit, config, files.needed)
     weights = DiTWeights(source, files.loras)
-    flow = read_flow(source) or OneStepFlow()
+    flow = _flow_of([source, *(open_tensors(lora.path) for lora in files.loras)])
     context = read_context(files.context, config.text_dim)
     vae_config, vae_source = open_vae(files.vae)
     prior = None if files.adapter is None else _fitting_adapter(files.adapter, config, vae_config)
@@ -109,6 +110,15 @@ def load_wan(files: WanFiles, run: WanRun, window: WindowConfig | None, tell: Te
     placement = Placement(run.device, sizes.dtype)
     model = WanRestorer(conditioned, vae, flow, placement, adapter=adapter, compiled=run.compile)
     return PlannedPipeline(model, loaded_sizes(sizes, model), run.budget, window, tell)
+
+
+def _flow_of(sources: Sequence[TensorSource]) -> OneStepFlow:
+    """The step that a DiT or its LoRAs were trained by; VFEError where they say different ones."""
+    noted = {flow: source.path for source in sources if (flow := read_flow(source)) is not None}
+    if len(noted) > 1:
+        said = "; ".join(f"{path} was trained by {flow.rule} at t* = {flow.timestep:g}" for flow, path in noted.items())
+        raise VFEError(f"{said}: one step can follow one rule only, leave one of them out")
+    return next(iter(noted), OneStepFlow())
 
 
 class DiTWeights:

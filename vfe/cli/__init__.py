@@ -98,6 +98,13 @@ def _convert(parser: Parser, args: argparse.Namespace) -> None:
     convert(args)
 
 
+def _export(parser: Parser, args: argparse.Namespace) -> None:
+    del parser
+    from .export import export
+
+    export(args)
+
+
 def _embed_prompt(parser: Parser, args: argparse.Namespace) -> None:
     del parser
     from .embed_prompt import embed_prompt
@@ -111,6 +118,7 @@ _COMMANDS = {
     "info": _info,
     "models": _models,
     "convert": _convert,
+    "export": _export,
     "embed-prompt": _embed_prompt,
 }
 

@@ -19,7 +19,7 @@ EXAMPLES = """examples:
   vfe info clip.mp4
   vfe models pull wan2.1-vae
 """
-COMMANDS = "enhance|compare|info|models|convert|embed-prompt"
+COMMANDS = "enhance|compare|info|models|convert|export|embed-prompt"
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,6 +45,7 @@ def build_parser() -> Parser:
     info.add_argument("file", nargs="?", type=_path, metavar="FILE", help="a video, an image or a .safetensors file")
     _add_models(commands.add_parser("models", help="list the model files that are found, or download some"))
     _add_convert(commands.add_parser("convert", help="rewrite a Wan DiT, VividFace checkpoint or VAE as .safetensors"))
+    _add_export(commands.add_parser("export", help="rewrite what training made: as a LoRA, or merged into its base"))
     _add_embed_prompt(commands.add_parser("embed-prompt", help="run a umT5-XXL text encoder once, keep its result"))
     return parser
 
@@ -68,6 +69,7 @@ def model_options_of(args: argparse.Namespace) -> ModelOptions:
         vae=args.vae,
         context=args.context,
         loras=tuple(args.lora),
+        adapter=args.adapter,
         attention=args.attention,
         compile=args.compile,
         fold=not args.no_fold,
@@ -103,6 +105,7 @@ def _add_wan(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--vae", type=_path, metavar="FILE", help="Wan2.1 VAE (default: the one that is found)")
     group.add_argument("--context", type=_path, metavar="FILE", help="embedded prompt (default: the one that is found)")
     group.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="LoRA and strength")
+    group.add_argument("--adapter", type=_path, metavar="FILE", help="DVFace's prior and fusion for this DiT")
     group.add_argument("--memory", type=_memory, metavar="8GB", help="device memory to use (default: what is free)")
     group.add_argument("--attention", default="sdpa", choices=("sdpa", "flash", "sage"), help="default: sdpa")
     group.add_argument("--compile", action="store_true", help="torch.compile the DiT: slow to start, then faster")
@@ -145,6 +148,15 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="merge a LoRA")
     parser.add_argument("--rule", choices=("vividface", "dvface"), help="note that it restores, and by which equation")
     parser.add_argument("--timestep", type=float, metavar="T", help="t* of 1000 that it was trained at (default: 400)")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("trained", type=_path, metavar="TRAINED", help="the folder of a run, or a file it exported")
+    _add_output(parser, "a .safetensors file; a folder for peft")
+    forms = ("comfyui", "peft", "merged")
+    parser.add_argument("--as", dest="form", choices=forms, default="comfyui", help="default: comfyui, a LoRA")
+    parser.add_argument("--base", type=_path, metavar="FILE", help="the DiT that a LoRA was trained on, to merge into")
+    parser.add_argument("--dtype", choices=("fp16", "bf16", "fp32"), help="default: that of the files")
 
 
 def _add_embed_prompt(parser: argparse.ArgumentParser) -> None:

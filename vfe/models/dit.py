@@ -275,6 +275,12 @@ class WanDiT(nn.Module):
             x = block(x, time, context, places[index % 2])
         return unpatch(self.head(x, embedding.float()), grid, self.config.patch)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which it computes."""
+        weight: Tensor = self.head.head.weight
+        return weight.dtype
+
     def _time(self, timestep: float, x: Tensor) -> Tensor:
         return self.time_embedding(timestep_embedding(timestep, self.config.freq_dim, x.device).to(x.dtype))
 

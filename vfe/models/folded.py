@@ -74,6 +74,11 @@ class FoldedDiT(nn.Module):
             x = block(x, places[index % 2])
         return unpatch(self.head(normalise(x, self.config.eps)), grid, self.config.patch)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which it computes."""
+        return self.head.weight.dtype
+
     def _place(self, grid: VideoShape, x: Tensor) -> tuple[Places, Places]:
         """Kept for the next window, which is of the same size; inference tensors are of no use outside of that mode."""
         key = (grid, x.device, x.dtype, torch.is_inference_mode_enabled())

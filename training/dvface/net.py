@@ -1,0 +1,100 @@
+"""What the stage dvface asks of a restorer, and lite as one.
+
+B batch, T H W frames; z latent (B, C, t, h, w); video (B, 3, T, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vfe.checkpoint import load_restorer, save_checkpoint
+from vfe.models.fusion import FusionConfig
+from vfe.models.lite import LiteRestorer
+from vfe.models.prior import DualCodebookPrior, Prior
+
+from ..checkpointing import checkpoint_blocks
+
+
+class DVFaceNet(nn.Module):
+    """z_hq = z_lq - t* v(z_lq, t*, c, f_s, f_t). What is trained of it has requires_grad."""
+
+    @property
+    @abstractmethod
+    def token(self) -> int:
+        """Pixels of a side of a token: sides of clips are multiples of it."""
+
+    @abstractmethod
+    def encode(self, video: Tensor) -> Tensor:
+        """Fixed, without gradients."""
+
+    @abstractmethod
+    def read_prior(self, video: Tensor) -> Prior:
+        """Fixed, without gradients."""
+
+    @abstractmethod
+    def restore(self, z_lq: Tensor, prior: Prior) -> Tensor:
+        """z_hq in float32."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """Video in float32, with gradients."""
+
+    def forward(self, video: Tensor) -> Tensor:
+        """Degraded video to restored video."""
+        return self.decode(self.restore(self.encode(video), self.read_prior(video)))
+
+    @abstractmethod
+    def export(self, path: Path, facts: dict[str, Any]) -> None:
+        """Write what users load."""
+
+
+def with_prior(net: LiteRestorer, prior: DualCodebookPrior, fusion: FusionConfig) -> LiteRestorer:
+    """A lite restorer with a prior, which stays fixed, and an untrained fusion: its output is `net`'s to the last bit.
+
+    Takes over the parts of `net`. Raises ValueError where they do not fit together.
+    """
+    fused = LiteRestorer(replace(net.config, prior=prior.config, fusion=fusion))
+    fused.codec, fused.dit, fused.context = net.codec, net.dit, net.context
+    fused.prior = prior.eval().requires_grad_(False)
+    return fused
+
+
+class LiteNet(DVFaceNet):
+    """DiT, context and fusion of a lite restorer; its codec has no weights."""
+
+    def __init__(self, init: Path, prior: DualCodebookPrior, fusion: FusionConfig, checkpointing: bool) -> None:
+        super().__init__()
+        plain = load_restorer(init, torch.device("cpu"), torch.float32).train().requires_grad_(True)
+        self.net = with_prior(plain, prior, fusion)
+        if checkpointing:
+            checkpoint_blocks(self.net.dit.blocks)
+
+    @property
+    def token(self) -> int:
+        return self.net.side_multiple
+
+    @torch.no_grad()
+    def encode(self, video: Tensor) -> Tensor:
+        return self.net.codec.encode(video)
+
+    @torch.no_grad()
+    def read_prior(self, video: Tensor) -> Prior:
+        assert self.net.prior is not None
+        prior: Prior = self.net.prior(video)
+        return prior
+
+    def restore(self, z_lq: Tensor, prior: Prior) -> Tensor:
+        velocity: Tensor = self.net(z_lq, prior)
+        return self.net.flow.restore(z_lq, velocity.float())
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.net.codec.decode(z)
+
+    def export(self, path: Path, facts: dict[str, Any]) -> None:
+        save_checkpoint(path, self.net, facts)

@@ -1,0 +1,69 @@
+"""What the recipes share that learn from face clips: their data, and the dev clips that they are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from ..config import RunConfig
+from ..data import Batch, DataConfig, FaceClips, data_hash, list_items, to_batch
+from ..degrade import DegradationConfig
+from ..evaluate import DevSet, dev_clips
+from ..stage import Slots, Stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipConfig(RunConfig):
+    """A run on face clips."""
+
+    # The model's config has its own place in the file; paths of weights are of the training machine.
+    private: ClassVar[frozenset[str]] = RunConfig.private | {"model", "perceptual"}
+
+    data: DataConfig
+    degradation: DegradationConfig = field(default_factory=DegradationConfig)
+
+
+class ClipStage(Stage):
+    """Batches of degraded and clean clips with face masks; dev clips are made once, by the process that scores."""
+
+    degrades = True
+    """Whether the recipe reads degraded clips: where it does not, none are made."""
+
+    def __init__(self, config: ClipConfig, device: torch.device) -> None:
+        self.clip_config, self.device = config, device
+        self.batch = config.data.batch
+        self._dev: DevSet | None = None
+        if config.eval.root is not None:
+            dev_clips(config.eval)  # so that a wrong path is told now, not at the first scoring
+
+    def batches(self, start: int, slots: Slots) -> Iterable[tuple[Tensor, ...]]:
+        config = self.clip_config
+        degradation = config.degradation if self.degrades else None
+        workers = config.workers
+        return DataLoader(
+            FaceClips(config.data, degradation, config.seed, start, slots),
+            batch_size=None,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            pin_memory=self.device.type == "cuda",
+        )
+
+    def to_batch(self, raw: tuple[Tensor, ...]) -> Batch:
+        return to_batch(*raw)
+
+    @property
+    def dev(self) -> DevSet | None:
+        """None where the run has no dev clips."""
+        if self._dev is None and self.clip_config.eval.root is not None:
+            self._dev = DevSet(self.clip_config.eval)
+        return self._dev
+
+    def data_facts(self) -> dict[str, Any]:
+        """What was trained on, for the metadata."""
+        items = list_items(self.clip_config.data)
+        return {"data_items": len(items), "data_sha256": data_hash(items)}

@@ -1,0 +1,122 @@
+"""The bundled face net: detector and refiner in one run.
+
+B frames, R crops of each slot, S crop side.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from vfe.face.net import FaceNet, FaceNetConfig, cells_of, channels_last, fold_batch_norm
+from vfe.face.weights import save_face_net
+
+from ..config import RunConfig
+from ..face.batches import BatchConfig, FaceBatch, FaceFrames
+from ..face.losses import crop_terms, frame_terms
+from ..face.pictures import Album, AlbumConfig, album_hash, read_album
+from ..face.targets import assign
+from ..stage import Draw, Player, Slots, Stage, full_precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceNetTrainConfig(RunConfig):
+    """A run of the face net."""
+
+    net: FaceNetConfig = field(default_factory=FaceNetConfig)
+    album: AlbumConfig
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    recalibrate: int = 60
+    """Batches from which the batch norms' statistics are taken for the averaged weights."""
+
+
+class FacePlayer(Player):
+    """Both nets with the loss of each; they share nothing but the run."""
+
+    def __init__(self, net: FaceNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, batch: FaceBatch, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - a Player's signature
+        cells = self.net.detector(batch.frames)
+        seen = self.net.refiner(batch.crops.flatten(0, 1))
+        with full_precision(batch.frames.device):
+            centres, strides = cells_of(batch.frames.shape[-2], batch.frames.shape[-1], batch.frames.device)
+            targets = assign(batch.boxes, batch.kinds, centres, strides)
+            found = frame_terms(cells, targets, (batch.kinds.long(), batch.boxes, batch.landmarks))
+            labels = (batch.are_faces, batch.crop_landmarks, batch.masks)
+            return found | crop_terms(seen, *(label.flatten(0, 1) for label in labels))
+
+
+class FaceNetStage(Stage):
+    """One player on synthetic frames, judged on dev scenes and portraits."""
+
+    def __init__(self, config: FaceNetTrainConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.batch = config.batch.frames
+        self.net = channels_last(FaceNet(config.net))
+        self.players = (FacePlayer(self.net),)
+        self.notes = (f"{sum(p.numel() for p in self.net.parameters()):,} parameters",)
+        self._album: Album | None = None
+
+    @property
+    def album(self) -> Album:
+        """Decoded when first needed."""
+        if self._album is None:
+            self._album = read_album(self.config.album)
+        return self._album
+
+    def _frames(self, seed: int, start: int, slots: Slots) -> FaceFrames:
+        return FaceFrames(self.album, self.config.batch, self.config.net.refiner.side, seed, (start, slots))
+
+    def batches(self, start: int, slots: Slots) -> Iterable[tuple[Tensor, ...]]:
+        return DataLoader(
+            self._frames(self.config.seed, start, slots),
+            batch_size=None,
+            num_workers=self.config.workers,
+            prefetch_factor=4 if self.config.workers else None,
+        )
+
+    def to_batch(self, raw: tuple[Tensor, ...]) -> FaceBatch:
+        batch = FaceBatch(*raw)
+        return batch._replace(frames=to_pixels(batch.frames), crops=to_pixels(batch.crops))
+
+    def calibrated(self) -> FaceNet:
+        """A copy with folded batch norms, whose statistics belong to the weights that are in place."""
+        net = copy.deepcopy(self.net)
+        norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over all batches
+            norm.train()
+        frames = self._frames(self.config.seed + 1, 0, Slots(0, self.batch, self.batch))
+        with torch.no_grad():
+            for number in range(self.config.recalibrate):
+                batch = self.to_batch(tuple(part.to(self.device) for part in frames.draw(number)))
+                net.detector(batch.frames)
+                net.refiner(batch.crops.flatten(0, 1))
+        return fold_batch_norm(net.eval())
+
+    def evaluate(self) -> dict[str, float]:
+        if self.config.eval.root is None:
+            return {}
+        from ..face.score import score_net
+
+        scores = score_net(self.calibrated(), Path(self.config.eval.root))
+        return {"score": scores.total, **scores.figures()}
+
+    def export(self, path: Path, facts: dict[str, Any]) -> None:
+        save_face_net(path, self.calibrated(), facts | {"data_sha256": album_hash(self.config.album)})
+
+
+def to_pixels(stored: Tensor) -> Tensor:
+    """uint8 to floats in [-1, 1], in the memory layout that convolutions on the CPU like."""
+    pixels = stored.float().div_(127.5).sub_(1)
+    return pixels.to(memory_format=torch.channels_last) if pixels.dim() == 4 else pixels

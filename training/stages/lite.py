@@ -1,0 +1,143 @@
+"""The lite restorer by the VividFace recipe: a phase on latents, then on pixels, each clip scored on the face or on the
+whole frame at random.
+
+B batch, T H W frames; z latent (B, C, t, h, w); video (B, 3, T, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vfe.checkpoint import load_restorer, save_checkpoint
+from vfe.models.lite import LiteConfig, LiteRestorer
+
+from ..checkpointing import checkpoint_blocks
+from ..data import Batch
+from ..evaluate import evaluate, write_samples
+from ..losses import LossConfig, structure_loss, switched_loss, temporal_loss
+from ..masks import align_mask
+from ..perceptual import Chosen, PerceptualConfig, choose_dists
+from ..stage import Draw, Player, full_precision
+from ..whiten import measure_scale
+from .clips import ClipConfig, ClipStage
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseConfig:
+    """A part of the run: its share of it, and its loss."""
+
+    share: float
+    loss: LossConfig
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise ValueError(f"phase share is {self.share}, needed above 0 and at most 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiteTrainConfig(ClipConfig):
+    """A run of the lite restorer."""
+
+    model: LiteConfig
+    init: str | None = None
+    """A restorer file of the same model to start from, instead of random weights."""
+    phases: tuple[PhaseConfig, ...]
+    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if abs(sum(phase.share for phase in self.phases) - 1) > 1e-6:
+            raise ValueError(f"phase shares add up to {sum(phase.share for phase in self.phases)}, needed 1")
+
+    def loss_at(self, progress: float) -> LossConfig:
+        """The loss of the phase that holds at `progress` in [0, 1]."""
+        end = 0.0
+        for phase in self.phases:
+            end += phase.share
+            if progress < end:
+                return phase.loss
+        return self.phases[-1].loss
+
+
+class LitePlayer(Player):
+    """DiT and context of a restorer with the loss of the phase; codec and DISTS, where it is used, are fixed."""
+
+    def __init__(self, net: LiteRestorer, config: LiteTrainConfig, perceptual: Chosen | None) -> None:
+        super().__init__()
+        self.config = config
+        self.net = net
+        self.perceptual = perceptual.loss if perceptual else None
+        if config.checkpointing:
+            checkpoint_blocks(net.dit.blocks)
+        # In a tuple, as a submodule it would name the weights twice; dev clips of other sizes go to the net itself.
+        self._velocity = (torch.compile(net) if config.compile else net,)
+
+    def forward(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
+        config, device = self.config.loss_at(draw.progress), batch.clean.device
+        on_face = (draw.uniform(len(batch.clean)) < config.face_probability).to(device)
+        with full_precision(device):
+            z_lq = self.net.codec.encode(batch.degraded)
+        velocity = self._velocity[0](z_lq).float()
+        with full_precision(device):
+            z_hq = self.net.flow.restore(z_lq, velocity)
+            if config.space == "latent":
+                return self.latent_terms(z_hq, batch, on_face, config)
+            return self.pixel_terms(self.net.codec.decode(z_hq), batch, on_face, config)
+
+    def latent_terms(self, z_hq: Tensor, batch: Batch, on_face: Tensor, config: LossConfig) -> dict[str, Tensor]:
+        codec = self.net.codec
+        mask = align_mask(batch.mask, codec.config.time, codec.config.space)
+        return {"latent": switched_loss(z_hq, codec.encode(batch.clean), mask, on_face, config.penalty)}
+
+    def pixel_terms(self, x_hq: Tensor, batch: Batch, on_face: Tensor, config: LossConfig) -> dict[str, Tensor]:
+        terms = {"pixel": switched_loss(x_hq, batch.clean, batch.mask.unsqueeze(1), on_face, config.penalty)}
+        if config.dists and self.perceptual is not None:
+            terms["perceptual"] = config.dists * self.perceptual(x_hq, batch.clean)
+        if config.structure:
+            terms["structure"] = config.structure * structure_loss(x_hq, batch.clean)
+        if config.temporal:
+            terms["temporal"] = config.temporal * temporal_loss(x_hq, batch.clean, config.penalty)
+        return terms
+
+
+def initial_model(config: LiteTrainConfig) -> LiteRestorer:
+    """Random weights and a measured codec scale, or the weights of `config.init`."""
+    if config.init is None:
+        net = LiteRestorer(config.model)
+        net.codec.scale.copy_(measure_scale(net.codec, config.data))
+        return net
+    net = load_restorer(Path(config.init), torch.device("cpu"), torch.float32)
+    if net.config != config.model:
+        raise ValueError(f"{config.init} is {net.config}, the run's model is {config.model}: they need to be the same")
+    return net.train().requires_grad_(True)
+
+
+class LiteStage(ClipStage):
+    """One player on face clips, judged by gains over the degraded dev clips."""
+
+    def __init__(self, config: LiteTrainConfig, device: torch.device) -> None:
+        super().__init__(config, device)
+        self.config = config
+        self.net = initial_model(config)
+        uses_dists = any(phase.loss.dists for phase in config.phases)
+        perceptual = choose_dists(config.perceptual) if uses_dists else None
+        self.notes = (perceptual.line if perceptual else "perceptual: no phase weighs dists, so none is used",)
+        self.players = (LitePlayer(self.net, config, perceptual),)
+
+    def evaluate(self) -> dict[str, float]:
+        if self.dev is None:
+            return {}
+        scores = evaluate(self.net, self.dev, self.device, self.config.precision)
+        return {"score": scores["psnr"], **scores}
+
+    def samples(self, folder: Path) -> None:
+        if self.dev is not None:
+            write_samples(self.net, self.dev, folder, self.config.precision)
+
+    def export(self, path: Path, facts: dict[str, Any]) -> None:
+        save_checkpoint(path, self.net, facts | self.data_facts())

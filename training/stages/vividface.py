@@ -1,0 +1,208 @@
+"""VividFace on Wan2.1-T2V-1.3B (section 3.2): a stage on latents, then the same continued on pixels.
+
+B batch, T H W frames, t h w latent grid; z latent (B, 16, t, h, w); video (B, 3, T, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from vfe.weights.trained import Origin, save_dit, save_lora
+from vfe.weights.wan_vae import load_vae
+
+from ..config import RunConfig
+from ..data import DataConfig, FaceClips, data_hash, list_items, to_batch
+from ..degrade import DegradationConfig
+from ..evaluate import DevSet, dev_clips, evaluate, write_samples
+from ..losses import switched_loss
+from ..masks import align_mask
+from ..perceptual import PerceptualConfig, choose_dists
+from ..stage import Draw, Player, Slots, Stage, full_precision
+from ..wan.decoder import WanDecoder
+from ..wan.fixed_pairs import CachedPairs, FixedPairs, PairBatches
+from ..wan.judged import JudgedWan
+from ..wan.latent_cache import DTYPES, FixedPairsConfig, LatentFiles, LatentPair, vae_hash
+from ..wan.lora import base_state, changes_of
+from ..wan.model import OneStepDiT, WanTrainConfig, load_trainable
+
+LATENT, PIXEL = "vividface_latent", "vividface_pixel"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VividFaceLoss:
+    """The paper's two numbers: p of the switch between face and frame (eq. 6), lambda of DISTS (eq. 8)."""
+
+    face_probability: float = 0.5
+    perceptual: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.face_probability <= 1 or self.perceptual < 0:
+            raise ValueError(
+                f"face_probability={self.face_probability}, perceptual={self.perceptual}: needed 0 to 1, 0 or more"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VividFaceConfig(RunConfig):
+    """A run of either stage; `stage` says which."""
+
+    private: ClassVar[frozenset[str]] = RunConfig.private | {"dit", "vae", "context", "init", "folder", "perceptual"}
+
+    model: WanTrainConfig
+    data: DataConfig
+    degradation: DegradationConfig = field(default_factory=DegradationConfig)
+    fixed: FixedPairsConfig | None = None
+    """Fixed pairs, whose latents can be kept: for the latent stage. None: new pairs without end."""
+    loss: VividFaceLoss = field(default_factory=VividFaceLoss)
+    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.data.side % 16:
+            raise ValueError(f"data.side={self.data.side}, needed a multiple of 16: the VAE's 8 times the DiT's patch")
+        if self.compile:
+            raise ValueError("compile=true is not for this stage; leave it out")
+        if self.fixed is not None and self.stage != LATENT:
+            raise ValueError(f"fixed pairs are for stage {LATENT}, this is {self.stage}; leave `fixed` out")
+
+
+class WanBatch(NamedTuple):
+    """z_lq, and what the restored clip is measured by: clean latents or pixels, with a face mask (B, 1, ...)."""
+
+    z_lq: Tensor
+    target: Tensor
+    mask: Tensor
+
+
+class LatentPlayer(Player):
+    """The DiT with the loss of the first stage: MSE of latents over the face or the frame (eq. 7)."""
+
+    def __init__(self, model: OneStepDiT, loss: VividFaceLoss) -> None:
+        super().__init__()
+        self.model = model
+        self.loss = loss
+
+    def forward(self, batch: WanBatch, draw: Draw) -> dict[str, Tensor]:
+        on_face = (draw.uniform(len(batch.z_lq)) < self.loss.face_probability).to(batch.z_lq.device)
+        z_hq = self.model(batch.z_lq)
+        with full_precision(z_hq.device):
+            return {"latent": switched_loss(z_hq, batch.target, batch.mask, on_face)}
+
+
+class PixelPlayer(Player):
+    """The DiT with the loss of the second stage: MSE of pixels, switched likewise, + lambda DISTS (eq. 8).
+
+    The decoder computes in the run's precision: in float32 its activations would take twice the memory.
+    """
+
+    def __init__(self, model: OneStepDiT, decoder: WanDecoder, perceptual: nn.Module, loss: VividFaceLoss) -> None:
+        super().__init__()
+        self.model, self.decoder, self.perceptual = model, decoder, perceptual
+        self.loss = loss
+
+    def forward(self, batch: WanBatch, draw: Draw) -> dict[str, Tensor]:
+        on_face = (draw.uniform(len(batch.z_lq)) < self.loss.face_probability).to(batch.z_lq.device)
+        x_hq = self.decoder(self.model(batch.z_lq))
+        with full_precision(x_hq.device):
+            return {
+                "pixel": switched_loss(x_hq, batch.target, batch.mask, on_face),
+                "perceptual": self.loss.perceptual * self.perceptual(x_hq, batch.target),
+            }
+
+
+class VividFaceStage(Stage):
+    """One player on face clips; the VAE that encodes them is no part of it, and stays as it is."""
+
+    def __init__(self, config: VividFaceConfig, device: torch.device) -> None:
+        self.config, self.device = config, device
+        self.batch = config.data.batch
+        self.model = load_trainable(config.model, config.checkpointing)
+        self.vae = load_vae(Path(config.model.vae))
+        perceptual = choose_dists(config.perceptual) if config.stage == PIXEL else None
+        self.notes = (perceptual.line,) if perceptual else ()
+        self.players: tuple[Player, ...] = (LatentPlayer(self.model, config.loss),)
+        if perceptual is not None:
+            decoder = WanDecoder(self.vae, config.checkpointing)
+            self.players = (PixelPlayer(self.model, decoder, perceptual.loss, config.loss),)
+        half = device.type == "cuda" and config.precision != "no"
+        self.vae.prepare(device, torch.float16 if half else torch.float32)
+        self._dev: DevSet | None = None
+        if config.eval.root is not None:
+            dev_clips(config.eval)  # so that a wrong path is told now, not at the first scoring
+
+    def batches(self, start: int, slots: Slots) -> Iterable[tuple[Tensor, ...]]:
+        workers = self.config.workers
+        return DataLoader(
+            self._clips(start, slots),
+            batch_size=None,
+            num_workers=workers,
+            prefetch_factor=4 if workers else None,
+            pin_memory=self.device.type == "cuda",
+        )
+
+    def _clips(self, start: int, slots: Slots) -> IterableDataset[Any]:
+        config = self.config
+        if config.fixed is None:
+            return FaceClips(config.data, config.degradation, config.seed, start, slots)
+        pairs = FixedPairs(config.data, config.degradation, config.seed, config.fixed.variants)
+        if config.fixed.folder is None:
+            return PairBatches(pairs, None, start, slots)
+        files = LatentFiles(Path(config.fixed.folder), DTYPES[config.fixed.dtype])
+        vae = f"{vae_hash(Path(config.model.vae))} computed in {self.vae.dtype}"
+        cached = CachedPairs(pairs, vae, files)
+        cached.fill(self._encode, slots.first / slots.total)
+        return PairBatches(pairs, cached, start, slots)
+
+    def to_batch(self, raw: tuple[Tensor, ...]) -> WanBatch:
+        if self.config.stage == LATENT:
+            kept = self.config.fixed is not None and self.config.fixed.folder is not None
+            return WanBatch(*(raw if kept else self._encode(raw)))
+        degraded, clean, mask = to_batch(*raw)
+        return WanBatch(self.vae.encode(degraded), clean, mask.unsqueeze(1))
+
+    def _encode(self, raw: Sequence[Tensor]) -> LatentPair:
+        """uint8 pairs and masks to latents; those of fixed pairs are rounded as they are kept."""
+        degraded, clean, mask = to_batch(*(part.to(self.device) for part in raw))
+        dtype = DTYPES[self.config.fixed.dtype] if self.config.fixed else torch.float32
+        z_lq, z_hq = (self.vae.encode(video).to(dtype).float() for video in (degraded, clean))
+        return LatentPair(z_lq, z_hq, align_mask(mask, self.vae.config.time, self.vae.config.space))
+
+    @property
+    def dev(self) -> DevSet | None:
+        """Made once, by the process that scores."""
+        if self._dev is None and self.config.eval.root is not None:
+            self._dev = DevSet(self.config.eval)
+        return self._dev
+
+    @property
+    def judged(self) -> JudgedWan:
+        return JudgedWan(self.config.model, self.model, self.vae, self.device)
+
+    def evaluate(self) -> dict[str, float]:
+        if self.dev is None:
+            return {}
+        scores = evaluate(self.judged, self.dev, self.device, self.config.precision)
+        return {"score": scores["psnr"], **scores}
+
+    def samples(self, folder: Path) -> None:
+        if self.dev is not None:
+            write_samples(self.judged, self.dev, folder, self.config.precision)
+
+    def export(self, path: Path, facts: dict[str, Any]) -> None:
+        """A LoRA that `vfe enhance --lora` and ComfyUI load, or a whole DiT."""
+        config, dit = self.config.model, self.model.dit
+        items = list_items(self.config.data)
+        data = {"data_items": len(items), "data_sha256": data_hash(items)}
+        origin = Origin(base=Path(config.dit).name, flow=config.flow, training=facts | data)
+        changes = changes_of(dit)
+        if changes:
+            save_lora(path, changes, origin.note())
+        else:
+            save_dit(path, base_state(dit), dit.config.heads, origin)

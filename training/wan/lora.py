@@ -1,0 +1,88 @@
+"""LoRA on a Wan DiT, by peft: W + (alpha / r) B A (Hu et al. 2021, "LoRA: Low-Rank Adaptation of Large Language
+Models").
+
+r rank; A (r, in) starts random, B (out, r) at zero: at the start the network is the base, to the last bit.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vfe.models.dit import WanDiT
+from vfe.types import VFEError
+from vfe.weights.source import some
+from vfe.weights.trained import LowRank, read_lora
+
+TARGETS = tuple(f"{attention}.{layer}" for attention in ("self_attn", "cross_attn") for layer in "qkvo")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraConfig:
+    """Rank and scale; `targets` are linear layers of every block, by their names in it."""
+
+    rank: int = 128
+    alpha: float = 128.0
+    targets: tuple[str, ...] = (*TARGETS, "ffn.0", "ffn.2")
+    init: str | None = None
+    """A LoRA file of the same rank and layers to go on from, instead of a random A and a zero B."""
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or not math.isfinite(self.alpha) or self.alpha <= 0:
+            raise ValueError(f"lora has rank={self.rank}, alpha={self.alpha}, needed 1 or more and above 0")
+        unknown = sorted(set(self.targets) - {*TARGETS, "ffn.0", "ffn.2"})
+        if unknown or not self.targets:
+            raise ValueError(f"lora.targets are {list(self.targets)}, needed some of {[*TARGETS, 'ffn.0', 'ffn.2']}")
+
+
+def add_lora(dit: WanDiT, config: LoraConfig) -> None:
+    """Put LoRA layers around the targets, in place: they are trained, in float32, and all else is frozen.
+
+    Raises VFEError where `config.init` does not fit.
+    """
+    import peft
+
+    adapter = peft.LoraConfig(r=config.rank, lora_alpha=config.alpha, target_modules=list(config.targets))  # type: ignore[arg-type]
+    peft.inject_adapter_in_model(adapter, dit)
+    if config.init is not None:
+        _fill(dit, Path(config.init))
+
+
+def changes_of(dit: WanDiT) -> dict[str, LowRank]:
+    """{official layer: its change}, of the parameters themselves; empty without LoRA."""
+    from peft.tuners.lora import Linear
+
+    changes = {}
+    for name, layer in dit.named_modules():
+        if isinstance(layer, Linear):
+            down, up = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+            assert isinstance(down, Tensor) and isinstance(up, Tensor)
+            changes[name] = LowRank(down, up, layer.scaling["default"])
+    return changes
+
+
+def base_state(dit: WanDiT) -> dict[str, Tensor]:
+    """{official name: parameter} of the DiT without its LoRA, if it has one."""
+    return {name.replace(".base_layer.", "."): value for name, value in dit.named_parameters() if ".lora_" not in name}
+
+
+@torch.no_grad()
+def _fill(dit: WanDiT, path: Path) -> None:
+    """Take the factors of a file; where its scale is another, B makes up for it."""
+    found, own = read_lora(path, base_state(dit)), changes_of(dit)
+    if found.keys() != own.keys():
+        strange = sorted(found.keys() ^ own.keys())
+        raise VFEError(f"{path}: its layers are not those of lora.targets ({some(strange)}); change lora.targets")
+    for layer, target in own.items():
+        change = found[layer]
+        if (change.down.shape, change.up.shape) != (target.down.shape, target.up.shape):
+            raise VFEError(
+                f"{path}: {layer} has factors of {tuple(change.up.shape)} and {tuple(change.down.shape)}, needed "
+                f"{tuple(target.up.shape)} and {tuple(target.down.shape)}: rank and model need to be the same"
+            )
+        target.down.copy_(change.down)
+        target.up.copy_(change.up.float() * (change.scale / target.scale))

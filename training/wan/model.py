@@ -1,0 +1,73 @@
+"""The one-step restorer of a user's Wan files, trainable: z_hq = z_lq - s v(z_lq, t*, c) (VividFace, eq. 3).
+
+B batch, t h w latent grid, S context rows; z latent (B, 16, t, h, w), video (B, 3, 4n+1, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from vfe.models.dit import Fuse, WanDiT
+from vfe.models.flow import OneStepFlow
+from vfe.types import VFEError
+from vfe.weights.context import read_context
+from vfe.weights.tensor_file import open_tensors
+from vfe.weights.wan_dit import is_dit, load_dit, read_flow
+
+from ..checkpointing import checkpoint_blocks
+from .lora import LoraConfig, add_lora
+
+
+@dataclass(frozen=True, kw_only=True)
+class WanTrainConfig:
+    """The files that a run starts from, and what of the DiT it trains."""
+
+    dit: str
+    """Wan2.1-T2V-1.3B, or a restorer made of it, in any layout that `vfe info` knows."""
+    vae: str
+    context: str
+    """The embedded empty prompt, as `vfe embed-prompt` writes it."""
+    flow: OneStepFlow = field(default_factory=OneStepFlow)
+    lora: LoraConfig | None = None
+    """None trains every weight of the DiT."""
+
+
+class OneStepDiT(nn.Module):
+    """z_lq -> z_hq. What is trained of it has `requires_grad`; the prompt's rows are no weights."""
+
+    context: Tensor
+
+    def __init__(self, dit: WanDiT, context: Tensor, flow: OneStepFlow) -> None:
+        super().__init__()
+        self.dit = dit
+        self.flow = flow
+        self.register_buffer("context", context, persistent=False)
+
+    def forward(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
+        """In float32; `fuse` is called with each block's number and tokens, as in `WanDiT`."""
+        return self.flow.restore(z_lq, self.velocity(z_lq, fuse).float())
+
+    def velocity(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
+        return self.dit(z_lq, self.flow.timestep, self.context, fuse)
+
+
+def load_trainable(config: WanTrainConfig, checkpointing: bool = False) -> OneStepDiT:
+    """From the files of the config, in float32 on the CPU; `checkpointing` of the DiT's blocks saves their activations.
+
+    Raises VFEError for a file that is not what it should be, or does not fit the others.
+    """
+    for path in (config.dit, config.lora.init if config.lora else None):
+        noted = read_flow(open_tensors(Path(path), is_dit)) if path else None
+        if noted not in (None, config.flow):
+            raise VFEError(f"{path} was trained by {noted}, model.flow is {config.flow}: they need to be the same")
+    dit = load_dit(Path(config.dit))
+    if config.lora is None:
+        dit.requires_grad_(True)
+    else:
+        add_lora(dit, config.lora)
+    if checkpointing:
+        checkpoint_blocks(dit.blocks)
+    return OneStepDiT(dit.train(), read_context(Path(config.context), dit.config.text_dim), config.flow)

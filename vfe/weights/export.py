@@ -1,0 +1,118 @@
+"""What training exported in the form that another program reads: a LoRA for ComfyUI or peft, or one merged file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from ..types import VFEError
+from .convert import FORMAT as WEIGHTS_FORMAT
+from .convert import ConvertOptions, check_output, convert_file
+from .lora import LoraSpec
+from .lora_keys import is_lora
+from .lora_scale import CONFIG_FILE, WEIGHTS_STEM
+from .recognise import recognise
+from .source import TensorSource
+from .strict import cast
+from .tensor_file import open_tensors
+from .trained import COMFYUI, LORA_FORMAT, NOTES, LowRank, entries_of, read_lora, save_lora
+from .wan_dit import read_flow
+from .write import write_safetensors
+
+Form = Literal["comfyui", "peft", "merged"]
+
+PEFT = "base_model.model."
+FILES = ("best.safetensors", "last.safetensors")  # that a run exports into its folder, the better one first
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """`base` is the DiT that a LoRA was trained on, which merging needs; `dtype` None keeps what the files have."""
+
+    form: Form = "comfyui"
+    base: Path | None = None
+    dtype: torch.dtype | None = None
+    overwrite: bool = False
+
+
+def export_file(trained: Path, output: Path, options: ExportOptions) -> str:
+    """Write what a run trained in another form, and say in one sentence what was written.
+
+    `trained` is a file that training exported, or the folder of a run, whose best file is taken, or
+    else its last. All is written aside
+    and renamed. Raises VFEError for what training did not export or cannot be had in that form, for an output that
+    exists, and where a value is too large for fp16.
+    """
+    path = next((trained / name for name in FILES if (trained / name).is_file()), trained)
+    source = open_tensors(path)
+    if source.metadata.get("format") not in (LORA_FORMAT, WEIGHTS_FORMAT):
+        raise VFEError(f"{path}: nothing that training exported; needed {FILES[0]} of a run, or the run's folder")
+    if options.form == "merged":
+        return _merge(source, output, options)
+    # The adapter of DVFace (prior and fusion) takes its place here, as a form of its own.
+    if options.base is not None:
+        raise VFEError("--base is the DiT that a LoRA is merged into; add --as merged")
+    if not is_lora(source.names):
+        raise VFEError(f"{path}: whole weights, of which there is no LoRA; use --as merged")
+    names = {name.removeprefix(COMFYUI).rpartition(".lora_")[0] + ".weight" for name in source if ".lora_" in name}
+    layers = _in_dtype(read_lora(path, names), options.dtype, path)
+    note = {key: source.metadata[key] for key in NOTES if key in source.metadata}
+    if options.form == "peft":
+        _save_peft(output, layers, note, options.overwrite)
+    else:
+        check_output(output, {path.resolve()}, options.overwrite)
+        save_lora(output, layers, note)
+    return recognise(output).description
+
+
+def _merge(source: TensorSource, output: Path, options: ExportOptions) -> str:
+    """A LoRA into its base; whole weights are merged already, and get another number format."""
+    whole = ConvertOptions(dtype=options.dtype, overwrite=options.overwrite)
+    if not is_lora(source.names):
+        if options.base is not None:
+            raise VFEError(f"{source.path}: whole weights, which need no base; leave out --base")
+        return convert_file(source.path, output, whole)
+    if options.base is None:
+        raise VFEError(
+            f"{source.path}: a LoRA trained on {source.metadata.get('base', 'a DiT')}; give that file with --base"
+        )
+    return convert_file(options.base, output, replace(whole, loras=(LoraSpec(source.path),), flow=read_flow(source)))
+
+
+def _in_dtype(layers: Mapping[str, LowRank], dtype: torch.dtype | None, path: Path) -> dict[str, LowRank]:
+    if dtype is None:
+        return dict(layers)
+    return {
+        layer: LowRank(cast(path, layer, change.down, dtype), cast(path, layer, change.up, dtype), change.scale)
+        for layer, change in layers.items()
+    }
+
+
+def _save_peft(folder: Path, layers: Mapping[str, LowRank], note: Mapping[str, str], overwrite: bool) -> None:
+    """As `save_pretrained` of peft: the factors, and rank and alpha in a JSON file beside them."""
+    weights, config = folder / f"{WEIGHTS_STEM}.safetensors", folder / CONFIG_FILE
+    if folder.exists() and not folder.is_dir():
+        raise VFEError(f"{folder}: a file; peft's form is a folder of two files, give it another name")
+    for path in (weights, config):
+        if path.exists() and not overwrite:
+            raise VFEError(f"{path} exists; add --overwrite to replace it")
+    scales = {(change.rank, change.scale) for change in layers.values()}
+    if len(scales) != 1:
+        raise VFEError("the layers have several ranks or scales, which peft's form does not hold; use --as comfyui")
+    ((rank, scale),) = scales
+    facts = {"peft_type": "LORA", "r": rank, "lora_alpha": scale * rank, "target_modules": sorted(layers)}
+    factors = {f"{PEFT}{layer}.lora_A.weight": change.down for layer, change in layers.items()}
+    factors |= {f"{PEFT}{layer}.lora_B.weight": change.up for layer, change in layers.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    aside = config.with_name(f".{config.name}.partial")
+    try:
+        aside.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        write_safetensors(weights, entries_of(factors), {"format": LORA_FORMAT, "kind": "lora", **note})
+        aside.replace(config)
+    finally:
+        aside.unlink(missing_ok=True)
