@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from training.data import read_frames
-from training.degrade import Degradation, degrade
+from training.degradations.keep import Degradation, degrade
 from training.evaluate import LEVELS, psnr, to_video
 from training.losses import luma, structure_loss
 from vfe.checkpoint import load_restorer, read_metadata

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vfe.models.codec import CodecConfig
-from vfe.models.dit import DiTConfig
+from vfe.models.dit import DiTConfig, WanDiT
 from vfe.models.flow import OneStepFlow
 from vfe.models.lite import LiteConfig, LiteRestorer
 from vfe.pipeline import OneStepPipeline, TileConfig, WindowConfig, pad_clip
@@ -28,7 +28,9 @@ def model(head: float = 0.0) -> LiteRestorer:
     """A tiny restorer; `head` is the spread of its head's weights, 0 the untrained model."""
     torch.manual_seed(0)
     net = LiteRestorer(CONFIG).eval().requires_grad_(False)
-    net.dit.head.head.weight.normal_(0, head) if head else None
+    assert isinstance(net.dit, WanDiT)
+    if head:
+        net.dit.head.head.weight.normal_(0, head)
     return net
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from tests.training_set import write_training_set
 from training.data import DataConfig, FaceClips, data_hash, list_items, to_batch
-from training.degrade import Degradation, DegradationConfig, degrade
+from training.degradations.keep import Degradation, DegradationConfig, degrade
 from training.resample import area_matrix, gaussian_matrix
+from training.stage import Slots
 
 
 def noise_clip(frames: int = 6, height: int = 48, width: int = 64) -> Tensor:
@@ -111,8 +112,11 @@ def config(root: Path, **changes: object) -> DataConfig:
     return DataConfig(**{"root": str(root), "frames": 5, "side": 32, "batch": 3, "segment": 6, "reuse": 2, **changes})  # type: ignore[arg-type]
 
 
-def batches(root: Path, start: int, count: int, seed: int = 0) -> list[tuple[Tensor, Tensor, Tensor]]:
-    return list(islice(FaceClips(config(root), DegradationConfig(), seed, start), count))
+Triple = tuple[Tensor, Tensor, Tensor]
+
+
+def batches(root: Path, start: int, count: int, seed: int = 0, slots: Slots | None = None) -> list[Triple]:
+    return list(islice(FaceClips(config(root), DegradationConfig(), seed, start, slots), count))
 
 
 def test_a_batch_is_a_function_of_seed_and_number(root: Path) -> None:
@@ -121,6 +125,16 @@ def test_a_batch_is_a_function_of_seed_and_number(root: Path) -> None:
         assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
     assert not torch.equal(batches(root, 0, 1, seed=1)[0][0], all_at_once[0][0])
     assert not torch.equal(all_at_once[0][0], all_at_once[1][0])
+
+
+def test_processes_share_the_batch(root: Path) -> None:
+    whole = Slots(0, 3, 3)
+    parts = [batches(root, 2, 2, slots=whole.part(index, 3)) for index in range(3)]
+    for number, expected in enumerate(batches(root, 2, 2)):
+        together = [torch.cat(pieces) for pieces in zip(*(part[number] for part in parts), strict=True)]
+        assert all(torch.equal(a, b) for a, b in zip(expected, together, strict=True))
+    with pytest.raises(ValueError, match="cannot be shared equally by 2"):
+        whole.part(0, 2)
 
 
 def test_batches_have_the_shape_and_range_that_the_loop_needs(root: Path) -> None:

@@ -16,7 +16,7 @@ from tests.tiny_vae import random_vae
 from tests.training_set import write_training_set
 from tests.wan_training import WanFiles, config_of, run_of, trained_weights, write_wan_files
 from training.data import DataConfig
-from training.degrade import DegradationConfig
+from training.degradations.keep import DegradationConfig
 from training.wan.fixed_pairs import CachedPairs, FixedPairs
 from training.wan.latent_cache import LatentFiles, LatentPair, key_of, vae_hash
 from vfe.types import VFEError
@@ -74,6 +74,7 @@ def test_every_input_of_a_pair_changes_its_key(files: WanFiles, root: Path, tmp_
     pairs, key = cached.pairs, cached.key(0)
     assert key == cached_pairs(files, root, tmp_path / "elsewhere").key(0)
     data, how = pairs.config, pairs.degradation
+    assert isinstance(how, DegradationConfig)
     others = [
         pairs.facts(1),
         pairs.facts(2),

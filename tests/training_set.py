@@ -37,6 +37,7 @@ def write_training_set(root: Path) -> Path:
 def write_run(folder: Path, root: Path, **changes: Any) -> Path:  # noqa: ANN401
     """A YAML run of a tiny model, with top-level `changes`."""
     run = {
+        "stage": "lite",
         "model": {
             "dit": {
                 "in_channels": 768, "dim": 32, "heads": 2, "layers": 1, "ffn_dim": 32, "freq_dim": 16, "text_dim": 8,
@@ -45,7 +46,7 @@ def write_run(folder: Path, root: Path, **changes: Any) -> Path:  # noqa: ANN401
         },
         "data": {"root": str(root), "frames": 5, "side": 32, "batch": 2, "segment": 6, "reuse": 2},
         "eval": {"root": str(root), "clips": 1, "frames": 5, "every_steps": 4},
-        "stages": [
+        "phases": [
             {"share": 0.5, "loss": {"space": "latent"}},
             {"share": 0.5, "loss": {"space": "pixel", "penalty": "charbonnier", "structure": 0.1, "temporal": 0.5}},
         ],

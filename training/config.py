@@ -1,20 +1,16 @@
-"""What a run is: frozen dataclasses that a YAML file may only fill."""
+"""What a run is: frozen dataclasses that a YAML file may only fill.
+
+`RunConfig` is what every stage has; a stage's own config extends it, so that a YAML file is one flat list of decisions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import yaml
-
-from vfe.config import from_mapping
-from vfe.models.lite import LiteConfig
-
-from .data import DataConfig
-from .degrade import DegradationConfig
-from .losses import LossConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +33,6 @@ class OptimConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StageConfig:
-    """A part of the run: its share of the steps and its loss."""
-
-    share: float
-    loss: LossConfig
-
-    def __post_init__(self) -> None:
-        if not 0 < self.share <= 1:
-            raise ValueError(f"stage share is {self.share}, needed above 0 and at most 1")
-
-
-@dataclass(frozen=True, kw_only=True)
 class EvalConfig:
     """Dev scoring at intervals: the first `clips` clips of `root`, `frames` of each, at the three benchmark levels."""
 
@@ -56,66 +40,73 @@ class EvalConfig:
     clips: int = 6
     frames: int = 13
     every_steps: int = 500
+    samples: int = 3
+    """Clips of which pictures are written at each scoring."""
+
+    def __post_init__(self) -> None:
+        if self.frames % 4 != 1 or self.every_steps < 1 or self.clips < 1:
+            raise ValueError(
+                f"frames={self.frames}, every_steps={self.every_steps}, clips={self.clips}: needed 4n+1, >= 1, >= 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PerceptualConfig:
-    """Weight files for DISTS: torchvision's VGG16 state dict, and the published alpha and beta."""
+class RunConfig:
+    """A run of any stage.
 
-    vgg16: str
-    dists: str
+    Time `minutes` (of training, over all resumes) ends it early: the schedule follows the greater of steps done and
+    minutes used, so that the same file makes the most of a short lease and of a long night.
+    """
 
+    private: ClassVar[frozenset[str]] = frozenset({"output", "root"})
+    """Keys, at any depth, that say where files lie on the training machine: not written into what is exported."""
 
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """A whole run. Time `minutes` (of training, over all resumes) ends it early: the schedule follows the greater of
-    steps done and minutes used, so that the same file makes the most of a short lease and of a long night."""
-
-    model: LiteConfig
-    init: str | None = None
-    """A restorer file of the same model to start from, instead of random weights."""
-    data: DataConfig
-    degradation: DegradationConfig = field(default_factory=DegradationConfig)
-    optim: OptimConfig = field(default_factory=OptimConfig)
-    stages: tuple[StageConfig, ...]
-    perceptual: PerceptualConfig | None = None
-    eval: EvalConfig = field(default_factory=EvalConfig)
+    stage: str
+    output: str
     steps: int
     minutes: float | None = None
     seed: int = 0
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
     precision: Literal["no", "bf16", "fp16"] = "bf16"
     compile: bool = False
+    checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory for about a third more time."""
+    accumulate: int = 1
+    """Parts in which each process takes its share of the batch, one after the other: less memory, the same result."""
     workers: int = 1
+    """Loader processes of each process. The data depends on it, as each follows a stream of its own."""
     save_every: int = 500
-    output: str
 
     def __post_init__(self) -> None:
-        if abs(sum(stage.share for stage in self.stages) - 1) > 1e-6:
-            raise ValueError(f"stage shares add up to {sum(stage.share for stage in self.stages)}, needed 1")
-        if self.perceptual is None and any(stage.loss.dists for stage in self.stages):
+        if self.precision not in ("no", "bf16", "fp16"):
+            raise ValueError(f'precision={self.precision!r}, needed bf16, fp16 or "no", which YAML needs in quotes')
+        if min(self.steps, self.save_every, self.accumulate) < 1 or self.workers < 0:
             raise ValueError(
-                "a stage weighs dists, which needs perceptual.vgg16 and .dists; without them use structure"
+                f"steps={self.steps}, save_every={self.save_every}, accumulate={self.accumulate}, "
+                f"workers={self.workers}: needed 1 or more, workers 0 or more"
             )
-        if self.steps < 1 or self.save_every < 1 or self.eval.every_steps < 1:
-            raise ValueError("steps, save_every and eval.every_steps need to be at least 1")
 
-    def stage_at(self, progress: float) -> StageConfig:
-        """The stage that holds at `progress` in [0, 1]."""
-        end = 0.0
-        for stage in self.stages:
-            end += stage.share
-            if progress < end:
-                return stage
-        return self.stages[-1]
+    def facts(self) -> dict[str, Any]:
+        """The run as plain values without its private keys, for the metadata of what it makes."""
+        return _without(asdict(self), self.private)
 
 
-def load_config(path: Path, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
-    """Read a YAML run; `overrides` maps dotted keys to YAML values, as given on the command line."""
-    raw = yaml.safe_load(path.read_text())
+def _without(values: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
+    return {
+        key: _without(value, keys) if isinstance(value, dict) else value
+        for key, value in values.items()
+        if key not in keys
+    }
+
+
+def read_yaml(path: Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The mapping of a YAML run; `overrides` maps dotted keys to values, as given on the command line."""
+    raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     for key, value in (overrides or {}).items():
         *parents, leaf = key.split(".")
         node = raw
         for parent in parents:
             node = node.setdefault(parent, {})
         node[leaf] = value
-    return from_mapping(TrainConfig, raw)
+    return raw

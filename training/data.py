@@ -1,7 +1,7 @@
 """Training clips: real face video and portraits under a synthetic camera, degraded on the fly.
 
-B batch, T frames, H W sides. A batch is a pure function of the seed and its number, so that a resumed run sees the
-same data as one that never stopped.
+B batch, T frames, H W sides. A clip is a pure function of the seed, the batch's number and the slot in the batch, so
+that a resumed run sees the same data as one that never stopped, and two processes the same as one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from .degrade import DegradationConfig, degrade, to_rgb
+from .degradations.frames import to_rgb
+from .degradations.protocol import Family
+from .stage import Slots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,7 @@ class DataConfig:
     frames: int = 13
     side: int = 128
     batch: int = 8
+    """Clips of one step, over all processes."""
     segment: int = 25
     """Frames degraded at once; crops are cut from it."""
     reuse: int = 8
@@ -149,15 +152,24 @@ def camera_motion(picture: Tensor, mask: Tensor, frames: int, rng: np.random.Gen
 
 
 class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
-    """Endless batches of uint8 (degraded, clean) and bool mask, from batch number `start` on.
+    """Endless batches of uint8 (degraded, clean) and bool mask, from batch number `start` on: the clips of `slots`.
 
     Each of the batch's slots keeps a degraded segment for `reuse` batches; slots change at different times, so that the
     cost of degrading is even and a batch mixes fresh and known segments. Loader workers take batches in turn, each from
     a stream of its own: the data depends on the number of workers, not on their speed.
     """
 
-    def __init__(self, config: DataConfig, degradation: DegradationConfig, seed: int, start: int = 0) -> None:
+    def __init__(
+        self,
+        config: DataConfig,
+        degradation: Family | None,
+        seed: int,
+        start: int = 0,
+        slots: Slots | None = None,
+    ) -> None:
+        """Without a degradation, the degraded clips are the clean ones."""
         self.config, self.degradation, self.seed, self.start = config, degradation, seed, start
+        self.slots = slots or Slots(0, config.batch, config.batch)
         self.items = list_items(config)
         self._videos = [item for item in self.items if not item.is_image]
         self._images = [item for item in self.items if item.is_image]
@@ -169,7 +181,7 @@ class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         for number in count(self.start + worker, workers):
             stream, visit = number % workers, number // workers
             crops = []
-            for slot in range(self.config.batch):
+            for slot in self.slots:
                 turn = (visit + slot * self.config.reuse // self.config.batch) // self.config.reuse
                 key = [self.seed, stream, slot, turn]
                 if slot not in segments or segments[slot][0] != turn:
@@ -189,7 +201,10 @@ class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         else:
             first = int(rng.integers(len(frames) - self.config.segment + 1))
             clean, mask = (x[first : first + self.config.segment] for x in (frames, masks))
-        return Segment(clean, mask, degrade(clean, self.degradation.draw(rng), rng, self.degradation.preset))
+        if self.degradation is None:
+            return Segment(clean, mask, clean)
+        how = self.degradation.draw(rng)
+        return Segment(how.target(clean), mask, how.apply(clean, rng))
 
     def _crop(self, segment: Segment, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         frames, side = self.config.frames, self.config.side

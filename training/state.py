@@ -1,34 +1,57 @@
-"""What a run must keep to go on exactly where it stopped: weights, optimizer, moving average and counters."""
+"""What a run must keep to go on exactly where it stopped, and the moving average of its weights."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import random
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import Tensor, nn
+
+from .distributed import SHARDED
+from .stage import Player, Stage
+
+STEP_FOLDER = "step-{:08d}"
 
 
 class MovingAverage:
-    """Exponential moving average of the parameters; its decay warms up so that early weights are forgotten soon."""
+    """Exponential moving average, in float32, of the parameters that are trained; its decay warms up so that early
+    weights are forgotten soon. Of sharded parameters each process averages its own part."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.values = [parameter.detach().clone() for parameter in model.parameters()]
+        self.decay, self.model = decay, model
+        self.values = [parameter.detach().float().clone() for parameter in self.parameters()]
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
+    def update(self, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.values, [p.detach() for p in model.parameters()], 1 - decay)
+        torch._foreach_lerp_(self.values, [p.detach().float() for p in self.parameters()], 1 - decay)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """The model with the averages as its weights; afterwards it has its own again, bit for bit."""
+        own = [parameter.detach().clone() for parameter in self.parameters()]
+        self._assign(self.values)
+        try:
+            yield
+        finally:
+            self._assign(own)
 
     @torch.no_grad()
-    def swap(self, model: nn.Module) -> None:
-        """Exchange the averages and the model's weights; a second call undoes it."""
-        for value, parameter in zip(self.values, model.parameters(), strict=True):
-            kept = value.clone()
-            value.copy_(parameter)
-            parameter.copy_(kept)
+    def _assign(self, values: Sequence[Tensor]) -> None:
+        for parameter, value in zip(self.parameters(), values, strict=True):
+            parameter.copy_(value)
 
 
 @dataclass
@@ -43,27 +66,139 @@ class Progress:
     scores: list[dict[str, float]] = field(default_factory=list)
 
 
-def save_state(
-    path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, ema: MovingAverage, progress: Progress
-) -> None:
-    """Write everything to `path`, aside and renamed: a stop in mid-write leaves the previous file."""
-    state: dict[str, Any] = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "ema": ema.values,
-        "progress": vars(progress),
+def player_state(player: Player) -> dict[str, Tensor]:
+    """Trained weights and all buffers; frozen weights come from where the config says."""
+    frozen = {name for name, parameter in player.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in player.state_dict().items() if name not in frozen}
+
+
+def load_player_state(player: Player, state: dict[str, Tensor]) -> None:
+    """Raises ValueError where `state` is of another model."""
+    needed = player_state(player)
+    if needed.keys() != state.keys():
+        odd = sorted(needed.keys() ^ state.keys())
+        raise ValueError(f"the saved state is of another model: {len(odd)} names differ, such as {odd[:3]}")
+    player.load_state_dict(state, strict=False)
+
+
+def random_state() -> dict[str, Any]:
+    """This process's generators: Python, NumPy, torch and the GPUs."""
+    kind, keys, *rest = np.random.get_state(legacy=True)
+    return {
+        "python": random.getstate(),
+        "numpy": (kind, np.asarray(keys).tolist(), *rest),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    aside = path.with_suffix(".partial")
-    torch.save(state, aside)
-    aside.replace(path)
 
 
-def load_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, ema: MovingAverage) -> Progress:
-    """Read `save_state`'s file into the given objects and return the counters."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    values: list[Tensor] = state["ema"]
-    for value, loaded in zip(ema.values, values, strict=True):
-        value.copy_(loaded)
-    return Progress(**state["progress"])
+def set_random_state(state: dict[str, Any]) -> None:
+    random.setstate(state["python"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, np.array(keys, np.uint32), *rest))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+@dataclass
+class Checkpoints:
+    """Saves and loads a run, as a folder a step: written aside, renamed, and only then the older one removed.
+
+    In plain runs everything is in `state.pt`, which any number of processes can load. FSDP and DeepSpeed save weights
+    and optimizers themselves, in shards, and go on with the same number of processes.
+    """
+
+    folder: Path
+    accelerator: Accelerator
+    stage: Stage
+    models: list[nn.Module]
+    optimizers: list[Any]
+    average: MovingAverage
+    saved: int | None = None
+    """Step of the newest checkpoint that this run has written or loaded."""
+
+    @property
+    def sharded(self) -> bool:
+        return self.accelerator.distributed_type in SHARDED
+
+    @property
+    def complete(self) -> list[Path]:
+        """Complete checkpoints, oldest first."""
+        return sorted(path for path in self.folder.glob("step-*") if path.suffix != ".partial")
+
+    def refuse_existing(self) -> None:
+        """Raises ValueError where another run's checkpoint is in the folder."""
+        if self.complete:
+            raise ValueError(
+                f"{self.folder} holds a run, saved at {self.complete[-1].name}: go on from it with --resume, "
+                "or give another output"
+            )
+
+    def save(self, progress: Progress) -> None:
+        """Every process calls this. A stop at any moment leaves a complete checkpoint to load."""
+        final = self.folder / STEP_FOLDER.format(progress.step)
+        if self.saved == progress.step:
+            return
+        self.saved = progress.step
+        aside = final.with_suffix(".partial")
+        everyone = gather_object([random_state()])
+        if self.accelerator.is_main_process:
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir(parents=True)
+        self.accelerator.wait_for_everyone()
+        if self.sharded:
+            self.accelerator.save_state(str(aside))
+            torch.save(self.average.values, aside / self._own_average())
+        if self.accelerator.is_main_process:
+            torch.save(self._state(progress, everyone), aside / "state.pt")
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            aside.rename(final)
+            for older in self.folder.iterdir():
+                if older != final:
+                    shutil.rmtree(older)
+
+    def _own_average(self) -> str:
+        return f"average_{self.accelerator.process_index}.pt"
+
+    def _state(self, progress: Progress, everyone: list[dict[str, Any]]) -> dict[str, Any]:
+        common = {"progress": asdict(progress), "random": everyone, "stage": self.stage.state()}
+        if self.sharded:
+            return common
+        scaler = self.accelerator.scaler
+        return common | {
+            "players": [player_state(player) for player in self.stage.players],
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "average": self.average.values,
+            "scaler": scaler.state_dict() if scaler else {},
+        }
+
+    def load(self) -> Progress | None:
+        """The counters of the newest complete checkpoint, whose state everything takes on; None where there is none."""
+        if not self.complete:
+            return None
+        newest = self.complete[-1]
+        state = torch.load(newest / "state.pt", map_location="cpu", weights_only=True)
+        averages = state.get("average")
+        if self.sharded:
+            self.accelerator.load_state(str(newest))
+            averages = torch.load(newest / self._own_average(), map_location="cpu", weights_only=True)
+        else:
+            self._load_plain(state)
+        for value, saved in zip(self.average.values, averages, strict=True):
+            value.copy_(saved)
+        self.stage.load_state(state["stage"])
+        if len(state["random"]) == self.accelerator.num_processes:
+            set_random_state(state["random"][self.accelerator.process_index])
+        progress = Progress(**state["progress"])
+        self.saved = progress.step
+        return progress
+
+    def _load_plain(self, state: dict[str, Any]) -> None:
+        for player, weights in zip(self.stage.players, state["players"], strict=True):
+            load_player_state(player, weights)
+        for optimizer, moments in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(moments)
+        if self.accelerator.scaler and state["scaler"]:
+            self.accelerator.scaler.load_state_dict(state["scaler"])

@@ -6,19 +6,19 @@ B batch, T H W frames; z latent (B, C, t, h, w); video (B, 3, T, H, W) in [-1, 1
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vfe.checkpoint import load_restorer, save_checkpoint
+from vfe.checkpoint import save_checkpoint
 from vfe.models.fusion import FusionConfig
-from vfe.models.lite import LiteRestorer
 from vfe.models.prior import DualCodebookPrior, Prior
 
 from ..checkpointing import checkpoint_blocks
+from ..lite_net import trainable_lite, with_prior
+from ..stage import full_precision
 
 
 class DVFaceNet(nn.Module):
@@ -46,23 +46,16 @@ class DVFaceNet(nn.Module):
         """Video in float32, with gradients."""
 
     def forward(self, video: Tensor) -> Tensor:
-        """Degraded video to restored video."""
-        return self.decode(self.restore(self.encode(video), self.read_prior(video)))
+        """Degraded video to restored video; encoder and decoder of the codec out of the caller's autocast."""
+        with full_precision(video.device):
+            z_lq = self.encode(video)
+        z_hq = self.restore(z_lq, self.read_prior(video))
+        with full_precision(video.device):
+            return self.decode(z_hq)
 
     @abstractmethod
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """Write what users load."""
-
-
-def with_prior(net: LiteRestorer, prior: DualCodebookPrior, fusion: FusionConfig) -> LiteRestorer:
-    """A lite restorer with a prior, which stays fixed, and an untrained fusion: its output is `net`'s to the last bit.
-
-    Takes over the parts of `net`. Raises ValueError where they do not fit together.
-    """
-    fused = LiteRestorer(replace(net.config, prior=prior.config, fusion=fusion))
-    fused.codec, fused.dit, fused.context = net.codec, net.dit, net.context
-    fused.prior = prior.eval().requires_grad_(False)
-    return fused
 
 
 class LiteNet(DVFaceNet):
@@ -70,8 +63,7 @@ class LiteNet(DVFaceNet):
 
     def __init__(self, init: Path, prior: DualCodebookPrior, fusion: FusionConfig, checkpointing: bool) -> None:
         super().__init__()
-        plain = load_restorer(init, torch.device("cpu"), torch.float32).train().requires_grad_(True)
-        self.net = with_prior(plain, prior, fusion)
+        self.net = with_prior(trainable_lite(init), prior, fusion)
         if checkpointing:
             checkpoint_blocks(self.net.dit.blocks)
 

@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from ..config import RunConfig
 from ..data import Batch, DataConfig, FaceClips, data_hash, list_items, to_batch
-from ..degrade import DegradationConfig
+from ..degradations.keep import DegradationConfig
+from ..degradations.mix import DegradationMix, Degradations
 from ..evaluate import DevSet, dev_clips
 from ..stage import Slots, Stage
 
@@ -21,11 +22,17 @@ from ..stage import Slots, Stage
 class ClipConfig(RunConfig):
     """A run on face clips."""
 
-    # The model's config has its own place in the file; paths of weights are of the training machine.
-    private: ClassVar[frozenset[str]] = RunConfig.private | {"model", "perceptual"}
+    private: ClassVar[frozenset[str]] = RunConfig.private | {"perceptual"}
 
     data: DataConfig
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
+    mix: DegradationMix | None = None
+    """Several families of degradations, instead of `degradation`."""
+
+    @property
+    def degradations(self) -> Degradations:
+        """What degrades the clips."""
+        return self.mix or self.degradation
 
 
 class ClipStage(Stage):
@@ -42,16 +49,19 @@ class ClipStage(Stage):
             dev_clips(config.eval)  # so that a wrong path is told now, not at the first scoring
 
     def batches(self, start: int, slots: Slots) -> Iterable[tuple[Tensor, ...]]:
-        config = self.clip_config
-        degradation = config.degradation if self.degrades else None
-        workers = config.workers
+        workers = self.clip_config.workers
         return DataLoader(
-            FaceClips(config.data, degradation, config.seed, start, slots),
+            self.clips(start, slots),
             batch_size=None,
             num_workers=workers,
             prefetch_factor=4 if workers else None,
             pin_memory=self.device.type == "cuda",
         )
+
+    def clips(self, start: int, slots: Slots) -> IterableDataset[Any]:
+        """What `batches` loads."""
+        config = self.clip_config
+        return FaceClips(config.data, config.degradations if self.degrades else None, config.seed, start, slots)
 
     def to_batch(self, raw: tuple[Tensor, ...]) -> Batch:
         return to_batch(*raw)

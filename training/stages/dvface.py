@@ -1,4 +1,4 @@
-"""DVFace's second stage: DiT, fusion and VAE decoder, with the prior and the VAE encoder fixed (section 3.4, eq. 12 to 15).
+"""DVFace's second stage: DiT, fusion and VAE decoder, with prior and VAE encoder fixed (section 3.4, eq. 12 to 15).
 
 B batch, T H W frames; z latent (B, C, t, h, w); video (B, 3, T, H, W) in [-1, 1].
 """

@@ -7,18 +7,23 @@ B batch, T H W frames; z latent (B, C, t, h, w); video (B, 3, T, H, W) in [-1, 1
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from vfe.checkpoint import load_restorer, save_checkpoint
+from vfe.checkpoint import save_checkpoint
+from vfe.models.fusion import FusionConfig
 from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.types import no_check
+from vfe.weights.adapter import load_prior
 
 from ..checkpointing import checkpoint_blocks
 from ..data import Batch
 from ..evaluate import evaluate, write_samples
+from ..lite_net import restore_video, trainable_lite, with_prior
 from ..losses import LossConfig, structure_loss, switched_loss, temporal_loss
 from ..masks import align_mask
 from ..perceptual import Chosen, PerceptualConfig, choose_dists
@@ -43,9 +48,16 @@ class PhaseConfig:
 class LiteTrainConfig(ClipConfig):
     """A run of the lite restorer."""
 
+    # The model's config has its own place in the file.
+    private: ClassVar[frozenset[str]] = ClipConfig.private | {"model", "prior"}
+
     model: LiteConfig
     init: str | None = None
     """A restorer file of the same model to start from, instead of random weights."""
+    prior: str | None = None
+    """What the stage prior_predict left, to be fused into the model; fixed. None: the model as it is."""
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    """Of that prior."""
     phases: tuple[PhaseConfig, ...]
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
 
@@ -65,7 +77,7 @@ class LiteTrainConfig(ClipConfig):
 
 
 class LitePlayer(Player):
-    """DiT and context of a restorer with the loss of the phase; codec and DISTS, where it is used, are fixed."""
+    """DiT, context and fusion of a restorer with the loss of the phase; codec, prior and DISTS are fixed."""
 
     def __init__(self, net: LiteRestorer, config: LiteTrainConfig, perceptual: Chosen | None) -> None:
         super().__init__()
@@ -82,7 +94,9 @@ class LitePlayer(Player):
         on_face = (draw.uniform(len(batch.clean)) < config.face_probability).to(device)
         with full_precision(device):
             z_lq = self.net.codec.encode(batch.degraded)
-        velocity = self._velocity[0](z_lq).float()
+        with torch.no_grad():
+            prior = self.net.read_prior(batch.degraded, no_check)
+        velocity = self._velocity[0](z_lq, prior).float()
         with full_precision(device):
             z_hq = self.net.flow.restore(z_lq, velocity)
             if config.space == "latent":
@@ -111,10 +125,10 @@ def initial_model(config: LiteTrainConfig) -> LiteRestorer:
         net = LiteRestorer(config.model)
         net.codec.scale.copy_(measure_scale(net.codec, config.data))
         return net
-    net = load_restorer(Path(config.init), torch.device("cpu"), torch.float32)
+    net = trainable_lite(Path(config.init))
     if net.config != config.model:
         raise ValueError(f"{config.init} is {net.config}, the run's model is {config.model}: they need to be the same")
-    return net.train().requires_grad_(True)
+    return net
 
 
 class LiteStage(ClipStage):
@@ -124,6 +138,8 @@ class LiteStage(ClipStage):
         super().__init__(config, device)
         self.config = config
         self.net = initial_model(config)
+        if config.prior is not None:
+            self.net = with_prior(self.net, load_prior(Path(config.prior), torch.float32), config.fusion)
         uses_dists = any(phase.loss.dists for phase in config.phases)
         perceptual = choose_dists(config.perceptual) if uses_dists else None
         self.notes = (perceptual.line if perceptual else "perceptual: no phase weighs dists, so none is used",)
@@ -132,12 +148,13 @@ class LiteStage(ClipStage):
     def evaluate(self) -> dict[str, float]:
         if self.dev is None:
             return {}
-        scores = evaluate(self.net, self.dev, self.device, self.config.precision)
+        scores = evaluate(partial(restore_video, self.net), self.dev, self.device, self.config.precision)
         return {"score": scores["psnr"], **scores}
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:
-            write_samples(self.net, self.dev, folder, self.config.precision)
+            restore = partial(restore_video, self.net)
+            write_samples(restore, self.dev, folder, self.device, self.config.precision)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         save_checkpoint(path, self.net, facts | self.data_facts())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -47,6 +47,8 @@ class CodebookLossConfig:
 @dataclass(frozen=True, kw_only=True)
 class PriorCodebookConfig(ClipConfig):
     """A run of this stage. Entries that nothing is near to are moved every `revive_every` steps."""
+
+    private: ClassVar[frozenset[str]] = ClipConfig.private | {"model"}  # it has its own place in the file
 
     model: PriorConfig = field(default_factory=PriorConfig)
     loss: CodebookLossConfig = field(default_factory=CodebookLossConfig)
@@ -176,7 +178,7 @@ class PriorCodebookStage(ClipStage):
         if self.dev is None:
             return {}
         clean = [to_video(clean, self.device) for level, _, clean in self.dev.pairs if level == "mild"]
-        score = float(np.mean([psnr(self.net(video)[0].clamp(-1, 1), video) for video in clean]))
+        score = float(np.mean([psnr(self.net(video)[0].detach().clamp(-1, 1), video) for video in clean]))
         return {"score": score, "psnr": score}
 
     def samples(self, folder: Path) -> None:

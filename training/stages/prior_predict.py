@@ -8,7 +8,7 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ from .clips import ClipConfig, ClipStage
 @dataclass(frozen=True, kw_only=True)
 class PriorPredictConfig(ClipConfig):
     """A run of this stage. `init` is what the stage prior_codebook left."""
+
+    private: ClassVar[frozenset[str]] = ClipConfig.private | {"init"}
 
     init: str
     cross_entropy: float = 0.5

@@ -5,32 +5,31 @@ B batch, T H W frames, t h w latent grid; z latent (B, 16, t, h, w); video (B, 3
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import IterableDataset
 
 from vfe.weights.trained import Origin, save_dit, save_lora
 from vfe.weights.wan_vae import load_vae
 
-from ..config import RunConfig
-from ..data import DataConfig, FaceClips, data_hash, list_items, to_batch
-from ..degrade import DegradationConfig
-from ..evaluate import DevSet, dev_clips, evaluate, write_samples
+from ..data import to_batch
+from ..evaluate import evaluate, write_samples
 from ..losses import switched_loss
 from ..masks import align_mask
 from ..perceptual import PerceptualConfig, choose_dists
-from ..stage import Draw, Player, Slots, Stage, full_precision
+from ..stage import Draw, Player, Slots, full_precision
 from ..wan.decoder import WanDecoder
 from ..wan.fixed_pairs import CachedPairs, FixedPairs, PairBatches
 from ..wan.judged import JudgedWan
 from ..wan.latent_cache import DTYPES, FixedPairsConfig, LatentFiles, LatentPair, vae_hash
 from ..wan.lora import base_state, changes_of
 from ..wan.model import OneStepDiT, WanTrainConfig, load_trainable
+from .clips import ClipConfig, ClipStage
 
 LATENT, PIXEL = "vividface_latent", "vividface_pixel"
 
@@ -50,14 +49,12 @@ class VividFaceLoss:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VividFaceConfig(RunConfig):
+class VividFaceConfig(ClipConfig):
     """A run of either stage; `stage` says which."""
 
-    private: ClassVar[frozenset[str]] = RunConfig.private | {"dit", "vae", "context", "init", "folder", "perceptual"}
+    private: ClassVar[frozenset[str]] = ClipConfig.private | {"dit", "vae", "context", "init", "folder"}
 
     model: WanTrainConfig
-    data: DataConfig
-    degradation: DegradationConfig = field(default_factory=DegradationConfig)
     fixed: FixedPairsConfig | None = None
     """Fixed pairs, whose latents can be kept: for the latent stage. None: new pairs without end."""
     loss: VividFaceLoss = field(default_factory=VividFaceLoss)
@@ -117,12 +114,12 @@ class PixelPlayer(Player):
             }
 
 
-class VividFaceStage(Stage):
+class VividFaceStage(ClipStage):
     """One player on face clips; the VAE that encodes them is no part of it, and stays as it is."""
 
     def __init__(self, config: VividFaceConfig, device: torch.device) -> None:
-        self.config, self.device = config, device
-        self.batch = config.data.batch
+        super().__init__(config, device)
+        self.config = config
         self.model = load_trainable(config.model, config.checkpointing)
         self.vae = load_vae(Path(config.model.vae))
         perceptual = choose_dists(config.perceptual) if config.stage == PIXEL else None
@@ -133,25 +130,12 @@ class VividFaceStage(Stage):
             self.players = (PixelPlayer(self.model, decoder, perceptual.loss, config.loss),)
         half = device.type == "cuda" and config.precision != "no"
         self.vae.prepare(device, torch.float16 if half else torch.float32)
-        self._dev: DevSet | None = None
-        if config.eval.root is not None:
-            dev_clips(config.eval)  # so that a wrong path is told now, not at the first scoring
 
-    def batches(self, start: int, slots: Slots) -> Iterable[tuple[Tensor, ...]]:
-        workers = self.config.workers
-        return DataLoader(
-            self._clips(start, slots),
-            batch_size=None,
-            num_workers=workers,
-            prefetch_factor=4 if workers else None,
-            pin_memory=self.device.type == "cuda",
-        )
-
-    def _clips(self, start: int, slots: Slots) -> IterableDataset[Any]:
+    def clips(self, start: int, slots: Slots) -> IterableDataset[Any]:
         config = self.config
         if config.fixed is None:
-            return FaceClips(config.data, config.degradation, config.seed, start, slots)
-        pairs = FixedPairs(config.data, config.degradation, config.seed, config.fixed.variants)
+            return super().clips(start, slots)
+        pairs = FixedPairs(config.data, config.degradations, config.seed, config.fixed.variants)
         if config.fixed.folder is None:
             return PairBatches(pairs, None, start, slots)
         files = LatentFiles(Path(config.fixed.folder), DTYPES[config.fixed.dtype])
@@ -160,7 +144,7 @@ class VividFaceStage(Stage):
         cached.fill(self._encode, slots.first / slots.total)
         return PairBatches(pairs, cached, start, slots)
 
-    def to_batch(self, raw: tuple[Tensor, ...]) -> WanBatch:
+    def to_batch(self, raw: tuple[Tensor, ...]) -> WanBatch:  # type: ignore[override]
         if self.config.stage == LATENT:
             kept = self.config.fixed is not None and self.config.fixed.folder is not None
             return WanBatch(*(raw if kept else self._encode(raw)))
@@ -175,15 +159,8 @@ class VividFaceStage(Stage):
         return LatentPair(z_lq, z_hq, align_mask(mask, self.vae.config.time, self.vae.config.space))
 
     @property
-    def dev(self) -> DevSet | None:
-        """Made once, by the process that scores."""
-        if self._dev is None and self.config.eval.root is not None:
-            self._dev = DevSet(self.config.eval)
-        return self._dev
-
-    @property
     def judged(self) -> JudgedWan:
-        return JudgedWan(self.config.model, self.model, self.vae, self.device)
+        return JudgedWan(self.model, self.vae)
 
     def evaluate(self) -> dict[str, float]:
         if self.dev is None:
@@ -193,14 +170,12 @@ class VividFaceStage(Stage):
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:
-            write_samples(self.judged, self.dev, folder, self.config.precision)
+            write_samples(self.judged, self.dev, folder, self.device, self.config.precision)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """A LoRA that `vfe enhance --lora` and ComfyUI load, or a whole DiT."""
         config, dit = self.config.model, self.model.dit
-        items = list_items(self.config.data)
-        data = {"data_items": len(items), "data_sha256": data_hash(items)}
-        origin = Origin(base=Path(config.dit).name, flow=config.flow, training=facts | data)
+        origin = Origin(base=Path(config.dit).name, flow=config.flow, training=facts | self.data_facts())
         changes = changes_of(dit)
         if changes:
             save_lora(path, changes, origin.note())

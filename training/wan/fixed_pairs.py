@@ -17,7 +17,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from tqdm import tqdm
 
 from ..data import DataConfig, FaceClips, Item, list_items
-from ..degrade import DegradationConfig
+from ..degradations.mix import Degradations
 from ..stage import Slots
 from .latent_cache import LatentFiles, LatentPair, file_hash, key_of
 
@@ -28,7 +28,7 @@ FIELDS = ("frames", "side", "segment", "face_share")
 class _OneItem(FaceClips):
     """`FaceClips` of a single item: how a pair is made of a clip stands there alone."""
 
-    def __init__(self, item: Item, config: DataConfig, degradation: DegradationConfig) -> None:
+    def __init__(self, item: Item, config: DataConfig, degradation: Degradations) -> None:
         self.config, self.degradation = config, degradation
         self._videos, self._images = ([], [item]) if item.is_image else ([item], [])
 
@@ -42,7 +42,7 @@ class FixedPairs:
     The pairs of an item stay the same when others join or leave the data.
     """
 
-    def __init__(self, config: DataConfig, degradation: DegradationConfig, seed: int, variants: int) -> None:
+    def __init__(self, config: DataConfig, degradation: Degradations, seed: int, variants: int) -> None:
         self.config, self.degradation, self.seed, self.variants = config, degradation, seed, variants
         self.items = list_items(config)
 

@@ -1,27 +1,36 @@
-"""The restorer in training as what scoring asks of a restorer: codec, step and velocity.
+"""The restorer in training as scoring runs it: on clips whose sides need not be multiples of the DiT's patches.
 
-t h w latent grid; z latent (B, 16, t, h, w).
+B batch, t h w latent grid; z latent (B, 16, t, h, w); video (B, 3, T, H, W) in [-1, 1].
 """
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vfe.models.wan_vae import WanVAE
 
-from .model import OneStepDiT, WanTrainConfig
+from ..stage import full_precision
+from .model import OneStepDiT
 
 
 class JudgedWan:
-    """`OneStepDiT` and its VAE, for clips whose sides are multiples of 8 that need not be of 16."""
+    """`OneStepDiT` between the encoder and the decoder of the package's VAE."""
 
-    def __init__(self, config: WanTrainConfig, model: OneStepDiT, vae: WanVAE, device: torch.device) -> None:
-        self.config, self.model, self.codec, self.device = config, model, vae, device
+    def __init__(self, model: OneStepDiT, vae: WanVAE) -> None:
+        self.model, self.vae = model, vae
 
-    def __call__(self, z_lq: Tensor) -> Tensor:
-        """Velocity of a latent, whose last row and column are repeated where the patches need one more."""
+    def __call__(self, video: Tensor) -> Tensor:
+        """Degraded video to restored video; sides are multiples of 8."""
+        with full_precision(video.device):
+            z_lq = self.vae.encode(video)
+        z_hq = self.step(z_lq)
+        with full_precision(video.device):
+            return self.vae.decode(z_hq)
+
+    def step(self, z_lq: Tensor) -> Tensor:
+        """The last row and column of a latent are repeated where the patches need one more."""
         height, width = z_lq.shape[-2:]
         padded = F.pad(z_lq, (0, width % 2, 0, height % 2, 0, 0), mode="replicate")
-        return self.model.velocity(padded)[..., :height, :width]
+        z_hq: Tensor = self.model(padded)
+        return z_hq[..., :height, :width]

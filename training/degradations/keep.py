@@ -8,22 +8,17 @@ T frames, H W clean sides, h w small sides; frames are (T, H, W, 3) uint8.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
-import av
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfe.video.pixels import SWSCALE_FLAGS
-from vfe.video.x264 import reproducible_options
+from ..resample import area_matrix, even, gaussian_matrix
+from .frames import cut_to_levels
+from .h264 import h264_round_trip
+from .ranges import Range, check_range, check_share
 
-from .resample import area_matrix, even, gaussian_matrix
-
-Range = tuple[float, float]
-FRAME_RATE = Fraction(25)
 JITTER = 0.15  # of a range
 
 
@@ -41,6 +36,16 @@ class Degradation:
     crf: int
     stored: int | None = None
     careless: bool = False
+    preset: str = "fast"
+    """Of the first file's encoder, x264."""
+
+    def apply(self, clean: Tensor, rng: np.random.Generator) -> Tensor:
+        """Degrade (T, H, W, 3) uint8; `rng` draws the noise."""
+        return degrade(clean, self, rng, self.preset)
+
+    def target(self, clean: Tensor) -> Tensor:
+        """The clean clip itself."""
+        return clean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +68,9 @@ class DegradationConfig:
 
     def __post_init__(self) -> None:
         for name, lowest in (("sigma", 0.0), ("ratio", 1.0), ("noise", 0.0), ("crf", 0.0), ("stored", 0.0)):
-            low, high = getattr(self, name)
-            if not lowest <= low <= high:
-                raise ValueError(f"{name} range is {low} to {high}, needed rising from at least {lowest}")
+            check_range(name, getattr(self, name), lowest)
         for name in ("together", "stored_share", "careless_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, needed from 0 to 1")
+            check_share(name, getattr(self, name))
 
     def draw(self, rng: np.random.Generator) -> Degradation:
         """Draw one degradation from `rng`."""
@@ -80,7 +82,8 @@ class DegradationConfig:
             float(low + (high - low) * place) for (low, high), place in zip(bounds, places, strict=True)
         )
         stored = int(rng.integers(self.stored[0], self.stored[1] + 1)) if rng.random() < self.stored_share else None
-        return Degradation(sigma, ratio, noise, round(crf), stored, bool(rng.random() < self.careless_share))
+        careless = bool(rng.random() < self.careless_share)
+        return Degradation(sigma, ratio, noise, round(crf), stored, careless, self.preset)
 
 
 def degrade(clean: Tensor, how: Degradation, rng: np.random.Generator, preset: str = "fast") -> Tensor:
@@ -91,48 +94,15 @@ def degrade(clean: Tensor, how: Degradation, rng: np.random.Generator, preset: s
     )
     small = _separable(clean, rows, columns)
     noise = torch.from_numpy(rng.standard_normal(small.shape, dtype=np.float32))
-    small = _quantise(small + how.noise * noise + (0.0 if how.careless else 0.5))
+    small = cut_to_levels(small + how.noise * noise + (0.0 if how.careless else 0.5))
     small = h264_round_trip(small, how.crf, preset, how.careless)
     planes = small.permute(0, 3, 1, 2).float()
     large = F.interpolate(planes, (height, width), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
-    large = _quantise(large + 0.5)
+    large = cut_to_levels(large + 0.5)
     return large if how.stored is None else h264_round_trip(large, how.stored, "ultrafast")
-
-
-def h264_round_trip(frames: Tensor, crf: int, preset: str, careless: bool = False) -> Tensor:
-    """Encode and decode (T, h, w, 3) uint8 with x264 at 25 frames/s, 4:2:0, through PyAV; sides are even."""
-    encoder = av.CodecContext.create("libx264", "w")
-    assert isinstance(encoder, av.VideoCodecContext)
-    encoder.height, encoder.width = frames.shape[1:3]
-    encoder.pix_fmt, encoder.framerate, encoder.time_base = "yuv420p", FRAME_RATE, 1 / FRAME_RATE
-    encoder.options = {"crf": str(crf), "preset": preset, "threads": "1", **reproducible_options()}
-    packets = []
-    for index, frame in enumerate(frames):
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.numpy()), format="rgb24")
-        picture.pts = index
-        packets += encoder.encode(picture)
-    packets += encoder.encode(None)
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.extradata = encoder.extradata
-    decoded = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
-    return torch.from_numpy(np.stack([to_rgb(frame, careless) for frame in decoded]))
-
-
-def to_rgb(frame: av.VideoFrame, careless: bool = False) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) uint8 with accurate rounding; `careless`: with swscale's defaults, more than a level darker."""
-    pixels: npt.NDArray[np.uint8] = frame.to_ndarray(  # type: ignore[assignment]
-        format="rgb24", interpolation=None if careless else SWSCALE_FLAGS
-    )
-    return pixels
 
 
 def _separable(frames: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """rows @ frame @ columns^T for each frame and colour of (T, H, W, 3), in float64."""
     mixed = torch.einsum("wv,thvc->thwc", columns.double(), frames.double())
     return torch.einsum("hg,tgwc->thwc", rows.double(), mixed)
-
-
-def _quantise(frames: Tensor) -> Tensor:
-    """Cut to 8 bits. Matrix products differ in the last bits with memory alignment: a fine grid absorbs that, so that
-    the same seed gives the same bytes."""
-    return ((frames * 4096).round_() / 4096).floor_().clamp_(0, 255).byte()

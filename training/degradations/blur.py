@@ -1,0 +1,107 @@
+"""Blur by a drawn kernel that may slowly widen and narrow over the clip.
+
+T frames, H W sides, k kernel side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .kernels import Shape, bell, sinc
+from .ranges import Range, chance, check_range, check_share, uniform
+from .walk import walk
+
+WIDTHS = (0.5, 2.0)  # a walking blur stays within these multiples of what was drawn
+REACH = 3  # sigmas that a kernel covers
+FFT_MULTIPLE = 32  # sides with small prime factors transform fast
+MAX_RADIUS = 16
+
+
+@dataclass(frozen=True)
+class Blur:
+    """A bell of `sigma` pixels (long axis, short axis) turned by `angle`; `step` is its walk, relative, per frame."""
+
+    sigma: tuple[float, float]
+    angle: float = 0.0
+    shape: Shape = "gaussian"
+    beta: float = 1.0
+    step: float = 0.0
+
+    def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
+        width = torch.from_numpy(walk(1.0, self.step, WIDTHS, len(planes), rng)).double()
+        radius = min(MAX_RADIUS, max(1, round(REACH * max(self.sigma) * float(width.max()))))
+        along, across = (width * max(sigma, 1e-3) for sigma in self.sigma)
+        return convolve(planes, bell(self.shape, along, across, self.angle, self.beta, 2 * radius + 1))
+
+
+@dataclass(frozen=True)
+class Sinc:
+    """Ringing: a low-pass at `cutoff` radians per pixel, `size` pixels wide."""
+
+    cutoff: float
+    size: int
+
+    def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - as every piece
+        return convolve(planes, sinc(self.cutoff, self.size).expand(len(planes), -1, -1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlurConfig:
+    """Ranges of Real-ESRGAN; `walking` is the share of clips whose blur moves (RealBasicVSR)."""
+
+    share: float = 1.0
+    sigma: Range = (0.2, 3.0)
+    round_share: float = 0.55
+    """Of bells: one sigma for both axes."""
+    shapes: tuple[float, float, float] = (0.75, 0.15, 0.1)
+    """Shares of gaussian, generalised and plateau bells."""
+    generalised_beta: Range = (0.5, 4.0)
+    plateau_beta: Range = (1.0, 2.0)
+    sinc_share: float = 0.1
+    sinc_cutoff: Range = (1.05, 3.14)
+    walking: float = 0.5
+    step: float = 0.02
+
+    def __post_init__(self) -> None:
+        check_range("sigma", self.sigma, 0.0)
+        check_range("generalised_beta", self.generalised_beta, 0.1)
+        check_range("plateau_beta", self.plateau_beta, 1.0)
+        check_range("sinc_cutoff", self.sinc_cutoff, 0.3, np.pi)
+        for name in ("share", "round_share", "sinc_share", "walking", "step"):
+            check_share(name, getattr(self, name))
+        if abs(sum(self.shapes) - 1) > 1e-6 or min(self.shapes) < 0:
+            raise ValueError(f"shapes are {self.shapes}, needed shares that add up to 1")
+
+    def draw(self, rng: np.random.Generator) -> Blur | Sinc | None:
+        if not chance(self.share, rng):
+            return None
+        if chance(self.sinc_share, rng):
+            return Sinc(uniform(self.sinc_cutoff, rng), 2 * int(rng.integers(3, 11)) + 1)
+        kinds: tuple[Literal["gaussian", "generalised", "plateau"], ...] = ("gaussian", "generalised", "plateau")
+        shape = kinds[int(rng.choice(3, p=self.shapes))]
+        beta = {
+            "gaussian": 1.0,
+            "generalised": uniform(self.generalised_beta, rng),
+            "plateau": uniform(self.plateau_beta, rng),
+        }[shape]
+        first, second = uniform(self.sigma, rng), uniform(self.sigma, rng)
+        sigma = (first, first) if chance(self.round_share, rng) else (first, second)
+        return Blur(sigma, uniform((0, np.pi), rng), shape, beta, self.step if chance(self.walking, rng) else 0.0)
+
+
+def convolve(planes: Tensor, kernels: Tensor) -> Tensor:
+    """Each frame of (T, C, H, W) with its own (T, k, k) point-symmetric kernel, edges continued."""
+    height, width = planes.shape[2:]
+    radius = kernels.shape[-1] // 2
+    sides = [-(-(side + 2 * radius) // FFT_MULTIPLE) * FFT_MULTIPLE for side in (height, width)]
+    bottom, right = sides[0] - height - radius, sides[1] - width - radius
+    padded = F.pad(planes, (radius, right, radius, bottom), mode="replicate")
+    spectrum = torch.fft.rfft2(padded) * torch.fft.rfft2(kernels, s=sides)[:, None]
+    result = torch.fft.irfft2(spectrum, s=sides)
+    return result[:, :, 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width]

@@ -1,0 +1,71 @@
+"""Pieces one after the other: what all families but `keep` are made of.
+
+T frames, H W sides; frames are (T, H, W, 3) uint8, planes (T, 3, h, w) float32 from 0 to 255.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from .codec import Codec
+from .frames import to_frames, to_planes
+from .ranges import chance, check_range, check_share, integer
+from .resize import resized
+from .tone import Tone
+
+
+class Piece(Protocol):
+    """One thing that happens to a clip: planes to planes, maybe of another size, never fewer or later frames."""
+
+    def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A draw: `pieces` in turn, back to the clean size, then once more through a file where `stored` is given.
+
+    `tone` takes the colour away, from the degraded clip and from what a restorer is asked for.
+    """
+
+    pieces: tuple[Piece, ...]
+    stored: Codec | None = None
+    tone: Tone | None = None
+
+    def apply(self, clean: Tensor, rng: np.random.Generator) -> Tensor:
+        """Degrade (T, H, W, 3) uint8; without pieces that is `clean` itself."""
+        size = (clean.shape[1], clean.shape[2])
+        planes = to_planes(self.target(clean))
+        for piece in self.pieces:
+            planes = piece(planes, rng)
+        planes = resized(planes, size, "bicubic")
+        return to_frames(planes if self.stored is None else self.stored(planes, rng))
+
+    def target(self, clean: Tensor) -> Tensor:
+        """The clean clip in the draw's tone."""
+        return clean if self.tone is None else self.tone(clean)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredConfig:
+    """The file at the clip's own size in which footage reaches a restorer, as in `keep`: lightly compressed H.264."""
+
+    share: float = 0.85
+    crf: tuple[int, int] = (1, 20)
+
+    def __post_init__(self) -> None:
+        check_share("share", self.share)
+        check_range("crf", self.crf, 0, 51)
+
+    def draw(self, rng: np.random.Generator) -> Codec | None:
+        if not chance(self.share, rng):
+            return None
+        return Codec("libx264", integer(self.crf, rng), preset="ultrafast")
+
+
+def chain(pieces: tuple[Piece | None, ...], stored: Codec | None, tone: Tone | None = None) -> Chain:
+    """A chain of the pieces that were drawn."""
+    return Chain(tuple(piece for piece in pieces if piece is not None), stored, tone)

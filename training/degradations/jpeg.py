@@ -1,0 +1,56 @@
+"""Each frame through JPEG (libjpeg, 4:2:0), whose quality may walk over the clip."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .frames import to_frames, to_planes
+from .ranges import chance, check_range, check_share, integer
+from .walk import walk
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """At `quality` of 1 to 100, `step` of walk a frame."""
+
+    quality: int
+    step: float = 0.0
+
+    def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
+        frames = to_frames(planes).numpy()
+        qualities = walk(self.quality, self.step, (5, 100), len(frames), rng)
+        decoded = [_round_trip(frame, round(float(quality))) for frame, quality in zip(frames, qualities, strict=True)]
+        return to_planes(torch.from_numpy(np.stack(decoded)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JpegConfig:
+    """Range of Real-ESRGAN, walk of RealBasicVSR."""
+
+    share: float = 1.0
+    quality: tuple[int, int] = (30, 95)
+    walking: float = 0.5
+    step: float = 3.0
+
+    def __post_init__(self) -> None:
+        check_range("quality", self.quality, 1, 100)
+        check_range("step", (0.0, self.step), 0.0, 100.0)
+        for name in ("share", "walking"):
+            check_share(name, getattr(self, name))
+
+    def draw(self, rng: np.random.Generator) -> Jpeg | None:
+        if not chance(self.share, rng):
+            return None
+        return Jpeg(integer(self.quality, rng), self.step if chance(self.walking, rng) else 0.0)
+
+
+def _round_trip(frame: np.ndarray, quality: int) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))

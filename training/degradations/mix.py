@@ -1,0 +1,54 @@
+"""Which family degrades a segment: a draw among them by their shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from .film import FilmConfig
+from .keep import DegradationConfig
+from .protocol import Draw, Family
+from .second_order import SecondOrderConfig
+from .webcam import WebcamConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shares:
+    """Of the segments, by family; they add up to 1."""
+
+    keep: float = 0.4
+    second_order: float = 0.25
+    film: float = 0.15
+    webcam: float = 0.2
+
+    def __post_init__(self) -> None:
+        shares = [getattr(self, part.name) for part in fields(self)]
+        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+            raise ValueError(f"{self}: needed shares from 0 that add up to 1, got a sum of {sum(shares)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DegradationMix:
+    """A family of families, with the config of each."""
+
+    shares: Shares = field(default_factory=Shares)
+    keep: DegradationConfig = field(default_factory=DegradationConfig)
+    second_order: SecondOrderConfig = field(default_factory=SecondOrderConfig)
+    film: FilmConfig = field(default_factory=FilmConfig)
+    webcam: WebcamConfig = field(default_factory=WebcamConfig)
+
+    def families(self) -> dict[str, tuple[float, Family]]:
+        """(share, config) by name, of those that have a share."""
+        named = {part.name: (getattr(self.shares, part.name), getattr(self, part.name)) for part in fields(self.shares)}
+        return {name: pair for name, pair in named.items() if pair[0] > 0}
+
+    def draw(self, rng: np.random.Generator) -> Draw:
+        """A draw of a family that is drawn by the shares."""
+        shares, families = zip(*self.families().values(), strict=True)
+        chosen: Family = families[int(rng.choice(len(families), p=np.array(shares) / sum(shares)))]
+        return chosen.draw(rng)
+
+
+Degradations = DegradationConfig | DegradationMix
+"""What a run degrades its clips with."""

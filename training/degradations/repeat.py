@@ -1,0 +1,39 @@
+"""Lost frames. Off unless a config asks: a frame shown again is not the moment of its target, so that a loss would
+ask the restorer for what only later frames show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .ranges import Range, chance, check_range, check_share, uniform
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A `share` of the frames is lost, and the one before shown again."""
+
+    share: float
+
+    def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
+        lost = rng.random(len(planes)) < self.share
+        lost[0] = False
+        shown = np.maximum.accumulate(np.where(lost, 0, np.arange(len(planes))))
+        return planes[torch.from_numpy(shown)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatConfig:
+    share: float = 0.0
+    lost: Range = (0.05, 0.3)
+
+    def __post_init__(self) -> None:
+        check_share("share", self.share)
+        check_range("lost", self.lost, 0.0, 1.0)
+
+    def draw(self, rng: np.random.Generator) -> Repeat | None:
+        return Repeat(uniform(self.lost, rng)) if chance(self.share, rng) else None

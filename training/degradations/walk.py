@@ -1,0 +1,28 @@
+"""Parameters that drift over a clip (RealBasicVSR's random walk), and noise that remembers its last frames."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from .ranges import Range
+
+Series = npt.NDArray[np.float32]
+
+
+def walk(start: float, step: float, span: Range, frames: int, rng: np.random.Generator) -> Series:
+    """(T,): from `start`, each frame up to `step` away from the one before, kept within `span`. Step 0 is constant."""
+    values = np.empty(frames, np.float32)
+    value = start
+    for index, change in enumerate(rng.uniform(-step, step, frames)):
+        values[index] = value
+        value = min(max(value + change, span[0]), span[1])
+    return values
+
+
+def remembering(memory: float, shape: tuple[int, ...], rng: np.random.Generator) -> Series:
+    """Normal noise (T, ...) of unit variance whose neighbouring frames correlate by `memory`."""
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    for index in range(1, shape[0]):
+        noise[index] = memory * noise[index - 1] + np.sqrt(1 - memory * memory) * noise[index]
+    return noise

@@ -1,0 +1,81 @@
+"""How a run is spread over processes: accelerate as the launcher's environment says, with this project's precision.
+
+Under DDP, FSDP and DeepSpeed alike weights stay in float32 and the players compute in autocast.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedType
+from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast
+from torch import nn
+
+from .config import RunConfig
+from .stage import Player
+
+SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
+"""No process has all weights and optimizer states."""
+EVALUATION_LIMIT = timedelta(hours=2)  # the other processes wait while the main one evaluates and writes files
+
+
+def make_accelerator(config: RunConfig) -> Accelerator:
+    """Accelerate for this process. Raises ValueError for a precision that sharded training does not have here.
+
+    DeepSpeed is told `no` precision and FSDP gets no casting policy: both would turn codecs and losses into bf16 too,
+    so `prepare` wraps the players in autocast instead.
+    """
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true"
+    accelerator = Accelerator(
+        cpu=several and not torch.cuda.is_available(),  # or each CPU process would take itself for the only one
+        mixed_precision="no" if deepspeed else config.precision,
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=config.accumulate),
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=EVALUATION_LIMIT)],
+    )
+    if accelerator.distributed_type in SHARDED and config.precision == "fp16":
+        raise ValueError("precision is fp16, whose loss scaling FSDP and DeepSpeed do not share: use bf16 or no")
+    if accelerator.distributed_type == DistributedType.FSDP:
+        if not accelerator.is_fsdp2:
+            raise ValueError("fsdp_version is 1, needed 2, as in training/configs/accelerate/fsdp.yaml")
+        accelerator.state.fsdp_plugin.mixed_precision_policy = None
+    return accelerator
+
+
+def build_optimizer(player: Player, config: RunConfig) -> torch.optim.AdamW:
+    """AdamW of the weights that are trained; it decays matrices and kernels only."""
+    trained = [p for p in player.parameters() if p.requires_grad]
+    if not trained:
+        raise ValueError(f"{type(player).__name__} has no weights to train")
+    matrices = [p for p in trained if p.ndim >= 2 and p.shape[0] > 1]
+    others = [p for p in trained if not (p.ndim >= 2 and p.shape[0] > 1)]
+    groups = [
+        {"params": matrices, "weight_decay": config.optim.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=config.optim.lr, betas=config.optim.betas, fused=True)
+
+
+def prepare(accelerator: Accelerator, player: Player, config: RunConfig, clips: int) -> tuple[nn.Module, Any]:
+    """A player and its optimizer as accelerate wraps them; `clips` are what one process takes at a time."""
+    if accelerator.distributed_type in SHARDED and config.precision == "bf16":
+        autocast = torch.autocast(accelerator.device.type, torch.bfloat16)
+        player.forward = autocast(player.forward)  # type: ignore[method-assign]
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
+        settings = accelerator.state.deepspeed_plugin.deepspeed_config
+        settings["train_micro_batch_size_per_gpu"] = clips
+        settings["gradient_accumulation_steps"] = config.accumulate
+        settings["gradient_clipping"] = config.optim.max_grad_norm
+    model, optimizer = accelerator.prepare(player, build_optimizer(player, config))
+    return model, optimizer
+
+
+def agree(accelerator: Accelerator, value: float) -> float:
+    """The main process's number for all, so that they end at the same step."""
+    if accelerator.num_processes == 1:
+        return value
+    return float(broadcast(torch.tensor(value, dtype=torch.float64, device=accelerator.device)))
