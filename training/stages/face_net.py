@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from vfe.face.detect import FaceDetector
 from vfe.face.net import FaceNet, FaceNetConfig, cells_of, channels_last, fold_batch_norm
 from vfe.face.weights import save_face_net
 
@@ -22,6 +23,8 @@ from ..config import RunConfig
 from ..face.batches import BatchConfig, FaceBatch, FaceFrames
 from ..face.losses import crop_terms, frame_terms
 from ..face.pictures import Album, AlbumConfig, album_hash, read_album
+from ..face.score import score_net
+from ..face.show import write_found
 from ..face.targets import assign
 from ..stage import Draw, Player, Slots, Stage, full_precision
 
@@ -107,10 +110,12 @@ class FaceNetStage(Stage):
     def evaluate(self) -> dict[str, float]:
         if self.config.eval.root is None:
             return {}
-        from ..face.score import score_net
-
         scores = score_net(self.calibrated(), Path(self.config.eval.root))
         return {"score": scores.total, **scores.figures()}
+
+    def samples(self, folder: Path) -> None:
+        if self.config.eval.root is not None:
+            write_found(folder / "scenes.png", FaceDetector(self.calibrated()), Path(self.config.eval.root))
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         save_face_net(path, self.calibrated(), facts | {"data_sha256": album_hash(self.config.album)})
