@@ -15,15 +15,18 @@ from torch import Tensor
 
 from tests.cli_run import assert_one_line_error, run_vfe
 from tests.test_weights_lora_peers import COMFY_SCRIPT
+from tests.tiny_prior import tiny_adapter
+from tests.tiny_vae import random_vae
 from tests.wan_training import FLOW, LORA, WanFiles, trained_dit, write_trained_lora, write_wan_files
 from tests.weight_layouts import random_dit
 from training.wan.lora import LoraConfig, add_lora, base_state, changes_of
 from vfe.models.dit import WanDiT
 from vfe.types import VFEError
+from vfe.weights.adapter import load_adapter, write_adapter
 from vfe.weights.lora import LoraSpec
 from vfe.weights.recognise import recognise
 from vfe.weights.tensor_file import open_tensors
-from vfe.weights.trained import Origin, read_lora, save_dit, save_lora
+from vfe.weights.trained import Origin, read_lora, save_dit, save_lora, save_vae
 from vfe.weights.wan_dit import load_dit, read_flow
 
 LATENT = torch.randn(1, 16, 2, 4, 4, generator=torch.Generator().manual_seed(1))
@@ -227,3 +230,25 @@ def test_an_interrupted_export_leaves_no_file(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(OSError, match="disk full"):
         save_lora(tmp_path / "lora.safetensors", changes_of(trained_dit()), {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_adapter_and_vae_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the stage dvface leaves beside its LoRA, in another number format."""
+    run = tmp_path / "run"
+    run.mkdir()
+    write_adapter(run / "best.adapter.safetensors", tiny_adapter(), {"steps": 3}, torch.float32)
+    base, vae = tmp_path / "vae.safetensors", random_vae()
+    save_file(vae.state_dict(), base)
+    save_vae(run / "last.vae.safetensors", base, {}, Origin(base="dit.safetensors"))
+    adapter, decoder = tmp_path / "adapter.safetensors", tmp_path / "decoder.safetensors"
+    assert "adapter for a DiT" in export(capsys, run, "-o", adapter, "--as", "adapter", "--dtype", "fp16")
+    assert "Wan2.1 VAE" in export(capsys, run, "-o", decoder, "--as", "vae")
+    loaded = load_adapter(adapter, torch.float32)
+    torch.testing.assert_close(loaded.state_dict(), tiny_adapter().state_dict(), rtol=1e-3, atol=1e-3)
+    assert json.loads(open_tensors(adapter).metadata["training"]) == {"steps": 3}
+    assert all(torch.equal(value, load_file(decoder)[name]) for name, value in vae.state_dict().items())
+    again = run_vfe(capsys, "export", run, "-o", adapter, "--as", "adapter")
+    assert_one_line_error(again, "add --overwrite")
+    assert_one_line_error(
+        run_vfe(capsys, "export", base, "-o", tmp_path / "x.safetensors", "--as", "adapter"), "dvface"
+    )

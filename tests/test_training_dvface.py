@@ -21,6 +21,7 @@ from training.dvface.net import LiteNet
 from training.dvface.wan import WanNet
 from training.lite_net import restore_video, with_prior
 from training.loop import Run
+from training.stage import Draw, Slots
 from training.stages.dvface import DVFaceStage
 from training.train import load_config, start
 from vfe.checkpoint import load_restorer, save_checkpoint
@@ -169,3 +170,18 @@ def test_it_is_lite_or_wan(tmp_path: Path, changes: dict[str, object]) -> None:
 def test_a_side_that_no_token_divides_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needed a multiple of 16"):
         started(wan_run(tmp_path, data={"root": str(tmp_path / "data"), "frames": 5, "side": 40, "segment": 6}))
+
+
+def test_its_loss_falls_on_two_clips(tmp_path: Path) -> None:
+    _, stage = started(lite_run(tmp_path))
+    player = stage.players[0]
+    batch = stage.to_batch(next(iter(stage.batches(0, Slots(0, 2, 2)))))
+    optimizer = torch.optim.Adam([p for p in player.parameters() if p.requires_grad], lr=0.003)
+    losses = []
+    for step in range(20):
+        loss = torch.stack(list(player(batch, Draw(0, step, 0.0, Slots(0, 2, 2))).values())).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]

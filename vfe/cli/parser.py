@@ -153,7 +153,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("trained", type=_path, metavar="TRAINED", help="the folder of a run, or a file it exported")
     _add_output(parser, "a .safetensors file; a folder for peft")
-    forms = ("comfyui", "peft", "merged")
+    forms = ("comfyui", "peft", "merged", "adapter", "vae")
     parser.add_argument("--as", dest="form", choices=forms, default="comfyui", help="default: comfyui, a LoRA")
     parser.add_argument("--base", type=_path, metavar="FILE", help="the DiT that a LoRA was trained on, to merge into")
     parser.add_argument("--dtype", choices=("fp16", "bf16", "fp32"), help="default: that of the files")

@@ -11,12 +11,13 @@ from typing import Literal
 import torch
 
 from ..types import VFEError
+from .adapter import FORMAT as ADAPTER_FORMAT
 from .convert import FORMAT as WEIGHTS_FORMAT
 from .convert import ConvertOptions, check_output, convert_file
 from .lora import LoraSpec
 from .lora_keys import is_lora
 from .lora_scale import CONFIG_FILE, WEIGHTS_STEM
-from .recognise import recognise
+from .recognise import recognise, recognise_source
 from .source import TensorSource
 from .strict import cast
 from .tensor_file import open_tensors
@@ -24,10 +25,11 @@ from .trained import COMFYUI, LORA_FORMAT, NOTES, LowRank, entries_of, read_lora
 from .wan_dit import read_flow
 from .write import write_safetensors
 
-Form = Literal["comfyui", "peft", "merged"]
+Form = Literal["comfyui", "peft", "merged", "adapter", "vae"]
 
 PEFT = "base_model.model."
-FILES = ("best.safetensors", "last.safetensors")  # that a run exports into its folder, the better one first
+RUNS = ("best", "last")  # that a run exports into its folder, the better one first
+PARTS = {"adapter": ".adapter", "vae": ".vae"}  # that the stage dvface exports beside it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,30 +45,48 @@ class ExportOptions:
 def export_file(trained: Path, output: Path, options: ExportOptions) -> str:
     """Write what a run trained in another form, and say in one sentence what was written.
 
-    `trained` is a file that training exported, or the folder of a run, whose best file is taken, or
-    else its last. All is written aside
-    and renamed. Raises VFEError for what training did not export or cannot be had in that form, for an output that
-    exists, and where a value is too large for fp16.
+    `trained` is a file that training exported, or the folder of a run, whose best file is taken, or else its last. All
+    is written aside and renamed. Raises VFEError for what training did not export or cannot be had in that form, for an
+    output that exists, and where a value is too large for fp16.
     """
-    path = next((trained / name for name in FILES if (trained / name).is_file()), trained)
-    source = open_tensors(path)
-    if source.metadata.get("format") not in (LORA_FORMAT, WEIGHTS_FORMAT):
-        raise VFEError(f"{path}: nothing that training exported; needed {FILES[0]} of a run, or the run's folder")
-    if options.form == "merged":
-        return _merge(source, output, options)
-    # The adapter of DVFace (prior and fusion) takes its place here, as a form of its own.
-    if options.base is not None:
+    names = (f"{name}{PARTS.get(options.form, '')}.safetensors" for name in RUNS)
+    path = next((trained / name for name in names if (trained / name).is_file()), trained)
+    if options.base is not None and options.form != "merged":
         raise VFEError("--base is the DiT that a LoRA is merged into; add --as merged")
+    source = open_tensors(path)
+    if options.form == "adapter":
+        return _copy_adapter(source, output, options)
+    if source.metadata.get("format") not in (LORA_FORMAT, WEIGHTS_FORMAT):
+        raise VFEError(f"{path}: nothing that training exported; needed best.safetensors of a run, or the run's folder")
+    if options.form in ("merged", "vae"):
+        return _merge(source, output, options)
     if not is_lora(source.names):
         raise VFEError(f"{path}: whole weights, of which there is no LoRA; use --as merged")
+    return _export_lora(source, output, options)
+
+
+def _export_lora(source: TensorSource, output: Path, options: ExportOptions) -> str:
     names = {name.removeprefix(COMFYUI).rpartition(".lora_")[0] + ".weight" for name in source if ".lora_" in name}
-    layers = _in_dtype(read_lora(path, names), options.dtype, path)
+    layers = _in_dtype(read_lora(source.path, names), options.dtype, source.path)
     note = {key: source.metadata[key] for key in NOTES if key in source.metadata}
     if options.form == "peft":
         _save_peft(output, layers, note, options.overwrite)
     else:
-        check_output(output, {path.resolve()}, options.overwrite)
+        check_output(output, {source.path.resolve()}, options.overwrite)
         save_lora(output, layers, note)
+    return recognise(output).description
+
+
+def _copy_adapter(source: TensorSource, output: Path, options: ExportOptions) -> str:
+    """Prior and fusion in another number format; its config and what made it stay in its metadata."""
+    if source.metadata.get("format") != ADAPTER_FORMAT:
+        raise VFEError(f"{source.path}: {recognise_source(source).description}; needed what the stage dvface exported")
+    check_output(output, {source.path.resolve()}, options.overwrite)
+    entries = {name: source.entry(name) for name in source}
+    if options.dtype is not None:
+        dtype = options.dtype
+        entries = entries_of({name: cast(source.path, name, source.get(name), dtype) for name in source})
+    write_safetensors(output, entries, source.metadata)
     return recognise(output).description
 
 
