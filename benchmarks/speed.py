@@ -1,7 +1,8 @@
 """How fast files are restored, and in how much memory: `python -m benchmarks.speed`.
 
 For each length, a process of its own restores a clip end to end (decode, restore, encode) and reports seconds for each
-stage, frames per second and its peak memory. Two lengths show whether memory grows with the clip.
+stage, frames per second and its peak memory. Two lengths show whether memory grows with the clip. `--against MODEL`
+restores the same clip with two models in turn, several times, and reports the ratio of their speeds.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 
 from .machine import MIB, RESULTS, cpu_name, peak_rss, table
 
@@ -32,6 +34,8 @@ class Measurement:
     load_seconds: float
     """Imports and model, once per process; not in `seconds`."""
     seconds: float
+    cpu_seconds: float
+    """Of all threads: what other programs take matters less for it."""
     decode: float
     restore: float
     encode: float
@@ -95,7 +99,9 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
     restorer = vfe.load(args.model, args.device, args.dtype)
     loaded, memory = time.perf_counter() - start, peak_rss()
     with tempfile.TemporaryDirectory() as folder:
+        used = time.process_time()
         report = restorer.restore_file(clip, Path(folder) / "restored.mp4", vfe.RestoreOptions(size=args.size))
+        used = time.process_time() - used
         info = probe(report.output)
     device = choose_device(args.device)
     gpu = torch.cuda.max_memory_allocated() / MIB if device.type == "cuda" else None
@@ -105,6 +111,7 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
         height=info.height,
         load_seconds=loaded,
         seconds=report.seconds,
+        cpu_seconds=used,
         **report.stages._asdict(),
         memory_loaded=memory,
         memory_peak=peak_rss(),
@@ -130,6 +137,38 @@ def measure_apart(clip: Path, arguments: list[str]) -> tuple[Measurement, Machin
         sys.exit(f"restoring {clip.name} failed, see above")
     raw = json.loads(done.stdout.splitlines()[-1])
     return Measurement(**raw["measurement"]), Machine(**raw["machine"])
+
+
+def compare(clip: Path, args: argparse.Namespace) -> str:
+    """Restore `clip` with `--model` and `--against` in turn: the ratios of their speeds, and the median."""
+    wall, cpu = [], []
+    for number in range(args.rounds):
+        models = (args.model, args.against) if number % 2 == 0 else (args.against, args.model)
+        runs = {model: measure_apart(clip, run_arguments(args, model))[0] for model in models}
+        wall.append(runs[args.against].seconds / runs[args.model].seconds)
+        cpu.append(runs[args.against].cpu_seconds / runs[args.model].cpu_seconds)
+    listed = [", ".join(f"{ratio:.3f}" for ratio in ratios) for ratios in (wall, cpu)]
+    return (
+        f"{args.model} against {args.against}, {runs[args.model].frames} frames, in turn, a process each: "
+        f"{median(wall):.3f} of its speed by the clock ({listed[0]}), {median(cpu):.3f} by CPU time ({listed[1]})"
+    )
+
+
+def run_arguments(args: argparse.Namespace, model: str) -> list[str]:
+    """The command line of the process that measures one model."""
+    size = f"{args.size[0]}x{args.size[1]}"
+    return [
+        "--model",
+        model,
+        "--device",
+        args.device,
+        "--dtype",
+        args.dtype,
+        "--size",
+        size,
+        "--threads",
+        str(args.threads),
+    ]
 
 
 def report_text(runs: list[Measurement], machine: Machine) -> str:
@@ -162,6 +201,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, nargs="+", default=[100], help="lengths of the synthetic clips")
     parser.add_argument("--size", type=_size, default=(512, 512), metavar="WxH", help="default: 512x512")
     parser.add_argument("--model", default="lite")
+    parser.add_argument("--against", metavar="MODEL", help="another model, to compare with; the first clip is taken")
+    parser.add_argument("--rounds", type=int, default=3, help="of a comparison")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--threads", type=int, default=0, help="default: what torch chooses")
@@ -182,15 +223,16 @@ def main(argv: list[str]) -> None:
         measurement, machine = measure(args.measure, args)
         print(json.dumps({"measurement": asdict(measurement), "machine": asdict(machine)}))
         return
-    arguments = ["--model", args.model, "--device", args.device, "--dtype", args.dtype]
-    arguments += ["--size", f"{args.size[0]}x{args.size[1]}", "--threads", str(args.threads)]
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for frames in [0] if args.clip else args.frames:
             clip = args.clip or Path(folder) / f"{frames}.mp4"
             if not args.clip:
                 make_clip(clip, frames, args.size)
-            results.append(measure_apart(clip, arguments))
+            if args.against:
+                print(compare(clip, args))
+                return
+            results.append(measure_apart(clip, run_arguments(args, args.model)))
     runs, machine = [run for run, _ in results], results[0][1]
     raw = {"machine": asdict(machine), "runs": [{**asdict(run), "fps": run.fps} for run in runs]}
     text = report_text(runs, machine)

@@ -19,7 +19,7 @@ from benchmarks.traffic import cost_of
 
 LOW = {"psnr": 30.0, "face_psnr": 29.0, "ssim": 0.90, "detail": 0.4, "warp": 4.0}
 BETTER = {"psnr": 31.5, "face_psnr": 30.2, "ssim": 0.92, "detail": 0.7, "warp": 4.4}
-RUN = Measurement(100, 512, 512, 2.0, 5.0, 0.5, 3.5, 1.0, 400.0, 900.0, None)
+RUN = Measurement(100, 512, 512, 2.0, 5.0, 8.0, 0.5, 3.5, 1.0, 400.0, 900.0, None)
 MACHINE = Machine("A CPU, 2 cores", "cpu", "fp32", 2, "lite", "2.13.0", "3.11.7")
 
 
@@ -95,6 +95,21 @@ def test_speed_report() -> None:
     assert "| 100 frames 512x512 | 20.0 | 5.0 | 0.5 | 3.5 | 1.0 | 900 MiB | 400 MiB |" in text
     assert "not measured" in text and "A CPU, 2 cores" in text
     assert "GPU memory" in speed.report_text([replace(RUN, gpu_peak=10.0)], MACHINE)
+
+
+def test_two_models_are_measured_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that takes twice as long has half the speed; which comes first alternates."""
+    order: list[str] = []
+
+    def measured(_clip: Path, arguments: list[str]) -> tuple[Measurement, Machine]:
+        model = arguments[1]
+        order.append(model)
+        return replace(RUN, seconds=10.0 if model == "new" else 5.0, cpu_seconds=10.0), MACHINE
+
+    monkeypatch.setattr(speed, "measure_apart", measured)
+    text = speed.compare(tmp_path, speed.parse(["--model", "new", "--against", "old", "--rounds", "2"]))
+    assert order == ["new", "old", "old", "new"]
+    assert "0.500 of its speed by the clock (0.500, 0.500), 1.000 by CPU time" in text
 
 
 def test_speed_clip(tmp_path: Path) -> None:
