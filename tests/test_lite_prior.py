@@ -1,4 +1,4 @@
-"""The prior on lite's path: read once a window of the whole frame, cut for its tiles; folded and stored with the rest."""
+"""The prior on lite's path: read once a window of the whole frame and cut for its tiles; folded, and stored."""
 
 from __future__ import annotations
 
