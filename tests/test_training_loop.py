@@ -55,8 +55,8 @@ def plain_loop(config: RunConfig) -> list[torch.Tensor]:
             terms = player(rows(step), draw)
             torch.autograd.backward(sum(terms.values()), inputs=weights_of(player))
             torch.nn.utils.clip_grad_norm_(weights_of(player), 1.0)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(config.optim, step, step / config.steps) * player.lr_scale
+            for group, scale in zip(optimizer.param_groups, (0.5, 0.25) if player is critic else (1, 1), strict=True):
+                group["lr"] = learning_rate(config.optim, step, step / config.steps) * scale
             optimizer.step()
         decay = min(0.9, (1 + step) / (10 + step))
         average = [

@@ -45,11 +45,12 @@ class Generator(Player):
 
 
 class Critic(Player):
-    lr_scale = 0.5
-
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(WIDTH, 1)
+
+    def rate_of(self, name: str) -> float:
+        return 0.25 if name.endswith("bias") else 0.5
 
     def forward(self, batch: Tensor, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002
         return {"critic": self.layer(batch).square().mean() + self.layer(batch).mean()}

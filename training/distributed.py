@@ -46,17 +46,18 @@ def make_accelerator(config: RunConfig) -> Accelerator:
 
 
 def build_optimizer(player: Player, config: RunConfig) -> torch.optim.AdamW:
-    """AdamW of the weights that are trained; it decays matrices and kernels only."""
-    trained = [p for p in player.parameters() if p.requires_grad]
-    if not trained:
+    """AdamW of the weights that are trained, each at the player's rate; it decays matrices and kernels only."""
+    kinds: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in player.named_parameters():
+        if parameter.requires_grad:
+            decay = config.optim.weight_decay if parameter.ndim >= 2 and parameter.shape[0] > 1 else 0.0
+            kinds.setdefault((decay, player.rate_of(name)), []).append(parameter)
+    if not kinds:
         raise ValueError(f"{type(player).__name__} has no weights to train")
-    matrices = [p for p in trained if p.ndim >= 2 and p.shape[0] > 1]
-    others = [p for p in trained if not (p.ndim >= 2 and p.shape[0] > 1)]
     groups = [
-        {"params": matrices, "weight_decay": config.optim.weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": parameters, "weight_decay": decay, "lr_scale": scale}
+        for (decay, scale), parameters in kinds.items()
     ]
-    groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=config.optim.lr, betas=config.optim.betas, fused=True)
 
 

@@ -123,9 +123,9 @@ class Run:
         """One optimizer step of a player over all pieces of the batch; False where its gradient was not finite."""
         model, optimizer, config = self.models[index], self.optimizers[index], self.config
         optimizer.zero_grad()  # another player's loss may have left gradients here
-        rate = learning_rate(config.optim, self.progress.step, self.done) * self.stage.players[index].lr_scale
+        rate = learning_rate(config.optim, self.progress.step, self.done)
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["lr_scale"]
         for number, piece in enumerate(pieces):
             draw = Draw(config.seed, self.progress.step, self.done, self.slots.part(number, len(pieces)))
             with self.accelerator.accumulate(model):

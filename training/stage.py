@@ -77,11 +77,12 @@ class Player(nn.Module):
     autocast: `full_precision` marks what must not.
     """
 
-    lr_scale: float = 1.0
-    """Times the run's learning rate."""
-
     def forward(self, batch: Any, draw: Draw) -> dict[str, Tensor]:  # noqa: ANN401 - the stage's own batch type
         raise NotImplementedError
+
+    def rate_of(self, name: str) -> float:  # noqa: ARG002 - for subclasses
+        """Times the run's learning rate, for the parameter of that name."""
+        return 1.0
 
     def rests(self, step: int) -> bool:  # noqa: ARG002 - for subclasses
         """Whether this player is left alone at this step, such as a discriminator before its time."""

@@ -58,6 +58,8 @@ class LiteTrainConfig(ClipConfig):
     """What the stage prior_predict left, to be fused into the model; fixed. None: the model as it is."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     """Of that prior."""
+    init_rate: float = 1.0
+    """Times the learning rate, for all but the fusion: below 1, what is new learns faster than the rest forgets."""
     phases: tuple[PhaseConfig, ...]
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
 
@@ -88,6 +90,9 @@ class LitePlayer(Player):
             checkpoint_blocks(net.dit.blocks)
         # In a tuple, as a submodule it would name the weights twice; dev clips of other sizes go to the net itself.
         self._velocity = (torch.compile(net) if config.compile else net,)
+
+    def rate_of(self, name: str) -> float:
+        return 1.0 if name.startswith("net.fusion.") else self.config.init_rate
 
     def forward(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         config, device = self.config.loss_at(draw.progress), batch.clean.device
