@@ -235,6 +235,20 @@ def place_tokens(config: DiTConfig, grid: VideoShape, x: Tensor) -> tuple[Places
     return still, still if still.layout.trivial else places(True)
 
 
+class PlaceCache:
+    """`place_tokens`, kept for the next window, which is of the same size."""
+
+    def __init__(self, config: DiTConfig) -> None:
+        self.config = config
+        self._kept: tuple[object, tuple[Places, Places]] | None = None
+
+    def __call__(self, grid: VideoShape, x: Tensor) -> tuple[Places, Places]:
+        key = (grid, x.device, x.dtype, torch.is_inference_mode_enabled())  # of no use outside of that mode
+        if self._kept is None or self._kept[0] != key:
+            self._kept = key, place_tokens(self.config, grid, x)
+        return self._kept[1]
+
+
 def unpatch(x: Tensor, grid: VideoShape, patch: tuple[int, int, int]) -> Tensor:
     """(B, L, p*q*r*C) -> (B, C, t*p, h*q, w*r)"""
     (t, h, w), (p, q, r) = grid, patch

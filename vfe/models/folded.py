@@ -24,10 +24,10 @@ from .dit import (
     DiTConfig,
     FeedForward,
     Fuse,
+    PlaceCache,
     Places,
     SelfAttention,
     WanDiT,
-    place_tokens,
     timestep_embedding,
     unpatch,
 )
@@ -60,7 +60,7 @@ class FoldedDiT(nn.Module):
         self.patch_embedding = patch_embedding
         self.blocks = nn.ModuleList(blocks)
         self.head = head
-        self._placed: tuple[object, tuple[Places, Places]] | None = None
+        self._place = PlaceCache(config)
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
         """(B, C, t, h, w) -> velocity (B, C, t, h, w); `fuse` is called before each block."""
@@ -78,13 +78,6 @@ class FoldedDiT(nn.Module):
     def dtype(self) -> torch.dtype:
         """In which it computes."""
         return self.head.weight.dtype
-
-    def _place(self, grid: VideoShape, x: Tensor) -> tuple[Places, Places]:
-        """Kept for the next window, which is of the same size; inference tensors are of no use outside of that mode."""
-        key = (grid, x.device, x.dtype, torch.is_inference_mode_enabled())
-        if self._placed is None or self._placed[0] != key:
-            self._placed = key, place_tokens(self.config, grid, x)
-        return self._placed[1]
 
 
 def normalise(x: Tensor, eps: float) -> Tensor:

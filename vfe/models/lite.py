@@ -75,7 +75,7 @@ class LiteRestorer(nn.Module):
         return self.dit(z_lq, self.config.flow.timestep, self.context, fuse)
 
     def fold(self, dtype: torch.dtype) -> LiteRestorer:
-        """Put t* and the context into the weights and cast them, for restoring only: faster, and equal but for rounding.
+        """Put t* and the context into the weights and cast them, for restoring only: faster, equal but for rounding.
 
         The codec stays in float32.
         """

@@ -33,11 +33,12 @@ class TemporalLatents(nn.Module):
 
     def attention(self, z: Tensor) -> Tensor:
         """TemporalAttn, (B, d, t, h, w) -> the same."""
-        x = self.norm(rearrange(z, "b d t h w -> b h w t d"))
-        split = "b h w t (n c) -> b (h w) n t c"
+        b, _, _, h, _ = z.shape
+        x = self.norm(rearrange(z, "b d t h w -> (b h w) t d").contiguous())  # else a product for each place
+        split = "g t (n c) -> g n t c"
         q, k, v = (rearrange(project(x), split, n=self.heads) for project in (self.q, self.k, self.v))
-        x = rearrange(attend(q, k, v, None), "b (h w) n t c -> b t h w (n c)", h=z.shape[3])
-        return rearrange(self.o(x), "b t h w d -> b d t h w")
+        x = self.o(rearrange(attend(q, k, v, None), "g n t c -> g t (n c)"))
+        return rearrange(x, "(b h w) t d -> b d t h w", b=b, h=h)
 
 
 class SpatialLatents(nn.Module):

@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ...types import VideoShape
-from ..dit import DiTConfig, FeedForward, Places, SelfAttention, place_tokens
+from ..dit import DiTConfig, FeedForward, PlaceCache, Places, SelfAttention
 from ..ops import Ops
 from ..window import attend
 from .config import PriorConfig
@@ -39,6 +39,7 @@ class CodePredictor(nn.Module):
         self.config = DiTConfig(
             dim=size.width, heads=size.heads, layers=size.layers, ffn_dim=size.ffn_dim, window=size.window
         )
+        self._place = PlaceCache(self.config)
         self.embed = ops.Linear(config.dim, size.width)
         self.blocks = nn.ModuleList(PredictorBlock(self.config, ops) for _ in range(size.layers))
         self.norm = ops.LayerNorm(size.width, eps=self.config.eps)
@@ -56,7 +57,7 @@ class CodePredictor(nn.Module):
         """What the head reads: (B, t, h, w, D)."""
         grid = VideoShape(*z.shape[2:])
         x = self.embed(rearrange(z, "b d t h w -> b (t h w) d"))
-        places = place_tokens(self.config, grid, x)
+        places = self._place(grid, x)
         for index, block in enumerate(self.blocks):
             x = block(x, places[index % 2])
         return rearrange(self.norm(x), "b (t h w) d -> b t h w d", t=grid.frames, h=grid.height)
