@@ -174,7 +174,7 @@ def window_bytes(sizes: WanSizes, latents: VideoShape) -> int:
 def prior_bytes(sizes: WanSizes, latents: VideoShape) -> int:
     """Activations of a group of frames in the encoder's widest scale, or of the predictor's block on all tokens.
 
-    Encoder: input, shortcut, normalised, convolved, result. Predictor: as in `dit_bytes`. Beside them latents and codes.
+    Encoder: input, shortcut, normalised, convolved, result. Predictor: as in `dit_bytes`. And latents and codes.
     """
     if sizes.prior is None:
         return 0
