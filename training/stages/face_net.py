@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from vfe.face.detect import FaceDetector
-from vfe.face.net import FaceNet, FaceNetConfig, cells_of, channels_last, fold_batch_norm
+from vfe.face.net import Closeup, FaceNet, FaceNetConfig, cells_of, channels_last, fold_batch_norm
 from vfe.face.weights import save_face_net
 
 from ..config import RunConfig
 from ..face.batches import BatchConfig, FaceBatch, FaceFrames
 from ..face.losses import crop_terms, frame_terms
+from ..face.mining import Mined, mine
 from ..face.pictures import Album, AlbumConfig, album_hash, read_album
 from ..face.score import score_net
 from ..face.show import write_found
@@ -36,26 +37,34 @@ class FaceNetTrainConfig(RunConfig):
     net: FaceNetConfig = field(default_factory=FaceNetConfig)
     album: AlbumConfig
     batch: BatchConfig = field(default_factory=BatchConfig)
+    mine: bool = True
+    """Whether the refiner also learns from what the detector takes for faces, two crops of each frame."""
     recalibrate: int = 60
     """Batches from which the batch norms' statistics are taken for the averaged weights."""
 
 
 class FacePlayer(Player):
-    """Both nets with the loss of each; they share nothing but the run."""
+    """Both nets with the loss of each; no gradient goes from one to the other."""
 
-    def __init__(self, net: FaceNet) -> None:
+    def __init__(self, net: FaceNet, mines: bool) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.mines = net, mines
 
-    def forward(self, batch: FaceBatch, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - a Player's signature
+    def forward(self, batch: FaceBatch, draw: Draw | None) -> dict[str, Tensor]:  # noqa: ARG002 - nothing is drawn
         cells = self.net.detector(batch.frames)
-        seen = self.net.refiner(batch.crops.flatten(0, 1))
         with full_precision(batch.frames.device):
             centres, strides = cells_of(batch.frames.shape[-2], batch.frames.shape[-1], batch.frames.device)
             targets = assign(batch.boxes, batch.kinds, centres, strides)
             found = frame_terms(cells, targets, (batch.kinds.long(), batch.boxes, batch.landmarks))
-            labels = (batch.are_faces, batch.crop_landmarks, batch.masks)
-            return found | crop_terms(seen, *(label.flatten(0, 1) for label in labels))
+            crops = batch.crops.flatten(0, 1)
+            mined = (
+                mine(batch, cells, targets, crops.shape[-1]) if self.mines else Mined(crops[:0], crops[:0, 0, 0, 0] > 0)
+            )
+        seen = self.net.refiner(torch.cat([crops, mined.crops]).contiguous(memory_format=torch.channels_last))
+        with full_precision(batch.frames.device):
+            own = Closeup(seen.scores, seen.landmarks[: len(crops)], seen.mask[: len(crops)])
+            are_faces = torch.cat([batch.are_faces.flatten(), mined.are_faces])
+            return found | crop_terms(own, are_faces, batch.crop_landmarks.flatten(0, 1), batch.masks.flatten(0, 1))
 
 
 class FaceNetStage(Stage):
@@ -65,7 +74,7 @@ class FaceNetStage(Stage):
         self.config, self.device = config, device
         self.batch = config.batch.frames
         self.net = channels_last(FaceNet(config.net))
-        self.players = (FacePlayer(self.net),)
+        self.players = (FacePlayer(self.net, config.mine),)
         self.notes = (f"{sum(p.numel() for p in self.net.parameters()):,} parameters",)
         self._album: Album | None = None
 
@@ -100,11 +109,10 @@ class FaceNetStage(Stage):
             norm.momentum = None  # a plain mean over all batches
             norm.train()
         frames = self._frames(self.config.seed + 1, 0, Slots(0, self.batch, self.batch))
+        player = FacePlayer(net, self.config.mine)
         with torch.no_grad():
             for number in range(self.config.recalibrate):
-                batch = self.to_batch(tuple(part.to(self.device) for part in frames.draw(number)))
-                net.detector(batch.frames)
-                net.refiner(batch.crops.flatten(0, 1))
+                player(self.to_batch(tuple(part.to(self.device) for part in frames.draw(number))), None)
         return fold_batch_norm(net.eval())
 
     def evaluate(self) -> dict[str, float]:

@@ -1,0 +1,51 @@
+"""Crops of what the detector takes for faces while it learns: the refiner's hardest examples.
+
+B frames, N cells, K faces, S crop side.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vfe.face.boxes import overlaps
+from vfe.face.net import Cells
+from vfe.face.upright import crop_matrices, roll_of, take_crops
+
+from .batches import NONE, FaceBatch
+from .targets import Targets
+
+APART = 0.15
+"""Overlap with every labelled face under which a found box is none of them."""
+
+
+class Mined(NamedTuple):
+    """Crops and whether they show a face."""
+
+    crops: Tensor  # (2 B, 3, S, S) in [-1, 1]
+    are_faces: Tensor  # (2 B,) bool
+
+
+@torch.no_grad()
+def mine(batch: FaceBatch, cells: Cells, targets: Targets, side: int) -> Mined:
+    """Of each frame the surest cell that lies on no face, and the surest one that answers for a face.
+
+    A frame without faces gives its surest and its second surest cell.
+    """
+    crops, are_faces = [], []
+    for index, frame in enumerate(batch.frames):
+        scores, boxes = cells.scores[index], cells.boxes[index]
+        known = batch.boxes[index][batch.kinds[index] != NONE]
+        apart = torch.ones_like(targets.positive[index])
+        if len(known):
+            apart = overlaps(boxes, known).amax(1) < APART
+        wrong = torch.where(apart & ~targets.positive[index], scores, -torch.inf).topk(2).indices
+        right = torch.where(targets.positive[index], scores, -torch.inf).argmax()
+        answered = bool(targets.positive[index].any())
+        chosen = torch.stack([wrong[0], right if answered else wrong[1]])
+        matrices = crop_matrices(boxes[chosen], roll_of(cells.landmarks[index, chosen]))
+        crops.append(take_crops(frame, matrices, side))
+        are_faces += [False, answered]
+    return Mined(torch.cat(crops), torch.tensor(are_faces, device=batch.frames.device))

@@ -1,0 +1,76 @@
+"""What happens to a picture between the scene and the file: light, colour, blur, noise, coarse compression.
+
+Pictures are (3, H, W) floats, 0 to 255.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+BLOCK = 8
+
+
+def dct_matrix(size: int = BLOCK) -> Tensor:
+    """Orthonormal DCT-II (size, size)."""
+    k, n = torch.arange(size)[:, None], torch.arange(size)[None]
+    matrix = torch.cos(math.pi * (2 * n + 1) * k / (2 * size)) * math.sqrt(2 / size)
+    matrix[0] /= math.sqrt(2)
+    return matrix
+
+
+DCT = dct_matrix()
+
+
+def relight(picture: Tensor, rng: np.random.Generator, strength: float = 1.0) -> Tensor:
+    """Gain, offset, tint, saturation and gamma, drawn around none at all."""
+    gain = float(np.exp(rng.normal(0, 0.22 * strength)))
+    tint = torch.from_numpy(np.exp(rng.normal(0, 0.07 * strength, (3, 1, 1))).astype(np.float32))
+    saturation = float(np.clip(rng.normal(1, 0.25 * strength), 0, 2))
+    offset = float(rng.normal(0, 10 * strength))
+    grey = (picture * LUMA).sum(0, keepdim=True)
+    lit = (grey + (picture - grey) * saturation) * (tint * gain) + offset
+    gamma = float(np.exp(rng.normal(0, 0.2 * strength)))
+    return (lit.clamp(0, 255) / 255).pow(gamma) * 255
+
+
+def soften(picture: Tensor, factor: float) -> Tensor:
+    """Down by `factor` and up again, as a small or unsharp source."""
+    height, width = picture.shape[1:]
+    size = [max(int(height / factor), 8), max(int(width / factor), 8)]
+    small = F.interpolate(picture[None], size=size, mode="bilinear", antialias=True)
+    return F.interpolate(small, size=[height, width], mode="bilinear")[0]
+
+
+def compress(picture: Tensor, step: float) -> Tensor:
+    """Quantised 8 x 8 cosine transform, coarser for high frequencies: the blocks of JPEG and old video codecs."""
+    height, width = picture.shape[1:]
+    padded = F.pad(picture[None], [0, -width % BLOCK, 0, -height % BLOCK], mode="replicate")[0]
+    blocks = rearrange(padded - 128, "c (h p) (w q) -> c h w p q", p=BLOCK, q=BLOCK)
+    order = torch.arange(BLOCK, dtype=torch.float32)
+    steps = step * (1 + order[:, None] + order[None]) / 2
+    levels = torch.round(DCT @ blocks @ DCT.T / steps) * steps
+    decoded = rearrange(DCT.T @ levels @ DCT, "c h w p q -> c (h p) (w q)") + 128
+    return decoded[:, :height, :width]
+
+
+def weather(picture: Tensor, rng: np.random.Generator) -> Tensor:
+    """A whole frame as a camera and a codec may have left it."""
+    seen = relight(picture, rng, strength=1.0 if rng.random() < 0.7 else 1.8)
+    if rng.random() < 0.08:
+        seen = (seen * LUMA).sum(0, keepdim=True).expand(3, -1, -1)
+    if rng.random() < 0.3:
+        seen = soften(seen, rng.uniform(1.2, 3.0))
+    if rng.random() < 0.3:
+        seed = int(rng.integers(2**31))
+        noise = torch.randn(seen.shape, generator=torch.Generator().manual_seed(seed))
+        seen = seen + noise * rng.uniform(2, 22)
+    if rng.random() < 0.3:
+        seen = compress(seen, rng.uniform(4, 36))
+    return seen.clamp(0, 255)

@@ -1,0 +1,204 @@
+"""Faces in frames: boxes, scores, five landmarks, and the region of each face, by the bundled net.
+
+B frames, H W frame sides, F faces, S crop side. Points are xy in pixels of the frame, pixels in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .boxes import suppress
+from .mirrored import detect_both, refine_both
+from .net import STRIDES, Closeup, FaceNet
+from .upright import apply, crop_matrices, put_back, roll_of, take_crops, unit_grid
+from .weights import BUNDLED, load_face_net
+
+SMALLEST_SIDE = 32
+LARGE_SHARE = 0.4
+"""Of the frame's longer side: from this height or width on, faces are also looked for at half the size."""
+MASK_MARGINS = (0.098, 0.080, 0.102, 0.085)
+"""By how much of the face's width and height masks exceed the face: left, top, right, bottom (mean of the labels)."""
+
+
+class Face(NamedTuple):
+    """One face. The box goes from forehead to chin and between the temples; it may reach beyond the frame."""
+
+    box: Tensor  # (4,) xyxy
+    score: float  # 0 to 1
+    landmarks: Tensor  # (5, 2): image-left eye, image-right eye, nose tip, mouth corners
+
+
+class CloseFace(NamedTuple):
+    """A face with its region: `mask` (S, S), 0 to 1, of an upright crop that `matrix` (2, 3) takes, 0 to 1 on both
+    axes, to pixels of the frame."""
+
+    face: Face
+    mask: Tensor
+    matrix: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectConfig:
+    """What is looked for, and how surely it has to be a face."""
+
+    longest: int = 384
+    """Frames with a longer side are looked at smaller: faces under about 1/35 of the longer side are then missed."""
+    score: float = 0.5
+    most_overlap: float = 0.4
+    most_faces: int = 32
+    mirror: bool = True
+    """Also look at the mirror image of the frame and of each face: fewer mistakes for twice the time."""
+
+    def __post_init__(self) -> None:
+        if self.longest < SMALLEST_SIDE or self.most_faces < 1:
+            raise ValueError(f"longest={self.longest}, most_faces={self.most_faces}: needed >= {SMALLEST_SIDE}, >= 1")
+        if not 0 < self.score <= 1 or not 0 < self.most_overlap < 1:
+            raise ValueError(f"{self}: scores are in (0, 1], overlaps in (0, 1)")
+
+    @property
+    def candidate(self) -> float:
+        """The detector's score from which on a face is looked at closely: with less, no refiner's could suffice."""
+        return self.score**2
+
+
+class FaceDetector:
+    """The detector looks at whole frames, the refiner at each face; both give their word on what is a face."""
+
+    def __init__(self, net: FaceNet, config: DetectConfig | None = None) -> None:
+        self.net, self.config = net, config or DetectConfig()
+
+    @classmethod
+    def load(
+        cls, path: Path | None = None, device: torch.device | str = "cpu", config: DetectConfig | None = None
+    ) -> FaceDetector:
+        """The bundled net, or one that training saved at `path`. Raises VFEError where the file is none."""
+        return cls(load_face_net(path or BUNDLED, torch.device(device)), config)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.net.parameters()).device
+
+    def detect(self, frame: Tensor) -> list[Face]:
+        """Faces of one frame (3, H, W), best first. Raises ValueError for other shapes and sides under 32."""
+        return self.detect_batch(one_frame(frame)[None])[0]
+
+    @torch.inference_mode()
+    def detect_batch(self, frames: Tensor) -> list[list[Face]]:
+        """Faces of each of (B, 3, H, W), best first. Raises ValueError for other shapes and sides under 32."""
+        frames = self._ready(frames)
+        candidates = [self._close(frame, faces) for frame, faces in zip(frames, self._candidates(frames), strict=True)]
+        sure = [[near.face for near in close if near.face.score >= self.config.score] for close in candidates]
+        return [self._best(faces) for faces in sure]
+
+    @torch.inference_mode()
+    def follow(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:
+        """Known faces as they are on this frame, near where they were: new boxes, landmarks, scores, and regions.
+
+        For the frames between detections; of the frame (3, H, W) only the faces' surroundings are looked at.
+        """
+        ready = self._ready(one_frame(frame)[None])[0]
+        return self._close(ready, [Face(f.box.to(ready), f.score, f.landmarks.to(ready)) for f in faces])
+
+    @torch.inference_mode()
+    def mask(self, frame: Tensor, face: Face) -> Tensor:
+        """The region of a face on a frame (3, H, W): (H, W), 0 to 1; forehead, cheeks and chin with a small margin."""
+        (close,) = self.follow(frame, [face])
+        return put_back(close.mask, close.matrix, *frame.shape[-2:])
+
+    def _ready(self, frames: Tensor) -> Tensor:
+        if frames.dim() != 4 or frames.shape[1] != 3 or not frames.is_floating_point():
+            raise ValueError(f"got {frames.dtype} {tuple(frames.shape)}, needed floats of (B, 3, H, W) in [-1, 1]")
+        if min(frames.shape[-2:]) < SMALLEST_SIDE:
+            raise ValueError(f"frames are {tuple(frames.shape[-2:])}, needed are sides of {SMALLEST_SIDE} and more")
+        return frames.to(self.device, torch.float32)
+
+    def _candidates(self, frames: Tensor) -> list[list[Face]]:
+        """What the detector alone takes for faces, without doubles: a look, and one at half the size for large faces.
+
+        The detector learned from frames in which few faces are whole and larger than 200 pixels.
+        """
+        shrink = min(self.config.longest / max(frames.shape[-2:]), 1.0)
+        looks = [self._look(frames, shrink)]
+        if max(frames.shape[-2:]) * shrink >= 2 * SMALLEST_SIDE:
+            looks.append([self._large(faces, frames) for faces in self._look(frames, shrink / 2)])
+        return [self._best(list(chain.from_iterable(found))) for found in zip(*looks, strict=True)]
+
+    def _look(self, frames: Tensor, shrink: float) -> list[list[Face]]:
+        """All cells with some score, of frames `shrink` times as large."""
+        height, width = frames.shape[-2:]
+        size = [max(round(height * shrink), 1), max(round(width * shrink), 1)]
+        small = frames if shrink == 1 else F.interpolate(frames, size=size, mode="bilinear", antialias=True)
+        padded = F.pad(small, [0, -size[1] % STRIDES[-1], 0, -size[0] % STRIDES[-1]])
+        padded = padded.contiguous(memory_format=torch.channels_last)
+        cells = detect_both(self.net.detector, padded) if self.config.mirror else self.net.detector(padded)
+        scale = frames.new_tensor([width / size[1], height / size[0]])
+        found = []
+        for logits, boxes, landmarks in zip(*cells, strict=True):
+            scores, top = torch.sigmoid(logits).topk(min(4 * self.config.most_faces, logits.numel()))
+            kept = [(float(score), i) for score, i in zip(scores, top.tolist(), strict=True)]
+            found.append(
+                [
+                    Face(boxes[i] * scale.repeat(2), score, landmarks[i] * scale)
+                    for score, i in kept
+                    if score >= self.config.candidate
+                ]
+            )
+        return found
+
+    def _large(self, faces: list[Face], frames: Tensor) -> list[Face]:
+        """Those that fill much of the frame."""
+        least = LARGE_SHARE * max(frames.shape[-2:])
+        return [face for face in faces if float((face.box[2:] - face.box[:2]).max()) >= least]
+
+    def _best(self, faces: list[Face]) -> list[Face]:
+        """Of doubles the best, and no more than are wanted."""
+        if not faces:
+            return []
+        scores = torch.tensor([face.score for face in faces])
+        kept = suppress(torch.stack([face.box for face in faces]).cpu(), scores, self.config.most_overlap)
+        return [faces[index] for index in kept[: self.config.most_faces].tolist()]
+
+    def _close(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:
+        """Each face as the refiner sees it: its score is the geometric mean of both nets'."""
+        if not faces:
+            return []
+        landmarks = torch.stack([face.landmarks for face in faces])
+        matrices = crop_matrices(torch.stack([face.box for face in faces]), roll_of(landmarks))
+        crops = take_crops(frame, matrices, self.net.config.refiner.side)
+        crops = crops.contiguous(memory_format=torch.channels_last)
+        seen: Closeup = refine_both(self.net.refiner, crops) if self.config.mirror else self.net.refiner(crops)
+        places, masks = apply(matrices, seen.landmarks), torch.sigmoid(seen.mask)
+        close = []
+        for index, face in enumerate(faces):
+            score = (face.score * float(torch.sigmoid(seen.scores[index]))) ** 0.5
+            box = box_of_mask(masks[index], matrices[index], face.box)
+            close.append(CloseFace(Face(box, score, places[index]), masks[index], matrices[index]))
+        return close
+
+
+def box_of_mask(mask: Tensor, matrix: Tensor, otherwise: Tensor) -> Tensor:
+    """The box of a face from its region in a crop, less the margin that regions have; `otherwise` where there is
+    hardly a region: (S, S), (2, 3), (4,) -> (4,)."""
+    inside = mask > 0.5
+    if inside.float().mean() < 0.1:
+        return otherwise
+    points = apply(matrix[None], unit_grid(len(mask), mask.device)[inside][None])[0]
+    low, high = points.amin(0), points.amax(0)
+    left, top, right, bottom = MASK_MARGINS
+    side = (high - low) / low.new_tensor([1 + left + right, 1 + top + bottom])
+    return torch.cat([low + side * side.new_tensor([left, top]), high - side * side.new_tensor([right, bottom])])
+
+
+def one_frame(frame: Tensor) -> Tensor:
+    """The frame itself; ValueError where it is not (3, H, W)."""
+    if frame.dim() != 3 or frame.shape[0] != 3:
+        raise ValueError(f"got a frame of {tuple(frame.shape)}, needed (3, H, W); detect_batch takes several")
+    return frame
