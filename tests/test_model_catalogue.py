@@ -27,7 +27,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
 def test_the_catalogue_is_consistent() -> None:
     assert len({entry.name for entry in CATALOGUE}) == len(CATALOGUE)
     assert len({entry.sha256 for entry in CATALOGUE if entry.sha256}) == len([e for e in CATALOGUE if e.sha256])
-    assert {entry.folder for entry in CATALOGUE} <= {"diffusion_models", "vae", "text_encoders"}
+    assert {entry.folder for entry in CATALOGUE} <= {"diffusion_models", "vae", "text_encoders", "facedetection"}
     for entry in CATALOGUE:
         assert entry.licence and entry.repository.count("/") == 1 and not entry.file.startswith("/")
 

@@ -46,6 +46,7 @@ class CatalogueEntry:
 
 _COMFY = "Comfy-Org/Wan_2.1_ComfyUI_repackaged"
 _WAN = "Wan-AI/Wan2.1-T2V-1.3B"
+_FACES = "fofr/comfyui"
 _APACHE = "Apache-2.0"
 
 CATALOGUE = (
@@ -136,6 +137,26 @@ CATALOGUE = (
         licence=_APACHE,
         bytes=4_548_313,
         sha256="e3909a67b780650b35cf529ac782ad2b6b26e6d1f849d3fbb6a872905f452458",
+    ),
+    CatalogueEntry(
+        name="facexlib-retinaface",
+        what="facexlib's RetinaFace, the heavier face detector (torch pickle)",
+        repository=_FACES,
+        file="facedetection/detection_Resnet50_Final.pth",
+        folder="facedetection",
+        licence="MIT",
+        bytes=109_497_761,
+        sha256="6d1de9c2944f2ccddca5f5e010ea5ae64a39845a86311af6fdf30841b0a5a16d",
+    ),
+    CatalogueEntry(
+        name="facexlib-bisenet",
+        what="facexlib's BiSeNet, the heavier face parser (torch pickle)",
+        repository=_FACES,
+        file="facedetection/parsing_bisenet.pth",
+        folder="facedetection",
+        licence="MIT",
+        bytes=53_289_463,
+        sha256="468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567",
     ),
 )
 
