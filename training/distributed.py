@@ -55,8 +55,7 @@ def build_optimizer(player: Player, config: RunConfig) -> torch.optim.AdamW:
     if not kinds:
         raise ValueError(f"{type(player).__name__} has no weights to train")
     groups = [
-        {"params": parameters, "weight_decay": decay, "lr_scale": scale}
-        for (decay, scale), parameters in kinds.items()
+        {"params": parameters, "weight_decay": decay, "lr_scale": scale} for (decay, scale), parameters in kinds.items()
     ]
     return torch.optim.AdamW(groups, lr=config.optim.lr, betas=config.optim.betas, fused=True)
 
