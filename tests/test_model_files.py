@@ -262,7 +262,16 @@ def test_the_command_lists_files_with_size_place_and_what_was_passed_over(
     run_models(argparse.Namespace(models=[root], comfyui=None))
     lines = capsys.readouterr().out.splitlines()
     headings = [line for line in lines if not line.startswith(" ")][:-1]
-    kinds = ["lite restorer:", "Wan DiT:", "Wan VAE:", "LoRA:", "prompt context:", "text encoder:", "cannot be read:"]
+    kinds = [
+        "lite restorer:",
+        "Wan DiT:",
+        "Wan VAE:",
+        "LoRA:",
+        "prompt context:",
+        "text encoder:",
+        "face net:",
+        "cannot be read:",
+    ]
     assert headings == kinds
     size = (root / "context.safetensors").stat().st_size / 1e3
     assert f"  context: {size:.1f} KB, --models, {root / 'context.safetensors'}" in lines

@@ -26,6 +26,7 @@ KINDS: dict[Kind, str] = {
     "adapter": "DVFace adapter",
     "context": "prompt context",
     "text_encoder": "text encoder",
+    "face_net": "face net",
 }
 """What `vfe.weights.recognise` tells apart, in words, in the order of a listing."""
 

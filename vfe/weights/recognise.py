@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from ..checkpoint import FORMAT as RESTORER_FORMAT
+from ..face.weights import FORMAT as FACE_FORMAT
 from ..types import VFEError
 from . import wan_dit, wan_vae
 from .adapter import FORMAT as ADAPTER_FORMAT
@@ -20,7 +21,7 @@ from .prefix import find_marks
 from .source import TensorSource
 from .tensor_file import open_tensors
 
-Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "context", "restorer", "text_encoder"]
+Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "context", "restorer", "text_encoder", "face_net"]
 
 NEEDED = "needed a Wan2.1 DiT, its VAE, a LoRA, an adapter, a prompt context, a umT5 text encoder or a vfe restorer"
 
@@ -70,6 +71,8 @@ def recognise_source(source: TensorSource) -> Recognised:
     """`recognise` for an open file."""
     if source.metadata.get("format") == RESTORER_FORMAT:
         return Recognised("restorer", f"vfe restorer, {source.parameters / 1e6:.1f} M parameters; {source.description}")
+    if source.metadata.get("format") == FACE_FORMAT:
+        return Recognised("face_net", f"vfe face net, {source.parameters / 1e6:.1f} M parameters; {source.description}")
     if source.metadata.get("format") == ADAPTER_FORMAT:
         return Recognised("adapter", _describe_adapter(source))
     if wan_dit.is_dit(source):
