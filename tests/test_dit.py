@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.tiny_dit import reference_dit
 from vfe.models.dit import DiTConfig, WanDiT
 from vfe.models.window import WindowLayout, attend
 from vfe.types import VideoShape
@@ -57,20 +58,9 @@ def randomise(model: torch.nn.Module) -> None:
     ids=["tiny", "full-width"],
 )
 def test_equals_diffusers(config: DiTConfig, grid: tuple[int, int, int]) -> None:
-    diffusers = pytest.importorskip("diffusers")
     model = WanDiT(config).eval()
     randomise(model)
-    reference = diffusers.WanTransformer3DModel(
-        patch_size=config.patch,
-        num_attention_heads=config.heads,
-        attention_head_dim=config.head_dim,
-        in_channels=config.in_channels,
-        out_channels=config.in_channels,
-        text_dim=config.text_dim,
-        freq_dim=config.freq_dim,
-        ffn_dim=config.ffn_dim,
-        num_layers=config.layers,
-    ).eval()
+    reference = reference_dit(config)
     reference.load_state_dict({diffusers_name(name): value for name, value in model.state_dict().items()})
     latent, context = torch.randn(2, config.in_channels, *grid), torch.randn(2, 5, config.text_dim)
     with torch.no_grad():

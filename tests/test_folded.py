@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tests.test_dit import diffusers_name
-from tests.tiny_dit import TIMESTEP, padded_context, psnr, random_dit, random_latent, tiny_config
+from tests.tiny_dit import TIMESTEP, padded_context, psnr, random_dit, random_latent, reference_dit, tiny_config
 from vfe.models import folded
 from vfe.models.compiled import compile_blocks
 from vfe.models.dit import Block, DiTConfig, WanDiT, timestep_embedding
@@ -41,20 +41,9 @@ def diffusers_velocity(model: WanDiT, latent: Tensor, context: Tensor, exact_tim
 
     `exact_time` gives it the official sinusoids, in float64: its own are of float32 and off by 2e-5 at t* = 400.
     """
-    diffusers = pytest.importorskip("diffusers")
     config = model.config
     with torch.device("meta"):
-        reference = diffusers.WanTransformer3DModel(
-            patch_size=config.patch,
-            num_attention_heads=config.heads,
-            attention_head_dim=config.head_dim,
-            in_channels=config.in_channels,
-            out_channels=config.in_channels,
-            text_dim=config.text_dim,
-            freq_dim=config.freq_dim,
-            ffn_dim=config.ffn_dim,
-            num_layers=config.layers,
-        )
+        reference = reference_dit(config)
     state = {diffusers_name(name): value for name, value in model.state_dict().items()}
     reference.load_state_dict(state, assign=True)
     if exact_time:

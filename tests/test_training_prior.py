@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +19,16 @@ from tests.training_set import write_training_set
 from training.loop import Run
 from training.prior.decoder import PriorDecoder
 from training.prior.revival import CodebookUsage
-from training.stages.prior_codebook import PriorCodebookStage
+from training.stage import Draw, Slots
+from training.stages.prior_codebook import AutoencoderPlayer, PriorCodebookStage
 from training.stages.prior_predict import PriorPredictStage
+from training.state import player_state
 from training.train import load_config, start
 from vfe.models.prior import DualCodebookPrior
 from vfe.models.prior.codebook import Codebook
 from vfe.weights.adapter import load_prior, write_adapter
 
+ROOT = Path(__file__).resolve().parents[1]
 MODEL = {
     "dim": 8,
     "entries": 16,
@@ -165,3 +172,34 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     coarse = {**MODEL, "scales": [{"width": 12, "time": 4, "space": 16, "blocks": 1}]}
     with pytest.raises(ValueError, match="need to be a multiple of 16 and 4n"):
         load_config(codebook_run(tmp_path, model=coarse, data={**DATA, "root": str(tmp_path), "side": 24}))
+
+
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    """Generator, adversary and revival: the global batch alone counts. To 1e-4 in float32: sums in another order."""
+    data = {**DATA, "root": str(tmp_path / "data"), "batch": 4}
+    path = codebook_run(tmp_path, data=data, steps=4, revive_every=2, eval={}, loss={"adversary_from": 0.0})
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command = [*launcher, "-m", "training.train", str(path), "--set", f"output={tmp_path / 'two'}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    two = torch.load(tmp_path / "two/state/step-00000004/state.pt", weights_only=True)["players"]
+    one = trained(path)
+    for ours, theirs in zip((player_state(player) for player in one.stage.players), two, strict=True):
+        assert ours.keys() == theirs.keys()
+        assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 1e-4
+
+
+def test_the_adversary_judges_the_pictures_of_its_own_piece(tmp_path: Path) -> None:
+    run = start(load_config(codebook_run(tmp_path, loss={"adversary_from": 0.0})))
+    generator, adversary = run.stage.players
+    batches = [run.stage.to_batch(raw) for raw in islice(run.stage.batches(0, Slots(0, 2, 2)), 2)]
+    draws = [Draw(0, 0, 0.5, Slots(first, 2, 4)) for first in (0, 2)]
+    assert isinstance(generator, AutoencoderPlayer)
+    for batch, draw in zip(batches, draws, strict=True):
+        generator(batch, draw)
+    judged = [generator.shown[draw.slots.first].real for draw in draws]
+    assert all(torch.equal(real, batch.clean) for real, batch in zip(judged, batches, strict=True))
+    for batch, draw in zip(batches, draws, strict=True):
+        adversary(batch, draw)
+    assert not generator.shown  # nothing is kept

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.tiny_dit import reference_dit
 from tests.weight_layouts import (
     DIT_LAYOUTS,
     TINY_DIT,
@@ -17,7 +18,6 @@ from tests.weight_layouts import (
     fp8,
     prefixed,
     random_dit,
-    reference_dit,
     safetensors,
     write_hole,
 )

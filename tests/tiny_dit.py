@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -48,3 +49,19 @@ def psnr(x: Tensor, reference: Tensor) -> float:
     x, reference = x.float(), reference.float()
     noise = (x - reference).square().mean().sqrt() / reference.abs().max()
     return -20 * math.log10(max(noise.item(), 1e-10))
+
+
+def reference_dit(config: DiTConfig) -> Any:  # noqa: ANN401 - diffusers has no types
+    """diffusers' transformer of that size."""
+    diffusers = pytest.importorskip("diffusers")
+    return diffusers.WanTransformer3DModel(
+        patch_size=config.patch,
+        num_attention_heads=config.heads,
+        attention_head_dim=config.head_dim,
+        in_channels=config.in_channels,
+        out_channels=config.in_channels,
+        text_dim=config.text_dim,
+        freq_dim=config.freq_dim,
+        ffn_dim=config.ffn_dim,
+        num_layers=config.layers,
+    ).eval()

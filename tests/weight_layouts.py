@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.tiny_dit import reference_dit
 from vfe.models.dit import DiTConfig, WanDiT
 from vfe.types import VFEError
 from vfe.weights.tensor_file import open_tensors
@@ -92,21 +93,6 @@ def diffusers_folder(*, shards: bool = False, pipeline: bool = False) -> Callabl
         return folder, state
 
     return write
-
-
-def reference_dit(config: DiTConfig) -> Any:  # noqa: ANN401 - diffusers has no types
-    diffusers = pytest.importorskip("diffusers")
-    return diffusers.WanTransformer3DModel(
-        patch_size=config.patch,
-        num_attention_heads=config.heads,
-        attention_head_dim=config.head_dim,
-        in_channels=config.in_channels,
-        out_channels=config.in_channels,
-        text_dim=config.text_dim,
-        freq_dim=config.freq_dim,
-        ffn_dim=config.ffn_dim,
-        num_layers=config.layers,
-    ).eval()
 
 
 def is_quantised(name: str, value: Tensor) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -149,14 +150,19 @@ def _fetch(entry: CatalogueEntry, offered: _Facts, aside: Path) -> Path:
 
     Older versions go on with their `.incomplete` file in the next call; newer ones (2.4) only within a call.
     """
-    try:
-        return Path(_hub().hf_hub_download(entry.repository, entry.file, revision=offered.commit, local_dir=aside))
-    except BaseException as error:
-        if not any(aside.rglob("*.incomplete")):
-            shutil.rmtree(aside)
-        if isinstance(error, _hub_errors()):
+    with ExitStack() as on_failure:
+        on_failure.callback(_remove_unless_resumable, aside)
+        try:
+            got = _hub().hf_hub_download(entry.repository, entry.file, revision=offered.commit, local_dir=aside)
+        except _hub_errors() as error:
             raise VFEError(f"{_url(entry)} {_why(error)}; pull it again") from error
-        raise
+        on_failure.pop_all()
+    return Path(got)
+
+
+def _remove_unless_resumable(aside: Path) -> None:
+    if not any(aside.rglob("*.incomplete")):
+        shutil.rmtree(aside)
 
 
 def _hub() -> ModuleType:

@@ -80,7 +80,10 @@ class OneStepModel(Protocol):
         """Pixels: sides of a clip are padded to multiples of it."""
 
     def read_prior(self, video: Tensor, check: Check) -> Prior | None:
-        """f_s, f_t of degraded video (B, 3, 4n+1, H, W), a token for each square of `side_multiple` pixels, or None."""
+        """f_s, f_t of degraded video (B, 3, 4n+1, H, W), a token for each square of `side_multiple` pixels, or None.
+
+        The video may be on the CPU: not every model has a use for it.
+        """
 
     def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
         """v(z_lq, t*, c, f_s, f_t), like z_lq in shape."""
@@ -197,7 +200,7 @@ class OneStepPipeline:
 
     @torch.inference_mode()
     def _prior(self, clip: Tensor, check: Check) -> Prior | None:
-        return self.model.read_prior(clip.to(self.model.device), check)
+        return self.model.read_prior(clip, check)
 
     def _cut(self, prior: Prior | None, rows: slice, columns: slice) -> Prior | None:
         """The tokens of a tile, whose borders in pixels are multiples of a token."""

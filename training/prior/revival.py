@@ -6,7 +6,8 @@ K entries of width d.
 from __future__ import annotations
 
 import torch
-from accelerate.utils import broadcast, gather
+from accelerate import PartialState
+from accelerate.utils import reduce
 from torch import Tensor, nn
 
 from vfe.models.prior.codebook import Codebook
@@ -28,24 +29,26 @@ class CodebookUsage(nn.Module):
 
     @torch.no_grad()
     def see(self, indices: Tensor, latents: Tensor) -> None:
-        """Count (...) indices, and keep latents (..., d) spread evenly over the batch."""
-        self.counts += torch.bincount(indices.flatten(), minlength=len(self.counts))
-        flat = latents.reshape(-1, latents.shape[-1])
-        places = torch.linspace(0, len(flat) - 1, len(self.candidates), device=flat.device).long()
-        self.candidates.copy_(flat[places])
+        """Count (...) indices, and keep latents (..., d) spread evenly over the batch, of all processes together.
+
+        Summed at once, as buffers of a model that several processes train are copied from the first one to the others.
+        """
+        self.counts += reduce(torch.bincount(indices.flatten(), minlength=len(self.counts)).float(), "sum")
+        flat, state = latents.reshape(-1, latents.shape[-1]), PartialState()
+        everywhere = len(flat) * state.num_processes
+        places = torch.linspace(0, everywhere - 1, len(self.candidates), device=flat.device).long()
+        mine = places // len(flat) == state.process_index
+        self.candidates.copy_(reduce(flat[places % len(flat)] * mine[:, None], "sum"))
 
     @torch.no_grad()
     def revive(self, codebook: Codebook) -> dict[str, float]:
         """Move entries that were never used to latents of the last batch, and count anew.
 
-        Returns `used`, the share of entries that were used, and `perplexity`, the exponential of their entropy. All
-        processes count together and move entries alike.
+        Returns `used`, the share of entries that were used, and `perplexity`, the exponential of their entropy.
         """
-        counts = gather(self.counts[None]).sum(0)
-        candidates = broadcast(self.candidates)
-        share = counts / counts.sum().clamp(min=1)
-        dead = counts == 0
-        codebook.entries[dead] = candidates[dead].to(codebook.entries.dtype)
+        share = self.counts / self.counts.sum().clamp(min=1)
+        dead = self.counts == 0
+        codebook.entries[dead] = self.candidates[dead].to(codebook.entries.dtype)
         self.counts.zero_()
         perplexity = torch.special.entr(share).sum().exp()
         return {"used": float((~dead).float().mean()), "perplexity": float(perplexity)}

@@ -98,14 +98,15 @@ class AutoencoderPlayer(Player):
         self.usage = nn.ModuleList(CodebookUsage(config.model.entries, config.model.dim) for _ in range(2))
         self.perceptual = perceptual
         self._discriminator = (discriminator,)  # another player's: no submodule of this one
-        self.shown: Judged | None = None
+        self.shown: dict[int, Judged] = {}
+        """By the first slot of a part of the batch, until the adversary has judged it."""
 
     def forward(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
         x, weights = batch.clean, self.config
         x_hat, codes = self.net(x)
         with full_precision(x.device):
             x_hat = x_hat.float()
-            self.shown = Judged(x, x_hat.detach())
+            self.shown[draw.slots.first] = Judged(x, x_hat.detach())
             self._count(codes)
             books = codes.spatial, codes.temporal
             terms = {
@@ -135,8 +136,7 @@ class AdversaryPlayer(Player):
         self._autoencoder = (autoencoder,)
 
     def forward(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - it was shown the batch
-        shown = self._autoencoder[0].shown
-        assert shown is not None
+        shown = self._autoencoder[0].shown.pop(draw.slots.first)
         share = 1.0 if draw.progress >= self.joins else 0.0  # before its time it moves by nothing
         return {"discriminator": share * discriminator_loss(*(self.discriminator(video) for video in shown))}
 

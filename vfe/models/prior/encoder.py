@@ -82,9 +82,9 @@ class PriorEncoder(nn.Module):
 
     def _encode(self, group: Tensor) -> Tensor:
         """(B, 3, p, H, W) -> (B, d, h, w)."""
-        x = rearrange(group, "b c p h w -> (b p) c h w").to(
-            self.project.weight.dtype, memory_format=torch.channels_last
-        )
+        weight = self.project.weight
+        frames = rearrange(group, "b c p h w -> (b p) c h w")
+        x = frames.to(weight.device, weight.dtype, memory_format=torch.channels_last)
         return self.project(F.silu(self.norm(self.layers(x))))
 
     def _check_size(self, video: Tensor) -> None:
