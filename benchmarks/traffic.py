@@ -1,4 +1,4 @@
-"""What a computation costs: floating-point operations, and the bytes that its operators read and write."""
+"""What a computation costs: floating-point operations, the bytes that its operators read and write, and its memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -44,3 +45,15 @@ def cost_of(run: Callable[[], object]) -> Cost:
     with flops, traffic:
         run()
     return Cost(int(flops.get_total_flops()), traffic.bytes)
+
+
+def peak_bytes(run: Callable[[], object]) -> int:
+    """The most that was allocated at once on the CPU during a call, above what was before."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        run()
+    now = peak = 0
+    for event in profiler.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            now += event.nbytes()
+            peak = max(peak, now)
+    return peak

@@ -25,7 +25,7 @@ from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig, vae_keys_from_diff
 from vfe.weights.dit_names import from_diffusers
 
 from .machine import MIB, RESULTS, cpu_name, table
-from .traffic import Cost, cost_of
+from .traffic import Cost, cost_of, peak_bytes
 
 TIMESTEP = 400.0
 CONTEXT_ROWS = 512
@@ -38,7 +38,7 @@ class Stage:
 
     name: str
     ours: Run
-    theirs: Run | None
+    theirs: Run
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,18 @@ class Row:
 
     name: str
     cost: Cost
-    their_cost: Cost | None
+    their_cost: Cost
     seconds: float
-    their_seconds: float | None
+    their_seconds: float
     peak_share: float
-    memory: float | None
-    difference: float | None
+    memory: float
+    """MiB that were allocated at the peak, beside the weights."""
+    their_memory: float
+    difference: float
 
     @property
-    def ratio(self) -> float | None:
-        return None if self.their_seconds is None else self.their_seconds / self.seconds
+    def ratio(self) -> float:
+        return self.their_seconds / self.seconds
 
 
 @dataclass(frozen=True)
@@ -176,30 +178,37 @@ def peak_flops(device: torch.device, dtype: torch.dtype) -> float:
     return max(flops / min(seconds_of(run, device) for _ in range(6)) for flops, run in runs)
 
 
+def memory_of(run: Callable[[], object], device: torch.device) -> float:
+    """MiB that a call allocates at its peak, beside the weights and what else was there before."""
+    if device.type != "cuda":
+        return peak_bytes(run) / MIB
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    run()
+    torch.cuda.synchronize()
+    return (torch.cuda.max_memory_allocated() - before) / MIB
+
+
 @torch.no_grad()
 def measure(stage: Stage, device: torch.device, rounds: int, peak: float) -> Row:
     """Both in turn, `rounds` times after one to warm up."""
-    assert stage.theirs is not None
     ours, theirs = stage.ours(), stage.theirs()
     difference = float((ours.float() - theirs.float()).abs().max())
     del ours, theirs
     times: tuple[list[float], list[float]] = ([], [])
-    memory = None
     for _ in range(rounds):
-        if device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats()
         times[0].append(seconds_of(stage.ours, device))
-        memory = torch.cuda.max_memory_allocated() / MIB if device.type == "cuda" else None
         times[1].append(seconds_of(stage.theirs, device))
+    memory, their_memory = (memory_of(run, device) for run in (stage.ours, stage.theirs))
     cost, their_cost = cost_of(stage.ours), cost_of(stage.theirs)
-    seconds = statistics.median(times[0])
+    seconds, their_seconds = (statistics.median(taken) for taken in times)
     share = cost.flops / seconds / peak
-    return Row(stage.name, cost, their_cost, seconds, statistics.median(times[1]), share, memory, difference)
+    return Row(stage.name, cost, their_cost, seconds, their_seconds, share, memory, their_memory, difference)
 
 
 def report(rows: list[Row], about: dict[str, Any]) -> str:
     header = ["stage", "TFLOP", "GB moved", "seconds", "share of peak", "memory, MiB",
-              "diffusers: TFLOP", "GB moved", "seconds", "ratio", "largest difference"]  # fmt: skip
+              "diffusers: TFLOP", "GB moved", "seconds", "memory, MiB", "ratio", "largest difference"]  # fmt: skip
     lines = [
         [
             row.name,
@@ -207,9 +216,11 @@ def report(rows: list[Row], about: dict[str, Any]) -> str:
             f"{row.cost.bytes / 1e9:.3g}",
             f"{row.seconds:.3g}",
             f"{row.peak_share:.0%}",
-            "-" if row.memory is None else f"{row.memory:.0f}",
-            *([f"{row.their_cost.flops / 1e12:.3g}", f"{row.their_cost.bytes / 1e9:.3g}"] if row.their_cost else []),
+            f"{row.memory:.0f}",
+            f"{row.their_cost.flops / 1e12:.3g}",
+            f"{row.their_cost.bytes / 1e9:.3g}",
             f"{row.their_seconds:.3g}",
+            f"{row.their_memory:.0f}",
             f"{row.ratio:.2f}",
             f"{row.difference:.1g}",
         ]

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.traffic import peak_bytes as measured_peak
 from tests.tiny_dit import padded_context, random_dit
-from tests.tiny_vae import peak_bytes as measured_peak
 from tests.tiny_vae import random_vae
 from vfe.memory import WanSizes, dit_bytes, latent_shape, peak_bytes
 from vfe.models.dit import DiTConfig

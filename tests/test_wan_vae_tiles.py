@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.tiny_vae import TINY, latent_of, peak_bytes, random_vae, use_form, video_of
+from benchmarks.traffic import peak_bytes
+from tests.tiny_vae import TINY, latent_of, random_vae, use_form, video_of
 from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig, clip_bytes, step_bytes, tile_for
 from vfe.models.wan_vae.config import frames_of, steps
 from vfe.models.wan_vae.conv import Form, Target

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
 
 from vfe.models.wan_vae import WanVAE, WanVAEConfig, model, vae_keys_from_diffusers
 from vfe.models.wan_vae.conv import Form
@@ -66,18 +64,6 @@ def latent_of(*shape: int, seed: int = 2) -> Tensor:
 def use_form(monkeypatch: pytest.MonkeyPatch, form: Form) -> None:
     """Let a measurement say that this form is the fastest."""
     monkeypatch.setattr(model, "fastest_form", lambda *_: form)
-
-
-def peak_bytes(run: Callable[[], object]) -> int:
-    """The most that was allocated at once during a call, above what was before."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        run()
-    now = peak = 0
-    for event in profiler.profiler.kineto_results.events():
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            peak = max(peak, now)
-    return peak
 
 
 def scale_gammas(vae: nn.Module, part: str, factor: float) -> None:
