@@ -21,6 +21,7 @@ from .colour import PixelLayout, guess_matrix, guess_range, layout_of
 from .decode import Damage, decode_frames
 from .errors import reading
 from .files import Input, find_input, image_orientation, open_image, open_video
+from .older import colour_tags
 from .orient import Orientation, orientation_of
 
 IMAGE_RATE = Fraction(25)  # frames per second given to image sequences, which have none
@@ -147,6 +148,7 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
     size = (frame.width, frame.height)
     turn = image_orientation(source.images[0], frame) if still else orientation_of(frame)
     width, height = turn.upright_size(size)
+    primaries, transfer = colour_tags(frame, stream.codec_context)
     pace = _pace(container, stream) if not still else _Pace(IMAGE_RATE, len(source.images), None)
     return VideoInfo(
         path=source.path,
@@ -164,8 +166,8 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
         sample_aspect_ratio=_pixel_aspect(stream, turn),
         color_range=guess_range(layout, frame.color_range),
         color_space=guess_matrix(layout, frame.colorspace, size, still),
-        color_primaries=frame.color_primaries,
-        color_transfer=frame.color_trc,
+        color_primaries=primaries,
+        color_transfer=transfer,
         interlaced=frame.interlaced_frame,
         container=container.format.name,
         time_base=stream.time_base or 1 / pace.rate,

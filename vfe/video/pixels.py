@@ -20,6 +20,7 @@ from av.video.reformatter import VideoReformatter
 from torch import Tensor
 
 from .colour import FULL, LIMITED, PixelLayout, layout_of, matrix_weights, swscale_matrix
+from .older import ONE_THREAD, source_colours
 
 Plane = npt.NDArray[np.float32]
 
@@ -65,8 +66,9 @@ class FrameReader:
 
     def _to_planar_rgb(self, frame: VideoFrame, layout: PixelLayout, size: tuple[int, int] | None) -> VideoFrame:
         frame.color_range = self.color_range
-        if layout.family == "yuv":
-            frame.colorspace = swscale_matrix(self.matrix)
+        matrix = swscale_matrix(self.matrix) if layout.family == "yuv" else None
+        if matrix is not None:
+            frame.colorspace = matrix
         alpha = layout.alpha or frame.format.has_palette
         width, height = size or (frame.width, frame.height)
         return self._scaler.reformat(
@@ -76,7 +78,8 @@ class FrameReader:
             format=("gbrap" if alpha else "gbrp") + ("16le" if layout.depth > 8 else ""),
             interpolation=SWSCALE_FLAGS,
             dst_color_range=FULL,
-            threads=1,  # at these sizes handing out slices costs more than it saves
+            **ONE_THREAD,
+            **source_colours(matrix, self.color_range),
         )
 
 
@@ -113,7 +116,7 @@ class FrameWriter:
             np.clip(plane, 0, top, out=plane)
             np.copyto(_plane_view(frame, index, filled.depth > 8), plane, casting="unsafe")
         if filled.name != target.pix_fmt:
-            frame = self._scaler.reformat(frame, format=target.pix_fmt, interpolation=SWSCALE_FLAGS, threads=1)
+            frame = self._scaler.reformat(frame, format=target.pix_fmt, interpolation=SWSCALE_FLAGS, **ONE_THREAD)
         frame.color_range, frame.colorspace = target.color_range, target.matrix
         return frame
 

@@ -20,6 +20,7 @@ from .decode import Damage, decode_frames
 from .errors import reading
 from .files import image_orientation, open_image, open_video
 from .info import VideoInfo, probe, stream_seconds, video_stream
+from .older import frame_duration
 from .pixels import FrameReader
 
 
@@ -96,7 +97,7 @@ class Source:
             alpha=None if alpha is None or not self.info.has_alpha else turn.upright(alpha),
             pts=None if when is None else when - shift,
             time_base=frame.time_base,
-            duration=frame.duration or None,
+            duration=frame_duration(frame),
         )
 
     def _report(self, damage: Damage, count: int, claimed: int, resized: int) -> None:
@@ -134,7 +135,7 @@ def open_source(path: str | Path) -> Source:
 def _end_of(frame: VideoFrame) -> float:
     if frame.pts is None or frame.time_base is None:
         return 0.0
-    return float((frame.pts + (frame.duration or 0)) * frame.time_base)
+    return float((frame.pts + (frame_duration(frame) or 0)) * frame.time_base)
 
 
 def start_shift(container: InputContainer, time_base: Fraction | None) -> int:

@@ -18,6 +18,7 @@ from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 from .errors import MEDIA_ERRORS, reason
 from .files import open_video
 from .info import VideoInfo
+from .older import copy_chapters, subtitle_header
 from .read import start_shift
 
 # What players of MP4 and MOV play; FFmpeg would put more into them.
@@ -154,9 +155,8 @@ class SideStreams:
 
     def _copy_metadata(self) -> None:
         self._output.metadata.update(_fresh(self._input.metadata))
-        chapters = self._input.chapters()
-        if chapters:
-            self._output.set_chapters(chapters)
+        lacking = copy_chapters(self._input, self._output)
+        self._notes += [lacking] if lacking else []
 
     def _add(self, stream: Stream) -> None:
         shift = start_shift(self._input, stream.time_base)
@@ -171,7 +171,7 @@ class SideStreams:
             self._notes.append("cover art is not copied")
         if target is not None:
             target.metadata.update(_fresh(stream.metadata))
-            target.disposition = stream.disposition
+            target.disposition = Disposition(stream.disposition).value  # PyAV before 17.1 takes a number only
 
     def _add_audio(self, stream: AudioStream, shift: int) -> Stream | None:
         codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
@@ -201,9 +201,7 @@ class SideStreams:
             return target
         try:
             stream.codec_context.open(strict=False)
-            header = stream.codec_context.subtitle_header
-            if not header:
-                raise ValueError("they are pictures")
+            header = subtitle_header(stream.codec_context)
             text = self._output.add_stream("subrip" if self._suffix == ".mkv" else "mov_text")
         except (*MEDIA_ERRORS, ValueError, AttributeError) as error:
             self._notes.append(f"subtitles {codec} are left out: {self._suffix} cannot hold them ({reason(error)})")

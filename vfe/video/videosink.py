@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
+from .older import set_duration, tag_colour
 from .pixels import FrameWriter
 from .read import Frame
 from .sidestreams import SideStreams
@@ -55,9 +56,10 @@ class VideoSink:
         height, width = frame.pixels.shape[-2:]
         assert (width, height) == self._size, f"frame is {width}x{height}, the sink was opened for {self._size}"
         picture = self._writer.write(frame.pixels, frame.alpha)
-        picture.color_primaries, picture.color_trc = self._info.color_primaries, self._info.color_transfer
+        tag_colour(picture, (self._info.color_primaries, self._info.color_transfer))
         picture.time_base = self._clock.time_base
-        picture.pts, picture.duration = self._clock.tick(frame)
+        picture.pts, duration = self._clock.tick(frame)
+        set_duration(picture, duration)
         with writing(self.path):
             self._mux(self._stream.encode(picture))
 

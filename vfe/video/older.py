@@ -1,0 +1,73 @@
+"""What PyAV before 17.1 lacks, so that the package runs in environments that hold an older one, as ComfyUI's do."""
+
+from __future__ import annotations
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.subtitles.codeccontext import SubtitleCodecContext
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import VideoFrame
+
+
+from .colour import BT601_625, BT709, FULL
+
+_OLD = int(av.__version__.split(".")[0]) < 17
+
+ONE_THREAD: dict[str, int] = {} if _OLD else {"threads": 1}
+"""For VideoReformatter.reformat: at our sizes handing out slices costs more than it saves. Older ones have one thread."""
+
+
+def source_colours(matrix: int | None, color_range: int) -> dict[str, int]:
+    """For VideoReformatter.reformat to full-range RGB, from YUV of a matrix or else from RGB or grey, copied as they are.
+
+    Older ones do not ask the frame for its range, and take the matrix only where that of the other side differs.
+    """
+    if not _OLD:
+        return {}
+    if matrix is None:
+        return {"src_color_range": FULL}
+    return {"src_color_range": color_range, "dst_colorspace": BT709 if matrix == BT601_625 else BT601_625}
+
+
+def frame_duration(frame: VideoFrame) -> int | None:
+    """How long a frame is shown in its time base; None where nothing is said, as before PyAV 15."""
+    return getattr(frame, "duration", None) or None
+
+
+def set_duration(frame: VideoFrame, duration: int) -> None:
+    """Say how long a frame is shown; PyAV before 15 leaves that to the next frame's time."""
+    if hasattr(frame, "duration"):
+        frame.duration = duration
+
+
+def colour_tags(frame: VideoFrame, stream: VideoCodecContext) -> tuple[int, int]:
+    """(primaries, transfer) of a frame; of its stream where frames do not say."""
+    if hasattr(frame, "color_primaries"):
+        return frame.color_primaries, frame.color_trc
+    return stream.color_primaries, stream.color_trc
+
+
+def tag_colour(frame: VideoFrame, tags: tuple[int, int]) -> None:
+    """Set (primaries, transfer) of a frame; where frames cannot say, those of the encoder hold alone."""
+    if hasattr(frame, "color_primaries"):
+        frame.color_primaries, frame.color_trc = tags
+
+
+def copy_chapters(source: InputContainer, target: OutputContainer) -> str | None:
+    """Copy the chapters; a sentence where this PyAV cannot."""
+    if not hasattr(target, "set_chapters"):
+        matroska = "matroska" in source.format.name  # only guessed: this PyAV cannot read chapters either
+        return "chapters, if there are any, are left out: they need PyAV 16 or newer" if matroska else None
+    chapters = source.chapters()
+    if chapters:
+        target.set_chapters(chapters)
+    return None
+
+
+def subtitle_header(subtitles: SubtitleCodecContext) -> bytes:
+    """The header of text subtitles. Raises ValueError where there is none or this PyAV does not tell."""
+    if not hasattr(subtitles, "subtitle_header"):
+        raise ValueError("converting them needs PyAV 17.1 or newer")
+    if not subtitles.subtitle_header:
+        raise ValueError("they are pictures")
+    return subtitles.subtitle_header
