@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.stream import Disposition, Stream
 from av.subtitles.codeccontext import SubtitleCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
-
 
 from .colour import BT601_625, BT709, FULL
 
 _OLD = int(av.__version__.split(".")[0]) < 17
 
 ONE_THREAD: dict[str, int] = {} if _OLD else {"threads": 1}
-"""For VideoReformatter.reformat: at our sizes handing out slices costs more than it saves. Older ones have one thread."""
+"""For VideoReformatter.reformat: at our sizes, handing out slices costs more than it saves. Old ones have one thread."""
 
 
 def source_colours(matrix: int | None, color_range: int) -> dict[str, int]:
-    """For VideoReformatter.reformat to full-range RGB, from YUV of a matrix or else from RGB or grey, copied as they are.
+    """For VideoReformatter.reformat to full-range RGB, from YUV of a matrix or from RGB or grey, copied as they are.
 
     Older ones do not ask the frame for its range, and take the matrix only where that of the other side differs.
     """
@@ -62,6 +62,11 @@ def copy_chapters(source: InputContainer, target: OutputContainer) -> str | None
     if chapters:
         target.set_chapters(chapters)
     return None
+
+
+def copy_disposition(source: Stream, target: Stream) -> None:
+    """Whether a stream is the default, forced, for the deaf, and so on; PyAV before 17.1 takes a number only."""
+    target.disposition = Disposition(source.disposition).value  # type: ignore[assignment]
 
 
 def subtitle_header(subtitles: SubtitleCodecContext) -> bytes:

@@ -18,7 +18,7 @@ from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 from .errors import MEDIA_ERRORS, reason
 from .files import open_video
 from .info import VideoInfo
-from .older import copy_chapters, subtitle_header
+from .older import copy_chapters, copy_disposition, subtitle_header
 from .read import start_shift
 
 # What players of MP4 and MOV play; FFmpeg would put more into them.
@@ -171,7 +171,7 @@ class SideStreams:
             self._notes.append("cover art is not copied")
         if target is not None:
             target.metadata.update(_fresh(stream.metadata))
-            target.disposition = Disposition(stream.disposition).value  # PyAV before 17.1 takes a number only
+            copy_disposition(stream, target)
 
     def _add_audio(self, stream: AudioStream, shift: int) -> Stream | None:
         codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
