@@ -14,7 +14,7 @@ from .colour import BT601_625, BT709, FULL
 _OLD = int(av.__version__.split(".")[0]) < 17
 
 ONE_THREAD: dict[str, int] = {} if _OLD else {"threads": 1}
-"""For VideoReformatter.reformat: at our sizes, handing out slices costs more than it saves. Old ones have one thread."""
+"""For VideoReformatter.reformat: at our sizes, handing out slices costs more than it saves. Old ones have just one."""
 
 
 def source_colours(matrix: int | None, color_range: int) -> dict[str, int]:
