@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 CodecName = Literal["h264", "h265", "prores", "ffv1"]
+Region = Literal["frame", "face", "auto"]
+REGIONS: tuple[Region, ...] = get_args(Region)
 CODECS: tuple[CodecName, ...] = get_args(CodecName)
 MAX_CRF = 51  # the scale of x264 and x265: 0 is lossless
 
@@ -67,6 +69,15 @@ class RestoreOptions:
     """Where to write input and output side by side: a video or a PNG."""
     overwrite: bool = False
     """Replace files that exist."""
+    region: Region = "frame"
+    """What is restored: whole frames; the faces and nothing else; or auto, the faces, but whole frames where they fill
+    most of the picture or there is none."""
+    faces: str = "all"
+    """Which of them: all, largest, numbers such as 2,5, or nearest 320,200, a place in pixels of the input."""
+    min_face: int = 0
+    """Faces that are smaller, in pixels of the input, are left alone."""
+    blend: float = 1.0
+    """How much of restored faces is shown, from 0 to 1. Of no use to whole frames, as `faces` and `min_face`."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -81,6 +92,10 @@ class RestoreOptions:
             raise ValueError(f"codec is {self.codec!r}, needed is one of {', '.join(CODECS)}")
         if self.crf is not None and not 0 <= self.crf <= MAX_CRF:
             raise ValueError(f"crf is {self.crf}, needed is a number from 0 (lossless) to {MAX_CRF} (worst)")
+        if self.region not in REGIONS:
+            raise ValueError(f"region is {self.region!r}, needed is one of {', '.join(REGIONS)}")
+        if self.min_face < 0 or not 0 <= self.blend <= 1:
+            raise ValueError(f"min_face={self.min_face}, blend={self.blend}: needed are 0 or more pixels, and 0 to 1")
 
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) of the output for an input of this size.

@@ -5,9 +5,10 @@ B batch, T frames, H W sides in pixels; video is (B, 3, T, H, W) in [-1, 1].
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -16,30 +17,13 @@ from torch import Tensor
 
 from .models.flow import OneStepFlow
 from .models.prior import Prior
-from .spans import Span, fade_weights, plan_spans, ramp
-from .types import Check, Progress
+from .spans import Span, plan_spans
+from .types import Check, Progress, no_check
+from .window_latent import TileLatent, WindowLatent, latent_mask, padded_mask
+from .windows import ClipRestorer as ClipRestorer
+from .windows import WindowConfig as WindowConfig
 
 TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ from the whole frame only near borders
-
-
-@dataclass(frozen=True)
-class WindowConfig:
-    """Frames restored at once, and the overlap over which neighbouring windows are cross-faded."""
-
-    frames: int = 25
-    overlap: int = 5
-    """4k+1 keeps every window on the same groups of four frames, so that they differ only near their ends."""
-
-    def __post_init__(self) -> None:
-        if self.frames < 1 or self.frames % 4 != 1:
-            raise ValueError(f"window is {self.frames} frames, needed 4n+1: 1, 5, 9, ...")
-        if not 0 <= 2 * self.overlap <= self.frames:
-            raise ValueError(f"overlap is {self.overlap}, needed from 0 to half the window of {self.frames} frames")
-
-    @classmethod
-    def of(cls, frames: int) -> WindowConfig:
-        """A window with the overlap of 4k+1 frames that suits it, about a quarter."""
-        return cls(frames, frames // 16 * 4 + 1 if frames > 1 else 0)
 
 
 @dataclass(frozen=True)
@@ -121,100 +105,139 @@ class OneStepPipeline:
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
     ) -> Iterator[Tensor]:
         """(3, H, W) frames in [-1, 1] in, as many restored ones out, in order; memory is bounded by the window."""
-        for frame in self._stream((frame.unsqueeze(0) for frame in frames), strength, on_progress, None):
-            yield frame.squeeze(0)
+        return self._stream(frames, strength, on_progress, None)
 
     def _stream(
         self, frames: Iterable[Tensor], strength: float, on_progress: Progress | None, total: int | None
     ) -> Iterator[Tensor]:
-        """Frames (B, 3, H, W) through overlapping windows.
-
-        `held` are the frames of the window being gathered; its first `overlap` were also in the window before, whose
-        restored `tail` waits to be cross-faded with theirs.
-        """
-        size, overlap = self.window.frames, self.window.overlap
         report = on_progress or _no_progress
-
-        def check() -> None:
-            report(done, total)
-
-        held: list[Tensor] = []
-        before: list[Tensor] = []
-        tail: list[Tensor] = []
-        done = 0  # frames yielded; the first of `held` is frame `done` of the clip
+        clip = ClipRestorer(self, strength, lambda: report(clip.given, total))
         for frame in frames:
-            held.append(frame)
-            if len(held) < size:
-                continue
-            restored = self._blend(tail, self._window(held, strength, check))
-            keep = size - overlap
-            yield from restored[:keep]
-            done += keep
-            before, held = held, held[keep:]
-            tail = [frame.clone() for frame in restored[keep:]]  # a view would keep the whole window in memory
-            del restored
-        if len(held) > len(tail) or not before:
-            whole = (before[: size - overlap] + held)[-size:]  # the last window reaches back for its full context
-            reach = len(whole) - len(held)
-            off_grid = min(-(done - reach) % 4, reach)  # and stays on the clip's groups of four
-            tail = self._blend(tail, self._window(whole[off_grid:], strength, check)[reach - off_grid :])
-        yield from tail
-        report(done + len(tail), total)
+            yield from clip.push(frame)
+        yield from clip.finish()
+        report(clip.given, total)
 
-    @staticmethod
-    def _blend(tail: list[Tensor], restored: list[Tensor]) -> list[Tensor]:
-        """Cross-fade the former window's last frames into the first of this one."""
-        weights = ramp(len(tail)).tolist()
-        faded = [torch.lerp(old, new, weight) for old, new, weight in zip(tail, restored, weights, strict=False)]
-        return faded + restored[len(tail) :]
+    def window_for(self, height: int, width: int) -> WindowConfig:
+        """The windows in which frames of this size are restored."""
+        del height, width
+        return self.window
 
-    def _window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
-        """Restore up to a window of frames (B, 3, H, W): padded, in tiles, cut back."""
-        if not frames:
-            return []
-        height, width = frames[0].shape[-2:]
-        tile = self.tile if self.tile is not None and max(height, width) > self.tile.side else None
-        clip = pad_clip(torch.stack(frames, dim=2), TILE_GRID if tile else self.model.side_multiple)
-        rows, columns = (_tile_spans(size, tile) for size in clip.shape[-2:])
-        prior = self._prior(clip, check)  # of the whole frame: its pool is one for all tiles
+    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), on the CPU: `decode_latent(restore_latent())`.
 
-        def step(row: Span, column: Span) -> Tensor:
+        Of several tiles, each is decoded before the next is encoded.
+        """
+        clip = self._padded(frames)
+        window = self._window(frames, clip)
+        latents = self._tile_latents(clip, window, _Step(strength, self._prior(clip, check)), check)
+        return _cut(window, self._decode_tiles(window, latents, check))
+
+    def restore_latent(
+        self,
+        frames: list[Tensor],
+        strength: float,
+        check: Check = no_check,
+        *,
+        prior: Prior | Literal["own"] | None = "own",
+        mask: Tensor | None = None,
+    ) -> WindowLatent:
+        """z_hq of up to a window of frames, on the model's device.
+
+        `prior` is of `read_prior` with the same frames; "own" reads it, None does without. `mask` (H, W) or (T, H, W),
+        0 to 1, scales the strength from place to place: z_hq = z_lq - s m v. Raises ValueError where it does not fit.
+        """
+        clip = self._padded(frames)
+        maps = None if mask is None else padded_mask(mask, frames, clip)
+        step = _Step(strength, self._prior(clip, check) if prior == "own" else prior, maps)
+        window = self._window(frames, clip)
+        return replace(window, tiles=tuple(self._tile_latents(clip, window, step, check)))
+
+    def decode_latent(self, latent: WindowLatent, check: Check = no_check) -> list[Tensor]:
+        """The restored frames of a window, in [-1, 1] on the CPU."""
+        return _cut(latent, self._decode_tiles(latent, iter(latent.tiles), check))
+
+    def read_prior(self, frames: list[Tensor], check: Check = no_check) -> Prior | None:
+        """The prior of up to a window of frames, None for a model without one."""
+        return self._prior(self._padded(frames), check)
+
+    def _tiled(self, height: int, width: int) -> TileConfig | None:
+        return self.tile if self.tile is not None and max(height, width) > self.tile.side else None
+
+    def _padded(self, frames: list[Tensor]) -> Tensor:
+        """Frames as a clip that the codec takes, (B, 3, 4n+1, H', W')."""
+        clip = torch.stack(frames, dim=-3)
+        clip = clip if clip.ndim == 5 else clip.unsqueeze(0)
+        return pad_clip(clip, TILE_GRID if self._tiled(*clip.shape[-2:]) else self.model.side_multiple)
+
+    def _window(self, frames: list[Tensor], clip: Tensor) -> WindowLatent:
+        """The layout of a window, its latents to come."""
+        tile = self._tiled(*clip.shape[-2:])
+        rows, columns = (tuple(_tile_spans(size, tile)) for size in clip.shape[-2:])
+        return WindowLatent(len(frames), tuple(frames[0].shape), rows, columns)
+
+    def _tile_latents(self, clip: Tensor, window: WindowLatent, step: _Step, check: Check) -> Iterator[TileLatent]:
+        for row, column in product(window.rows, window.columns):
             place = slice(*row), slice(*column)
-            return self._step(clip[..., place[0], place[1]], self._cut(prior, *place), strength, check)
+            # The prior is of the whole frame: its pool is one for all tiles.
+            own = step.cut(*place, self.model.side_multiple)
+            yield TileLatent(row, column, self._take_step(clip[..., place[0], place[1]], own, check))
 
-        restored = self._tiles(clip, rows, columns, step)
-        return list(restored[..., :height, :width].unbind(2)[: len(frames)])
-
-    @staticmethod
-    def _tiles(clip: Tensor, rows: list[Span], columns: list[Span], step: Callable[[Span, Span], Tensor]) -> Tensor:
-        if len(rows) == len(columns) == 1:
-            return step(rows[0], columns[0])
-        restored, total = torch.zeros_like(clip), torch.zeros(clip.shape[-2:])
-        for i, row in enumerate(rows):
-            for j, column in enumerate(columns):
-                place = (..., slice(*row), slice(*column))
-                weight = torch.outer(fade_weights(rows, i), fade_weights(columns, j))
-                restored[place] += step(row, column) * weight
-                total[place[1:]] += weight
+    def _decode_tiles(self, window: WindowLatent, latents: Iterator[TileLatent], check: Check) -> Tensor:
+        """A window's padded clip from its tiles, cross-faded."""
+        if len(window.rows) == len(window.columns) == 1:
+            return self._decode(next(latents).z_hq, check)
+        total = torch.zeros(window.rows[-1].stop, window.columns[-1].stop)
+        restored = None
+        for latent in latents:
+            place = (..., slice(*latent.rows), slice(*latent.columns))
+            decoded = self._decode(latent.z_hq, check)
+            restored = decoded.new_zeros(*decoded.shape[:-2], *total.shape) if restored is None else restored
+            weight = window.weight(latent)
+            restored[place] += decoded * weight
+            total[place[1:]] += weight
+            del latent, decoded  # while the next tile is made
+        assert restored is not None
         return restored / total
 
     @torch.inference_mode()
     def _prior(self, clip: Tensor, check: Check) -> Prior | None:
         return self.model.read_prior(clip, check)
 
-    def _cut(self, prior: Prior | None, rows: slice, columns: slice) -> Prior | None:
-        """The tokens of a tile, whose borders in pixels are multiples of a token."""
-        if prior is None:
-            return None
-        side = self.model.side_multiple
-        return prior.tile(*(slice(span.start // side, span.stop // side) for span in (rows, columns)))
+    @torch.inference_mode()
+    def _take_step(self, clip: Tensor, step: _Step, check: Check) -> Tensor:
+        """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w)."""
+        z_lq = self.model.codec.encode(clip.to(self.model.device), check)
+        velocity = self.model.velocity(z_lq, check, step.prior)
+        if step.mask is not None:
+            t, h, w = z_lq.shape[-3:]
+            velocity = velocity * latent_mask(step.mask, (t, h, w)).to(velocity)
+        return self.model.flow.restore(z_lq, velocity, step.strength)
 
     @torch.inference_mode()
-    def _step(self, clip: Tensor, prior: Prior | None, strength: float, check: Check) -> Tensor:
-        """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w), back on the CPU."""
-        z_lq = self.model.codec.encode(clip.to(self.model.device), check)
-        z_hq = self.model.flow.restore(z_lq, self.model.velocity(z_lq, check, prior), strength)
-        return self.model.codec.decode(z_hq, check).clamp_(-1, 1).cpu().float()
+    def _decode(self, z_hq: Tensor, check: Check) -> Tensor:
+        """Pixels (B, 3, 4n+1, 8h, 8w) in [-1, 1] on the CPU."""
+        return self.model.codec.decode(z_hq.to(self.model.device), check).clamp_(-1, 1).cpu().float()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """How far a latent goes, and what guides it: of a whole padded window, or of a tile."""
+
+    strength: float
+    prior: Prior | None = None
+    mask: Tensor | None = None  # (4n+1, H', W')
+
+    def cut(self, rows: slice, columns: slice, token: int) -> _Step:
+        """Of a tile, whose borders in pixels are multiples of the side of a prior's `token`."""
+        tokens = (slice(span.start // token, span.stop // token) for span in (rows, columns))
+        prior = None if self.prior is None else self.prior.tile(*tokens)
+        return _Step(self.strength, prior, None if self.mask is None else self.mask[:, rows, columns])
+
+
+def _cut(window: WindowLatent, restored: Tensor) -> list[Tensor]:
+    """The frames of a window without its padding, shaped as they came in."""
+    frames = restored[..., : window.height, : window.width].unbind(2)[: window.frames]
+    return list(frames) if len(window.frame_shape) == 4 else [frame.squeeze(0) for frame in frames]
 
 
 def _no_progress(_done: int, _total: int | None) -> None: ...

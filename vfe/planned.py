@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
 from .memory import GIB, MemoryPlan, WanSizes, choose_plan, plan_candidates
+from .models.prior import Prior
 from .models.wan import WanRestorer
 from .pipeline import OneStepPipeline, WindowConfig
-from .types import Check, Progress, Tell, VFEError
+from .types import Check, Tell, VFEError, no_check
+from .window_latent import WindowLatent
+
+Result = TypeVar("Result")
 
 
 class PlannedPipeline(OneStepPipeline):
@@ -33,56 +38,103 @@ class PlannedPipeline(OneStepPipeline):
         self.budget = budget
         self.tell = tell
         self.asked_window = window
-        self._plans: list[MemoryPlan] = []
-        self._chosen = 0
-        self._planned_for: tuple[int, int] | None = None
+        self._ladders: dict[tuple[int, int], _Ladder] = {}  # by height and width of frames
+        self._size: tuple[int, int] | None = None
 
     @property
     def plan(self) -> MemoryPlan:
         """The plan in use; there is one once a frame was seen."""
-        return self._plans[self._chosen]
+        assert self._size is not None
+        return self._ladders[self._size].plan
 
-    def _stream(
-        self, frames: Iterable[Tensor], strength: float, on_progress: Progress | None, total: int | None
-    ) -> Iterator[Tensor]:
-        frames = iter(frames)
-        first = next(frames, None)
-        if first is None:
-            return
-        self._plan_for(first.shape[-2], first.shape[-1])
-        yield from super()._stream(chain([first], frames), strength, on_progress, total)
+    def window_for(self, height: int, width: int) -> WindowConfig:
+        """The windows of the plan for frames of this size, which is put to use."""
+        size = height, width
+        if size not in self._ladders:
+            plans = plan_candidates(self.sizes, height, width, self.asked_window)
+            self._ladders[size] = _Ladder(plans, choose_plan(plans, self.budget))
+            self.tell(self._ladders[size].plan.describe(self.sizes))
+        if size != self._size:
+            self._size = size
+            self._use_plan()
+        return self.plan.window
 
-    def _plan_for(self, height: int, width: int) -> None:
-        if self._planned_for != (height, width):
-            self._plans = plan_candidates(self.sizes, height, width, self.asked_window)
-            self._use(choose_plan(self._plans, self.budget))
-            self._planned_for = height, width
-        self.window = self.plan.window
-
-    def _use(self, index: int) -> None:
-        self._chosen = index
+    def _use_plan(self) -> None:
         self.model.codec.plan = self.plan.vae
         self.model.keep_resident(self.plan.resident)
-        self.tell(self.plan.describe(self.sizes))
 
-    def _window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+        def restore() -> list[Tensor]:
+            if len(frames) <= self.plan.window.frames:
+                return OneStepPipeline.restore_window(self, frames, strength, check)
+            shorter = OneStepPipeline(self.model, self.plan.window, tile=None)
+            return list(shorter._stream(frames, strength, lambda _done, _total: check(), len(frames)))
+
+        return self._stepping_down(frames[0].shape, restore)
+
+    def restore_latent(
+        self,
+        frames: list[Tensor],
+        strength: float,
+        check: Check = no_check,
+        *,
+        prior: Prior | Literal["own"] | None = "own",
+        mask: Tensor | None = None,
+    ) -> WindowLatent:
+        """VFEError where memory is short for all of the window: there is no latent of shorter ones."""
+
+        def restore() -> WindowLatent:
+            self._check_whole(len(frames))
+            return OneStepPipeline.restore_latent(self, frames, strength, check, prior=prior, mask=mask)
+
+        return self._stepping_down(frames[0].shape, restore)
+
+    def decode_latent(self, latent: WindowLatent, check: Check = no_check) -> list[Tensor]:
+        return self._stepping_down(latent.frame_shape, lambda: OneStepPipeline.decode_latent(self, latent, check))
+
+    def _check_whole(self, frames: int) -> None:
+        if frames > self.plan.window.frames:
+            raise VFEError(
+                f"out of memory with windows of {frames} frames; take windows of {self.plan.window.frames} or fewer"
+            )
+
+    def _stepping_down(self, shape: Sequence[int], work: Callable[[], Result]) -> Result:
+        """What `work` gives with the plan for frames of that shape, or with the first of the next in which it fits."""
         while True:
+            self.window_for(shape[-2], shape[-1])  # clips of different sizes may take turns
             try:
-                if len(frames) <= self.plan.window.frames:
-                    return super()._window(frames, strength, check)
-                shorter = OneStepPipeline(self.model, self.plan.window, tile=None)
-                return list(shorter._stream(frames, strength, lambda _done, _total: check(), len(frames)))
+                return work()
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if self._chosen + 1 == len(self._plans):
-                    raise VFEError(
-                        f"out of memory with the smallest plan, {self.plan.bytes / GIB:.1f} GiB; "
-                        "close other programs or restore smaller frames (--size)"
-                    ) from None
             # Outside of the handler, whose traceback would keep the tensors of the failed step.
             release_memory()
-            self._use(self._chosen + 1)
+            self._step_down()
+
+    def _step_down(self) -> None:
+        """The next smaller plan for frames of this size; VFEError where there is none."""
+        assert self._size is not None
+        ladder = self._ladders[self._size]
+        if ladder.chosen + 1 == len(ladder.plans):
+            raise VFEError(
+                f"out of memory with the smallest plan, {ladder.plan.bytes / GIB:.1f} GiB; "
+                "close other programs or restore smaller frames (--size)"
+            )
+        ladder.chosen += 1
+        self._use_plan()
+        self.tell(self.plan.describe(self.sizes))
+
+
+@dataclass
+class _Ladder:
+    """Plans for frames of one size, and the one in use."""
+
+    plans: list[MemoryPlan]
+    chosen: int
+
+    @property
+    def plan(self) -> MemoryPlan:
+        return self.plans[self.chosen]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from .compare import check_apart, open_comparison, side_by_side
 from .device import choose_device, choose_dtype, dtypes_for
+from .face_stream import restore_faces
 from .loading import LoadRequest, load_pipeline
 from .model_files import find_model
 from .model_folders import search_places
@@ -28,10 +29,14 @@ from .resize import resize
 from .types import Progress, Tell, VFEError
 from .video.read import Frame, Source, open_source
 from .video.write import Sink, SinkConfig, open_sink
+from .windows import WindowRestorer
 
 
 class StageSeconds(NamedTuple):
-    """Wall-clock seconds of the stages of a run. What an encoder does in threads of its own is not counted."""
+    """Wall-clock seconds of the stages of a run. What an encoder does in threads of its own is not counted.
+
+    Finding faces, with the reading of the file for it, is part of `restore`.
+    """
 
     decode: float
     restore: float
@@ -47,7 +52,8 @@ class RestoreReport:
     seconds: float
     stages: StageSeconds
     notes: tuple[str, ...] = ()
-    """One sentence each for damage of the input and for what the output could not keep of it, such as alpha."""
+    """One sentence each for damage of the input, for what the output could not keep of it, such as alpha, and for the
+    faces that were restored where not all of the frames was."""
 
     @property
     def fps(self) -> float:
@@ -113,11 +119,13 @@ class Restorer:
         """Restore a video, an image, or a folder or glob of images into `dst`.
 
         Sound, subtitles and frame times are kept. `dst` appears when it is complete: an error, or an exception of
-        `on_progress`, leaves what was there before. `on_progress` gets frames written and, where known, their total.
+        `on_progress`, leaves what was there before. `on_progress` gets frames written and, where known, their total;
+        with a region other than "frame", first those in which faces were looked for, and then it starts anew.
         Raises VFEError for what cannot be read, written or does not fit.
         """
         options = options or RestoreOptions()
         src, dst = Path(src), Path(dst)
+        started = time.perf_counter()
         with ExitStack() as stack:
             source = stack.enter_context(open_source(src))
             size = options.output_size(source.info.width, source.info.height)
@@ -128,13 +136,46 @@ class Restorer:
                 beside = open_comparison(options.compare, source.info, size, overwrite=options.overwrite)
                 comparison = stack.enter_context(beside)
             sink = stack.enter_context(open_sink(dst, source.info, size, config))
+            searching = time.perf_counter()
+            restore, notes = self._restoration(src, options, on_progress)
             run = _FileRun(source, sink, comparison, size)
-            run.go(self, options.strength, on_progress)
+            run.restore += time.perf_counter() - searching
+            run.go(restore, on_progress)
             closing = time.perf_counter()
             stack.close()  # flushes the encoder and renames: part of the time that a user waits
             run.encode += time.perf_counter() - closing
         stages = StageSeconds(run.decode, run.restore, run.encode)
-        return RestoreReport(dst, run.frames, run.seconds(), stages, (*source.notes, *sink.notes))
+        seconds = time.perf_counter() - started
+        return RestoreReport(dst, run.frames, seconds, stages, (*source.notes, *sink.notes, *notes))
+
+    def _restoration(
+        self, src: Path, options: RestoreOptions, on_progress: Progress | None
+    ) -> tuple[_Restoration, tuple[str, ...]]:
+        """What is to be done with the frames of a file, and what a person should know of it."""
+
+        def whole_frames(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
+            return self.restore_frames(frames, strength=options.strength, on_progress=report)
+
+        if options.region == "frame":
+            return whole_frames, ()
+        if not isinstance(self.pipeline, WindowRestorer):
+            raise ValueError(
+                f"{type(self.pipeline).__name__} cannot restore faces, needed are window_for, restore_window"
+            )
+        from .face_file import plan_region
+
+        pipeline, plan = self.pipeline, plan_region(src, options, on_progress)
+        tracks = plan.tracks
+        if tracks is None:
+            return whole_frames, (plan.note,)
+
+        def faces(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
+            return restore_faces(pipeline, frames, tracks, plan.config, strength=options.strength, on_progress=report)
+
+        return faces, (plan.note,)
+
+
+_Restoration = Callable[[Iterable[Tensor], Progress], Iterator[Tensor]]
 
 
 class _FileRun:
@@ -148,16 +189,13 @@ class _FileRun:
         self.pending: deque[Frame] = deque()  # frames inside the pipeline, at most a window
         self.frames = 0
         self.decode = self.restore = self.encode = 0.0
-        self.started = time.perf_counter()
 
-    def go(self, restorer: Restorer, strength: float, on_progress: Progress | None) -> None:
+    def go(self, restore: _Restoration, on_progress: Progress | None) -> None:
         """Pull every frame through; VFEError when there is none."""
         report = on_progress or _no_progress
         total = self.source.info.frames
         report(0, total)
-        restored = restorer.restore_frames(
-            self._pixels(), strength=strength, on_progress=lambda _done, _total: report(self.frames, total)
-        )
+        restored = restore(self._pixels(), lambda _done, _total: report(self.frames, total))
         while (pixels := self._next_restored(restored)) is not None:
             self._write(self.pending.popleft(), pixels)
             self.frames += 1
@@ -165,9 +203,6 @@ class _FileRun:
         assert not self.pending  # the pipeline returns as many frames as it takes
         if not self.frames:
             raise VFEError(f"{self.source.info.path}: no frame could be decoded")
-
-    def seconds(self) -> float:
-        return time.perf_counter() - self.started
 
     def _pixels(self) -> Iterator[Tensor]:
         """The pixels of each frame at output size; the rest of the frame waits in `pending`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,7 +38,7 @@ def ramp(length: int) -> Tensor:
     return torch.linspace(0, 1, length + 2)[1:-1]
 
 
-def fade_weights(spans: list[Span], index: int) -> Tensor:
+def fade_weights(spans: Sequence[Span], index: int) -> Tensor:
     """Weight of each place of a span; divide by the sum over all spans, for where three meet it is not 1."""
     span = spans[index]
     weight = torch.ones(span.stop - span.start)

@@ -69,6 +69,13 @@ def _enhance(parser: Parser, args: argparse.Namespace) -> None:
     enhance(args, options, model, window)
 
 
+def _faces(parser: Parser, args: argparse.Namespace) -> None:
+    del parser
+    from .faces import faces
+
+    faces(args)
+
+
 def _compare(parser: Parser, args: argparse.Namespace) -> None:
     del parser
     from .compare import compare
@@ -114,6 +121,7 @@ def _embed_prompt(parser: Parser, args: argparse.Namespace) -> None:
 
 _COMMANDS = {
     "enhance": _enhance,
+    "faces": _faces,
     "compare": _compare,
     "info": _info,
     "models": _models,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ..face.select import FaceSelection
 from ..options import ModelOptions, RestoreOptions
 from ..pipeline import WindowConfig
 from ..restorer import RestoreReport, load
@@ -27,6 +28,7 @@ def enhance(
     args: argparse.Namespace, options: RestoreOptions, model: ModelOptions, window: WindowConfig | None
 ) -> None:
     """Restore the input; VFEError and OSError for what cannot be done."""
+    FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
     restorer = load(args.model, args.device, args.dtype, window, model, tell=lambda plan: say(f"plan: {plan}"))
     progress = ProgressLine(sys.stderr)
     try:

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..options import CODECS, LoraFile, ModelOptions, RestoreOptions
+from ..options import CODECS, REGIONS, LoraFile, ModelOptions, RestoreOptions
 
 EXAMPLES = """examples:
   vfe enhance clip.mp4 -o restored.mp4
   vfe enhance clip.mp4 -o restored.mkv --codec ffv1 --size 512x512 --compare side_by_side.mp4
   vfe enhance 'frames/*.png' -o restored_frames --strength 0.7
+  vfe enhance film.mp4 -o restored.mp4 --region face --faces largest
   vfe enhance clip.mp4 -o restored.mp4 --model vividface --comfyui ~/ComfyUI --memory 8GB
+  vfe faces film.mp4 -o who.png --json faces.json
   vfe compare clip.mp4 restored.mp4 -o side_by_side.png
   vfe info clip.mp4
   vfe models pull wan2.1-vae
 """
-COMMANDS = "enhance|compare|info|models|convert|export|embed-prompt"
+COMMANDS = "enhance|faces|compare|info|models|convert|export|embed-prompt"
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,6 +42,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"vfe {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar=COMMANDS, parser_class=Parser)
     _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of images"))
+    _add_faces(commands.add_parser("faces", help="who is in a video: a numbered contact sheet, and JSON"))
     _add_compare(commands.add_parser("compare", help="put two videos or images side by side"))
     info = commands.add_parser("info", help="versions, devices and models; or what a video or model file is")
     info.add_argument("file", nargs="?", type=_path, metavar="FILE", help="a video, an image or a .safetensors file")
@@ -52,6 +55,9 @@ def build_parser() -> Parser:
 
 def options_of(args: argparse.Namespace) -> RestoreOptions:
     """The options of `vfe enhance`; ValueError where one makes no sense."""
+    chosen = {name: value for name in ("faces", "min_face", "blend") if (value := getattr(args, name)) is not None}
+    if chosen and args.region == "frame":
+        raise ValueError("--faces, --min-face and --blend choose among faces: add --region face, or --region auto")
     return RestoreOptions(
         strength=args.strength,
         size=args.size,
@@ -60,6 +66,8 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
         crf=args.crf,
         compare=args.compare,
         overwrite=args.overwrite,
+        region=args.region,
+        **chosen,
     )
 
 
@@ -92,6 +100,7 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--device", type=_device, default="auto", metavar=devices, help="default: auto; also cuda:1")
     model.add_argument("--dtype", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="default: auto")
     _add_wan(parser.add_argument_group("Wan models (--model vividface)"))
+    _add_region(parser.add_argument_group("faces"))
     picture = parser.add_argument_group("picture and file")
     size = picture.add_mutually_exclusive_group()
     size.add_argument("--size", type=_size, metavar="WxH", help="resize the input to this before restoring")
@@ -99,6 +108,13 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     picture.add_argument("--crf", type=int, metavar="N", help="quality of H.264 and H.265: 0 best, 51 worst")
     picture.add_argument("--codec", choices=CODECS, help="default: by extension, H.264 for most")
     picture.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
+
+
+def _add_region(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--region", default="frame", choices=REGIONS, help="what to restore (default: whole frames)")
+    group.add_argument("--faces", metavar="WHICH", help="all (default), largest, 2,5 or 'nearest X,Y'; see `vfe faces`")
+    group.add_argument("--min-face", type=int, metavar="PX", help="leave faces alone that are smaller")
+    group.add_argument("--blend", type=float, metavar="B", help="0 input to 1 restored faces (default)")
 
 
 def _add_wan(group: argparse._ArgumentGroup) -> None:
@@ -124,6 +140,12 @@ def _add_places(group: argparse._ArgumentGroup | argparse.ArgumentParser, inheri
     group.add_argument(
         "--comfyui", type=_path, default=root, metavar="DIR", help="a ComfyUI installation: use its models too"
     )
+
+
+def _add_faces(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", type=_path, metavar="VIDEO", help="video, image, folder of images or quoted glob")
+    _add_output(parser, "the contact sheet, an image; frames are counted from 0")
+    parser.add_argument("--json", type=_path, metavar="FILE", help="also write where each face is on each frame")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:

@@ -20,10 +20,14 @@ class ProgressLine:
         self.clock = clock
         self.rewrites = stream.isatty()
         self.started = self.shown = clock()
+        self.done = 0
         self.width = 0  # characters of the line on the terminal now
 
     def __call__(self, done: int, total: int | None) -> None:
         now = self.clock()
+        if done < self.done:  # a second pass over the file
+            self.started = now
+        self.done = done
         if now - self.shown < (REDRAW_SECONDS if self.rewrites else LOG_SECONDS) and not (self.rewrites and done == 0):
             return
         self.shown = now

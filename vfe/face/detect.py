@@ -27,6 +27,9 @@ LARGE_SHARE = 0.4
 MASK_MARGINS = (0.098, 0.080, 0.102, 0.085)
 """By how much of the face's width and height masks exceed the face: left, top, right, bottom (mean of the labels)."""
 
+UPRIGHT_LANDMARKS = ((0.3, 0.42), (0.7, 0.42), (0.5, 0.62), (0.34, 0.8), (0.66, 0.8))
+"""Of an upright face, in widths and heights of its box: where a box is all that is known."""
+
 
 class Face(NamedTuple):
     """One face. The box goes from forehead to chin and between the temples; it may reach beyond the frame."""
@@ -182,6 +185,13 @@ class FaceDetector:
             box = box_of_mask(masks[index], matrices[index], face.box)
             close.append(CloseFace(Face(box, score, places[index]), masks[index], matrices[index]))
         return close
+
+
+def given_faces(boxes: Tensor) -> list[Face]:
+    """Faces of which only the boxes (F, 4) are known, taken to be upright; `FaceDetector.follow` measures the rest."""
+    sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)[:, None]
+    landmarks = boxes[:, None, :2] + boxes.new_tensor(UPRIGHT_LANDMARKS) * sides
+    return [Face(box, 1.0, points) for box, points in zip(boxes, landmarks, strict=True)]
 
 
 def box_of_mask(mask: Tensor, matrix: Tensor, otherwise: Tensor) -> Tensor:

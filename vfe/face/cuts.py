@@ -1,0 +1,176 @@
+"""Where shots begin, found without looking far ahead; flashes, fades and fast motion are no cuts.
+
+A frame is compared with the last one by the share of its structure that no nearby part of the other, made brighter or
+darker, explains. At a cut this share is large, larger than at the frames around it, and stays large: after a flash the
+picture before it is back.
+
+h w sides of a thumbnail, N M blocks of it, P places at which a block is looked for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+LUMA = (0.299, 0.587, 0.114)
+LONGEST = 64
+BLOCK = 12
+REACH = (6, 12)
+"""Pixels of the thumbnail, down and across, by which the picture may move from frame to frame."""
+FLOOR = 0.01
+"""Standard deviation, of pixels in [-1, 1], that is taken for noise."""
+STILL = 0.07
+"""Shares below this need no search for motion: less than `least` / `ratio`, they cannot decide on a cut."""
+BLANK = 0.04
+"""Standard deviation of a picture on which nothing is to be seen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutConfig:
+    """What is called a cut. Raises ValueError for values that make no sense."""
+
+    least: float = 0.15
+    """Share of the structure that is new at a cut, at least; twice as much after black, where time may have passed."""
+    ratio: float = 2.0
+    """By how much a cut is larger than the changes around it: fast motion goes on, a cut is one moment."""
+    around: int = 4
+    """Frames before and after a cut that are compared with it, and the longest flash."""
+
+    def __post_init__(self) -> None:
+        if not self.ratio * STILL <= self.least < 1 or self.ratio < 1 or self.around < 1:
+            raise ValueError(f"{self}: needed {STILL} * ratio <= least < 1, ratio >= 1 and around >= 1")
+
+
+class Decided(NamedTuple):
+    """A frame of which it is known now whether a shot begins with it."""
+
+    frame: Tensor
+    cut: bool
+
+
+class _Waiting(NamedTuple):
+    frame: Tensor
+    small: Tensor
+    change: float
+    blank: bool  # there is nothing to be seen
+
+
+class CutFinder:
+    """Takes frames (3, H, W) and gives them back with the word on a cut: at once, or where it needs to see what comes
+    next up to `around` frames later."""
+
+    def __init__(self, config: CutConfig | None = None) -> None:
+        self.config = config or CutConfig()
+        self._last: Tensor | None = None  # thumbnail of the last frame on which there was something
+        self._was_black = False
+        self._before: deque[float] = deque(maxlen=self.config.around)  # changes at the frames that were given back
+        self._reference: Tensor | None = None  # the thumbnail before the first waiting frame
+        self._waiting: deque[_Waiting] = deque()
+
+    def push(self, frame: Tensor) -> list[Decided]:
+        """The next frame in, those that are decided by it out."""
+        small = thumbnail(frame)
+        blank = float(small.std()) < BLANK
+        change = 0.0 if blank or self._last is None else new_share(self._last, small)
+        if self._was_black:
+            change /= 2
+        if not self._waiting:
+            self._reference = self._last
+        if not blank:
+            self._last = small
+        self._was_black = blank and float(small.mean()) < 0
+        self._waiting.append(_Waiting(frame, small, change, blank))
+        return self._decide(flush=False)
+
+    def finish(self) -> list[Decided]:
+        """The frames that still wait."""
+        return self._decide(flush=True)
+
+    def _decide(self, flush: bool) -> list[Decided]:
+        decided: list[Decided] = []
+        while self._waiting:
+            first, *after = self._waiting
+            suspicious = self._suspicious(first.change)
+            if suspicious and len(after) < self.config.around and not flush:
+                break
+            flash = self._frames_until_back(after) if suspicious else 0
+            cut = suspicious and not flash and self._stands_out(first, after)
+            decided += [self._give_back(cut), *(self._give_back(False) for _ in range(flash))]
+        return decided
+
+    def _give_back(self, cut: bool) -> Decided:
+        given = self._waiting.popleft()
+        self._before.append(0.0 if cut else given.change)
+        if not given.blank:
+            self._reference = given.small
+        return Decided(given.frame, cut)
+
+    def _suspicious(self, change: float) -> bool:
+        return change >= max(self.config.least, self.config.ratio * max(self._before, default=0.0))
+
+    def _stands_out(self, first: _Waiting, after: list[_Waiting]) -> bool:
+        """Whether smaller changes follow, and anything at all is shown then."""
+        smaller = all(first.change >= self.config.ratio * later.change for later in after)
+        return smaller and (not after or not all(later.blank for later in after))
+
+    def _frames_until_back(self, after: list[_Waiting]) -> int:
+        """How many of the frames after a suspicious one pass until the picture before it is back; 0: it is not."""
+        assert self._reference is not None  # a first frame has no change
+        for count, later in enumerate(after, start=1):
+            if not later.blank and new_share(self._reference, later.small) < self.config.least:
+                return count
+        return 0
+
+
+def thumbnail(frame: Tensor) -> Tensor:
+    """Brightness of (3, H, W), small: (h, w)."""
+    height, width = frame.shape[-2:]
+    scale = LONGEST / max(height, width)
+    size = [max(round(height * scale), BLOCK), max(round(width * scale), BLOCK)]
+    small = F.interpolate(frame[None].float(), size, mode="area")[0]
+    return (small * small.new_tensor(LUMA)[:, None, None]).sum(0).cpu()
+
+
+def new_share(first: Tensor, second: Tensor) -> float:
+    """How much of the structure of one thumbnail is not in the other, 0 to about 1; the smaller of both ways.
+
+    Each block may have moved by REACH and be brighter or darker; its contrast follows that of the whole picture.
+    """
+    return min(_unexplained(first, second), _unexplained(second, first))
+
+
+def _unexplained(old: Tensor, new: Tensor) -> float:
+    rows, columns = new.shape[0] // BLOCK, new.shape[1] // BLOCK
+    down, across = REACH
+    gain = ((new.var() + FLOOR**2) / (old.var() + FLOOR**2)).sqrt()
+    wanted = _flat(new[: rows * BLOCK, : columns * BLOCK].unfold(0, BLOCK, BLOCK).unfold(1, BLOCK, BLOCK))
+    still = _flat(old[: rows * BLOCK, : columns * BLOCK].unfold(0, BLOCK, BLOCK).unfold(1, BLOCK, BLOCK))
+    unmoved = _left(wanted, still[:, :, None], gain)
+    if unmoved < STILL:
+        return unmoved
+    padded = F.pad(old[None, None], (across, across, down, down), mode="replicate")[0, 0]
+    around = padded.unfold(0, BLOCK + 2 * down, BLOCK).unfold(1, BLOCK + 2 * across, BLOCK)[:rows, :columns]
+    places = _flat(around.unfold(2, BLOCK, 1).unfold(3, BLOCK, 1))
+    return _left(wanted, rearrange(places, "n m j i k -> n m (j i) k"), gain)
+
+
+def _flat(blocks: Tensor) -> Tensor:
+    """Blocks (..., y, x) as vectors without their mean: (..., k)."""
+    vectors = rearrange(blocks, "... y x -> ... (y x)")
+    return vectors - vectors.mean(-1, keepdim=True)
+
+
+def _left(wanted: Tensor, places: Tensor, gain: Tensor) -> float:
+    """Share of blocks (N, M, k) that the best of (N, M, P, k), at a contrast of about `gain`, leaves."""
+    common = torch.einsum("nmpk,nmk->nmp", places, wanted)
+    energy = places.square().sum(-1)
+    gains = torch.minimum(torch.maximum(common / (energy + 1e-6), gain / 1.5), gain * 1.5)
+    own = wanted.square().sum(-1)
+    left = (own[..., None] - 2 * gains * common + gains.square() * energy).amin(-1).clamp(min=0)
+    return float(left.sum() / (own.sum() + FLOOR**2 * wanted.numel()))
