@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -83,11 +84,19 @@ def read_metadata(path: Path) -> CheckpointInfo:
     return CheckpointInfo(path, config, training, parameters, path.stat().st_size)
 
 
-def load_restorer(path: Path, device: torch.device, dtype: torch.dtype) -> LiteRestorer:
-    """Build on meta and load strictly; the codec stays in float32. Raises VFEError naming what does not fit."""
+def load_restorer(
+    path: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    build: Callable[[LiteConfig], LiteRestorer] = LiteRestorer,
+) -> LiteRestorer:
+    """Build on meta and load strictly; the codec stays in float32. Raises VFEError naming what does not fit.
+
+    `build` makes the network, of a host's layers for one.
+    """
     info = read_metadata(path)
     with torch.device("meta"):
-        model = LiteRestorer(info.config)
+        model = build(info.config)
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     try:
         with safe_open(path, framework="pt", device="cpu") as file:

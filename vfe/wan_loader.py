@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -15,7 +15,7 @@ from .memory import WanSizes, choose_dtype
 from .models.attention import choose_attention
 from .models.dit import DiTConfig, WanDiT
 from .models.flow import OneStepFlow
-from .models.folded import FoldedDiT, fold
+from .models.folded import BlocksInTurn, FoldedDiT, fold
 from .models.fp8 import FP8, store_fp8
 from .models.fusion import check_prior
 from .models.wan import ConditionedDiT, Placement, WanRestorer
@@ -86,15 +86,9 @@ def load_wan(files: WanFiles, run: WanRun, window: WindowConfig | None, tell: Te
 
     Raises VFEError for files that are not what they should be, or do not fit together.
     """
-    config, source = open_dit(files.dit)
-    if files.needed is not None:
-        _check_asked_for(files.dit, config, files.needed)
-    weights = DiTWeights(source, files.loras)
-    flow = _flow_of([source, *(open_tensors(lora.path) for lora in files.loras)])
-    context = read_context(files.context, config.text_dim)
-    vae_config, vae_source = open_vae(files.vae)
-    prior = None if files.adapter is None else _fitting_adapter(files.adapter, config, vae_config)
-    parts = Parts(config, source, vae_config, vae_source, prior)
+    opened = open_wan(files)
+    parts, flow, context = opened.parts, opened.flow, opened.context
+    config, weights = parts.dit, DiTWeights(parts.dit_source, files.loras)
     sizes = choose_dtype([foretold_sizes(parts, run, dtype) for dtype in run.dtypes], run.budget, window)
     vae = load_vae(files.vae, dtype=sizes.vae_dtype)
     attention = choose_attention(run.attention, run.device, sizes.dtype, config.head_dim)
@@ -110,6 +104,26 @@ def load_wan(files: WanFiles, run: WanRun, window: WindowConfig | None, tell: Te
     placement = Placement(run.device, sizes.dtype)
     model = WanRestorer(conditioned, vae, flow, placement, adapter=adapter, compiled=run.compile)
     return PlannedPipeline(model, loaded_sizes(sizes, model), run.budget, window, tell)
+
+
+class OpenedWan(NamedTuple):
+    """What the files of a restorer say of themselves, and the small things in them; no weight was read."""
+
+    parts: Parts
+    flow: OneStepFlow
+    context: Tensor
+
+
+def open_wan(files: WanFiles) -> OpenedWan:
+    """Raises VFEError for files that are not what they should be, or do not fit together."""
+    config, source = open_dit(files.dit)
+    if files.needed is not None:
+        _check_asked_for(files.dit, config, files.needed)
+    flow = _flow_of([source, *(open_tensors(lora.path) for lora in files.loras)])
+    context = read_context(files.context, config.text_dim)
+    vae_config, vae_source = open_vae(files.vae)
+    prior = None if files.adapter is None else _fitting_adapter(files.adapter, config, vae_config)
+    return OpenedWan(Parts(config, source, vae_config, vae_source, prior), flow, context)
 
 
 def _flow_of(sources: Sequence[TensorSource]) -> OneStepFlow:
@@ -144,20 +158,8 @@ class DiTWeights:
         for name, part in dit.named_children():
             if part is not dit.blocks:
                 self.fill(part, torch.float32, f"{name}.")
-        dit.blocks = _BlocksInTurn(dit.blocks, lambda index, block: self.fill(block, torch.float32, f"blocks.{index}."))
+        dit.blocks = BlocksInTurn(dit.blocks, lambda index, block: self.fill(block, torch.float32, f"blocks.{index}."))
         return dit
-
-
-class _BlocksInTurn(nn.ModuleList):
-    """Blocks on meta; the first one gets its weights when it is taken out."""
-
-    def __init__(self, blocks: Iterable[nn.Module], fill: Callable[[int, nn.Module], nn.Module]) -> None:
-        super().__init__(blocks)
-        self._fill, self._count = fill, len(self)
-
-    def pop(self, key: int | slice) -> nn.Module:
-        assert key == 0
-        return self._fill(self._count - len(self), super().pop(0))
 
 
 class Parts(NamedTuple):

@@ -10,6 +10,7 @@ B batch, C latent channels, t h w latent grid, L tokens, D width.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import cast
 
@@ -83,6 +84,18 @@ class FoldedDiT(nn.Module):
 def normalise(x: Tensor, eps: float) -> Tensor:
     """LayerNorm without affine, accumulated in float32."""
     return F.layer_norm(x, x.shape[-1:], eps=eps)
+
+
+class BlocksInTurn(nn.ModuleList):
+    """Blocks for `fold`, each made ready when it is taken out: `ready` gets its index and gives what is folded."""
+
+    def __init__(self, blocks: Iterable[nn.Module], ready: Callable[[int, nn.Module], nn.Module]) -> None:
+        super().__init__(blocks)
+        self._ready, self._count = ready, len(self)
+
+    def pop(self, key: int | slice) -> nn.Module:
+        assert key == 0
+        return self._ready(self._count - len(self), super().pop(0))
 
 
 @torch.no_grad()

@@ -106,10 +106,12 @@ class WanRestorer(nn.Module):
     def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
         """`forward` in the DiT's dtype; `check` is called before each block."""
         fuse = None if self.adapter is None or prior is None else self.adapter.fusion(prior)
-        return self(z_lq.to(self.placement.dtype), _watching(check, fuse))
+        return self(z_lq.to(self.placement.dtype), watching(check, fuse))
 
 
-def _watching(check: Check, fuse: Fuse | None) -> Fuse:
+def watching(check: Check, fuse: Fuse | None) -> Fuse:
+    """`fuse`, or nothing, with `check` called before each block."""
+
     def watch(index: int, x: Tensor) -> Tensor:
         check()
         return x if fuse is None else fuse(index, x)

@@ -13,6 +13,7 @@ import torch
 
 from ..config import from_mapping
 from ..models.fusion import FusionConfig, PriorAdapter
+from ..models.ops import TORCH_OPS, Ops
 from ..models.prior import DualCodebookPrior, PriorConfig
 from ..types import VFEError
 from .source import Entry, TensorSource
@@ -53,14 +54,14 @@ def write_adapter(
     write_safetensors(path, entries, metadata)
 
 
-def load_adapter(path: Path, dtype: torch.dtype) -> PriorAdapter:
-    """Prior and fusion on the CPU. Raises VFEError for a file that is something else, damaged, or a prior alone."""
+def load_adapter(path: Path, dtype: torch.dtype, ops: Ops = TORCH_OPS) -> PriorAdapter:
+    """Prior and fusion on the CPU, of the layers `ops`. Raises VFEError for a file that is something else, damaged, or a prior alone."""
     source = open_adapter(path)
     config = adapter_config(source)
     if config.fusion is None:
         raise VFEError(f"{path}: a prior without its fusion; needed an adapter trained with a DiT")
     fusion = config.fusion
-    return _load(lambda: PriorAdapter(config.prior, fusion), source, dtype)
+    return _load(lambda: PriorAdapter(config.prior, fusion, ops), source, dtype)
 
 
 def load_prior(path: Path, dtype: torch.dtype) -> DualCodebookPrior:

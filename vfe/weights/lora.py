@@ -43,6 +43,8 @@ class Delta:
 
     scale: float
     read: Callable[[], Tensor]
+    read_factors: Callable[[], tuple[Tensor, Tensor]] | None = None
+    """Of a low-rank change, B and A as the file has them: for hosts that multiply them themselves."""
 
 
 class LoraPlan:
@@ -94,7 +96,8 @@ def _read_lora(spec: LoraSpec, names: LayerNames, shapes: Mapping[str, Shape]) -
             if parameter is None:
                 raise VFEError(f"{spec.path}: {parts[part]} changes a parameter that this model's {layer} lacks")
             read = _reader(source, parts, part, shapes[parameter])
-            deltas.append((parameter, Delta(spec.strength * scales[part], read)))
+            factors = partial(_factors, source, parts["up"], parts["down"]) if part == "up" else None
+            deltas.append((parameter, Delta(spec.strength * scales[part], read, factors)))
     return deltas
 
 
@@ -160,6 +163,10 @@ def _reader(source: TensorSource, parts: Parts, part: Part, shape: Shape) -> Cal
 
 def _product(source: TensorSource, up: str, down: str, shape: Shape) -> Tensor:
     return (source.get(up).float().flatten(1) @ source.get(down).float().flatten(1)).reshape(shape)
+
+
+def _factors(source: TensorSource, up: str, down: str) -> tuple[Tensor, Tensor]:
+    return source.get(up), source.get(down)
 
 
 def _whole(source: TensorSource, name: str) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -58,10 +59,14 @@ def load_vae(
     *,
     device: torch.device = torch.device("cpu"),  # noqa: B008 - an immutable value
     dtype: torch.dtype = torch.float32,
+    build: Callable[[WanVAEConfig], WanVAE] = WanVAE,
 ) -> WanVAE:
-    """The network, built on meta and filled strictly; frozen. Raises VFEError as `open_vae` does."""
+    """The network, built on meta (by `build`, of a host's layers for one) and filled strictly; frozen.
+
+    Raises VFEError as `open_vae` does.
+    """
     config, source = open_vae(path)
-    return load_strictly(build_on_meta(lambda: WanVAE(config)), source.get, path, device=device, dtype=dtype)
+    return load_strictly(build_on_meta(lambda: build(config)), source.get, path, device=device, dtype=dtype)
 
 
 def official(source: TensorSource) -> TensorSource:

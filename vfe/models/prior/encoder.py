@@ -84,7 +84,9 @@ class PriorEncoder(nn.Module):
         """(B, 3, p, H, W) -> (B, d, h, w)."""
         weight = self.project.weight
         frames = rearrange(group, "b c p h w -> (b p) c h w")
-        x = frames.to(weight.device, weight.dtype, memory_format=torch.channels_last)
+        # A host's layers may fetch their weights when they run: frames on an accelerator are where they should be.
+        device = weight.device if frames.device.type == "cpu" else frames.device
+        x = frames.to(device, weight.dtype, memory_format=torch.channels_last)
         return self.project(F.silu(self.norm(self.layers(x))))
 
     def _check_size(self, video: Tensor) -> None:

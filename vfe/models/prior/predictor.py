@@ -5,6 +5,9 @@ B batch, t h w token grid, L = t*h*w tokens, D width, K entries.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -44,6 +47,11 @@ class CodePredictor(nn.Module):
         self.blocks = nn.ModuleList(PredictorBlock(self.config, ops) for _ in range(size.layers))
         self.norm = ops.LayerNorm(size.width, eps=self.config.eps)
         self.head = ops.Linear(size.width, config.entries)
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> CodePredictor:
+        """Called by `to` and the like: where the tokens were placed is of no more use, and may be on a GPU."""
+        self._place = PlaceCache(self.config)
+        return super()._apply(fn, recurse)
 
     def forward(self, z: Tensor) -> Tensor:
         """Logits (B, t, h, w, K)."""

@@ -1,0 +1,36 @@
+"""The ComfyUI nodes. Only this package imports ComfyUI; what the nodes call is in `vfe/`."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .compare_videos import CompareVideos
+from .dual_codebook_prior import DualCodebookPrior
+from .enhance_face_video import EnhanceFaceVideo
+from .face_crop import FaceCrop
+from .face_mask import FaceMask
+from .face_paste import FacePaste
+from .load_restorer import LoadWanRestorer
+from .model_paths import register_folder
+from .one_step_enhance import OneStepEnhance
+from .vae_decode_tiled import VAEDecodeTiled
+
+NODES: list[type[io.ComfyNode]] = [
+    LoadWanRestorer,
+    FaceMask,
+    FaceCrop,
+    FacePaste,
+    DualCodebookPrior,
+    OneStepEnhance,
+    VAEDecodeTiled,
+    EnhanceFaceVideo,
+    CompareVideos,
+]
+
+
+class FaceEnhancement(ComfyExtension):
+    """What ComfyUI gets from `comfy_entrypoint`."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        register_folder()  # `on_load` is not called by ComfyUI before 0.4
+        return NODES

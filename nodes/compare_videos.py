@@ -1,0 +1,98 @@
+"""The node whose widget plays two videos in step, one over the other, with a divider to drag."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import folder_paths
+from comfy_api.latest import Input, io
+from torch import Tensor
+
+from .browser_video import BrowserVideo, from_file, from_images
+from .host import Reporter, check_images
+from .types import CATEGORY
+from .video_file import video_file
+
+Side: TypeAlias = "Input.Video | Tensor"
+
+
+class CompareVideos(io.ComfyNode):
+    """Two VIDEO or IMAGE in; what `web/compare_node.js` plays out."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Two sides, and the rate of those that bring none."""
+        return io.Schema(
+            node_id="VFE_CompareVideos",
+            display_name="Compare Videos",
+            category=CATEGORY,
+            description=(
+                "Plays two videos in step, one over the other, with a divider to drag. Each side is a VIDEO or an "
+                "IMAGE batch."
+            ),
+            inputs=[
+                io.MultiType.Input(
+                    "before", [io.Video, io.Image], tooltip="Shown left of the divider, usually the original video."
+                ),
+                io.MultiType.Input(
+                    "after", [io.Video, io.Image], tooltip="Shown right of the divider, usually the restored video."
+                ),
+                io.Float.Input(
+                    "frame_rate",
+                    default=25.0,
+                    min=1.0,
+                    max=240.0,
+                    step=0.001,
+                    round=0.001,
+                    tooltip="Frames a second of an IMAGE. Where a side is a VIDEO, its own rate holds for both.",
+                ),
+            ],
+            outputs=[],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, before: Side, after: Side, frame_rate: float) -> io.NodeOutput:
+        """Make both sides playable and tell the widget where they are."""
+        folder = Path(folder_paths.get_temp_directory())
+        folder.mkdir(parents=True, exist_ok=True)
+        given = {"before": before, "after": after}
+        videos = {
+            name: from_file(video_file(side, folder), folder, Reporter(1).report)
+            for name, side in given.items()
+            if not isinstance(side, Tensor)
+        }
+        rate = next((video.rate for video in videos.values()), Fraction(frame_rate).limit_denominator(1001))
+        for name, side in given.items():
+            if isinstance(side, Tensor):
+                check_images(side)
+                videos[name] = from_images(side, rate, folder, Reporter(1).report)
+        return io.NodeOutput(ui={"vfe_compare": [{name: _describe(videos[name], folder) for name in given}]})
+
+
+def _describe(video: BrowserVideo, temp: Path) -> dict[str, Any]:
+    """What the widget needs: the file as ComfyUI's /view takes it, and its size, length and rate."""
+    place = _place(video.path)
+    if place is None:  # a file elsewhere on the disk is not served
+        place = _place(Path(shutil.copy2(video.path, temp / f"vfe_compare_{secrets.token_hex(8)}{video.path.suffix}")))
+    assert place is not None
+    return place | {
+        "width": video.width,
+        "height": video.height,
+        "frames": video.frames,
+        "rate": float(video.rate),
+    }
+
+
+def _place(path: Path) -> dict[str, str] | None:
+    """File name, subfolder and kind of a file in one of ComfyUI's folders; None for files elsewhere."""
+    for kind in ("temp", "output", "input"):
+        root = Path(folder_paths.get_directory_by_type(kind)).absolute()
+        if path.absolute().is_relative_to(root):
+            part = path.absolute().relative_to(root)
+            return {"filename": part.name, "subfolder": part.parent.as_posix().removeprefix("."), "type": kind}
+    return None

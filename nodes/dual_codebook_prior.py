@@ -1,0 +1,65 @@
+"""The node Dual Codebook Prior."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from .clip_prior import ClipPrior
+from .comfy_model import ComfyRestorer
+from .enhance import read_clip_prior
+from .types import CATEGORY, PriorType, RestorerType
+
+
+class DualCodebookPrior(io.ComfyNode):
+    """Reads the prior of a degraded clip, with strengths of one's own."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VFE_DualCodebookPrior",
+            display_name="Dual Codebook Prior",
+            category=CATEGORY,
+            description="Reads from degraded frames which entries of the spatial and the temporal codebook they stand "
+            "for. One-Step Enhance does so itself: this node is for other strengths, and for looking at the codes.",
+            inputs=[
+                RestorerType.Input(
+                    "restorer", tooltip="A restorer with codebooks: a lite one, or a Wan DiT with its adapter."
+                ),
+                io.Image.Input("images", tooltip="The degraded frames, as One-Step Enhance gets them."),
+                io.Float.Input(
+                    "spatial_strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How much of the spatial prior, which is for detail, is used: 1 as trained, 0 none.",
+                ),
+                io.Float.Input(
+                    "temporal_strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How much of the temporal prior, which is for steadiness, is used: 1 as trained, 0 none.",
+                ),
+            ],
+            outputs=[
+                PriorType.Output(
+                    display_name="prior", tooltip="For One-Step Enhance with the same restorer and frames."
+                ),
+                io.Image.Output(
+                    display_name="code_map",
+                    tooltip="The codes in colours, a picture for each latent frame: "
+                    "spatial ones on the left, temporal ones on the right.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, restorer: ComfyRestorer, images: Tensor, spatial_strength: float, temporal_strength: float
+    ) -> io.NodeOutput:
+        prior: ClipPrior
+        prior, code_map = read_clip_prior(restorer, images, spatial_strength, temporal_strength)
+        return io.NodeOutput(prior, code_map)

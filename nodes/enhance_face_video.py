@@ -1,0 +1,163 @@
+"""The node Enhance Face Video: file to file, in memory that does not grow with the clip."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import folder_paths
+from comfy_api.latest import Input, InputImpl, io
+from torch import Tensor
+
+from ..vfe.options import Region, RestoreOptions
+from ..vfe.pipeline import OneStepPipeline
+from ..vfe.restorer import Restorer, RestoreReport
+from ..vfe.types import Check, Progress
+from ..vfe.windows import ClipRestorer, WindowConfig
+from .comfy_model import ClipSize, ComfyRestorer
+from .enhance import window_config
+from .host import Reporter
+from .types import CATEGORY, RestorerType
+from .video_file import video_file
+
+MANY = 1_000_000  # frames: the clip is longer than any window
+
+
+class EnhanceFaceVideo(io.ComfyNode):
+    """A whole video with its sound."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VFE_EnhanceFaceVideo",
+            display_name="Enhance Face Video",
+            category=CATEGORY,
+            description="Restores a video from file to file: sound, frame times and colours are kept, and memory does "
+            "not grow with its length.",
+            inputs=[
+                RestorerType.Input("restorer", tooltip="From Load Wan Restorer."),
+                io.Video.Input("video", tooltip="The degraded video."),
+                *_face_inputs(),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How far to go: 1 is the full restoration, 0 none but for what the codec loses.",
+                ),
+                io.Int.Input(
+                    "window",
+                    default=0,
+                    min=0,
+                    max=1025,
+                    step=4,
+                    tooltip="Frames restored together; 0: as suits the restorer and the memory. "
+                    "Other numbers are raised to the next 4n+1.",
+                ),
+                io.Int.Input(
+                    "crf",
+                    default=17,
+                    min=0,
+                    max=51,
+                    tooltip="Quality of the H.264 file that is written: lower is better and larger.",
+                ),
+            ],
+            outputs=[
+                io.Video.Output(display_name="video", tooltip="The restored video, with the sound of the original."),
+                io.String.Output(
+                    display_name="report", tooltip="What was done: frames, time, faces, and what could not be kept."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        restorer: ComfyRestorer,
+        video: Input.Video,
+        region: Region,
+        faces: str,
+        min_face: int,
+        blend: float,
+        strength: float,
+        window: int,
+        crf: int,
+    ) -> io.NodeOutput:
+        options = RestoreOptions(strength=strength, region=region, faces=faces, min_face=min_face, blend=blend, crf=crf)
+        report = enhance_video(restorer, video, options, window_config(window, 0))
+        return io.NodeOutput(InputImpl.VideoFromFile(str(report.output)), describe(report))
+
+
+def _face_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "region",
+            options=["auto", "face", "frame"],
+            default="auto",
+            tooltip="What is restored: the faces and nothing else, whole frames, or whichever suits the clip.",
+        ),
+        io.String.Input(
+            "faces",
+            default="all",
+            tooltip="Which faces: all, largest, numbers as 2,5 or nearest 320,200 (a place in pixels).",
+        ),
+        io.Int.Input(
+            "min_face",
+            default=0,
+            min=0,
+            max=4096,
+            tooltip="Faces smaller than this many pixels are left alone.",
+        ),
+        io.Float.Input(
+            "blend",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="How much of the restored faces is shown over the original ones.",
+        ),
+    ]
+
+
+def enhance_video(
+    restorer: ComfyRestorer, video: Input.Video, options: RestoreOptions, window: WindowConfig | None
+) -> RestoreReport:
+    """The restored video is a new file in ComfyUI's temp folder."""
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    source = video_file(video, folder)
+    width, height = video.get_dimensions()
+    pipeline = restorer.enhancer(ClipSize(MANY, height, width), window)
+    reporter = Reporter(MANY)
+    shown = Restorer(ShownPipeline(pipeline, reporter))
+    return shown.restore_file(source, folder / f"vfe_{secrets.token_hex(8)}.mp4", options, reporter.report)
+
+
+class ShownPipeline:
+    """A pipeline that shows the first frame of each window, before and after."""
+
+    def __init__(self, pipeline: OneStepPipeline, reporter: Reporter) -> None:
+        self.pipeline, self.reporter = pipeline, reporter
+
+    def window_for(self, height: int, width: int) -> WindowConfig:
+        return self.pipeline.window_for(height, width)
+
+    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+        restored = self.pipeline.restore_window(frames, strength, check)
+        self.reporter.compare(self.reporter.done, frames[0], restored[0])
+        return restored
+
+    def stream(
+        self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
+    ) -> Iterator[Tensor]:
+        clip = ClipRestorer(self, strength, lambda: None if on_progress is None else on_progress(clip.given, None))
+        for frame in frames:
+            yield from clip.push(frame)
+        yield from clip.finish()
+
+
+def describe(report: RestoreReport) -> str:
+    """For a person, a fact a line."""
+    return "\n".join([f"{report.frames} frames in {report.seconds:.1f} s, {report.fps:.2f} a second", *report.notes])

@@ -1,0 +1,53 @@
+"""The node Face Crop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfe.face.paste import FacePatcher
+from .clip_faces import ClipFaces
+from .host import Reporter, to_frame, to_images
+from .types import CATEGORY, FaceTracksType
+
+
+class FaceCrop(io.ComfyNode):
+    """A clip for each face."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VFE_FaceCrop",
+            display_name="Face Crop",
+            category=CATEGORY,
+            description="Cuts every face out as a clip of its own, in a square window that follows it smoothly. What "
+            "comes after runs once for each face; Face Paste brings them back.",
+            inputs=[
+                io.Image.Input("images", tooltip="The frames that Face Mask got."),
+                FaceTracksType.Input("tracks", tooltip="From Face Mask."),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="crops", is_output_list=True, tooltip="A list: the frames of each face, in order."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, images: Tensor, tracks: ClipFaces) -> io.NodeOutput:
+        tracks.check(images)
+        reporter = Reporter(sum(len(track.boxes) for track in tracks.tracks.tracks))
+        clips = []
+        for track, patcher in zip(tracks.tracks.tracks, tracks.patchers(), strict=True):
+            clip = images[track.start : track.stop]
+            clips.append(to_images(cut_out(patcher, clip, reporter), len(clip)))
+        return io.NodeOutput(clips)
+
+
+def cut_out(patcher: FacePatcher, clip: Tensor, reporter: Reporter) -> Iterator[Tensor]:
+    """The crops (3, S, S) of one track from the frames that it is on."""
+    for index, image in enumerate(clip):
+        yield patcher.take(to_frame(image), index)
+        reporter.report(reporter.done + 1)

@@ -1,0 +1,127 @@
+"""The node Face Mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..vfe.face.detect import FaceDetector
+from ..vfe.face.overlay import draw_tracks
+from ..vfe.face.paste import FaceConfig, PasteConfig
+from ..vfe.face.select import FaceSelection
+from ..vfe.face.tracker import FaceTracker, TrackConfig
+from ..vfe.face.tracks import FaceTracks
+from ..vfe.face.window import CropConfig
+from .clip_faces import ClipFaces
+from .detections import boxes_of
+from .host import Reporter, check_images, to_frame, to_image
+from .types import CATEGORY, BoxesType, FaceTracksType
+
+
+class FaceMask(io.ComfyNode):
+    """Where the faces of a clip are."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VFE_FaceMask",
+            display_name="Face Mask",
+            category=CATEGORY,
+            description="Finds the faces of a clip and follows each through its shot: people do not swap, short gaps "
+            "are bridged, cuts are found. The net is part of the pack, nothing is downloaded.",
+            inputs=[
+                io.Image.Input("images", tooltip="The frames of one clip, in order."),
+                BoxesType.Input(
+                    "detections",
+                    optional=True,
+                    tooltip="Faces that ComfyUI's own face detection found, in place of the built-in detector.",
+                ),
+                io.String.Input(
+                    "faces",
+                    default="all",
+                    tooltip="Which faces: all, largest, numbers as 2,5 (see the overlay) or nearest 320,200 (a place "
+                    "in pixels).",
+                ),
+                io.Int.Input(
+                    "min_face", default=0, min=0, max=4096, tooltip="Faces smaller than this many pixels are left out."
+                ),
+                io.Float.Input(
+                    "feather",
+                    default=0.08,
+                    min=0.0,
+                    max=0.5,
+                    step=0.01,
+                    tooltip="How soft the border of a mask is, in sizes of the face.",
+                ),
+                io.Float.Input(
+                    "margin",
+                    default=1.75,
+                    min=1.0,
+                    max=4.0,
+                    step=0.05,
+                    tooltip="Side of the window that Face Crop cuts out, in sizes of the face.",
+                ),
+                io.Int.Input(
+                    "crop_size",
+                    default=0,
+                    min=0,
+                    max=2048,
+                    step=64,
+                    tooltip="Side of the crops in pixels; 0: as large as the faces are, small ones enlarged to 256.",
+                ),
+            ],
+            outputs=[
+                io.Mask.Output(display_name="mask", tooltip="The faces' regions, soft and steady, for each frame."),
+                FaceTracksType.Output(display_name="tracks", tooltip="For Face Crop and Face Paste."),
+                io.Image.Output(display_name="overlay", tooltip="The frames with boxes, points and numbers of faces."),
+                io.String.Output(display_name="report", tooltip="Which face is on which frames, and how large it is."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: Tensor,
+        faces: str,
+        min_face: int,
+        feather: float,
+        margin: float,
+        crop_size: int,
+        detections: Any = None,  # noqa: ANN401 - whatever another node gives
+    ) -> io.NodeOutput:
+        check_images(images)
+        selection = FaceSelection.parse(faces, min_face)
+        found = find_faces(images, None if detections is None else boxes_of(detections, len(images)))
+        crop = CropConfig(margin=margin, side=crop_size or None)
+        chosen = ClipFaces(selection.of(found), FaceConfig(crop=crop, paste=PasteConfig(feather=feather)))
+        overlay = torch.stack(
+            [to_image(draw_tracks(to_frame(image), found, index)) for index, image in enumerate(images)]
+        )
+        return io.NodeOutput(torch.stack(list(chosen.masks())), chosen, overlay, report(found, chosen.tracks))
+
+
+def find_faces(images: Tensor, boxes: list[Tensor] | None) -> FaceTracks:
+    """All faces of an IMAGE, by the built-in detector or from boxes (n, 4) on each frame."""
+    reporter = Reporter(len(images))
+    tracker = FaceTracker(FaceDetector.load(), TrackConfig())
+    for index, image in enumerate(images):
+        tracker.push(to_frame(image), None if boxes is None else boxes[index])
+        reporter.report(index + 1)
+    return tracker.finish()
+
+
+def report(found: FaceTracks, chosen: FaceTracks) -> str:
+    """A line for the clip and one for each face, for people."""
+    kept = {track.number for track in chosen.tracks}
+    lines = [f"{len(kept)} of {len(found.tracks)} faces chosen, {len(found.shots)} shots, {found.frames} frames"]
+    for track in found.tracks:
+        hidden = len(track.seen) - int(track.seen.sum())
+        lines.append(
+            f"face {track.number}: frames {track.start} to {track.stop - 1}, {round(track.side)} px"
+            + (f", out of sight on {hidden}" if hidden else "")
+            + ("" if track.number in kept else ", not chosen")
+        )
+    return "\n".join(lines)

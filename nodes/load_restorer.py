@@ -1,0 +1,162 @@
+"""The node Load Wan Restorer."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import comfy.model_management
+import torch
+from comfy_api.latest import io
+
+from ..vfe.checkpoint import is_restorer
+from ..vfe.device import choose_dtype
+from ..vfe.model_files import find_component, find_model
+from ..vfe.types import VFEError
+from ..vfe.wan_loader import WanFiles
+from ..vfe.weights.lora import LoraSpec
+from ..vfe.weights.recognise import recognise
+from . import model_paths
+from .comfy_lite import ComfyLite
+from .comfy_model import ComfyRestorer
+from .model_paths import AUTO, LITE, NONE, path_of
+from .types import CATEGORY, RestorerType
+from .wan_files import load_comfy_wan
+
+LORAS = 2
+
+
+class LoadWanRestorer(io.ComfyNode):
+    """Files to a RESTORER, whose weights ComfyUI then loads and unloads."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        loras = model_paths.listed(model_paths.LORA_FOLDERS)
+        return io.Schema(
+            node_id="VFE_LoadWanRestorer",
+            display_name="Load Wan Restorer",
+            category=CATEGORY,
+            description="Loads a one-step restorer: the lite one that comes with the pack and runs without a GPU, or a "
+            "Wan2.1 DiT such as VividFace with its VAE and prompt context. What a file is, its content says.",
+            inputs=[
+                io.Combo.Input(
+                    "model",
+                    options=[LITE, *model_paths.listed(model_paths.RESTORER_FOLDERS)],
+                    default=LITE,
+                    tooltip="The bundled lite restorer, or a file of diffusion_models, vfe or checkpoints: "
+                    "a Wan2.1 text-to-video DiT or a lite restorer.",
+                ),
+                io.Combo.Input(
+                    "vae",
+                    options=[AUTO, *model_paths.listed(model_paths.VAE_FOLDERS)],
+                    default=AUTO,
+                    tooltip="Wan2.1's VAE; auto finds it among the files. The lite restorer has no use for it.",
+                ),
+                io.Combo.Input(
+                    "context",
+                    options=[AUTO, *model_paths.listed(model_paths.CONTEXT_FOLDERS)],
+                    default=AUTO,
+                    tooltip="The embedded prompt, a file of a few KB that `vfe embed-prompt` makes; auto finds "
+                    "it in vfe and text_encoders. The lite restorer has no use for it.",
+                ),
+                io.Combo.Input(
+                    "adapter",
+                    options=[NONE, *model_paths.listed(model_paths.ADAPTER_FOLDERS)],
+                    default=NONE,
+                    tooltip="Codebooks and fusion of DVFace that were trained with this DiT.",
+                ),
+                *(widget for number in range(1, LORAS + 1) for widget in _lora_inputs(number, loras)),
+                io.Combo.Input(
+                    "dtype",
+                    options=["auto", "fp32", "bf16", "fp16"],
+                    default="auto",
+                    tooltip="Number format that the model computes in; auto is the fastest of the device.",
+                ),
+                io.Combo.Input(
+                    "attention",
+                    options=["sdpa", "flash", "sage"],
+                    default="sdpa",
+                    tooltip="Kernel of a Wan DiT's attention: PyTorch's own, or an installed one, which is "
+                    "tried out before it is used.",
+                ),
+            ],
+            outputs=[RestorerType.Output(display_name="restorer", tooltip="For the other nodes of this pack.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, model: str, vae: str, context: str, adapter: str, **others: object) -> object:
+        """Paths, times and sizes of the files that are meant."""
+        loras = [others[f"lora_{number}"] for number in range(1, LORAS + 1)]
+        stamps = [
+            model_paths.fingerprint(model, model_paths.RESTORER_FOLDERS),
+            model_paths.fingerprint(vae, model_paths.VAE_FOLDERS) if model != LITE else [],
+            model_paths.fingerprint(context, model_paths.CONTEXT_FOLDERS) if model != LITE else [],
+            model_paths.fingerprint(adapter, model_paths.ADAPTER_FOLDERS),
+            *(model_paths.fingerprint(str(lora), model_paths.LORA_FOLDERS) for lora in loras),
+        ]
+        return repr(stamps)
+
+    @classmethod
+    def execute(
+        cls, model: str, vae: str, context: str, adapter: str, dtype: str, attention: str, **loras: str | float
+    ) -> io.NodeOutput:
+        path = find_model("lite") if model == LITE else path_of(model, model_paths.RESTORER_FOLDERS)
+        chosen = [
+            LoraSpec(path_of(str(name), model_paths.LORA_FOLDERS), float(loras[f"strength_{number}"]))
+            for number in range(1, LORAS + 1)
+            if (name := loras[f"lora_{number}"]) != NONE and loras[f"strength_{number}"] != 0
+        ]
+        if is_restorer(path):
+            return io.NodeOutput(_load_lite(model, path, dtype, bool(chosen) or adapter != NONE))
+        _check_dit(path)
+        files = WanFiles(
+            dit=path,
+            vae=_component("wan_vae", vae, model_paths.VAE_FOLDERS),
+            context=_component("context", context, model_paths.CONTEXT_FOLDERS),
+            loras=tuple(chosen),
+            adapter=None if adapter == NONE else path_of(adapter, model_paths.ADAPTER_FOLDERS),
+        )
+        number_format = None if dtype == "auto" else _dtype(dtype)
+        return io.NodeOutput(load_comfy_wan(model, files, number_format, attention, logging.getLogger("vfe").info))
+
+
+def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            f"lora_{number}",
+            options=[NONE, *names],
+            default=NONE,
+            tooltip="A LoRA of the Wan DiT, added as ComfyUI adds them. Not for the lite restorer.",
+        ),
+        io.Float.Input(
+            f"strength_{number}",
+            default=1.0,
+            min=-10.0,
+            max=10.0,
+            step=0.05,
+            tooltip=f"How much of LoRA {number} is added.",
+        ),
+    ]
+
+
+def _load_lite(name: str, path: Path, dtype: str, has_additions: bool) -> ComfyRestorer:
+    if has_additions:
+        raise VFEError(f"{name} is a lite restorer, which takes no LoRA and no adapter; set them to {NONE!r}")
+    return ComfyLite.load(name, path, _dtype(dtype))
+
+
+def _dtype(name: str) -> torch.dtype:
+    return choose_dtype(name, comfy.model_management.get_torch_device())
+
+
+def _check_dit(path: Path) -> None:
+    found = recognise(path)
+    if found.kind != "wan_dit":
+        raise VFEError(f"{path.name}: {found.description}; needed a Wan2.1 text-to-video DiT or a lite restorer")
+
+
+def _component(kind: model_paths.Component, name: str, folders: tuple[str, ...]) -> Path:
+    """The file of that name, or the only one of its kind."""
+    if name != AUTO:
+        return path_of(name, folders)
+    return find_component(kind, model_paths.places(folders))

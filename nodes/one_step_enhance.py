@@ -1,0 +1,83 @@
+"""The node One-Step Enhance."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from .clip_prior import ClipPrior
+from .comfy_model import ComfyRestorer
+from .enhance import Enhancement, enhance
+from .types import CATEGORY, PriorType, RestorerType
+
+
+class OneStepEnhance(io.ComfyNode):
+    """Degraded frames to the latent of restored ones."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VFE_OneStepEnhance",
+            display_name="One-Step Enhance",
+            category=CATEGORY,
+            description="Restores frames in one step of the model, in overlapping windows. Decode the latent with VAE "
+            "Decode Tiled (exact); a Wan restorer's is also what ComfyUI's own VAE nodes decode.",
+            inputs=[
+                RestorerType.Input("restorer", tooltip="From Load Wan Restorer."),
+                io.Image.Input("images", tooltip="The degraded frames of one clip, in order."),
+                PriorType.Input(
+                    "prior",
+                    optional=True,
+                    tooltip="From Dual Codebook Prior; without it the restorer reads its own at full strength.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where to restore, for all frames or one for each: black leaves the frame as the "
+                    "codec gives it back, white restores it by the strength below.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="How far to go: 1 is the full restoration, 0 none but for what the codec loses.",
+                ),
+                io.Int.Input(
+                    "window",
+                    default=0,
+                    min=0,
+                    max=1025,
+                    step=4,
+                    tooltip="Frames restored together; 0: as suits the restorer and the memory. "
+                    "Other numbers are raised to the next 4n+1.",
+                ),
+                io.Int.Input(
+                    "overlap",
+                    default=0,
+                    min=0,
+                    max=513,
+                    step=4,
+                    tooltip="Frames over which neighbouring windows are cross-faded; 0: about a quarter of the window. "
+                    "Other numbers are raised to the next 4n+1, up to half of the window.",
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(display_name="latent", tooltip="Of the restored clip, for VAE Decode Tiled (exact)."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        restorer: ComfyRestorer,
+        images: Tensor,
+        strength: float,
+        window: int,
+        overlap: int,
+        prior: ClipPrior | None = None,
+        mask: Tensor | None = None,
+    ) -> io.NodeOutput:
+        wanted = Enhancement(strength=strength, window=window, overlap=overlap, prior=prior, mask=mask)
+        return io.NodeOutput(enhance(restorer, images, wanted))

@@ -1,0 +1,67 @@
+"""The node VAE Decode Tiled (exact)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import comfy.sd
+from comfy_api.latest import io
+
+from ..vfe.types import VFEError
+from .comfy_model import ComfyRestorer, DecodePlan
+from .decode import decode_with_restorer, decode_with_vae
+from .types import CATEGORY, RestorerType
+
+
+class VAEDecodeTiled(io.ComfyNode):
+    """The latent of a clip to its frames."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="VFE_VAEDecodeTiled",
+            display_name="VAE Decode Tiled (exact)",
+            category=CATEGORY,
+            description="Decodes a clip of any length without seams and without flicker: tiles share their borders "
+            "exactly, and time is never cut. For latents of One-Step Enhance, and for all of Wan2.1's VAE.",
+            inputs=[
+                io.Latent.Input("latent", tooltip="From One-Step Enhance, or any latent of Wan2.1's VAE."),
+                RestorerType.Input(
+                    "restorer", optional=True, tooltip="The restorer that made the latent. Connect this or a VAE."
+                ),
+                io.Vae.Input("vae", optional=True, tooltip="ComfyUI's Wan2.1 VAE, instead of a restorer."),
+                io.Int.Input(
+                    "tile_size",
+                    default=0,
+                    min=0,
+                    max=8192,
+                    step=64,
+                    tooltip="Side of a tile in pixels; 0: whole frames, or the largest tiles that fit the memory. "
+                    "It changes memory and time, not the result. Lite has no use for it.",
+                ),
+                io.Int.Input(
+                    "latents_per_step",
+                    default=0,
+                    min=0,
+                    max=32,
+                    tooltip="Latents (of four frames) decoded at once; 0: what fits. More is faster on a large GPU.",
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="images", tooltip="The frames of the clip, padding cut off.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        latent: dict[str, Any],
+        tile_size: int,
+        latents_per_step: int,
+        restorer: ComfyRestorer | None = None,
+        vae: comfy.sd.VAE | None = None,
+    ) -> io.NodeOutput:
+        plan = DecodePlan(tile_size or None, latents_per_step or None)
+        if restorer is not None and vae is None:
+            return io.NodeOutput(decode_with_restorer(restorer, latent, plan))
+        if vae is not None and restorer is None:
+            return io.NodeOutput(decode_with_vae(vae, latent, plan))
+        raise VFEError("connect a RESTORER or a VAE to VAE Decode Tiled (exact): exactly one of them is needed")
