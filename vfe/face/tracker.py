@@ -42,8 +42,10 @@ class TrackConfig:
 
     every: int = 4
     """Frames from one detection to the next. There is one more at the start of a shot and while a face is lost."""
-    keep: float = 0.3
+    keep: float = 0.4
     """Score down to which a face is followed."""
+    sure: float = 0.5
+    """Score down to which it is followed where the detector, when it looks, does not see it."""
     weak: float = 0.35
     """Score from which on a detection counts for a face that was lost, or else comes to nothing."""
     sightings: int = 6
@@ -60,9 +62,9 @@ class TrackConfig:
     def __post_init__(self) -> None:
         if self.every < 1 or self.sightings < 1:
             raise ValueError(f"every={self.every}, sightings={self.sightings}: needed are numbers from 1 on")
-        scores = (self.keep, self.weak, self.score, self.brief_score)
+        scores = (self.keep, self.sure, self.weak, self.score, self.brief_score)
         if not all(0 < score <= 1 for score in scores):
-            raise ValueError(f"keep, weak, score, brief_score = {scores}: needed are scores in (0, 1]")
+            raise ValueError(f"keep, sure, weak, score, brief_score = {scores}: needed are scores in (0, 1]")
 
 
 class FaceTracker:
@@ -147,7 +149,10 @@ class FaceTracker:
         common = overlaps(_boxes_of(face.box.cpu() for face in faces), _boxes_of(t.boxes[-1] for t in known))
         match = _best_pairs(common)
         for index, tracklet in enumerate(known):
-            tracklet.belief = faces[match[index]].score if index in match else tracklet.belief * DOUBT
+            if index in match:
+                tracklet.belief, tracklet.confirmed = faces[match[index]].score, self._frame
+            else:
+                tracklet.belief *= DOUBT
         new = [face for face, row in zip(faces, common, strict=True) if not bool((row >= SAME).any())]
         closes = self._detector.follow(frame, new)
         looks = describe(frame, closes)
@@ -157,6 +162,8 @@ class FaceTracker:
             tracklet.add(close)
             self._alive.append(tracklet)
         self._learn(frame, known)
+        undetected = [t for index, t in enumerate(known) if index not in match and t.scores[-1] < self.config.sure]
+        self._end([tracklet for tracklet in undetected if tracklet in self._alive])
 
     def _learn(self, frame: Tensor, known: list[Tracklet]) -> None:
         """How known faces look that are seen alone; who looks like somebody else for long is somebody else."""
@@ -174,6 +181,8 @@ class FaceTracker:
                 self._end([tracklet])
 
     def _end(self, tracklets: list[Tracklet]) -> None:
+        for tracklet in tracklets:
+            tracklet.trim(self.config.sure)
         self._ended += tracklets
         self._alive = [tracklet for tracklet in self._alive if tracklet not in tracklets]
         if tracklets:

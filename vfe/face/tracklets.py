@@ -6,6 +6,7 @@ S side of a region. Points are xy and boxes xyxy in pixels of the frame.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,8 @@ class Tracklet:
     """Nobody else was near where it began."""
     alone_at_end: bool = True
     """... and where it ended."""
+    confirmed: int = 0
+    """The last frame on which it was detected."""
     boxes: list[Tensor] = field(default_factory=list)  # (4,)
     landmarks: list[Tensor] = field(default_factory=list)  # (5, 2)
     scores: list[float] = field(default_factory=list)
@@ -72,16 +75,25 @@ class Tracklet:
     def learn(self, look: Appearance) -> None:
         self.appearance = mixed(self.appearance, look, NEW_SHARE)
 
+    def trim(self, sure: float) -> None:
+        """Forget the last frames, after the last detection, on which it was not a face for sure."""
+        while self.stop - 1 > max(self.confirmed, self.start) and self.scores[-1] < sure:
+            for values in self._values():
+                values.pop()
+
     def split(self, frame: int, belief: float, look: Appearance) -> Tracklet:
         """What it was from `frame` on, as a tracklet of its own, which looks like `look`."""
         at = frame - self.start
         assert 0 < at < len(self.boxes)
         rest = Tracklet(frame, belief, look, alone=True)
-        for name in ("boxes", "landmarks", "scores", "masks", "matrices"):
-            values = getattr(self, name)
-            getattr(rest, name).extend(values[at:])
-            del values[at:]
+        rest.confirmed = self.confirmed
+        for mine, others in zip(self._values(), rest._values(), strict=True):
+            others.extend(mine[at:])
+            del mine[at:]
         return rest
+
+    def _values(self) -> tuple[list[Any], ...]:
+        return self.boxes, self.landmarks, self.scores, self.masks, self.matrices
 
 
 def speed(boxes: list[Tensor]) -> Tensor:

@@ -55,7 +55,10 @@ def write_adapter(
 
 
 def load_adapter(path: Path, dtype: torch.dtype, ops: Ops = TORCH_OPS) -> PriorAdapter:
-    """Prior and fusion on the CPU, of the layers `ops`. Raises VFEError for a file that is something else, damaged, or a prior alone."""
+    """Prior and fusion on the CPU, of the layers `ops`.
+
+    Raises VFEError for a file that is something else, damaged, or a prior alone.
+    """
     source = open_adapter(path)
     config = adapter_config(source)
     if config.fusion is None:
