@@ -1,0 +1,67 @@
+"""Workflow files as the page saves them, turned into the prompts that the page would send."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.comfy_server import ROOT, Graph
+
+WORKFLOWS = ROOT / "workflows"
+LITE = "Restore face video (lite)"
+ONLY_ON_THE_PAGE = {"MarkdownNote", "Note"}
+WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+
+NodeInfo = dict[str, Any]
+"""What /object_info says of one class of nodes."""
+
+
+def read_workflow(title: str) -> dict[str, Any]:
+    """A template of the pack."""
+    workflow = json.loads((WORKFLOWS / f"{title}.json").read_text(encoding="utf-8"))
+    assert isinstance(workflow, dict)
+    return workflow
+
+
+def titles() -> list[str]:
+    """Names of the templates, as the dialog shows them."""
+    return sorted(path.stem for path in WORKFLOWS.glob("*.json"))
+
+
+def to_prompt(workflow: dict[str, Any], info: dict[str, NodeInfo]) -> Graph:
+    """The prompt of a workflow without subgraphs.
+
+    Raises AssertionError where a node has another set of widgets than the file has values for.
+    """
+    sources = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
+    graph: Graph = {}
+    for node in workflow["nodes"]:
+        if node["type"] in ONLY_ON_THE_PAGE:
+            continue
+        inputs = widget_values(node, info[node["type"]])
+        linked = {slot["name"]: sources[slot["link"]] for slot in node["inputs"] if slot.get("link") is not None}
+        graph[str(node["id"])] = {"class_type": node["type"], "inputs": inputs | linked}
+    return graph
+
+
+def widget_values(node: dict[str, Any], info: NodeInfo) -> dict[str, Any]:
+    """Values of the widgets by name, from the list that a file has."""
+    values = list(node.get("widgets_values") or [])
+    found = {}
+    for name, options in widgets_of(info).items():
+        assert values, f"{node['type']}: no value for {name}"
+        found[name] = values.pop(0)
+        if options.get("control_after_generate"):
+            values.pop(0)
+    return found
+
+
+def widgets_of(info: NodeInfo) -> dict[str, dict[str, Any]]:
+    """Options of the inputs that are widgets, in order."""
+    fields = {**info["input"].get("required", {}), **info["input"].get("optional", {})}
+    options = {name: (field[1] if len(field) > 1 else {}) for name, field in fields.items()}
+    return {
+        name: options[name]
+        for name, field in fields.items()
+        if (isinstance(field[0], list) or field[0] in WIDGET_TYPES) and not options[name].get("forceInput")
+    }
