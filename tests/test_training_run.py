@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.test_lite_prior import FUSION, PRIOR
 from tests.training_set import write_run, write_training_set
 from training.config import RunConfig
+from training.lite_net import with_prior
 from training.loop import Run, learning_rate
 from training.stages.lite import LiteStage, LiteTrainConfig
 from training.train import load_config, start
-from vfe.checkpoint import load_pipeline, read_metadata
+from vfe.checkpoint import load_pipeline, read_metadata, save_checkpoint
 from vfe.models.lite import LiteRestorer
+from vfe.models.prior import DualCodebookPrior
 from vfe.pipeline import WindowConfig
 
 
@@ -62,6 +66,24 @@ def test_a_run_starts_from_a_restorer_file(tmp_path: Path, root: Path) -> None:
     assert not torch.allclose(started.context, net(start(fresh)).context, atol=2e-3)
     with pytest.raises(ValueError, match="need to be the same"):
         start(load_config(write_run(tmp_path, root), {"init": init, "model.context_rows": 7}))
+
+
+def test_a_run_goes_on_from_a_restorer_with_a_prior(tmp_path: Path, root: Path) -> None:
+    """Its prior stays as it is and its fusion moves on; it cannot get a second prior."""
+    plain = net(start(load_config(write_run(tmp_path, root))))
+    with torch.no_grad():
+        fused = with_prior(plain, DualCodebookPrior(PRIOR), replace(FUSION, layers=1))
+        for parameter in fused.fusion.parameters():  # type: ignore[union-attr]
+            parameter += 0.05
+    save_checkpoint(tmp_path / "fused.safetensors", fused, {})
+    config = load_config(write_run(tmp_path, root), {"init": str(tmp_path / "fused.safetensors")})
+    run = start(config)
+    before = {name: value.clone() for name, value in net(run).state_dict().items()}
+    run.train()
+    moved = {name.partition(".")[0] for name, value in net(run).state_dict().items() if not value.equal(before[name])}
+    assert moved == {"context", "dit", "fusion"}
+    with pytest.raises(ValueError, match="has a prior: go on with it without `prior`"):
+        with_prior(net(run), DualCodebookPrior(PRIOR), replace(FUSION, layers=1))
 
 
 def test_training_lowers_the_loss(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

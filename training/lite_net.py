@@ -31,8 +31,10 @@ def trainable_lite(path: Path) -> LiteRestorer:
 def with_prior(net: LiteRestorer, prior: DualCodebookPrior, fusion: FusionConfig) -> LiteRestorer:
     """A restorer with a prior, which stays fixed, and an untrained fusion: its output is `net`'s to the last bit.
 
-    Takes over the parts of `net`. Raises ValueError where they do not fit together.
+    Takes over the parts of `net`. Raises ValueError where they do not fit together, or it has a prior already.
     """
+    if net.prior is not None:
+        raise ValueError("the restorer to start from has a prior: go on with it without `prior`, or name one without")
     fused = LiteRestorer(replace(net.config, prior=prior.config, fusion=fusion))
     fused.codec, fused.dit, fused.context = net.codec, net.dit, net.context
     fused.prior = prior.eval().requires_grad_(False)

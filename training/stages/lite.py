@@ -6,7 +6,7 @@ B batch, T H W frames; z latent (B, C, t, h, w); video (B, 3, T, H, W) in [-1, 1
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -53,7 +53,7 @@ class LiteTrainConfig(ClipConfig):
 
     model: LiteConfig
     init: str | None = None
-    """A restorer file of the same model to start from, instead of random weights."""
+    """A restorer file of the same model to start from, instead of random weights; a prior in it stays as it is."""
     prior: str | None = None
     """What the stage prior_predict left, to be fused into the model; fixed. None: the model as it is."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
@@ -131,8 +131,9 @@ def initial_model(config: LiteTrainConfig) -> LiteRestorer:
         net.codec.scale.copy_(measure_scale(net.codec, config.data))
         return net
     net = trainable_lite(Path(config.init))
-    if net.config != config.model:
-        raise ValueError(f"{config.init} is {net.config}, the run's model is {config.model}: they need to be the same")
+    plain = replace(net.config, prior=None, fusion=None)
+    if plain != config.model:
+        raise ValueError(f"{config.init} is {plain}, the run's model is {config.model}: they need to be the same")
     return net
 
 
