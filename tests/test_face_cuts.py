@@ -20,7 +20,9 @@ HEIGHT, WIDTH = 72, 128
 
 def photo(name: str) -> Tensor:
     """(3, H, W) in [-1, 1]."""
-    return torch.from_numpy(getattr(skimage.data, name)().copy()).permute(2, 0, 1).float() / 127.5 - 1
+    image = torch.from_numpy(getattr(skimage.data, name)().copy())
+    image = image[..., None].expand(-1, -1, 3) if image.dim() == 2 else image
+    return image.permute(2, 0, 1).float() / 127.5 - 1
 
 
 def view(name: str, x: float, y: float = 60, zoom: float = 2.0) -> Tensor:
@@ -121,6 +123,13 @@ def test_somebody_who_rushes_by_is_none() -> None:
     for t in range(8, 16):
         left = (t - 8) * 18 - 20
         frames[t][:, :, max(left, 0) : left + 40] = view("astronaut", 60)[:, :, : min(left + 40, WIDTH) - max(left, 0)]
+    assert cuts(frames) == []
+
+
+def test_a_caption_that_pops_up_is_none() -> None:
+    frames = shot("coffee", 24)
+    for frame in frames[10:]:
+        frame[:, 58:64, 30:90] = view("page", 10, 10, 1.0)[:, 10:16, :60]
     assert cuts(frames) == []
 
 

@@ -16,6 +16,15 @@ def overlaps(first: Tensor, second: Tensor) -> Tensor:
     return common / union.clamp(min=1e-6)
 
 
+def covered(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over the smaller area of every pair, 1 for a box inside of another: (N, 4) and (M, 4) -> (N, M)."""
+    low = torch.maximum(first[:, None, :2], second[None, :, :2])
+    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    areas = [(boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1) for boxes in (first, second)]
+    smaller = torch.minimum(areas[0][:, None], areas[1][None])
+    return (high - low).clamp(min=0).prod(-1) / smaller.clamp(min=1e-6)
+
+
 def suppress(boxes: Tensor, scores: Tensor, most_overlap: float) -> Tensor:
     """Indices, best first, of boxes that no better kept box overlaps by more than `most_overlap`."""
     order = scores.argsort(descending=True, stable=True)

@@ -27,6 +27,8 @@ FLOOR = 0.01
 """Standard deviation, of pixels in [-1, 1], that is taken for noise."""
 STILL = 0.07
 """Shares below this need no search for motion: less than `least` / `ratio`, they cannot decide on a cut."""
+MOST = 0.5
+"""Of a block with more structure than this part of the mean only so much counts."""
 BLANK = 0.04
 """Standard deviation of a picture on which nothing is to be seen."""
 
@@ -173,4 +175,5 @@ def _left(wanted: Tensor, places: Tensor, gain: Tensor) -> float:
     gains = torch.minimum(torch.maximum(common / (energy + 1e-6), gain / 1.5), gain * 1.5)
     own = wanted.square().sum(-1)
     left = (own[..., None] - 2 * gains * common + gains.square() * energy).amin(-1).clamp(min=0)
-    return float(left.sum() / (own.sum() + FLOOR**2 * wanted.numel()))
+    counted = torch.minimum(own, own.mean() * MOST)  # few blocks, as those of a caption, are not to outweigh all others
+    return float((left / own.clamp(min=1e-9) * counted).sum() / (counted.sum() + FLOOR**2 * wanted.numel()))

@@ -101,4 +101,4 @@ def fill(picture: Tensor, box: tuple[int, int, int, int], colour: tuple[float, .
     left, top, right, bottom = (max(value, 0) for value in box)
     part = picture[:, top:bottom, left:right]
     paint = torch.tensor(colour, dtype=picture.dtype, device=picture.device)[:, None, None]
-    part += (paint - part) * strength
+    part.lerp_(paint.expand_as(part), strength)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..types import Progress
 from .appearance import describe, difference
-from .boxes import overlaps
+from .boxes import covered, overlaps
 from .cuts import CutConfig, CutFinder
 from .detect import CloseFace, Face, FaceDetector, given_faces, one_frame
 from .gaps import GapConfig, join
@@ -26,10 +26,13 @@ from .tracks import FaceTrack, FaceTracks
 
 SAME = 0.3
 """Overlap from which on a detected and a followed face are the same one."""
-CLASH = 0.45
-"""Overlap of followed faces from which on nobody knows who is who; the detector takes more than 0.4 for one face."""
-APART = 0.05
-"""Overlap up to which a face is seen alone, so that its look can be learned."""
+CLASH = 0.65
+"""Part of the smaller of two followed faces that is in the other one, from which on nobody knows who is who. Of two
+detected faces, the worse one is then none."""
+APART = 0.1
+"""The same part, up to which a face is seen alone, so that its look can be learned."""
+ESTABLISHED = 8
+"""Frames after which it is worth while to search for a face that is lost."""
 DOUBT = 0.75
 """What is left of the belief in a face each time that the detector does not see it."""
 STRANGE_TIMES = 2
@@ -50,9 +53,9 @@ class TrackConfig:
     """Score from which on a detection counts for a face that was lost, or else comes to nothing."""
     sightings: int = 6
     """Frames on which a face has to be seen; in shorter shots, on all of them."""
-    score: float = 0.6
+    score: float = 0.65
     """Mean score of a face."""
-    brief: int = 16
+    brief: int = 24
     """Seen on fewer frames than this, and not all through the shot, a face needs a better mean score:"""
     brief_score: float = 0.75
     cut: CutConfig = field(default_factory=CutConfig)
@@ -153,7 +156,7 @@ class FaceTracker:
                 tracklet.belief, tracklet.confirmed = faces[match[index]].score, self._frame
             else:
                 tracklet.belief *= DOUBT
-        new = [face for face, row in zip(faces, common, strict=True) if not bool((row >= SAME).any())]
+        new = _apart([face for face, row in zip(faces, common, strict=True) if not bool((row >= SAME).any())], known)
         closes = self._detector.follow(frame, new)
         looks = describe(frame, closes)
         nearness = _crowding([face.box for face in new] + [tracklet.boxes[-1] for tracklet in known])
@@ -185,7 +188,7 @@ class FaceTracker:
             tracklet.trim(self.config.sure)
         self._ended += tracklets
         self._alive = [tracklet for tracklet in self._alive if tracklet not in tracklets]
-        if tracklets:
+        if any(len(tracklet.boxes) >= ESTABLISHED for tracklet in tracklets):
             self._search_until = self._frame + self.config.every
 
     def _end_shot(self) -> None:
@@ -215,9 +218,21 @@ def _plausible(tracklet: Tracklet, close: CloseFace, size: tuple[int, int]) -> b
 
 
 def _crowding(boxes: Sequence[Tensor]) -> list[float]:
-    """How much each box is overlapped by another one."""
-    all_boxes = _boxes_of(box.cpu() for box in boxes)
-    return overlaps(all_boxes, all_boxes).fill_diagonal_(0).sum(1).tolist()
+    """How far each box is in another one, or another one is in it."""
+    stacked = _boxes_of(box.cpu() for box in boxes)
+    return covered(stacked, stacked).fill_diagonal_(0).sum(1).tolist()
+
+
+def _apart(faces: list[Face], known: list[Tracklet]) -> list[Face]:
+    """Of faces, best first, those that are no part of a known or a better one: a cheek is not a face of its own."""
+    kept: list[Face] = []
+    taken = [tracklet.boxes[-1] for tracklet in known]
+    for face in faces:
+        box = face.box.cpu()
+        if not bool((covered(box[None], _boxes_of(taken)) > CLASH).any()):
+            kept.append(face)
+            taken.append(box)
+    return kept
 
 
 def _best_pairs(common: Tensor) -> dict[int, int]:
