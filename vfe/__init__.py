@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .restorer import load as load
     from .types import VFEError as VFEError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["RestoreOptions", "RestoreReport", "Restorer", "VFEError", "__version__", "load"]
 
 
