@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from tests.comfy_server import ROOT, Graph
+from tests.comfy_server import ROOT, ComfyServer, Graph, Run
 
 WORKFLOWS = ROOT / "workflows"
 LITE = "Restore face video (lite)"
@@ -65,3 +66,21 @@ def widgets_of(info: NodeInfo) -> dict[str, dict[str, Any]]:
         for name, field in fields.items()
         if (isinstance(field[0], list) or field[0] in WIDGET_TYPES) and not options[name].get("forceInput")
     }
+
+
+def node_of(graph: Graph, kind: str) -> dict[str, Any]:
+    """The only node of a class."""
+    (node,) = [node for node in graph.values() if node["class_type"] == kind]
+    return node
+
+
+def id_of(graph: Graph, kind: str) -> str:
+    """Its number."""
+    return next(number for number, node in graph.items() if node["class_type"] == kind)
+
+
+def saved(server: ComfyServer, graph: Graph, run: Run) -> Path:
+    """The file that Save Video wrote."""
+    assert run.status == "success", run.error
+    (file,) = run.outputs[id_of(graph, "SaveVideo")]["images"]
+    return server.base / "output" / file["subfolder"] / file["filename"]

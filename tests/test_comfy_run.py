@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from tests.clips import read_pixels, write_audio
-from tests.comfy_server import ROOT, ComfyServer, Graph, RefusedPrompt, Run
-from tests.comfy_workflow import LITE, read_workflow, to_prompt
+from tests.comfy_server import ROOT, ComfyServer, Graph, RefusedPrompt
+from tests.comfy_workflow import LITE, id_of, node_of, read_workflow, saved, to_prompt
 
 CLIPS = ROOT.parent / "shared" / "data" / "dev" / "hq_video"
 SIDE, FRAMES = 128, 20
@@ -56,24 +56,6 @@ def lite(server: ComfyServer, file: str, **changes: Any) -> Graph:  # noqa: ANN4
     return graph
 
 
-def node_of(graph: Graph, kind: str) -> dict[str, Any]:
-    """The only node of a class."""
-    (node,) = [node for node in graph.values() if node["class_type"] == kind]
-    return node
-
-
-def id_of(graph: Graph, kind: str) -> str:
-    """Its number."""
-    return next(number for number, node in graph.items() if node["class_type"] == kind)
-
-
-def saved(server: ComfyServer, graph: Graph, run: Run) -> Path:
-    """The file that Save Video wrote."""
-    assert run.status == "success", run.error
-    (file,) = run.outputs[id_of(graph, "SaveVideo")]["images"]
-    return server.base / "output" / file["subfolder"] / file["filename"]
-
-
 def memory(server: ComfyServer) -> int:
     """Bytes that the server has in memory."""
     return int(psutil.Process(server.pid).memory_info().rss)
@@ -98,7 +80,8 @@ def test_the_frames_are_those_of_vfe_enhance(comfy_server: ComfyServer, clip: Pa
 @pytest.mark.parametrize("stage", ["executing", "progress"], ids=["at-the-start", "in-the-middle"])
 def test_cancel_is_answered_within_a_second(comfy_server: ComfyServer, stage: str) -> None:
     long = write_part(comfy_server.base / "input" / "long.mp4", LONG_FRAMES)
-    graph, times = lite(comfy_server, long.name), {}
+    graph = lite(comfy_server, long.name)
+    times: dict[str, tuple[float, float]] = {}
     enhance, process = id_of(graph, "VFE_EnhanceFaceVideo"), psutil.Process(comfy_server.pid)
 
     def now() -> tuple[float, float]:
