@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 import vfe
-from tests import test_lite_prior
+from tests import test_lite_prior, test_pipeline
 from tests.comfy_cases.pack import CORE, NODES, Loose, core_vae, images_of, part, run, smooth_clip, unload
 from tests.tiny_vae import TINY, random_vae
 from vfe.checkpoint import save_checkpoint
+from vfe.models.lite import LiteRestorer
 from vfe.pipeline import WindowConfig
 from vfe.types import no_check
 
@@ -238,10 +239,14 @@ def test_a_mask_says_where(restorer: Loose, clip: Tensor, expected: Tensor) -> N
 @pytest.fixture(scope="module")
 def primed() -> Loose:
     """A tiny random lite restorer that has a prior."""
+    return tiny("primed.safetensors", test_lite_prior.model())
+
+
+def tiny(name: str, net: LiteRestorer) -> Loose:
     folder = Path(folder_paths.models_dir) / "vfe"
     folder.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(folder / "primed.safetensors", test_lite_prior.model(), {}, torch.float32)
-    return run("LoadWanRestorer", model="primed.safetensors", dtype="fp32")[0]
+    save_checkpoint(folder / name, net, {}, torch.float32)
+    return run("LoadWanRestorer", model=name, dtype="fp32")[0]
 
 
 def test_the_prior_node_gives_what_the_restorer_reads_itself(primed: Loose, clip: Tensor) -> None:
@@ -266,6 +271,7 @@ def test_wrong_inputs_get_a_sentence(restorer: Loose, primed: Loose, clip: Tenso
     images = images_of(clip)
     (latent,) = run("OneStepEnhance", restorer=restorer, images=images[:1])
     prior = run("DualCodebookPrior", restorer=primed, images=images[:5])[0]
+    plain = tiny("plain.safetensors", test_pipeline.model())
     wrong: list[tuple[str, Callable[[], object]]] = [
         ("exactly one of them is needed", lambda: run("VAEDecodeTiled", latent=latent)),
         (
@@ -276,7 +282,7 @@ def test_wrong_inputs_get_a_sentence(restorer: Loose, primed: Loose, clip: Tenso
         ("IMAGE is", lambda: run("OneStepEnhance", restorer=restorer, images=images[:0])),
         ("at most half of them", lambda: run("OneStepEnhance", restorer=restorer, images=images, window=9, overlap=9)),
         ("without a window", lambda: run("OneStepEnhance", restorer=restorer, images=images, overlap=5)),
-        ("has no codebooks", lambda: run("DualCodebookPrior", restorer=restorer, images=images)),
+        ("has no codebooks", lambda: run("DualCodebookPrior", restorer=plain, images=images)),
         ("this PRIOR is of 5 frames", lambda: run("OneStepEnhance", restorer=primed, images=images, prior=prior)),
         ("another RESTORER", lambda: run("OneStepEnhance", restorer=restorer, images=images[:5], prior=prior)),
         ("no such file", lambda: run("LoadWanRestorer", model="gone.safetensors")),
