@@ -95,7 +95,7 @@ def output_for(clip: Path) -> Path:
 
 
 def plan_clip(request: Request) -> tuple[list[str], Path | None]:
-    """The arguments of `vfe`, and the output unless the user named one.
+    """The arguments of `vfe`, and the output unless the user named one or asked for help.
 
     What can be known before the minutes of an installation is checked here.
     """
@@ -103,7 +103,7 @@ def plan_clip(request: Request) -> tuple[list[str], Path | None]:
     assert clip is not None  # parse() gives every clip request one
     if not clip.exists() and not any(mark in clip.name for mark in "*?["):
         raise QuickstartError(f"{clip}: there is no such file")
-    if any(option.startswith(("-o", "--ou")) for option in extra):
+    if any(option.startswith(("-o", "--ou")) or option in ("-h", "--help") for option in extra):
         return ["enhance", str(clip), *extra], None
     output = output_for(clip)
     if output.exists() and "--overwrite" not in extra:
