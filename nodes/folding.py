@@ -7,6 +7,7 @@ network runs; it shares no memory that folding changes, so the weights come back
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import comfy.model_management
 import torch
@@ -41,12 +42,11 @@ class Folding:
     def folded(self) -> FoldedDiT | None:
         """The folded network; None where the DiT has to run as it is: it is loaded in parts, or memory is short."""
         if self._folded is None and self._allowed:
-            try:
+            with ExitStack() as interrupted:  # or out of memory
+                interrupted.callback(self._undo)
                 self._folded = fold(self._in_turn(), self.timestep, self.context(), self.dtype)
                 self._move(self.dit, self.offload_device)
-            except BaseException:  # interrupted, or out of memory
-                self._undo()
-                raise
+                interrupted.pop_all()
         return self._folded
 
     @property
