@@ -18,6 +18,7 @@ from ..vfe.windows import ClipRestorer, WindowConfig
 from .comfy_model import ClipSize, ComfyRestorer
 from .enhance import window_config
 from .host import Reporter
+from .inputs import strength_input, window_input
 from .types import CATEGORY, RestorerType
 from .video_file import video_file
 
@@ -39,23 +40,8 @@ class EnhanceFaceVideo(io.ComfyNode):
                 RestorerType.Input("restorer", tooltip="From Load Wan Restorer."),
                 io.Video.Input("video", tooltip="The degraded video."),
                 *_face_inputs(),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How far to go: 1 is the full restoration, 0 none but for what the codec loses.",
-                ),
-                io.Int.Input(
-                    "window",
-                    default=0,
-                    min=0,
-                    max=1025,
-                    step=4,
-                    tooltip="Frames restored together; 0: as suits the restorer and the memory. "
-                    "Other numbers are raised to the next 4n+1.",
-                ),
+                strength_input(),
+                window_input(),
                 io.Int.Input(
                     "crf",
                     default=17,

@@ -8,6 +8,7 @@ from torch import Tensor
 from .clip_prior import ClipPrior
 from .comfy_model import ComfyRestorer
 from .enhance import Enhancement, enhance
+from .inputs import strength_input, window_input
 from .types import CATEGORY, PriorType, RestorerType
 
 
@@ -36,23 +37,8 @@ class OneStepEnhance(io.ComfyNode):
                     tooltip="Where to restore, for all frames or one for each: black leaves the frame as the "
                     "codec gives it back, white restores it by the strength below.",
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How far to go: 1 is the full restoration, 0 none but for what the codec loses.",
-                ),
-                io.Int.Input(
-                    "window",
-                    default=0,
-                    min=0,
-                    max=1025,
-                    step=4,
-                    tooltip="Frames restored together; 0: as suits the restorer and the memory. "
-                    "Other numbers are raised to the next 4n+1.",
-                ),
+                strength_input(),
+                window_input(),
                 io.Int.Input(
                     "overlap",
                     default=0,
