@@ -17,7 +17,18 @@ from torch import Tensor
 
 import vfe
 from tests import test_lite_prior, test_pipeline
-from tests.comfy_cases.pack import CORE, NODES, Loose, core_vae, images_of, part, run, smooth_clip, unload
+from tests.comfy_cases.pack import (
+    CORE,
+    NODES,
+    Loose,
+    core_vae,
+    images_of,
+    interrupted_everywhere,
+    part,
+    run,
+    smooth_clip,
+    unload,
+)
 from tests.tiny_vae import TINY, random_vae
 from vfe.checkpoint import save_checkpoint
 from vfe.models.lite import LiteRestorer
@@ -151,27 +162,8 @@ def test_an_interrupt_stops_at_any_check(
     restorer: Loose, clip: Tensor, expected: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between blocks too, and what follows is none the worse for it."""
-    reporter = part("nodes.host").Reporter
-    plain, calls = reporter.check, 0
-
-    def check(self: Loose, at: int | None = None) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            comfy.model_management.interrupt_current_processing()
-        plain(self)
-
-    monkeypatch.setattr(reporter, "check", check)
-    restore(restorer, clip)
-    every = calls
+    every = interrupted_everywhere(monkeypatch, lambda: restore(restorer, clip), 7)
     assert every >= 2 * (len(restorer.network.dit.blocks) + 2)  # each block, encoding and decoding of both windows
-    for at in range(1, every, every // 7):
-        calls = 0
-        monkeypatch.setattr(reporter, "check", lambda self, at=at: check(self, at))
-        with pytest.raises(comfy.model_management.InterruptProcessingException):
-            restore(restorer, clip)
-        assert calls == at
-    monkeypatch.undo()
     assert (restore(restorer, clip) - expected).abs().max() <= EXACT
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,6 +74,30 @@ def core_vae(monkeypatch: pytest.MonkeyPatch, state: dict[str, Tensor], width: i
 def unload() -> None:
     """What ComfyUI's "Unload Models" does."""
     comfy.model_management.unload_all_models()
+
+
+def interrupted_everywhere(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object], samples: int) -> int:
+    """Cancel `work` at so many of its checks, and see it end at that very one; how many checks it has in all."""
+    reporter = part("nodes.host").Reporter
+    plain, calls, stop = reporter.check, 0, 0
+
+    def check(self: Loose) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == stop:
+            comfy.model_management.interrupt_current_processing()
+        plain(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reporter, "check", check)
+        work()
+        every = calls
+        for stop in range(1, every, every // samples):
+            calls = 0
+            with pytest.raises(comfy.model_management.InterruptProcessingException):
+                work()
+            assert calls == stop
+    return every
 
 
 def images_of(clip: Tensor) -> Tensor:

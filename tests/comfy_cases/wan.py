@@ -17,7 +17,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import vfe
-from tests.comfy_cases.pack import CORE, NODES, Loose, core_vae, images_of, part, run, smooth_clip, unload
+from tests.comfy_cases.pack import (
+    CORE,
+    NODES,
+    Loose,
+    core_vae,
+    images_of,
+    interrupted_everywhere,
+    part,
+    run,
+    smooth_clip,
+    unload,
+)
 from tests.tiny_prior import tiny_adapter, tiny_fusion
 from tests.tiny_vae import TINY, random_vae
 from tests.weight_layouts import TINY_DIT, random_dit
@@ -210,27 +221,8 @@ def test_memory_pressure_unfolds_and_the_rest_runs() -> None:
 
 def test_an_interrupt_stops_within_every_stage(monkeypatch: pytest.MonkeyPatch) -> None:
     restorer = loaded(adapter=True)
-    reporter = part("nodes.host").Reporter
-    plain, calls = reporter.check, 0
-
-    def check(self: Loose, at: int | None = None) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == at:
-            comfy.model_management.interrupt_current_processing()
-        plain(self)
-
-    monkeypatch.setattr(reporter, "check", check)
-    restored(restorer)
-    every = calls
+    every = interrupted_everywhere(monkeypatch, lambda: restored(restorer), 8)
     assert every > 2 * (3 + 3 + TINY_DIT.layers)  # the VAE's steps, the prior's groups and the blocks, twice
-    for at in range(1, every, every // 8):
-        calls = 0
-        monkeypatch.setattr(reporter, "check", lambda self, at=at: check(self, at))
-        with pytest.raises(comfy.model_management.InterruptProcessingException):
-            restored(restorer)
-        assert calls == at
-    monkeypatch.undo()
     assert (restored(restorer) - expected(adapter=True)).abs().max() <= EXACT
 
 
