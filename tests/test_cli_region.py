@@ -230,8 +230,10 @@ def test_a_real_scene_with_two_people(tmp_path: Path, capsys: pytest.CaptureFixt
     far = np.ones(apart.shape, bool)
     for frame, faces in enumerate(boxes):
         for left, top, right, bottom in faces:
-            assert (apart[frame, int(top) : int(bottom), int(left) : int(right)] > 0).mean() > 0.3
             reach = max(right - left, bottom - top)
+            inset = reach / 4
+            middle = apart[frame, int(top + inset) : int(bottom - inset), int(left + inset) : int(right - inset)]
+            assert (middle > 0).mean() > 0.15  # good footage: lite changes a third of it
             rows = slice(max(int(top - reach), 0), int(bottom + reach))
             far[frame, rows, max(int(left - reach), 0) : int(right + reach)] = False
     assert far.mean() > 0.3 and apart[far].max() <= 3  # another colour space and back

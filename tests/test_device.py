@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vfe.device import choose_device, choose_dtype, cpu_has_fast_bf16, describe_devices, dtype_name
+from vfe.device import choose_device, choose_dtype, cpu_has_fast_bf16, describe_devices, dtype_name, dtypes_for
 from vfe.types import VFEError
 
 
@@ -31,9 +31,12 @@ def test_unknown_device(name: str) -> None:
 
 def test_auto_dtype_on_cpu_is_bf16_only_in_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = torch.device("cpu")
-    for fast, dtype in ((True, torch.bfloat16), (False, torch.float32)):
+    halves = (torch.float32, torch.bfloat16)
+    for some, fast, dtypes in ((True, True, halves[1:]), (True, False, halves), (False, False, halves[:1])):
+        monkeypatch.setattr("vfe.device.cpu_has_bf16", lambda some=some: some)
         monkeypatch.setattr("vfe.device.cpu_has_fast_bf16", lambda fast=fast: fast)
-        assert choose_dtype("auto", cpu) == dtype
+        assert dtypes_for(cpu) == dtypes
+        assert choose_dtype("auto", cpu) == dtypes[0]
     assert choose_dtype("fp16", cpu) == torch.float16
     assert dtype_name(torch.bfloat16) == "bf16"
     with pytest.raises(VFEError, match="int8"):

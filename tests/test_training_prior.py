@@ -175,9 +175,13 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    """Generator, adversary and revival: the global batch alone counts. To 1e-4 in float32: sums in another order."""
-    data = {**DATA, "root": str(tmp_path / "data"), "batch": 4}
-    path = codebook_run(tmp_path, data=data, steps=4, revive_every=2, eval={}, loss={"adversary_from": 0.0})
+    """Generator, adversary and revival: the global batch alone counts.
+
+    To a tenth of what a weight can move: where a gradient is next to nothing, AdamW makes steps of its rounding.
+    """
+    rate, steps = 3e-4, 4
+    changes = {"data": {**DATA, "root": str(tmp_path / "data"), "batch": 4}, "optim": {"lr": rate, "warmup_steps": 0}}
+    path = codebook_run(tmp_path, steps=steps, revive_every=2, eval={}, loss={"adversary_from": 0.0}, **changes)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command = [*launcher, "-m", "training.train", str(path), "--set", f"output={tmp_path / 'two'}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -187,7 +191,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     one = trained(path)
     for ours, theirs in zip((player_state(player) for player in one.stage.players), two, strict=True):
         assert ours.keys() == theirs.keys()
-        assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 1e-4
+        assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 0.1 * rate * steps
 
 
 def test_the_adversary_judges_the_pictures_of_its_own_piece(tmp_path: Path) -> None:

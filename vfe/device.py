@@ -47,12 +47,14 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 def dtypes_for(device: torch.device) -> tuple[torch.dtype, ...]:
     """Dtypes for a device: first the fastest that it computes in hardware, then one of half the size if there is one.
 
-    CPU: bf16 with AVX512-BF16 or AMX, else fp32, then bf16. CUDA: bf16, on older cards fp16. MPS: fp32, then fp16,
-    which all Macs have. Others: fp32, then bf16.
+    CPU: bf16 with AVX512-BF16 or AMX; else fp32, then bf16 if AVX512 can stand in. CUDA: bf16, on older cards fp16.
+    MPS: fp32, then fp16, which all Macs have. Others: fp32, then bf16.
     """
     if device.type == "cuda":
         fast = torch.version.hip is not None or torch.cuda.get_device_capability(device) >= AMPERE
         return (torch.bfloat16 if fast else torch.float16,)
+    if device.type == "cpu" and not cpu_has_bf16():
+        return (torch.float32,)
     if device.type == "cpu" and cpu_has_fast_bf16():
         return (torch.bfloat16,)
     return torch.float32, torch.float16 if device.type == "mps" else torch.bfloat16
@@ -63,11 +65,17 @@ def dtype_name(dtype: torch.dtype) -> str:
     return next((name for name, known in _DTYPES.items() if known == dtype), str(dtype).removeprefix("torch."))
 
 
-def cpu_has_fast_bf16() -> bool:
-    """Whether the CPU multiplies bf16 in hardware.
+def cpu_has_bf16() -> bool:
+    """Whether oneDNN computes bf16 on this CPU, if need be by emulation.
 
-    `torch.ops.mkldnn._is_mkldnn_bf16_supported` is no answer: it is also true where oneDNN emulates bf16 with AVX512.
+    Elsewhere, as with AVX2 alone, it is PyTorch's own loops, which take 180 times as long for a product of matrices as
+    in fp32 (on two threads) and unfold the input of a convolution ninefold.
     """
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def cpu_has_fast_bf16() -> bool:
+    """Whether the CPU multiplies bf16 in hardware: not where oneDNN emulates it with AVX512."""
     if not torch.backends.mkldnn.is_available():
         return False
     if hasattr(torch.cpu, "get_capabilities"):
