@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.comfy_server import ComfyServer
+from tests.comfy_server import PACK, ComfyServer
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page
@@ -33,18 +33,21 @@ class ComfyPage:
     server: ComfyServer
     errors: list[str] = field(default_factory=list)
     """What the console complained of; only complaints that name a file of this pack or come from a script."""
+    is_open: bool = False
 
     def open(self) -> None:
         """Load the page and wait until it can be used."""
+        self.is_open = False
         self.page.goto(self.server.url, timeout=START_MS)
         self.page.wait_for_function(READY, timeout=START_MS)
+        self.is_open = True
 
     def open_template(self, title: str) -> None:
         """By hand: the dialog of templates, its search field, and the card with this title."""
         page = self.page
         if not page.get_by_role("dialog").is_visible():  # it opens by itself the first time
             page.locator(".templates-tab-button").click()
-        page.get_by_role("dialog").get_by_placeholder("Search").fill(title)
+        page.get_by_role("dialog").locator("input[type=text]").first.fill(title)
         page.get_by_role("dialog").get_by_text(title, exact=True).first.click()
         page.get_by_role("dialog").wait_for(state="hidden")
 
@@ -78,7 +81,9 @@ class ComfyPage:
             self.errors.append(message.text)
 
     def _on_error(self, error: Error) -> None:
-        self.errors.append(str(error))
+        """ComfyUI 0.3.64 stumbles over a setting of its own while it loads, also without this pack."""
+        if self.is_open or PACK in (error.stack or ""):
+            self.errors.append(str(error))
 
 
 @pytest.fixture(scope="module")

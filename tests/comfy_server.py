@@ -156,8 +156,9 @@ def comfy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServ
     port = _free_port()
     command = [sys.executable, "-B", str(checkout / "main.py"), "--cpu", "--port", str(port), "--base-directory"]
     command += [str(base), "--database-url", "sqlite:///:memory:", "--disable-auto-launch", "--disable-api-nodes"]
+    environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(128 << 10)}  # what is freed goes back: leaks are seen
     with (base / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=base, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=base, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         server = ComfyServer(f"http://127.0.0.1:{port}", base, process.pid)
         _wait_for(server, process)

@@ -22,7 +22,7 @@ CLIPS = ROOT.parent / "shared" / "data" / "dev" / "hq_video"
 SIDE, FRAMES = 128, 20
 LONG_FRAMES = 400  # more than can be restored before the run is cancelled
 MOST_SECONDS_TO_CANCEL = 1.0
-MOST_GROWTH = 40 << 20  # bytes that ten runs may add to a process of a gigabyte
+MOST_GROWTH = 20 << 20  # bytes that seven more runs may add to a process of a gigabyte
 
 
 @pytest.fixture(scope="module")
@@ -115,12 +115,16 @@ def test_after_unloading_the_result_is_the_same(comfy_server: ComfyServer, clip:
 
 
 def test_ten_runs_keep_memory_flat(comfy_server: ComfyServer, clip: Path) -> None:
-    used = []
-    for number in range(10):
-        graph = lite(comfy_server, clip.name, strength=1 - number / 100)
-        saved(comfy_server, graph, comfy_server.run(graph))
-        used.append(memory(comfy_server))
-    assert used[-1] - used[2] < MOST_GROWTH, used
+    """Compared once ComfyUI has collected its garbage, which 0.3.64 lets grow for ten seconds."""
+    kept = []
+    for numbers in (range(3), range(3, 10)):
+        for number in numbers:
+            graph = lite(comfy_server, clip.name, strength=1 - number / 100)
+            saved(comfy_server, graph, comfy_server.run(graph))
+        comfy_server.free()
+        time.sleep(2)
+        kept.append(memory(comfy_server))
+    assert kept[1] - kept[0] < MOST_GROWTH
 
 
 @pytest.mark.parametrize(
