@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from tests.toy_stage import CLIPS, Critic, Generator, NoisyStage, ToyStage, rows, toy_config
 from training.checkpointing import checkpoint_blocks
 from training.config import EvalConfig, RunConfig
+from training.distributed import fastest_precision
 from training.loop import Run, learning_rate
 from training.stage import Draw, Player, Slots
 from training.state import player_state
@@ -157,3 +158,23 @@ def test_curves_go_to_tensorboard_or_the_run_says_that_they_do_not(
         assert "tensorboard is not installed" in capsys.readouterr().err
     else:
         assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "precision"),
+    [((torch.float32, torch.bfloat16), "no"), ((torch.bfloat16,), "bf16"), ((torch.float16,), "fp16")],
+)
+def test_auto_is_what_the_device_is_fastest_in(
+    dtypes: tuple[torch.dtype, ...], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.distributed.dtypes_for", lambda _: dtypes)
+    assert fastest_precision() == precision
+
+
+def test_a_run_knows_what_auto_came_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("training.loop.fastest_precision", lambda: "no")
+    run = Run(toy_config(tmp_path, precision="auto"), ToyStage)
+    assert run.config.precision == run.facts({})["run"]["precision"] == "no"
+    assert "precision: float32" in capsys.readouterr().err

@@ -133,7 +133,7 @@ def test_minutes_end_a_run_and_carry_its_schedule(tmp_path: Path, root: Path) ->
         ("phases", [{"share": 0.4, "loss": {}}], "add up to 0.4"),
         ("stage", "light", "stage is 'light'"),
         ("accumulate", 0, "needed 1 or more"),
-        ("precision", "fp8", "needed bf16, fp16"),
+        ("precision", "fp8", "needed auto, bf16, fp16"),
         ("model.dit.in_channels", 16, "768 channels"),
     ],
 )

@@ -68,7 +68,8 @@ class RunConfig:
     seed: int = 0
     optim: OptimConfig = field(default_factory=OptimConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
-    precision: Literal["no", "bf16", "fp16"] = "bf16"
+    precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
+    """Of autocast: no is float32, auto what the device is fastest in. The run says which, and its files have it."""
     compile: bool = False
     checkpointing: bool = False
     """Recompute activations in the backward pass: less memory for about a third more time."""
@@ -79,8 +80,8 @@ class RunConfig:
     save_every: int = 500
 
     def __post_init__(self) -> None:
-        if self.precision not in ("no", "bf16", "fp16"):
-            raise ValueError(f'precision={self.precision!r}, needed bf16, fp16 or "no", which YAML needs in quotes')
+        if self.precision not in ("auto", "no", "bf16", "fp16"):
+            raise ValueError(f'precision={self.precision!r}, needed auto, bf16, fp16 or "no", which needs the quotes')
         if min(self.steps, self.save_every, self.accumulate) < 1 or self.workers < 0:
             raise ValueError(
                 f"steps={self.steps}, save_every={self.save_every}, accumulate={self.accumulate}, "

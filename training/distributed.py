@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator, DistributedType
 from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast
 from torch import nn
+
+from vfe.device import choose_device, dtypes_for
 
 from .config import RunConfig
 from .stage import Player
@@ -22,16 +24,33 @@ SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 EVALUATION_LIMIT = timedelta(hours=2)  # the other processes wait while the main one evaluates and writes files
 
 
+PRECISIONS: dict[torch.dtype, Literal["no", "bf16", "fp16"]] = {
+    torch.float32: "no",
+    torch.bfloat16: "bf16",
+    torch.float16: "fp16",
+}
+
+
+def fastest_precision() -> Literal["no", "bf16", "fp16"]:
+    """What `auto` means on the device that accelerate takes: where a CPU has no bf16, it costs a hundred times fp32."""
+    forced = os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true"
+    device = torch.device("cpu") if forced or _several_on_cpu() else choose_device()
+    return PRECISIONS[dtypes_for(device)[0]]
+
+
+def _several_on_cpu() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
+
+
 def make_accelerator(config: RunConfig) -> Accelerator:
     """Accelerate for this process. Raises ValueError for a precision that sharded training does not have here.
 
     DeepSpeed is told `no` precision and FSDP gets no casting policy: both would turn codecs and losses into bf16 too,
     so `prepare` wraps the players in autocast instead.
     """
-    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
     deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true"
     accelerator = Accelerator(
-        cpu=several and not torch.cuda.is_available(),  # or each CPU process would take itself for the only one
+        cpu=_several_on_cpu(),  # or each CPU process would take itself for the only one
         mixed_precision="no" if deepspeed else config.precision,
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=config.accumulate),
         kwargs_handlers=[InitProcessGroupKwargs(timeout=EVALUATION_LIMIT)],

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tqdm import tqdm
 
 from .config import OptimConfig, RunConfig
 from .curves import write_curves
-from .distributed import agree, make_accelerator, prepare
+from .distributed import agree, fastest_precision, make_accelerator, prepare
 from .report import Report
 from .stage import Draw, Slots, Stage
 from .state import Checkpoints, MovingAverage, Progress
@@ -54,6 +55,8 @@ class Run:
     """A stage in training: `train` takes it to the end of its config."""
 
     def __init__(self, config: RunConfig, stage_type: StageType, command: str = "", resume: bool = False) -> None:
+        chosen = fastest_precision() if config.precision == "auto" else config.precision
+        config = replace(config, precision=chosen)
         self.config, self.stage_type, self.command = config, stage_type, command
         self.accelerator = make_accelerator(config)
         self.output = Path(config.output)
@@ -70,7 +73,7 @@ class Run:
             self.output / "state", self.accelerator, self.stage, self.models, self.optimizers, self.average
         )
         self.report = Report(self.accelerator, self.output)
-        for note in self.stage.notes:
+        for note in (f"precision: {chosen.replace('no', 'float32')}", *self.stage.notes):
             self.report.say(note)
         self.progress = self._start(resume)
 
