@@ -190,11 +190,13 @@ def test_both_passes_report_and_can_be_cancelled(small: Path, tmp_path: Path, st
 
 def test_the_second_pass_has_a_clock_of_its_own() -> None:
     now, out = [0.0], io.StringIO()
-    progress = ProgressLine(out, lambda: now[0])
+    progress = ProgressLine(out, lambda: now[0], first="finding faces")
     for done, seconds in ((0, 0), (10, 100), (0, 100), (10, 110)):
         now[0] = float(seconds)
         progress(done, 20)
-    assert out.getvalue().splitlines()[-1] == "10/20 frames, 1.0 frames/s, 0:10 left"
+    first, last = out.getvalue().splitlines()
+    assert first == "finding faces: 10/20 frames, 0.1 frames/s, 1:40 left"
+    assert last == "10/20 frames, 1.0 frames/s, 0:10 left"
 
 
 def test_an_output_that_exists_is_refused_before_faces_are_looked_for(small: Path, tmp_path: Path) -> None:

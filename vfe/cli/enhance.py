@@ -30,7 +30,7 @@ def enhance(
     """Restore the input; VFEError and OSError for what cannot be done."""
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
     restorer = load(args.model, args.device, args.dtype, window, model, tell=lambda plan: say(f"plan: {plan}"))
-    progress = ProgressLine(sys.stderr)
+    progress = ProgressLine(sys.stderr, first="" if options.region == "frame" else "finding faces")
     try:
         report = restorer.restore_file(args.input, args.output, options, on_progress=progress)
     finally:

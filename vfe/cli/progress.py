@@ -15,8 +15,10 @@ BAR_WIDTH = 24
 class ProgressLine:
     """A `Progress` callback that writes frames done, frames/s and the time left to a stream."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, first: str = "") -> None:
+        """`first` says what the first pass over the file does, where there are two."""
         self.stream = stream
+        self.label = f"{first}: " if first else ""
         self.clock = clock
         self.rewrites = stream.isatty()
         self.started = self.shown = clock()
@@ -26,12 +28,12 @@ class ProgressLine:
     def __call__(self, done: int, total: int | None) -> None:
         now = self.clock()
         if done < self.done:  # a second pass over the file
-            self.started = now
+            self.started, self.label = now, ""
         self.done = done
         if now - self.shown < (REDRAW_SECONDS if self.rewrites else LOG_SECONDS) and not (self.rewrites and done == 0):
             return
         self.shown = now
-        text = progress_text(done, total, now - self.started)
+        text = self.label + progress_text(done, total, now - self.started)
         if self.rewrites:
             bar = f"{_bar(done, total)} " if total else ""
             self._rewrite(bar + text)
