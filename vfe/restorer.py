@@ -137,27 +137,25 @@ class Restorer:
                 comparison = stack.enter_context(beside)
             sink = stack.enter_context(open_sink(dst, source.info, size, config))
             searching = time.perf_counter()
-            restore, notes = self._restoration(src, options, on_progress)
-            run = _FileRun(source, sink, comparison, size)
+            work = self._work(src, options, on_progress)
+            run = _FileRun(source, sink, comparison, size, work.is_partial)
             run.restore += time.perf_counter() - searching
-            run.go(restore, on_progress)
+            run.go(work.restore, on_progress)
             closing = time.perf_counter()
             stack.close()  # flushes the encoder and renames: part of the time that a user waits
             run.encode += time.perf_counter() - closing
         stages = StageSeconds(run.decode, run.restore, run.encode)
         seconds = time.perf_counter() - started
-        return RestoreReport(dst, run.frames, seconds, stages, (*source.notes, *sink.notes, *notes))
+        return RestoreReport(dst, run.frames, seconds, stages, (*source.notes, *sink.notes, *work.notes))
 
-    def _restoration(
-        self, src: Path, options: RestoreOptions, on_progress: Progress | None
-    ) -> tuple[_Restoration, tuple[str, ...]]:
-        """What is to be done with the frames of a file, and what a person should know of it."""
+    def _work(self, src: Path, options: RestoreOptions, on_progress: Progress | None) -> _Work:
+        """What is to be done with the frames of a file."""
 
         def whole_frames(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
             return self.restore_frames(frames, strength=options.strength, on_progress=report)
 
         if options.region == "frame":
-            return whole_frames, ()
+            return _Work(whole_frames)
         if not isinstance(self.pipeline, WindowRestorer):
             raise ValueError(
                 f"{type(self.pipeline).__name__} cannot restore faces, needed are window_for, restore_window"
@@ -167,25 +165,38 @@ class Restorer:
         pipeline, plan = self.pipeline, plan_region(src, options, on_progress)
         tracks = plan.tracks
         if tracks is None:
-            return whole_frames, (plan.note,)
+            return _Work(whole_frames, (plan.note,))
 
         def faces(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
             return restore_faces(pipeline, frames, tracks, plan.config, strength=options.strength, on_progress=report)
 
-        return faces, (plan.note,)
+        return _Work(faces, (plan.note,), is_partial=True)
 
 
 _Restoration = Callable[[Iterable[Tensor], Progress], Iterator[Tensor]]
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What is done with the frames of a file, and what a person should know of it."""
+
+    restore: _Restoration
+    notes: tuple[str, ...] = ()
+    is_partial: bool = False
+    """Whether most pixels stay: then they are written as they were stored."""
+
+
 class _FileRun:
     """One pass over a file: what travels beside the pixels, and the seconds of each stage."""
 
-    def __init__(self, source: Source, sink: Sink, comparison: Sink | None, size: tuple[int, int]) -> None:
+    def __init__(
+        self, source: Source, sink: Sink, comparison: Sink | None, size: tuple[int, int], is_partial: bool
+    ) -> None:
         self.source = source
         self.sink = sink
         self.comparison = comparison
         self.size = size
+        self.is_partial = is_partial
         self.pending: deque[Frame] = deque()  # frames inside the pipeline, at most a window
         self.frames = 0
         self.decode = self.restore = self.encode = 0.0
@@ -216,7 +227,8 @@ class _FileRun:
             pixels = resize(frame.pixels, self.size)
             alpha = None if frame.alpha is None else resize(frame.alpha, self.size)
             kept = pixels if self.comparison else torch.empty(0)  # a window of large frames is not held twice
-            self.pending.append(replace(frame, pixels=kept, alpha=alpha))
+            stored = frame.stored if self.is_partial else None
+            self.pending.append(replace(frame, pixels=kept, alpha=alpha, stored=stored))
             yield pixels
 
     def _next_restored(self, restored: Iterator[Tensor]) -> Tensor | None:

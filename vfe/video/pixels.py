@@ -21,6 +21,7 @@ from torch import Tensor
 
 from .colour import FULL, LIMITED, PixelLayout, layout_of, matrix_weights, swscale_matrix
 from .older import ONE_THREAD, source_colours
+from .stored import Stored
 
 Plane = npt.NDArray[np.float32]
 
@@ -101,14 +102,19 @@ class FrameWriter:
         self._filled = layout_of(_planar_equivalent(layout_of(target.pix_fmt)))
         self._scaler = VideoReformatter()
 
-    def write(self, pixels: Tensor, alpha: Tensor | None) -> VideoFrame:
-        """Store (3, H, W) in [-1, 1] and alpha (1, H, W) in [0, 1] (None: opaque)."""
+    def write(self, pixels: Tensor, alpha: Tensor | None, stored: Stored | None = None) -> VideoFrame:
+        """Store (3, H, W) in [-1, 1] and alpha (1, H, W) in [0, 1] (None: opaque).
+
+        Where the pixels are those of `stored`, and its format is that of the target, its code values stay to the bit.
+        """
         filled, target = self._filled, self.target
-        rgb = pixels.detach().to("cpu", torch.float32).numpy()
-        height, width = rgb.shape[-2:]
+        height, width = pixels.shape[-2:]
         frame = VideoFrame(width, height, filled.name)
         top = 2**filled.depth - 1
-        planes = self._planes(rgb)
+        if stored is not None and stored.planes_fit(pixels, filled.name, target.matrix, target.color_range):
+            planes = self._changed_planes(pixels, stored)
+        else:
+            planes = self._planes(pixels)
         if filled.alpha:
             planes.append(np.full((height, width), top, np.float32) if alpha is None else alpha[0].cpu().numpy() * top)
         for index, plane in enumerate(planes):
@@ -120,8 +126,18 @@ class FrameWriter:
         frame.color_range, frame.colorspace = target.color_range, target.matrix
         return frame
 
-    def _planes(self, rgb: Plane) -> list[Plane]:
+    def _changed_planes(self, pixels: Tensor, stored: Stored) -> list[Plane]:
+        """The planes of the stored frame, changed by as much as its pixels were; alpha has its own."""
+        count = 1 if self._filled.family == "gray" else 3
+        planes = [_plane_view(stored.frame, i, self._filled.depth > 8).astype(np.float32) for i in range(count)]
+        if pixels is not stored.pixels:
+            for plane, now, before in zip(planes, self._planes(pixels), self._planes(stored.pixels), strict=True):
+                plane += now - before
+        return planes
+
+    def _planes(self, pixels: Tensor) -> list[Plane]:
         """Code values, not yet rounded, of each plane but alpha."""
+        rgb: Plane = pixels.detach().to("cpu", torch.float32).numpy()
         depth = self._filled.depth
         if self._filled.family == "rgb":
             half = np.float32((2**depth - 1) / 2)

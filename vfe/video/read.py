@@ -21,7 +21,9 @@ from .errors import reading
 from .files import image_orientation, open_image, open_video
 from .info import VideoInfo, probe, stream_seconds, video_stream
 from .older import frame_duration
+from .orient import UPRIGHT
 from .pixels import FrameReader
+from .stored import Stored
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Frame:
     """File name of an image."""
     duration: int | None = None
     """How long it is shown, in units of `time_base`; None if unknown."""
+    stored: Stored | None = None
+    """What it was decoded from, where that is a frame of a video that is not turned or scaled."""
 
 
 _WHOLE = 0.98  # a file whose frames reach this part of its stated length is not cut short
@@ -92,12 +96,14 @@ class Source:
         pixels, alpha = reader.read(frame, stored)
         turn = self.info.orientation
         when = frame.pts if frame.pts is not None else frame.dts
+        as_it_is = turn == UPRIGHT and (frame.width, frame.height) == stored
         return Frame(
             pixels=turn.upright(pixels),
             alpha=None if alpha is None or not self.info.has_alpha else turn.upright(alpha),
             pts=None if when is None else when - shift,
             time_base=frame.time_base,
             duration=frame_duration(frame),
+            stored=Stored(frame, pixels, reader.matrix, reader.color_range) if as_it_is else None,
         )
 
     def _report(self, damage: Damage, count: int, claimed: int, resized: int) -> None:

@@ -55,7 +55,7 @@ class VideoSink:
         assert self._stream is not None, "write() belongs inside the with block"
         height, width = frame.pixels.shape[-2:]
         assert (width, height) == self._size, f"frame is {width}x{height}, the sink was opened for {self._size}"
-        picture = self._writer.write(frame.pixels, frame.alpha)
+        picture = self._writer.write(frame.pixels, frame.alpha, frame.stored)
         tag_colour(picture, (self._info.color_primaries, self._info.color_transfer))
         picture.time_base = self._clock.time_base
         picture.pts, duration = self._clock.tick(frame)
