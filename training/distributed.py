@@ -32,7 +32,7 @@ PRECISIONS: dict[torch.dtype, Literal["no", "bf16", "fp16"]] = {
 
 
 def fastest_precision() -> Literal["no", "bf16", "fp16"]:
-    """What `auto` means on the device that accelerate takes: bf16 is many times slower than fp32 where a CPU has none."""
+    """What `auto` means on the device that accelerate takes: a CPU without bf16 is many times slower with it."""
     forced = os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true"
     device = torch.device("cpu") if forced or _several_on_cpu() else choose_device()
     return PRECISIONS[dtypes_for(device)[0]]
