@@ -22,6 +22,8 @@ FLAGS = ("--no-sandbox", "--autoplay-policy=no-user-gesture-required")
 START_MS = 180_000  # on a busy machine
 # ComfyUI asks for files of the user that need not exist, and the internet for the size of models that are missing.
 NOT_OURS = ("Failed to load resource", "Content Security Policy", "Error fetching file size")
+STUMBLE = "Cannot read properties of undefined (reading 'id')"
+"""What ComfyUI 0.3.64 says of a setting of its own while it loads, also without this pack."""
 READY = "() => window.app?.graph && window.app.extensionManager && document.querySelector('.side-tool-bar-container')"
 
 
@@ -81,8 +83,7 @@ class ComfyPage:
             self.errors.append(message.text)
 
     def _on_error(self, error: Error) -> None:
-        """ComfyUI 0.3.64 stumbles over a setting of its own while it loads, also without this pack."""
-        if self.is_open or PACK in (error.stack or ""):
+        if self.is_open or str(error) != STUMBLE or PACK in (error.stack or ""):
             self.errors.append(str(error))
 
 

@@ -112,8 +112,9 @@ def test_code_values_away_from_faces_stay_to_the_bit(vfe: Vfe, tmp_path: Path) -
     run = vfe(source, "--region", "face")
     assert run.code == 0, run.err
     for before, after in zip(planes(source), planes(tmp_path / "out.mkv"), strict=True):
-        assert all((a[:, a.shape[1] * 5 // 8 :] == b[:, a.shape[1] * 5 // 8 :]).all() for a, b in zip(before, after))  # noqa: B905
-        assert (before[0] != after[0]).mean() > 0.02
+        differ = [a != b for a, b in zip(before, after, strict=True)]
+        assert not any(plane[:, plane.shape[1] * 5 // 8 :].any() for plane in differ)
+        assert differ[0].mean() > 0.02
 
 
 @pytest.mark.parametrize(("which", "first", "last"), [("largest", 75, 150), ("1", 0, 75), ("nearest 20,60", 0, 75)])
@@ -246,7 +247,7 @@ def test_a_real_scene_with_two_people(tmp_path: Path, capsys: pytest.CaptureFixt
             reach = max(right - left, bottom - top)
             inset = reach / 4
             middle = apart[frame, int(top + inset) : int(bottom - inset), int(left + inset) : int(right - inset)]
-            assert (middle > 0).mean() > 0.15  # good footage: lite changes a third of it
+            assert (middle > 0).mean() > 0.25  # good footage: lite changes a third of it
             rows = slice(max(int(top - reach), 0), int(bottom + reach))
             far[frame, rows, max(int(left - reach), 0) : int(right + reach)] = False
     assert far.mean() > 0.3 and not apart[far].any()

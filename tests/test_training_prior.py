@@ -177,7 +177,7 @@ def test_sizes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_two_processes_equal_one(tmp_path: Path) -> None:
     """Generator, adversary and revival: the global batch alone counts.
 
-    To a tenth of what a weight can move: where a gradient is next to nothing, AdamW makes steps of its rounding.
+    To 3 % of what a weight can move: where a gradient is next to nothing, AdamW makes steps of its rounding.
     """
     rate, steps = 3e-4, 4
     changes = {"data": {**DATA, "root": str(tmp_path / "data"), "batch": 4}, "optim": {"lr": rate, "warmup_steps": 0}}
@@ -191,7 +191,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     one = trained(path)
     for ours, theirs in zip((player_state(player) for player in one.stage.players), two, strict=True):
         assert ours.keys() == theirs.keys()
-        assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 0.1 * rate * steps
+        assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 0.03 * rate * steps
 
 
 def test_the_adversary_judges_the_pictures_of_its_own_piece(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class Source:
         path, size = self.info.path, (self.info.width, self.info.height)
         damage = Damage()
         reader = FrameReader(self.info.color_space, self.info.color_range)
-        stored = self.info.orientation.upright_size(size)
+        stored_size = self.info.orientation.upright_size(size)
         count, resized, end = 0, 0, 0.0
         with reading(path), open_video(path) as container:
             stream = video_stream(container, path)
@@ -85,18 +85,18 @@ class Source:
             with closing(decode_frames(container, stream, damage)) as frames:
                 for frame in frames:
                     count += 1
-                    resized += (frame.width, frame.height) != stored
+                    resized += (frame.width, frame.height) != stored_size
                     end = max(end, _end_of(frame))
-                    yield self._frame(frame, reader, stored, shift)
+                    yield self._frame(frame, reader, stored_size, shift)
         if not claimed and seconds and end < seconds * _WHOLE - 2 / self.info.rate:
             claimed = round(count * seconds / end) if end else count + 1  # Matroska states no number, but a length
         self._report(damage, count, claimed, resized)
 
-    def _frame(self, frame: VideoFrame, reader: FrameReader, stored: tuple[int, int], shift: int) -> Frame:
-        pixels, alpha = reader.read(frame, stored)
+    def _frame(self, frame: VideoFrame, reader: FrameReader, stored_size: tuple[int, int], shift: int) -> Frame:
+        pixels, alpha = reader.read(frame, stored_size)
         turn = self.info.orientation
         when = frame.pts if frame.pts is not None else frame.dts
-        as_it_is = turn == UPRIGHT and (frame.width, frame.height) == stored
+        as_it_is = turn == UPRIGHT and (frame.width, frame.height) == stored_size
         return Frame(
             pixels=turn.upright(pixels),
             alpha=None if alpha is None or not self.info.has_alpha else turn.upright(alpha),
