@@ -27,8 +27,9 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 ROOT = Path(__file__).resolve().parent
-VIDEO_SUFFIXES = {".mp4", ".m4v", ".mkv", ".mov"}  # what `vfe enhance` writes; any other video becomes .mp4
-IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+sys.path.insert(0, str(ROOT))  # Python may have been told not to look beside this file
+from vfe.output_name import is_glob, output_for  # noqa: E402 -- needs nothing but Python
+
 LOG = "quickstart.log"
 CHILD_PATIENCE = 20.0  # seconds that a child gets after Ctrl-C to remove what it has half written
 KNOWN_REASONS = {  # what a log says -> what it means
@@ -80,20 +81,6 @@ def parse(argv: Sequence[str]) -> Request:
     return Request("clip", Path(first), tuple(rest))
 
 
-def output_for(clip: Path) -> Path:
-    """Where the restored clip goes: beside the clip, named after it."""
-    if any(mark in clip.name for mark in "*?[") and not clip.exists():  # a glob of images: the folder that they are in
-        clip = clip.parent
-    if clip.is_dir():
-        folder = clip.resolve()
-        name = folder.name.replace(".", "_")  # to vfe, a name with a suffix would be a file
-        return folder.with_name(f"{name}_restored")
-    suffix = clip.suffix.lower()
-    if suffix in IMAGE_SUFFIXES:
-        return clip.with_name(f"{clip.stem}.restored.png")
-    return clip.with_name(f"{clip.stem}.restored{clip.suffix if suffix in VIDEO_SUFFIXES else '.mp4'}")
-
-
 def plan_clip(request: Request) -> tuple[list[str], Path | None]:
     """The arguments of `vfe`, and the output unless the user named one or asked for help.
 
@@ -101,7 +88,9 @@ def plan_clip(request: Request) -> tuple[list[str], Path | None]:
     """
     clip, extra = request.clip, request.extra
     assert clip is not None  # parse() gives every clip request one
-    if not clip.exists() and not any(mark in clip.name for mark in "*?["):
+    if clip.exists() and not (clip.is_file() or clip.is_dir()):
+        raise QuickstartError(f"{clip}: is a pipe or a device; give the name of a file")
+    if not clip.exists() and not is_glob(clip):
         raise QuickstartError(f"{clip}: there is no such file")
     if any(option.startswith(("-o", "--ou")) or option in ("-h", "--help") for option in extra):
         return ["enhance", str(clip), *extra], None

@@ -33,6 +33,7 @@ LAYERS = {
 LAYER_OF = {
     "__init__": "cli",  # the front door: it may name anything, lazily
     "__main__": "cli",
+    "aside": "types",
     "checkpoint": "pipeline",
     "window_latent": "models",
     "windows": "models",
@@ -50,6 +51,7 @@ LAYER_OF = {
     "model_folders": "types",
     "model_scan": "types",
     "options": "types",
+    "output_name": "types",
     "planned": "pipeline",
     "resize": "models",
     "spans": "types",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import quickstart
-from quickstart import Environment, QuickstartError, Request, Stamp, output_for, parse, plan_clip
+from quickstart import Environment, QuickstartError, Request, Stamp, parse, plan_clip
+from vfe.output_name import output_for
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -101,8 +103,8 @@ def test_wrong_usage(argv: list[str]) -> None:
 
 
 def test_output_names(tmp_path: Path) -> None:
-    for folder in ("frames", "v1.0"):
-        (tmp_path / folder).mkdir()
+    for folder in ("frames", "v1.0", "[My] frames"):
+        (tmp_path / "out" / folder).mkdir(parents=True)
     names = {
         "clip.mp4": "clip.restored.mp4",
         "Clip.MOV": "Clip.restored.MOV",
@@ -112,7 +114,14 @@ def test_output_names(tmp_path: Path) -> None:
         "frames": "frames_restored",
         "frames/*.png": "frames_restored",
         "v1.0": "v1_0_restored",
+        "[My] frames": "[My] frames_restored",
+        "[My] frames/*.png": "[My] frames_restored",
+        "f*/1.png": "out_restored",
+        "é" * 120 + ".webm": "é" * 120 + ".restored.mp4",
+        "é" * 125 + ".mp4": "é" * 121 + ".restored.mp4",
+        "x" * 251 + ".png": "x" * 242 + ".restored.png",
     }
+    tmp_path = tmp_path / "out"
     assert {name: output_for(tmp_path / name).name for name in names} == names
     assert output_for(tmp_path / "frames/*.png") == tmp_path / "frames_restored"
 
@@ -121,6 +130,13 @@ def test_missing_clip_is_said_before_anything_is_installed(environment: Environm
     with pytest.raises(QuickstartError, match=r"nowhere\.mp4: there is no such file"):
         quickstart.run(["nowhere.mp4"], environment)
     assert not recorder.commands
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_a_pipe_is_refused_before_anything_is_installed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(QuickstartError, match="is a pipe or a device"):
+        plan_clip(Request("clip", tmp_path / "pipe.mp4"))
 
 
 def test_existing_output_is_not_replaced_unless_asked(clip: Path) -> None:

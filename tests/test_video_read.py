@@ -84,6 +84,17 @@ def test_folder_and_glob_are_in_natural_order(tmp_path: Path) -> None:
     assert (info.kind, info.frames) == ("images", 3)
 
 
+def test_brackets_in_names_of_folders_are_taken_literally(tmp_path: Path) -> None:
+    folder = tmp_path / "[My] frames"
+    folder.mkdir()
+    for name in ("[a] 1.png", "[a] 2.png", "b.png"):
+        write_image(folder / name, 16, 16)
+    assert [f.name for f in read(folder)] == ["[a] 1.png", "[a] 2.png", "b.png"]
+    assert [f.name for f in read(folder / "*.png")] == ["[a] 1.png", "[a] 2.png", "b.png"]
+    assert [f.name for f in read(folder / "[a] 1.png")] == ["[a] 1.png"]  # exists, so it is no pattern
+    assert [f.name for f in read(folder / "[ab].png")] == ["b.png"]
+
+
 def test_natural_key() -> None:
     names = ["b2.png", "a10.png", "a9b.png", "a09.png", "A1.png", "½.png"]
     assert [p.name for p in sorted(map(Path, names), key=natural_key)] == [

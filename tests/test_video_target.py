@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -202,3 +203,111 @@ def test_names_that_ffmpeg_could_misread(tmp_path: Path) -> None:
     with open_sink(tmp_path / "pipe:out %d.mp4", probe(source), SIZE, SinkConfig()) as sink:
         sink.write(FRAME)
     assert probe(tmp_path / "pipe:out %d.mp4").frames == 1
+
+
+LONGEST = {"plain": "x" * 246, "accents": "é" * 123}
+
+
+@pytest.mark.parametrize("stem", LONGEST.values(), ids=LONGEST)
+@pytest.mark.parametrize("suffix", [".mp4", ".png", ".jpeg", ""])
+def test_the_longest_names(tmp_path: Path, stem: str, suffix: str) -> None:
+    info = replace(probe(make(tmp_path / "in.mp4")), frames=1)
+    path = tmp_path / (stem + suffix)
+    with open_sink(path, info, SIZE) as sink:
+        sink.write(FRAME)
+    assert path.exists() and names(tmp_path) == sorted(["in.mp4", path.name])
+
+
+def test_long_names_of_images_of_one_stem(tmp_path: Path) -> None:
+    """The second one is told apart by its suffix, as far as a name may go."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for suffix in (".bmp", ".png"):
+        write_image(folder / f"{'y' * 251}{suffix}")
+    with open_sink(tmp_path / "out", probe(folder), SIZE) as sink:
+        for name in names(folder):
+            sink.write(replace(FRAME, name=name))
+    assert len(names(tmp_path / "out")) == 2
+
+
+def test_a_folder_with_a_long_suffix_of_its_name(tmp_path: Path, info: VideoInfo) -> None:
+    (tmp_path / ("v." + "9" * 250)).mkdir()
+    with open_sink(tmp_path / ("v." + "9" * 250), info, SIZE) as sink:
+        sink.write(FRAME)
+    assert names(tmp_path / ("v." + "9" * 250)) == ["000001.png"]
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling", "two links"])
+@pytest.mark.parametrize("name", ["b.mp4", "b.png"])
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path, info: VideoInfo, kind: str, name: str) -> None:
+    info = replace(info, frames=1)
+    (tmp_path / "elsewhere").mkdir()
+    target, link = tmp_path / "elsewhere" / "stored", tmp_path / name
+    target.write_text("old")
+    if kind == "two links":
+        (tmp_path / "between").symlink_to(target)
+    link.symlink_to(tmp_path / "between" if kind == "two links" else Path("elsewhere") / "stored")
+    if kind == "dangling":
+        target.unlink()
+    else:
+        refuses(link, info, "exists already; use --overwrite")
+    with open_sink(link, info, SIZE, OVERWRITE) as sink:
+        sink.write(FRAME)
+    assert link.is_symlink() and not target.is_symlink()
+    assert probe(link).frames == 1 and names(tmp_path / "elsewhere") == ["stored"]
+
+
+def test_links_in_and_to_a_folder_of_frames(tmp_path: Path, info: VideoInfo) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "kept.png").write_text("old")
+    (tmp_path / "elsewhere" / "000001.png").symlink_to(tmp_path / "kept.png")
+    (tmp_path / "frames").symlink_to("elsewhere")
+    with open_sink(tmp_path / "frames", info, SIZE, OVERWRITE) as sink:
+        sink.write(FRAME)
+    assert (tmp_path / "frames").is_symlink() and (tmp_path / "frames" / "000001.png").is_symlink()
+    assert (tmp_path / "kept.png").read_bytes()[1:4] == b"PNG" and names(tmp_path / "elsewhere") == ["000001.png"]
+
+
+def test_a_link_of_a_frame_to_another_disk(tmp_path: Path, info: VideoInfo, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "disk" / "far.png").write_text("old")
+    (tmp_path / "frames" / "000001.png").symlink_to(tmp_path / "disk" / "far.png")
+    move = Path.replace
+
+    def as_between_disks(self: Path, target: Path) -> Path:
+        if self.parent.name != "disk" and target.parent.name == "disk":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", as_between_disks)
+    with open_sink(tmp_path / "frames", info, SIZE, OVERWRITE) as sink:
+        sink.write(FRAME)
+    assert (tmp_path / "disk" / "far.png").read_bytes()[1:4] == b"PNG" and names(tmp_path / "disk") == ["far.png"]
+
+
+def test_links_that_lead_nowhere_or_in_a_circle(tmp_path: Path, info: VideoInfo) -> None:
+    (tmp_path / "nowhere.mp4").symlink_to(tmp_path / "no" / "folder.mp4")
+    refuses(tmp_path / "nowhere.mp4", info, "no such folder")
+    (tmp_path / "a.mp4").symlink_to(tmp_path / "b.mp4")
+    (tmp_path / "b.mp4").symlink_to(tmp_path / "a.mp4")
+    refuses(tmp_path / "a.mp4", info, "leads in a circle")
+
+
+def test_pipes_are_refused(info: VideoInfo) -> None:
+    for name in ("-", "/dev/stdout"):
+        refuses(name, info, "pipes are not supported yet; give the name of a file")
+    for name in ("-", "/dev/stdin"):
+        with pytest.raises(VFEError, match="pipes are not supported yet"):
+            probe(name)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_pipes_and_devices_by_their_kind(tmp_path: Path, info: VideoInfo) -> None:
+    """Opening a pipe that nobody writes to would wait for ever."""
+    os.mkfifo(tmp_path / "pipe.mp4")
+    refuses(tmp_path / "pipe.mp4", info, "is a pipe, which is not supported yet", OVERWRITE)
+    refuses("/dev/null", info, "is a device", OVERWRITE)
+    for path, kind in ((tmp_path / "pipe.mp4", "pipe"), (Path("/dev/null"), "device")):
+        with pytest.raises(VFEError, match=f"is a {kind}"):
+            probe(path)

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from .aside import written_aside
 from .config import from_mapping
 from .models.lite import LiteConfig, LiteRestorer
 from .pipeline import OneStepPipeline, WindowConfig
@@ -42,12 +43,8 @@ def save_checkpoint(
         for name, value in model.state_dict().items()
     }
     metadata = {"format": FORMAT, "config": json.dumps(asdict(model.config)), "training": json.dumps(training)}
-    aside = path.with_name(f".{path.name}.partial")
-    try:
+    with written_aside(path) as aside:
         save_file(state, aside, metadata)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def is_restorer(path: Path) -> bool:

@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from torch import Tensor
 
+from ..aside import written_aside
 from ..face.detect import FaceDetector
 from ..face.sheet import SheetMaker
 from ..face.tracker import track_faces
@@ -40,7 +40,8 @@ def faces(args: argparse.Namespace) -> None:
         with open_sink(args.output, _still(source), size, SinkConfig(overwrite=args.overwrite)) as sink:
             sink.write(Frame(sheet))
         if args.json is not None:
-            _write_text(args.json, tracks.to_json())
+            with written_aside(args.json) as aside:
+                aside.write_text(tracks.to_json(), encoding="utf-8")
     for line in (*(f"note: {note}" for note in source.notes), *summary(tracks)):
         say(line)
     say(f"{args.output}" + (f", {args.json}" if args.json is not None else ""))
@@ -92,13 +93,3 @@ def _sheet(source: Source, tracks: FaceTracks) -> Tensor:
     while not maker.complete and (frame := next(frames, None)) is not None:
         maker.push(frame)
     return maker.sheet()
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Aside and renamed, so that no half file is left."""
-    aside = path.with_name(f".{path.name}.partial")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

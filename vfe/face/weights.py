@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ..aside import written_aside
 from ..config import from_mapping
 from ..types import VFEError
 from .net import FaceNet, FaceNetConfig, channels_last, fold_batch_norm
@@ -26,12 +27,8 @@ def save_face_net(path: Path, net: FaceNet, training: dict[str, Any]) -> None:
     state = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in net.state_dict().items()}
     assert not any("running_" in name for name in state)  # the file holds folded nets only
     metadata = {"format": FORMAT, "config": json.dumps(asdict(net.config)), "training": json.dumps(training)}
-    aside = path.with_name(f".{path.name}.partial")
-    try:
+    with written_aside(path) as aside:
         save_file(state, aside, metadata)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_face_metadata(path: Path) -> tuple[FaceNetConfig, dict[str, Any]]:

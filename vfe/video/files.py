@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import stat
 from glob import has_magic
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from ..types import VFEError
 from .orient import Orientation, orientation_of, orientation_of_photo
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
-
+_STANDARD_STREAMS = frozenset({"/dev/stdin", "/dev/stdout", "/dev/stderr"})
 
 _EXIF_REACH = 1 << 17  # EXIF data comes first and holds at most 64 KiB
 
@@ -30,8 +31,9 @@ class Input(NamedTuple):
 
 
 def find_input(path: str | Path) -> Input:
-    """Resolve a path, folder or glob. Raises VFEError if there is nothing to read."""
+    """Resolve a path, folder or glob; a path that exists is no glob. Raises VFEError if there is nothing to read."""
     path = Path(path)
+    refuse_pipe(path)
     try:
         if path.is_dir():
             return _image_set(path, [p for p in path.iterdir() if is_image(p) and p.is_file()])
@@ -42,6 +44,19 @@ def find_input(path: str | Path) -> Input:
     except OSError as error:
         raise VFEError(f"{path}: cannot be read ({error.strerror}); check its name and permissions") from error
     return Input(path, "image", (path,)) if is_image(path) else Input(path, "video", ())
+
+
+def refuse_pipe(path: Path) -> None:
+    """Raise VFEError for a name that stands for a pipe or a device: a file is read twice and written out of order."""
+    if str(path) == "-" or str(path) in _STANDARD_STREAMS:
+        raise VFEError(f"{path}: pipes are not supported yet; give the name of a file")
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # nothing there, or for the caller to say
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = "pipe" if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else "device"
+        raise VFEError(f"{path}: is a {kind}, which is not supported yet; give the name of a file")
 
 
 def is_image(path: Path) -> bool:
@@ -78,6 +93,9 @@ def _image_set(path: Path, found: list[Path]) -> Input:
 
 
 def _expand(pattern: Path) -> list[Path]:
-    anchor = Path(pattern.anchor)
-    parts = pattern.relative_to(anchor) if pattern.anchor else pattern
-    return list(anchor.glob(str(parts)))
+    """What a glob matches. Folders of it that exist are taken literally, whatever brackets are in their names."""
+    folder, *parts = pattern.parts if pattern.anchor else (".", *pattern.parts)
+    root = Path(folder)
+    while parts and (root / parts[0]).exists():
+        root /= parts.pop(0)
+    return list(root.glob(str(Path(*parts))))

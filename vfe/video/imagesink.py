@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import shutil
 from fractions import Fraction
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 
+from ..aside import MAX_NAME, fitting_name, hidden_name, move_to, real_place, shortened
 from ..types import VFEError
 from .colour import BT601_625, FULL, RGB
 from .errors import writing
 from .info import VideoInfo
 from .pixels import FrameFormat, FrameWriter
 from .read import Frame
-from .target import temporary_name
 
 # Encoder and the formats for 8 bit, 8 bit with alpha, 16 bit, 16 bit with alpha; None where it has none.
 _ENCODERS: dict[str, tuple[str, tuple[str, str | None, str | None, str | None], dict[str, str]]] = {
@@ -76,7 +77,8 @@ class ImageSink:
         self.path = path
         self._writer = ImageWriter(path.suffix.lower(), info.bit_depth > 8)
         self.notes: list[str] = self._writer.notes(info.bit_depth > 8, info.has_alpha)
-        self._temporary = temporary_name(path)
+        self._place = real_place(path)
+        self._temporary = hidden_name(self._place, path.suffix)
         self._written = 0
 
     def __enter__(self) -> ImageSink:
@@ -96,7 +98,7 @@ class ImageSink:
         try:
             if kind is None and self._written:
                 with writing(self.path):
-                    self._temporary.replace(self.path)
+                    self._temporary.replace(self._place)
         finally:
             self._temporary.unlink(missing_ok=True)
 
@@ -109,8 +111,10 @@ class FolderSink:
         self.notes: list[str] = []
         self._images = bool(info.images)
         self._writer = ImageWriter(".png", info.bit_depth > 8)
-        self._temporary = temporary_name(path)
-        self._names: set[str] = set()
+        self._place = real_place(path)
+        self._temporary = hidden_name(self._place)
+        self._names: list[str] = []
+        self._taken: set[str] = set()  # without case, for disks that do not tell A.png from a.png
 
     def __enter__(self) -> FolderSink:
         with writing(self.path):
@@ -120,7 +124,8 @@ class FolderSink:
     def write(self, frame: Frame) -> None:
         """Write one PNG, named after the source image or numbered from 1. Raises VFEError if the disk is full."""
         name = self._name(frame)
-        self._names.add(name)
+        self._names.append(name)
+        self._taken.add(name.casefold())
         with writing(self.path):
             (self._temporary / name).write_bytes(self._writer.encode(frame))
 
@@ -136,14 +141,16 @@ class FolderSink:
 
     def _publish(self) -> None:
         """Only frames of ours are replaced; whatever else the user keeps in the folder stays."""
-        if not self.path.exists():
-            self._temporary.replace(self.path)
+        if not self._place.exists():
+            self._temporary.replace(self._place)
             return
-        for name in sorted(self._names):
-            (self._temporary / name).replace(self.path / name)
+        for name in self._names:
+            move_to(self._temporary / name, self._place / name)
 
     def _name(self, frame: Frame) -> str:
         if frame.name is None:
             return f"{len(self._names) + 1:06d}.png"
-        name = f"{Path(frame.name).stem}.png"
-        return name if name not in self._names else f"{frame.name}.png"  # a.jpg and a.png side by side
+        stem = Path(frame.name).stem
+        # a.jpg and a.png side by side are told apart by their suffixes, and by a number where the name is too long.
+        stems = chain((stem, frame.name), (f"{shortened(stem, MAX_NAME - 16)} {number}" for number in count(2)))
+        return next(name for s in stems if (name := fitting_name(s, ".png")).casefold() not in self._taken)

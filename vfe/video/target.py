@@ -1,13 +1,13 @@
-"""Where the output goes: checks before any work, a temporary name beside it, a rename at the end."""
+"""Where the output goes: checks before any work."""
 
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
+from ..aside import real_place
 from ..types import VFEError
-from .files import IMAGE_SUFFIXES
+from .files import IMAGE_SUFFIXES, refuse_pipe
 from .info import VideoInfo
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mkv", ".mov")
@@ -42,6 +42,7 @@ def check_size(size: tuple[int, int]) -> None:
 
 def check_file(path: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
     """Raise VFEError unless a file can be written at `path` without harm to `sources`."""
+    refuse_pipe(path)
     _check_folder(path)
     if path.is_dir():
         raise VFEError(f"{path}: is a folder; give the name of a file")
@@ -53,6 +54,7 @@ def check_file(path: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
 
 def check_frames_folder(path: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
     """Raise VFEError unless PNGs can be written into folder `path` without harm to what is in it."""
+    refuse_pipe(path)
     _check_folder(path)
     if path.exists() and not path.is_dir():
         raise VFEError(f"{path}: is a file, not a folder; PNGs need a folder, a video needs a suffix such as .mp4")
@@ -64,13 +66,8 @@ def check_frames_folder(path: Path, sources: tuple[Path, ...], overwrite: bool) 
         raise VFEError(f"{path}: cannot be written to; choose another folder")
 
 
-def temporary_name(path: Path) -> Path:
-    """A new hidden name in the same folder, with the same suffix so that muxers know the format."""
-    return path.with_name(f".{path.stem}.vfe-{secrets.token_hex(4)}{path.suffix}")
-
-
 def _check_folder(path: Path) -> None:
-    parent = path.absolute().parent
+    parent = real_place(path).absolute().parent
     if not parent.is_dir():
         raise VFEError(f"{parent}: no such folder; create it first or choose another output")
     if not os.access(parent, os.W_OK | os.X_OK):

@@ -14,6 +14,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from ..aside import hidden_name, real_place
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
@@ -21,7 +22,6 @@ from .older import set_duration, tag_colour
 from .pixels import FrameWriter
 from .read import Frame
 from .sidestreams import SideStreams
-from .target import temporary_name
 
 _LONGEST_REORDERING = 86400  # seconds between decoding and showing a frame beyond which the former is nonsense
 
@@ -36,7 +36,8 @@ class VideoSink:
         if info.interlaced:
             self.notes.append("the source is interlaced; its frames are written as they are, flagged progressive")
         self._info, self._size, self._plan = info, size, plan
-        self._temporary = temporary_name(path)
+        self._place = real_place(path)
+        self._temporary = hidden_name(self._place, path.suffix)
         self._writer = FrameWriter(plan.target)
         self._clock = _Clock(info)
         self._container: OutputContainer | None = None
@@ -122,7 +123,7 @@ class VideoSink:
             self._side.close()
         container, self._container = self._container, None
         container.close()
-        self._temporary.replace(self.path)
+        self._temporary.replace(self._place)
 
     def _discard(self) -> None:
         if self._side is not None:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 
+from ..aside import written_aside
 from ..types import VFEError
 from .adapter import FORMAT as ADAPTER_FORMAT
 from .convert import FORMAT as WEIGHTS_FORMAT
@@ -129,10 +130,6 @@ def _save_peft(folder: Path, layers: Mapping[str, LowRank], note: Mapping[str, s
     factors = {f"{PEFT}{layer}.lora_A.weight": change.down for layer, change in layers.items()}
     factors |= {f"{PEFT}{layer}.lora_B.weight": change.up for layer, change in layers.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    aside = config.with_name(f".{config.name}.partial")
-    try:
+    with written_aside(config) as aside:
         aside.write_text(json.dumps(facts, indent=1), encoding="utf-8")
         write_safetensors(weights, entries_of(factors), {"format": LORA_FORMAT, "kind": "lora", **note})
-        aside.replace(config)
-    finally:
-        aside.unlink(missing_ok=True)

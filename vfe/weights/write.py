@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..aside import written_aside
 from .safetensors_file import DTYPES, METADATA, PREFIX
 from .source import Entry
 
@@ -22,17 +23,12 @@ def write_safetensors(path: Path, entries: Mapping[str, Entry], metadata: Mappin
     Raises OSError as writing does, and whatever reading a tensor raises.
     """
     names = sorted(entries, key=lambda name: (-entries[name].dtype.itemsize, name))  # so that all are aligned
-    aside = path.with_name(f".{path.name}.partial")
-    try:
-        with aside.open("wb") as file:
-            file.write(_header({name: entries[name] for name in names}, metadata))
-            for name in names:
-                tensor = entries[name].read()
-                assert tuple(tensor.shape) == entries[name].shape and tensor.dtype == entries[name].dtype
-                file.write(_little_endian(tensor))
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with written_aside(path) as aside, aside.open("wb") as file:
+        file.write(_header({name: entries[name] for name in names}, metadata))
+        for name in names:
+            tensor = entries[name].read()
+            assert tuple(tensor.shape) == entries[name].shape and tensor.dtype == entries[name].dtype
+            file.write(_little_endian(tensor))
 
 
 def _header(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:
