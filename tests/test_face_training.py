@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,13 @@ from torch import Tensor
 
 from tests.face_set import SIDE, DrawnFace, write_face_set
 from training.config import EvalConfig, OptimConfig
-from training.face.batches import BOX_ONLY, FACE, NONE, UNSURE, BatchConfig, FaceBatch, FaceFrames, mirror
+from training.face.album import read_album
+from training.face.batches import BOX_ONLY, FACE, NONE, UNSURE, BatchConfig, FaceBatch, FaceFrames, labels_of, mirror
 from training.face.canvas import Canvas, CanvasConfig, draw_canvas, draw_texture
 from training.face.crops import CropConfig, draw_crop
 from training.face.losses import crop_terms, focal_loss, frame_terms, giou_loss, point_loss
-from training.face.photometric import DCT, compress
-from training.face.pictures import Album, AlbumConfig, KnownFace, read_album
+from training.face.photometric import DCT, compress, draw_coarseness, enlarge
+from training.face.pictures import Album, AlbumConfig, KnownFace
 from training.face.targets import assign, levels_of
 from training.face.warp import Rect, View, invert, move, move_face, sample
 from training.stage import Draw, Slots
@@ -66,6 +68,12 @@ def test_only_open_items_are_read(root: Path, album: Album) -> None:
     assert len(everything.portraits) == 5
 
 
+def test_clips_are_drawn_as_often_as_they_weigh(root: Path) -> None:
+    album = read_album(AlbumConfig(root=str(root), clip_stride=2, clip_weight=3, empty=()))
+    assert [len(pictures) for pictures in album.portraits] == [1, 1, 1, 2, 2, 2]
+    assert [len(pictures) for pictures in album.turned] == [1, 1, 1, 2, 2, 2]
+
+
 def test_crowds_are_left_out(root: Path) -> None:
     assert not read_album(AlbumConfig(root=str(root), scene_faces=1, empty=())).scenes
 
@@ -101,7 +109,7 @@ def test_a_view_and_its_inverse_cancel() -> None:
 def test_textures_show_no_face(album: Album) -> None:
     """The skin of drawn faces is of one colour, that textures from beside them do not have."""
     skin = torch.tensor([225.0, 180, 150])[:, None, None]
-    alone = Album(portraits=album.portraits, scenes=album.scenes, empty=[])
+    alone = Album(portraits=album.portraits, turned=[], scenes=album.scenes, empty=[])
     for seed in range(40):
         rng = np.random.default_rng(seed)
         if rng.random() < 0.3:  # drawn shapes have all colours
@@ -169,6 +177,25 @@ def test_transform_of_compression_is_orthonormal() -> None:
     picture = torch.rand(3, 20, 13, generator=torch.Generator().manual_seed(0)) * 255
     assert (compress(picture, 1e-3) - picture).abs().max() < 0.1
     assert (compress(picture, 30) - picture).abs().mean() > 5
+
+
+def test_coarse_pictures_have_lost_what_is_fine_and_kept_the_rest() -> None:
+    """At a sixth of the size little is left of a wave as long as 8 pixels, and most of one as long as the picture."""
+    x = torch.arange(96) + 0.5
+    fine, coarse = (127.5 + 60 * torch.sin(2 * math.pi * x / length).expand(3, 96, -1) for length in (8, 96))
+    kept = [float(enlarge(wave, 6.0, np.random.default_rng(1)).std()) / float(wave.std()) for wave in (fine, coarse)]
+    assert kept[0] < 0.35 and kept[1] > 0.8, kept
+    drawn = [draw_coarseness(np.random.default_rng(seed)) for seed in range(200)]
+    assert 0.25 < np.mean(np.array(drawn) > 1) < 0.55 and 4 < max(drawn) <= 6
+
+
+def test_faces_of_a_few_original_pixels_have_no_right_answer(album: Album) -> None:
+    """The same frames, but for how coarse they are said to be."""
+    canvas = draw_canvas(album, CanvasConfig(), np.random.default_rng(3), (192, 192))
+    sides = [float(np.sqrt(np.prod(face.box[2:] - face.box[:2]))) for face in canvas.faces]
+    assert sides
+    kinds, _, _ = labels_of(canvas, min(sides) * 0.5)
+    assert (kinds == FACE).any() and (labels_of(canvas, max(sides) * 2)[0] == FACE).sum() == 0
 
 
 @pytest.mark.parametrize(("side", "stride"), [(9.0, 8), (30.0, 8), (64.0, 16), (130.0, 32), (250.0, 64), (600.0, 64)])
@@ -263,6 +290,22 @@ def test_some_steps_on_one_batch_reduce_the_loss_and_the_export_loads(root: Path
     assert 0 <= stage.evaluate()["recall"] <= 1
     stage.samples(tmp_path)
     assert (tmp_path / "scenes.png").stat().st_size > 1000
+
+
+def test_a_run_goes_on_from_a_file(root: Path, tmp_path: Path) -> None:
+    """With the net that the file holds, batch norms folded, and no other."""
+    torch.manual_seed(0)
+    path = tmp_path / "first.safetensors"
+    FaceNetStage(config(root, workers=0), CPU).export(path, {})
+    stage = FaceNetStage(config(root, workers=0, init=str(path)), CPU)
+    for name, value in load_face_net(path, CPU).state_dict().items():
+        assert torch.equal(stage.net.state_dict()[name], value), name
+        assert torch.equal(stage.calibrated().state_dict()[name], value), name
+    losses = run_steps(stage, 15)
+    assert losses[-1] < 0.9 * losses[0], losses
+    other = FaceNetConfig(detector=NET.detector, refiner=RefinerConfig(side=48, widths=(8, 12, 16, 16), head=12))
+    with pytest.raises(ValueError, match="needed is the config's"):
+        FaceNetStage(replace(config(root, workers=0, init=str(path)), net=other), CPU)
 
 
 def test_calibration_leaves_the_net_as_it_is(root: Path) -> None:

@@ -25,6 +25,8 @@ from .pictures import Album
 NONE, FACE, BOX_ONLY, UNSURE = 0, 1, 2, 3
 """What a row of a frame's labels is. Whether an unsure one is found or not, neither counts."""
 MOST_FACES = 12
+COARSE = 0.7
+"""A face may have this share of the smallest side in the pixels of the picture that a coarse frame was made from."""
 SURE_SHARE, UNSURE_SHARE = 0.45, 0.12
 """Visible shares of a face's box from which on it must be found, and below which it is none."""
 
@@ -89,7 +91,7 @@ class FaceFrames(IterableDataset[FaceBatch]):
         crops = [draw_crop(self.album, self.config.crop, rng, self.side) for _ in range(self.config.crops)]
         return (
             canvas.image.round().byte(),
-            *labels_of(canvas, self.config.canvas.smallest),
+            *labels_of(canvas, self.config.canvas.smallest * max(COARSE * canvas.coarseness, 1.0)),
             torch.stack([crop.image for crop in crops]).round().byte(),
             torch.tensor([crop.is_face for crop in crops]),
             torch.stack([crop.landmarks.float() for crop in crops]),

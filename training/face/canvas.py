@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .photometric import relight, weather
+from .photometric import draw_coarseness, relight, weather
 from .pictures import Album, KnownFace, Picture
 from .warp import Rect, View, extent, invert, move_face, sample
 
@@ -27,12 +27,16 @@ class CanvasConfig:
     """Frames whose ground is a scene with the faces that are in it."""
     smallest: float = 9.0
     """Side of the smallest face in pixels: the root of its box's area."""
+    turned_share: float = 0.35
+    """Portraits whose head is turned to the side."""
 
     def __post_init__(self) -> None:
         if any(side % 64 for size in self.sizes for side in size) or not self.sizes:
             raise ValueError(f"sizes={self.sizes}: needed are multiples of 64")
         if self.close_share + self.scene_share > 1 or self.smallest <= 0:
             raise ValueError("close_share and scene_share add up to at most 1, smallest is above 0")
+        if not 0 <= self.turned_share <= 1:
+            raise ValueError(f"turned_share={self.turned_share}, needed is a share from 0 to 1")
 
 
 @dataclass
@@ -42,6 +46,7 @@ class Canvas:
     image: Tensor  # (3, H, W), 0 to 255
     faces: list[KnownFace] = field(default_factory=list)
     covered: list[float] = field(default_factory=list)  # upper bound of the hidden share of each face
+    coarseness: float = 1.0  # how many times larger than the picture that it was made from
 
     @property
     def height(self) -> int:
@@ -80,22 +85,25 @@ def draw_canvas(album: Album, config: CanvasConfig, rng: np.random.Generator, si
     kind = rng.random()
     draw_ground(canvas, album, rng)
     if kind < config.close_share:
-        paste_portrait(canvas, album, rng, min(size) * rng.uniform(0.35, 1.25))
+        paste_portrait(canvas, album, rng, min(size) * rng.uniform(0.35, 1.25), config.turned_share)
     elif kind < config.close_share + config.scene_share and album.scenes:
         paste_scene(canvas, album, rng)
     many = int(rng.choice([0, 1, 2, 3, 5], p=[0.3, 0.3, 0.2, 0.12, 0.08]))
     largest = min(size) * (0.25 if kind < config.close_share else 0.75)
     for _ in range(many):
-        paste_portrait(canvas, album, rng, float(np.exp(rng.uniform(np.log(config.smallest), np.log(largest)))))
+        side = float(np.exp(rng.uniform(np.log(config.smallest), np.log(largest))))
+        paste_portrait(canvas, album, rng, side, config.turned_share)
     for _ in range(int(rng.integers(0, 3))):
         occlude(canvas, album, rng)
-    canvas.image = weather(canvas.image, rng)
+    canvas.coarseness = draw_coarseness(rng)
+    canvas.image = weather(canvas.image, rng, canvas.coarseness)
     return canvas
 
 
-def paste_portrait(canvas: Canvas, album: Album, rng: np.random.Generator, side: float) -> None:
-    """A portrait, whole or cut out softly, so that its face has `side`; sometimes with the face hidden."""
-    picture = pick(album.portraits, rng)
+def paste_portrait(canvas: Canvas, album: Album, rng: np.random.Generator, side: float, turned: float) -> None:
+    """A portrait, whole or cut out softly, so that its face has `side`; sometimes with the face hidden, and in a share
+    of `turned` with the head turned to the side."""
+    picture = pick(album.turned if rng.random() < turned else album.portraits, rng)
     place = free_place(canvas, side, rng)
     view = view_of(picture, place, side, rng)
     matrix = view.to_canvas()

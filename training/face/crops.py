@@ -15,9 +15,12 @@ from torch import Tensor
 from vfe.face.upright import CROP_SCALE, roll_of
 
 from .canvas import draw_texture, pick
-from .photometric import soften, weather
+from .photometric import draw_coarseness, weather
 from .pictures import Album, Picture
 from .warp import Rect, View, move_face, sample, sample_mask
+
+SMALLER = 0.5
+"""Crops of what is smaller in the frame than the crop is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +33,8 @@ class CropConfig:
     """Crops of a part of a face, body or background much enlarged: ears, hands and letters look like small faces."""
     scene_share: float = 0.08
     """Crops of faces in scenes, which are seen from more sides but have boxes only."""
+    turned_share: float = 0.35
+    """Of the crops of a face: those whose head is turned to the side."""
     shift: float = 0.14
     """Of the root of the box's area, each way."""
     zoom: float = 0.22
@@ -39,6 +44,8 @@ class CropConfig:
 
     def __post_init__(self) -> None:
         shares = (self.empty_share, self.part_share, self.scene_share)
+        if not 0 <= self.turned_share <= 1:
+            raise ValueError(f"turned_share={self.turned_share}, needed is a share from 0 to 1")
         if min(shares) < 0 or sum(shares) >= 1 or min(self.shift, self.zoom, self.roll) < 0:
             raise ValueError(f"{self}: needed are shares that add up to less than 1, and no negative number")
 
@@ -57,7 +64,7 @@ def draw_crop(album: Album, config: CropConfig, rng: np.random.Generator, side: 
     kind = rng.random()
     if kind < config.empty_share / 2:
         nothing = draw_texture(album, rng, side, side)
-        return without_labels(weather(blur(nothing, rng), rng), is_face=False)
+        return without_labels(weather(nothing, rng, draw_coarseness(rng, SMALLER)), is_face=False)
     if kind < config.empty_share:
         return draw_miss(album, rng, side)
     if kind < config.empty_share + config.scene_share and album.scenes:
@@ -66,7 +73,8 @@ def draw_crop(album: Album, config: CropConfig, rng: np.random.Generator, side: 
             return draw_scene_face(picture, config, rng, side)
     elif kind < config.empty_share + config.scene_share + config.part_share:
         return draw_part(album, rng, side)
-    return draw_face(pick(album.portraits, rng), config, rng, side, album)
+    faces = album.turned if rng.random() < config.turned_share else album.portraits
+    return draw_face(pick(faces, rng), config, rng, side, album)
 
 
 def draw_face(picture: Picture, config: CropConfig, rng: np.random.Generator, side: int, album: Album) -> Crop:
@@ -80,7 +88,7 @@ def draw_face(picture: Picture, config: CropConfig, rng: np.random.Generator, si
     face = move_face(picture.faces[0], view)
     assert face.landmarks is not None
     image = cut_off(cover(image, album, rng), rng)
-    return Crop(weather(blur(image, rng), rng), True, torch.from_numpy(face.landmarks / side), mask)
+    return Crop(weather(image, rng, draw_coarseness(rng, SMALLER)), True, torch.from_numpy(face.landmarks / side), mask)
 
 
 def near_view(picture: Picture, config: CropConfig, rng: np.random.Generator, side: int) -> View:
@@ -101,7 +109,7 @@ def draw_scene_face(picture: Picture, config: CropConfig, rng: np.random.Generat
     alone = Picture(levels=picture.levels, faces=(face,))
     seen = sample(alone, near_view(alone, config, rng, side).to_canvas(), Rect(0, 0, side, side))
     image = seen[:3] * seen[3] + (1 - seen[3]) * 127.5
-    return without_labels(weather(blur(image, rng), rng), is_face=True)
+    return without_labels(weather(image, rng, draw_coarseness(rng, SMALLER)), is_face=True)
 
 
 def draw_miss(album: Album, rng: np.random.Generator, side: int) -> Crop:
@@ -120,7 +128,7 @@ def draw_miss(album: Album, rng: np.random.Generator, side: int) -> Crop:
         return without_labels(weather(draw_texture(album, rng, side, side), rng), is_face=False)
     seen = sample(picture, view.to_canvas(), Rect(0, 0, side, side))
     image = seen[:3] * seen[3] + (1 - seen[3]) * 127.5
-    return without_labels(weather(blur(image, rng), rng), is_face=False)
+    return without_labels(weather(image, rng, draw_coarseness(rng, SMALLER)), is_face=False)
 
 
 def draw_part(album: Album, rng: np.random.Generator, side: int) -> Crop:
@@ -140,11 +148,6 @@ def draw_part(album: Album, rng: np.random.Generator, side: int) -> Crop:
 def without_labels(image: Tensor, *, is_face: bool) -> Crop:
     side = image.shape[-1]
     return Crop(image, is_face, torch.full((5, 2), torch.nan), torch.full((side, side), -1.0))
-
-
-def blur(image: Tensor, rng: np.random.Generator) -> Tensor:
-    """Half of the crops come from faces that are smaller in the frame than the crop is."""
-    return soften(image, float(np.exp(rng.uniform(0, np.log(6))))) if rng.random() < 0.5 else image
 
 
 def cover(image: Tensor, album: Album, rng: np.random.Generator) -> Tensor:

@@ -60,17 +60,42 @@ def compress(picture: Tensor, step: float) -> Tensor:
     return decoded[:, :height, :width]
 
 
-def weather(picture: Tensor, rng: np.random.Generator) -> Tensor:
-    """A whole frame as a camera and a codec may have left it."""
+def draw_coarseness(rng: np.random.Generator, share: float = 0.4) -> float:
+    """How many times larger a picture is than what it was made from: 1, or up to 6 in a share of all."""
+    return float(np.exp(rng.uniform(np.log(1.2), np.log(6)))) if rng.random() < share else 1.0
+
+
+def enlarge(picture: Tensor, factor: float, rng: np.random.Generator) -> Tensor:
+    """As a small, noisy, compressed and enlarged copy: unsharp, with blocks of `factor` times 8 pixels."""
+    height, width = picture.shape[1:]
+    size = [max(round(height / factor), 8), max(round(width / factor), 8)]
+    seen = soften(picture, factor * rng.uniform(0.7, 1.5)) if rng.random() < 0.7 else picture
+    small = F.interpolate(seen[None], size=size, mode="bilinear", antialias=True)[0]
+    if rng.random() < 0.7:
+        small = add_noise(small, rng.uniform(1, 14), rng)
+    if rng.random() < 0.8:
+        small = compress(small, rng.uniform(4, 40)).clamp(0, 255)
+    mode = "bicubic" if rng.random() < 0.6 else "bilinear"
+    return F.interpolate(small[None], size=[height, width], mode=mode)[0].clamp(0, 255)
+
+
+def add_noise(picture: Tensor, level: float, rng: np.random.Generator) -> Tensor:
+    """White Gaussian noise with a standard deviation of `level`."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    return picture + torch.randn(picture.shape, generator=generator) * level
+
+
+def weather(picture: Tensor, rng: np.random.Generator, coarseness: float = 1.0) -> Tensor:
+    """A whole frame as a camera and a codec may have left it, perhaps as a smaller one `coarseness` times enlarged."""
     seen = relight(picture, rng, strength=1.0 if rng.random() < 0.7 else 1.8)
     if rng.random() < 0.08:
         seen = (seen * LUMA).sum(0, keepdim=True).expand(3, -1, -1)
-    if rng.random() < 0.3:
+    if coarseness > 1:
+        seen = enlarge(seen, coarseness, rng)
+    elif rng.random() < 0.3:
         seen = soften(seen, rng.uniform(1.2, 3.0))
     if rng.random() < 0.3:
-        seed = int(rng.integers(2**31))
-        noise = torch.randn(seen.shape, generator=torch.Generator().manual_seed(seed))
-        seen = seen + noise * rng.uniform(2, 22)
+        seen = add_noise(seen, rng.uniform(2, 22), rng)
     if rng.random() < 0.3:
         seen = compress(seen, rng.uniform(4, 36))
     return seen.clamp(0, 255)

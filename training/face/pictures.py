@@ -54,6 +54,7 @@ class Album:
     """All pictures of a run by what they are good for."""
 
     portraits: list[list[Picture]]  # by manifest item: one face with landmarks, outline and mask in each picture
+    turned: list[list[Picture]]  # the same items, every head turned to the side
     scenes: list[list[Picture]]  # by manifest item: every face of some size has a box
     empty: list[Picture]  # no face
 
@@ -66,6 +67,10 @@ class AlbumConfig:
     open_only: bool = True
     """Only items marked open in the manifest: needed for weights that are published."""
     clip_stride: int = 8
+    clip_weight: int = 1
+    """How many times as likely as a portrait a clip is drawn: there are more portraits, and people in clips move."""
+    turns: tuple[float, float] = (25.0, 70.0)
+    """Degrees between which each head is also shown turned to the side (training/face/turn.py)."""
     scene_stride: int = 6
     scene_faces: int = 2
     """Scenes with more faces than that are left out: in crowds only some faces are labelled."""
@@ -73,20 +78,10 @@ class AlbumConfig:
     """Pictures of skimage.data without a face."""
 
     def __post_init__(self) -> None:
-        if min(self.clip_stride, self.scene_stride, self.scene_faces) < 1:
-            raise ValueError(f"{self}: needed are strides and a number of faces of at least 1")
-
-
-def read_album(config: AlbumConfig) -> Album:
-    """Decode everything once. Raises ValueError where the folder has no manifest or no portrait that is admitted."""
-    root = Path(config.root)
-    items = [item for item in read_manifest(root) if admitted(item, config)]
-    labelled = [item for item in items if item["kind"] in ("hq_image", "hq_video")]
-    portraits = [read_portrait(root, item, config.clip_stride) for item in labelled]
-    scenes = [read_scene(root, item, config.scene_stride) for item in items if item["kind"] == "scene_video"]
-    if not portraits:
-        raise ValueError(f"{root}: no labelled portrait or clip that the config admits")
-    return Album(portraits=portraits, scenes=scenes, empty=[read_sample(name) for name in config.empty])
+        if min(self.clip_stride, self.clip_weight, self.scene_stride, self.scene_faces) < 1:
+            raise ValueError(f"{self}: needed are strides, a weight and a number of faces of at least 1")
+        if not 0 <= self.turns[0] <= self.turns[1] <= 80:
+            raise ValueError(f"turns={self.turns}, needed are two angles in order, from 0 to 80 degrees")
 
 
 def read_manifest(root: Path) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ B frames, R crops of each slot, S crop side.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,17 +18,21 @@ from torch.utils.data import DataLoader
 
 from vfe.face.detect import FaceDetector
 from vfe.face.net import Closeup, FaceNet, FaceNetConfig, cells_of, channels_last, fold_batch_norm
-from vfe.face.weights import save_face_net
+from vfe.face.weights import load_face_net, save_face_net
 
 from ..config import RunConfig
+from ..face.album import read_album
 from ..face.batches import BatchConfig, FaceBatch, FaceFrames
 from ..face.losses import crop_terms, frame_terms
 from ..face.mining import Mined, mine
-from ..face.pictures import Album, AlbumConfig, album_hash, read_album
+from ..face.pictures import Album, AlbumConfig, album_hash
 from ..face.score import score_net
 from ..face.show import write_found
 from ..face.targets import assign
 from ..stage import Draw, Player, Slots, Stage, full_precision
+
+SMALLEST_SIZE = 2.0**-9
+"""Root mean square of a parameter that is taken for one as large, where steps are shares of the parameters' sizes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,10 @@ class FaceNetTrainConfig(RunConfig):
     net: FaceNetConfig = field(default_factory=FaceNetConfig)
     album: AlbumConfig
     batch: BatchConfig = field(default_factory=BatchConfig)
+    init: str | None = None
+    """A face net's file to go on from; random weights without. Its layers differ in size a hundredfold, and have no
+    batch norms that would make up for it: the learning rate is then a share of the size that a parameter begins with,
+    to the nearest power of two, as in Adafactor (Shazeer and Stern 2018, section 8)."""
     mine: bool = True
     """Whether the refiner also learns from what the detector takes for faces, two crops of each frame."""
     recalibrate: int = 60
@@ -46,9 +55,15 @@ class FaceNetTrainConfig(RunConfig):
 class FacePlayer(Player):
     """Both nets with the loss of each; no gradient goes from one to the other."""
 
-    def __init__(self, net: FaceNet, mines: bool) -> None:
+    def __init__(self, net: FaceNet, mines: bool, relative: bool = False) -> None:
         super().__init__()
         self.net, self.mines = net, mines
+        sizes = {name: float(value.detach().square().mean().sqrt()) for name, value in self.named_parameters()}
+        self._rates = {name: 2.0 ** round(math.log2(max(size, SMALLEST_SIZE))) for name, size in sizes.items()}
+        self._rates = self._rates if relative else dict.fromkeys(sizes, 1.0)
+
+    def rate_of(self, name: str) -> float:
+        return self._rates[name]
 
     def forward(self, batch: FaceBatch, draw: Draw | None) -> dict[str, Tensor]:  # noqa: ARG002 - nothing is drawn
         cells = self.net.detector(batch.frames)
@@ -74,7 +89,9 @@ class FaceNetStage(Stage):
         self.config, self.device = config, device
         self.batch = config.batch.frames
         self.net = channels_last(FaceNet(config.net))
-        self.players = (FacePlayer(self.net, config.mine),)
+        if config.init is not None:
+            self._start_from(Path(config.init))
+        self.players = (FacePlayer(self.net, config.mine, relative=config.init is not None),)
         self.notes = (f"{sum(p.numel() for p in self.net.parameters()):,} parameters",)
         self._album: Album | None = None
 
@@ -84,6 +101,14 @@ class FaceNetStage(Stage):
         if self._album is None:
             self._album = read_album(self.config.album)
         return self._album
+
+    def _start_from(self, path: Path) -> None:
+        """The weights of a file, whose batch norms are folded: there are none then in this run, and what is trained is
+        what users will have. Raises ValueError where the file holds another net than the config's."""
+        found = load_face_net(path, torch.device("cpu"))
+        if found.config != self.config.net:
+            raise ValueError(f"{path} holds {found.config}, needed is the config's {self.config.net}")
+        fold_batch_norm(self.net).load_state_dict(found.state_dict())
 
     def _frames(self, seed: int, start: int, slots: Slots) -> FaceFrames:
         return FaceFrames(self.album, self.config.batch, self.config.net.refiner.side, seed, (start, slots))
@@ -104,6 +129,8 @@ class FaceNetStage(Stage):
         """A copy with folded batch norms, whose statistics belong to the weights that are in place."""
         net = copy.deepcopy(self.net)
         norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+        if not norms:
+            return net.eval()
         for norm in norms:
             norm.reset_running_stats()
             norm.momentum = None  # a plain mean over all batches
