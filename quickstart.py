@@ -3,7 +3,7 @@
 
   python3 quickstart.py CLIP [OPTIONS]   restore CLIP; writes clip.restored.mp4 beside clip.mp4
   python3 quickstart.py                  make a degraded clip, restore it, show before and after (folder demo/)
-  python3 quickstart.py --test [OPTIONS] run ruff, mypy and the test suite
+  python3 quickstart.py --test [OPTIONS] run ruff, mypy and the test suite; with --quick first, only what takes seconds
 
 The first run sets up .venv from constraints.txt, which downloads PyTorch and takes minutes; later runs reuse it.
 OPTIONS go to `vfe enhance` (for example --strength 0.7 --overwrite) or to pytest.
@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT))  # Python may have been told not to look beside th
 from vfe.output_name import is_glob, output_for  # noqa: E402 -- needs nothing but Python
 
 LOG = "quickstart.log"
+QUICK = ("-m", "not slow and not comfy and not gpu")  # what pytest gets for --quick
 CHILD_PATIENCE = 20.0  # seconds that a child gets after Ctrl-C to remove what it has half written
 KNOWN_REASONS = {  # what a log says -> what it means
     "NewConnectionError": "the package index cannot be reached",
@@ -75,7 +76,8 @@ def parse(argv: Sequence[str]) -> Request:
     if first in ("-h", "--help"):
         return Request("help")
     if first == "--test":
-        return Request("test", extra=tuple(rest))
+        quick = rest[:1] == ["--quick"]
+        return Request("test", extra=(*QUICK, *rest[1:]) if quick else tuple(rest))
     if not first or first.startswith("-"):
         raise QuickstartError(f"the clip comes first, then its options; got {first!r} (see --help)", USAGE)
     return Request("clip", Path(first), tuple(rest))
@@ -264,13 +266,14 @@ def demonstrate(environment: Environment, request: Request) -> int:
 
 
 def run_tests(environment: Environment, request: Request) -> int:
-    """ruff, mypy and pytest, all three whatever the first ones find; the first exit code that is not 0."""
+    """ruff, mypy and pytest, all of them whatever the first ones find; the first exit code that is not 0."""
     environment.prepare(request.extras)
     codes = {}
-    for tool, arguments in {"ruff": ["check", "."], "mypy": []}.items():
-        say(f"{tool} ...")
-        codes[tool] = environment.run(["-m", tool, *arguments], environment.root)
-    failed = " and ".join(tool for tool, code in codes.items() if code)
+    checks = {"ruff": ["ruff", "check", "."], "mypy": ["mypy"], "mypy of the nodes": ["tests.mypy_nodes"]}
+    for check, arguments in checks.items():
+        say(f"{check} ...")
+        codes[check] = environment.run(["-m", *arguments], environment.root)
+    failed = " and ".join(check for check, code in codes.items() if code)
     say(f"pytest ...{f' ({failed} failed above, so the exit code is not 0 either way)' if failed else ''}")
     codes["pytest"] = environment.run(["-m", "pytest", *request.extra], environment.root)
     return next((code for code in codes.values() if code), 0)

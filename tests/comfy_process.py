@@ -6,20 +6,17 @@
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
 import sys
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
-import pytest
+from tests.comfy_checkout import comfyui_checkout
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "comfy_cases"
-NEEDED = ("aiohttp", "alembic", "torchsde", "torchvision", "yaml")  # imported by ComfyUI's nodes
 
 RUNNER = """
 import sys, types
@@ -39,14 +36,6 @@ sys.exit(pytest.main([*options, case]))
 """
 
 
-def why_not() -> str | None:
-    """Why the cases cannot run here; None where they can."""
-    if "COMFYUI_DIR" not in os.environ:
-        return "COMFYUI_DIR names no ComfyUI checkout"
-    missing = [module for module in NEEDED if find_spec(module) is None]
-    return f"ComfyUI needs {', '.join(missing)}, not installed beside pytest" if missing else None
-
-
 def cases(name: str) -> list[str]:
     """The tests of a file of cases, parametrised ones once."""
     tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
@@ -54,10 +43,7 @@ def cases(name: str) -> list[str]:
 
 
 def check(name: str, case: str) -> None:
-    """Fail with what the case failed with; skip where it cannot run."""
-    reason = why_not()
-    if reason is not None:
-        pytest.skip(reason)
+    """Fail with what the case failed with."""
     results = _results(name)
     ended = {test: text for test, text in results.items() if test.partition("[")[0] == case}
     assert ended, f"{case} did not run: {results.get('', '')}"
@@ -70,7 +56,7 @@ def _results(name: str) -> dict[str, str | None]:
     """{test: its failure, or None}; under "" what the process said."""
     with TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        arguments = [os.environ["COMFYUI_DIR"], str(ROOT), folder, str(FOLDER / f"{name}.py"), str(report)]
+        arguments = [str(comfyui_checkout()), str(ROOT), folder, str(FOLDER / f"{name}.py"), str(report)]
         command = [sys.executable, "-c", RUNNER, *arguments]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         results: dict[str, str | None] = {"": (done.stdout + done.stderr)[-4000:]}

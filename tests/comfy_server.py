@@ -1,4 +1,4 @@
-"""A real ComfyUI server for the tests: the checkout that COMFYUI_DIR names, on the CPU, with this pack as its only one.
+"""A real ComfyUI server for the tests: the checkout that `comfy_checkout` finds, on the CPU, with this pack alone.
 
 The tests must run under the Python that ComfyUI runs under; without the one or the other they skip and say what lacks.
 """
@@ -17,18 +17,17 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.comfy_checkout import comfyui_checkout
+
 ROOT = Path(__file__).resolve().parents[1]
 PACK = "video-face-enhancement"
 START_SECONDS = 300  # on a busy machine the import of torch alone takes a minute
 RUN_SECONDS = 600
-# Imported when the server starts; comfyui_frontend_package is its web page.
-NEEDED = ("aiohttp", "alembic", "comfyui_frontend_package", "requests", "sqlalchemy", "torchsde", "torchvision", "yaml")
 
 Json = Any
 Graph = dict[str, dict[str, Any]]
@@ -132,23 +131,10 @@ class ComfyServer:
         return run
 
 
-def comfyui_dir() -> Path:
-    """The checkout that COMFYUI_DIR names; skips the test where there is none or this Python cannot run it."""
-    named = os.environ.get("COMFYUI_DIR")
-    if not named:
-        pytest.skip("COMFYUI_DIR is not set: no ComfyUI to test with")
-    if not (Path(named) / "main.py").is_file():
-        pytest.skip(f"COMFYUI_DIR={named} holds no main.py: no ComfyUI to test with")
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        pytest.skip(f"this Python cannot run ComfyUI: it lacks {', '.join(missing)}; install ComfyUI's requirements")
-    return Path(named)
-
-
 @pytest.fixture(scope="session")
 def comfy_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     """A server that runs until the tests end."""
-    checkout = comfyui_dir()
+    checkout = comfyui_checkout()
     base = tmp_path_factory.mktemp("comfyui")
     for name in ("custom_nodes", "input", "models", "user"):
         (base / name).mkdir()

@@ -1,5 +1,38 @@
-"""Fixtures that several test modules share."""
+"""Fixtures that several test modules share, and what the markers `comfy`, `page` and `gpu` need of the machine."""
 
+from __future__ import annotations
+
+import pytest
+
+from tests.comfy_checkout import why_no_comfyui, why_not_here
 from tests.comfy_server import comfy_server
+from tests.suites import SuiteReport
 
 __all__ = ["comfy_server"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The report of suites at the end."""
+    config.pluginmanager.register(SuiteReport())
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests are of the suites of the fixtures that they use."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "comfy_server" in fixtures:
+            item.add_marker("comfy")
+        if "browser" in fixtures:
+            item.add_marker("page")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine cannot run, with the reason."""
+    if item.get_closest_marker("comfy") and (reason := why_no_comfyui() or why_not_here()):
+        pytest.skip(reason)
+    if item.get_closest_marker("gpu"):
+        import torch  # only here: most runs choose no such test
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")

@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pytest
 
 from tests.clips import Clip, read_pixels, write_audio, write_clip
-from tests.comfy_server import PACK, ROOT, ComfyServer, Graph, RefusedPrompt, comfyui_dir
+from tests.comfy_checkout import comfyui_checkout
+from tests.comfy_server import PACK, ROOT, ComfyServer, Graph, RefusedPrompt
 
 NODES = {
     "VFE_LoadWanRestorer",
@@ -90,7 +91,7 @@ def test_the_pack_adds_less_than_half_a_second_to_the_start() -> None:
         f"assert asyncio.run(nodes.load_custom_node({str(ROOT)!r})); "
         "print(time.process_time() - start)"
     )
-    run = subprocess.run([sys.executable, "-B", "-c", code], cwd=comfyui_dir(), capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-B", "-c", code], cwd=comfyui_checkout(), capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert float(run.stdout.split()[-1]) < MOST_START_SECONDS
 

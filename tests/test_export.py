@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tests.cli_run import assert_one_line_error, run_vfe
+from tests.comfy_checkout import comfyui_checkout
 from tests.test_weights_lora_peers import COMFY_SCRIPT
 from tests.tiny_prior import tiny_adapter
 from tests.tiny_vae import random_vae
@@ -112,10 +113,9 @@ def test_peft_loads_its_form(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert difference(loaded.get_base_model(), trained) == 0
 
 
+@pytest.mark.comfy
 def test_comfyui_merges_its_form_alike(files: WanFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    comfyui = os.environ.get("COMFYUI_DIR")
-    if not comfyui:
-        pytest.skip("COMFYUI_DIR names no ComfyUI checkout to compare with")
+    comfyui = str(comfyui_checkout())
     write_trained_lora(tmp_path / "best.safetensors")
     export(capsys, tmp_path, "-o", tmp_path / "exported.safetensors")
     save_file(load_file(files.dit), tmp_path / "base.safetensors")

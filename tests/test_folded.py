@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from tests.comfy_checkout import comfyui_checkout
 from tests.test_dit import diffusers_name
 from tests.tiny_dit import TIMESTEP, padded_context, psnr, random_dit, random_latent, reference_dit, tiny_config
 from vfe.models import folded
@@ -250,7 +250,6 @@ def test_compiled_blocks_are_exact() -> None:
         assert torch.allclose(small(latent), expected, atol=EXACT)
 
 
-COMFYUI = os.environ.get("COMFYUI_DIR")
 COMFY_SCRIPT = """
 import sys
 folder, comfyui = sys.argv[1:]
@@ -271,14 +270,14 @@ save_file({"velocity": velocity.contiguous()}, folder + "/velocity.safetensors")
 """
 
 
-@pytest.mark.skipif(COMFYUI is None, reason="COMFYUI_DIR names no ComfyUI checkout")
+@pytest.mark.comfy
 def test_equals_comfyui(tmp_path: Path) -> None:
     """In a process of its own: ComfyUI's import sets devices and patches torch."""
     config = tiny_config(dim=48, ffn_dim=64, layers=2)
     model, latent, context = random_dit(config), random_latent(config, (3, 6, 4)), padded_context(1, 32, 16)
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
     save_file({"latent": latent, "context": context}, tmp_path / "inputs.safetensors")
-    command = [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), str(COMFYUI)]
+    command = [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), str(comfyui_checkout())]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     expected = load_file(tmp_path / "velocity.safetensors")["velocity"]

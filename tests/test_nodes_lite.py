@@ -7,6 +7,7 @@ import pytest
 from tests.comfy_process import cases, check
 
 
+@pytest.mark.comfy
 @pytest.mark.parametrize("case", cases("lite"))
 def test_in_comfyui(case: str) -> None:
     check("lite", case)

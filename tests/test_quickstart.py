@@ -87,6 +87,7 @@ def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["--help"], Request("help")),
         (["--test"], Request("test")),
         (["--test", "-k", "dit"], Request("test", extra=("-k", "dit"))),
+        (["--test", "--quick", "-k", "dit"], Request("test", extra=(*quickstart.QUICK, "-k", "dit"))),
         (["clip.mp4"], Request("clip", Path("clip.mp4"))),
         (["clip.mp4", "--crf", "12"], Request("clip", Path("clip.mp4"), ("--crf", "12"))),
     ],
@@ -293,14 +294,21 @@ def test_demo_makes_restores_and_compares(
 
 @pytest.mark.parametrize(
     ("codes", "expected"),
-    [({}, 0), ({"-m ruff": 1}, 1), ({"-m mypy": 2}, 2), ({"-m pytest": 5}, 5), ({"-m ruff": 1, "-m pytest": 5}, 1)],
+    [
+        ({}, 0),
+        ({"-m ruff": 1}, 1),
+        ({"-m mypy": 2}, 2),
+        ({"-m tests.mypy_nodes": 1}, 1),
+        ({"-m pytest": 5}, 5),
+        ({"-m ruff": 1, "-m pytest": 5}, 1),
+    ],
 )
-def test_test_mode_runs_all_three_and_passes_the_exit_code_on(
+def test_test_mode_runs_all_of_them_and_passes_the_exit_code_on(
     codes: dict[str, int], expected: int, environment: Environment, recorder: Recorder
 ) -> None:
     recorder.codes = codes
     assert quickstart.run(["--test", "-k", "dit"], environment) == expected
-    assert recorder.did() == ["venv", "pip", "ruff", "mypy", "pytest"]
+    assert recorder.did() == ["venv", "pip", "ruff", "mypy", "tests.mypy_nodes", "pytest"]
     assert recorder.commands[1][-1] == ".[test]"
     assert recorder.commands[-1][-2:] == ["-k", "dit"]
 

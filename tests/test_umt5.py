@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import weakref
@@ -16,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tests.comfy_checkout import comfyui_checkout
 from tests.tiny_umt5 import (
     CHANNELS,
     DIM,
@@ -79,7 +79,6 @@ def transformers_config() -> Any:  # noqa: ANN401 (transformers is optional)
     return UMT5Config(vocab_size=VOCABULARY, d_model=DIM, d_kv=CHANNELS, d_ff=FFN, num_layers=LAYERS, num_heads=HEADS)
 
 
-COMFYUI = os.environ.get("COMFYUI_DIR")
 COMFY_SCRIPT = """
 import json, sys
 folder, comfyui, sizes, ids = sys.argv[1], sys.argv[2], json.loads(sys.argv[3]), json.loads(sys.argv[4])
@@ -98,13 +97,14 @@ save_file({"rows": rows[0].contiguous()}, folder + "/rows.safetensors")
 """
 
 
-@pytest.mark.skipif(COMFYUI is None, reason="COMFYUI_DIR names no ComfyUI checkout")
+@pytest.mark.comfy
 @pytest.mark.parametrize("ids", TOKENS[:2], ids=len)
 def test_equals_comfyui_with_its_512_rows(ids: list[int], state: dict[str, Tensor], tmp_path: Path) -> None:
     """In a process of its own: ComfyUI's import sets devices and patches torch."""
     weights = save(in_transformers_names(state), tmp_path / "weights.safetensors")
     sizes = {"d_model": DIM, "d_kv": CHANNELS, "d_ff": FFN, "num_layers": LAYERS, "num_heads": HEADS}
-    arguments = [str(tmp_path), str(COMFYUI), json.dumps(sizes | {"vocab_size": VOCABULARY}), json.dumps(ids)]
+    arguments = [str(tmp_path), str(comfyui_checkout())]
+    arguments += [json.dumps(sizes | {"vocab_size": VOCABULARY}), json.dumps(ids)]
     done = subprocess.run([sys.executable, "-c", COMFY_SCRIPT, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     expected = load_file(tmp_path / "rows.safetensors")["rows"]

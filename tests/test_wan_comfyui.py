@@ -7,7 +7,6 @@ are (1, 3, T, H, W) in [0, 1] as core has them, before they are rounded to 8 bit
 from __future__ import annotations
 
 import importlib.util
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import vfe
+from tests.comfy_checkout import comfyui_checkout
 from tests.lora_layouts import written_as
 from tests.tiny_vae import TINY, random_vae, video_of
 from tests.weight_layouts import State, Written, fp8, random_dit, safetensors
@@ -37,8 +37,7 @@ from vfe.weights.context import write_context
 
 Layout = Callable[[Path, State], Written]
 
-COMFYUI = os.environ.get("COMFYUI_DIR")
-pytestmark = pytest.mark.skipif(COMFYUI is None, reason="COMFYUI_DIR names no ComfyUI checkout")
+pytestmark = pytest.mark.comfy
 
 FRAME = 1e-4  # of [0, 1]
 LATENT = 1e-5  # of the largest value
@@ -177,7 +176,7 @@ def core_results(files: Files, video: Tensor, z_hq: Tensor) -> State:
     """
     pixels = rearrange(video / 2 + 0.5, "1 c t h w -> t h w c").contiguous()
     save_file({"pixels": pixels, "unscaled": unscaled(z_hq)}, files.folder / "inputs.safetensors")
-    arguments = [str(files.folder), str(COMFYUI), str(files.dit), str(files.lora or ""), str(STRENGTH)]
+    arguments = [str(files.folder), str(comfyui_checkout()), str(files.dit), str(files.lora or ""), str(STRENGTH)]
     command = [sys.executable, "-c", COMFY_SCRIPT, *arguments]
     done = subprocess.run(command, cwd=files.folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -220,7 +219,7 @@ def test_the_step_equals_core(layout: Layout, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("style", ["old", "new"])
 def test_the_step_equals_core_in_scaled_fp8(style: str, tmp_path: Path) -> None:
-    if "comfy-kitchen" not in (Path(str(COMFYUI)) / "requirements.txt").read_text():
+    if "comfy-kitchen" not in (comfyui_checkout() / "requirements.txt").read_text():
         pytest.skip("this ComfyUI rounds what the file has in 16 bits, biases and layers outside of blocks, to fp8 too")
     if importlib.util.find_spec("comfy_kitchen") is None:
         pytest.skip("this ComfyUI reads scaled fp8 with comfy-kitchen, which is not installed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tests.comfy_checkout import comfyui_checkout
 from tests.tiny_vae import TINY, latent_of, random_vae, reference_of, use_form, video_of
 from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig, vae_keys_from_diffusers
 from vfe.models.wan_vae.conv import Form
@@ -258,7 +258,6 @@ def test_a_check_stops_the_work_within_a_step(vae: WanVAE) -> None:
         assert len(calls) == 2
 
 
-COMFYUI = os.environ.get("COMFYUI_DIR")
 COMFY_SCRIPT = """
 import sys
 folder, comfyui = sys.argv[1:]
@@ -279,13 +278,13 @@ save_file({"latent": latent.contiguous(), "video": video.contiguous()}, folder +
 """
 
 
-@pytest.mark.skipif(COMFYUI is None, reason="COMFYUI_DIR names no ComfyUI checkout")
+@pytest.mark.comfy
 def test_equals_comfyui(vae: WanVAE, tmp_path: Path) -> None:
     """In a process of its own: ComfyUI's import sets devices and patches torch."""
     video, latent = video_of(1, 9, 24, 40), latent_of(1, 3, 3, 5)
     save_file(vae.state_dict(), tmp_path / "weights.safetensors")
     save_file({"video": video, "latent": latent}, tmp_path / "inputs.safetensors")
-    command = [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), str(COMFYUI)]
+    command = [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), str(comfyui_checkout())]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     expected = load_file(tmp_path / "results.safetensors")

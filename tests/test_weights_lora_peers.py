@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.comfy_checkout import comfyui_checkout
 from tests.lora_layouts import ALPHA, LAYERS, OUTSIDE, RANK, factors, largest_difference, merged, written_as
 from tests.weight_layouts import random_dit
 from vfe.weights.lora import LoraSpec, merge_loras
@@ -91,10 +92,9 @@ for form in argv:
 """
 
 
+@pytest.mark.comfy
 def test_merging_equals_comfyui(tmp_path: Path) -> None:
-    comfyui = os.environ.get("COMFYUI_DIR")
-    if not comfyui:
-        pytest.skip("COMFYUI_DIR names no ComfyUI checkout to compare with")
+    comfyui = str(comfyui_checkout())
     state = dict(random_dit().state_dict())
     save_file(state, tmp_path / "base.safetensors")
     forms = ["comfyui lora_A", "comfyui lora_down", "kohya", "wan-fun"]
