@@ -17,6 +17,7 @@ from av.buffer import Buffer
 
 from tests.clips import write_image
 from tests.media import Media, make, picture, times
+from tests.test_video_crash import chunk
 from vfe.types import VFEError
 from vfe.video.files import natural_key
 from vfe.video.info import probe
@@ -220,17 +221,24 @@ def _apply(matrix: npt.NDArray[np.int32], pixels: torch.Tensor) -> torch.Tensor:
     return out
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_of_a_photo(tmp_path: Path, orientation: int) -> None:
-    codec = av.CodecContext.create("mjpeg", "w")
+def test_exif_orientation_of_a_photo(tmp_path: Path, orientation: int, suffix: str) -> None:
+    codec = av.CodecContext.create("png" if suffix == ".png" else "mjpeg", "w")
     assert isinstance(codec, av.VideoCodecContext)
-    codec.width, codec.height, codec.pix_fmt, codec.time_base = 40, 24, "yuvj444p", Fraction(1)
-    data = b"".join(bytes(p) for p in [*codec.encode(picture(0, (40, 24), "yuvj444p")), *codec.encode(None)])
+    codec.width, codec.height, codec.time_base = 40, 24, Fraction(1)
+    codec.pix_fmt = "rgba" if suffix == ".png" else "yuvj444p"
+    data = b"".join(bytes(p) for p in [*codec.encode(picture(0, (40, 24), codec.pix_fmt)), *codec.encode(None)])
     entry = b"\x12\x01\x03\0\x01\0\0\0" + bytes([orientation, 0, 0, 0])
-    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry + bytes(4)
-    (tmp_path / "plain.jpg").write_bytes(data)
-    (tmp_path / "turned.jpg").write_bytes(data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:])
-    plain, turned = read(tmp_path / "plain.jpg")[0].pixels, read(tmp_path / "turned.jpg")[0].pixels
+    exif = b"II*\0\x08\0\0\0\x01\0" + entry + bytes(4)
+    if suffix == ".png":
+        turned_data = data[:33] + chunk(b"eXIf", exif) + data[33:]  # after the header
+    else:
+        exif = b"Exif\0\0" + exif
+        turned_data = data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:]
+    (tmp_path / f"plain{suffix}").write_bytes(data)
+    (tmp_path / f"turned{suffix}").write_bytes(turned_data)
+    plain, turned = read(tmp_path / f"plain{suffix}")[0].pixels, read(tmp_path / f"turned{suffix}")[0].pixels
     # What the EXIF standard calls the place of row 0 and column 0 in the shown picture.
     wanted = {
         1: plain, 2: plain.flip(2), 3: plain.flip(1, 2), 4: plain.flip(1),
@@ -238,7 +246,7 @@ def test_exif_orientation_of_a_photo(tmp_path: Path, orientation: int) -> None:
         7: plain.flip(1, 2).transpose(1, 2), 8: plain.rot90(1, (1, 2)),
     }[orientation]  # fmt: skip
     assert torch.equal(turned, wanted)
-    assert probe(tmp_path / "turned.jpg").width == wanted.shape[2]
+    assert probe(tmp_path / f"turned{suffix}").width == wanted.shape[2]
 
 
 def test_variable_rate_and_late_start(tmp_path: Path) -> None:

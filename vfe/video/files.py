@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 
 from ..types import VFEError
-from .orient import Orientation, orientation_of, orientation_of_photo
+from .orient import Orientation, orientation_by_angle, orientation_of_photo
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 _STANDARD_STREAMS = frozenset({"/dev/stdin", "/dev/stdout", "/dev/stderr"})
@@ -83,7 +83,7 @@ def open_image(path: Path) -> InputContainer:
 def image_orientation(path: Path, frame: VideoFrame) -> Orientation:
     """How to turn an image upright; cameras say it in EXIF, whose mirrored kinds FFmpeg's angle does not tell."""
     with path.open("rb") as file:
-        return orientation_of_photo(file.read(_EXIF_REACH)) or orientation_of(frame)
+        return orientation_of_photo(file.read(_EXIF_REACH)) or orientation_by_angle(frame)
 
 
 def _image_set(path: Path, found: list[Path]) -> Input:

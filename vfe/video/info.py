@@ -146,7 +146,8 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
     still = source.kind != "video"
     layout = layout_of(frame.format.name)
     size = (frame.width, frame.height)
-    turn = image_orientation(source.images[0], frame) if still else orientation_of(frame)
+    codec = stream.codec_context.codec.canonical_name
+    turn = image_orientation(source.images[0], frame) if still else orientation_of(frame, codec)
     width, height = turn.upright_size(size)
     primaries, transfer = colour_tags(frame, stream.codec_context)
     pace = _pace(container, stream) if not still else _Pace(IMAGE_RATE, len(source.images), None)
@@ -158,7 +159,7 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
         frames=pace.frames,
         rate=pace.rate,
         duration=pace.duration,
-        codec=stream.codec_context.codec.canonical_name,
+        codec=codec,
         pix_fmt=layout.name,
         bit_depth=min(layout.depth, 16),
         has_alpha=_has_alpha(layout, frame, stream.codec_context.name),

@@ -40,13 +40,23 @@ class Orientation(NamedTuple):
 UPRIGHT = Orientation()
 
 
-def orientation_of(frame: VideoFrame) -> Orientation:
-    """Orientation from the display matrix of a frame; angles between the quarter turns are left alone."""
+# FFmpeg's PNG decoder hangs a dictionary with the name of the ICC profile on the frame. Every PyAV from 14.2 to 18.1
+# frees it twice once `frame.side_data` was read, which ends the process; no other decoder of FFmpeg makes one.
+_WITH_PROFILE_NAMES = frozenset({"png", "apng"})
+
+
+def orientation_of(frame: VideoFrame, codec: str) -> Orientation:
+    """Orientation from the display matrix of a frame of `codec`; angles between the quarter turns are left alone.
+
+    Of PNG pictures only the angle is known, not whether the matrix mirrors: asking for it would be fatal.
+    """
+    if codec in _WITH_PROFILE_NAMES:
+        return orientation_by_angle(frame)
     try:
         side_data = cast("Mapping[SideDataType, Buffer]", frame.side_data)  # PyAV's stubs call it a TypedDict
         data = side_data.get(SideDataType.DISPLAYMATRIX)
-    except ValueError:  # PyAV stumbles over kinds of side data newer than itself; this angle it gets without them
-        return Orientation(round(-frame.rotation / 90) % 4)
+    except ValueError:  # PyAV stumbles over kinds of side data newer than itself
+        return orientation_by_angle(frame)
     if data is None:
         return UPRIGHT
     # Nine int32 row by row; the 2x2 part [a b; c d] maps a stored point (x, y) to (a x + c y, b x + d y), y downwards.
@@ -56,10 +66,15 @@ def orientation_of(frame: VideoFrame) -> Orientation:
     return _BY_MATRIX.get(signs, UPRIGHT)
 
 
+def orientation_by_angle(frame: VideoFrame) -> Orientation:
+    """Orientation from the angle that PyAV reads out of the display matrix itself; whether it mirrors is not told."""
+    return Orientation(round(-frame.rotation / 90) % 4)
+
+
 def orientation_of_photo(data: bytes) -> Orientation | None:
-    """Orientation from the EXIF data of a JPEG, WebP or TIFF file given by its first bytes; None if it has none."""
-    start = 0 if data[:4] in {b"II*\0", b"MM\0*"} else data.find(b"Exif\0\0") + 6
-    if start == 5:  # not found
+    """Orientation from the EXIF data of a JPEG, PNG, WebP or TIFF file by its first bytes; None if it has none."""
+    start = _start_of_exif(data)
+    if start is None:
         return None
     order: Literal["little", "big"] = "little" if data[start : start + 2] == b"II" else "big"
 
@@ -72,6 +87,15 @@ def orientation_of_photo(data: bytes) -> Orientation | None:
         if number(at, 2) == _EXIF_ORIENTATION:
             return _BY_EXIF.get(number(at + 8, 2), UPRIGHT)
     return None
+
+
+def _start_of_exif(data: bytes) -> int | None:
+    """Where the TIFF header of the EXIF data stands."""
+    if data[:4] in {b"II*\0", b"MM\0*"}:
+        return 0
+    marker = b"eXIf" if data.startswith(b"\x89PNG") else b"Exif\0\0"
+    found = data.find(marker)
+    return None if found < 0 else found + len(marker)
 
 
 _EXIF_ORIENTATION = 0x0112
