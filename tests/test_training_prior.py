@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from tests.tiny_prior import TINY_PRIOR
 from tests.training_set import write_training_set
 from training.loop import Run
+from training.prior.autoencoder import AutoencoderPlayer
 from training.prior.decoder import PriorDecoder
 from training.prior.revival import CodebookUsage
 from training.stage import Draw, Slots
-from training.stages.prior_codebook import AutoencoderPlayer, PriorCodebookStage
+from training.stages.prior_codebook import PriorCodebookStage
 from training.stages.prior_predict import PriorPredictStage
 from training.state import player_state
 from training.train import load_config, start

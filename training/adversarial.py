@@ -31,6 +31,9 @@ class DiscriminatorConfig:
     stages: int = 3
     temporal: bool = True
     spectral_norm: bool = True
+    places: tuple[int, int] | None = None
+    """Rows and columns of patches that each have a learned embedding, for pictures of one size in which a place means
+    something: an eye is judged as an eye. Our own choice, as is None, which is DVFace's."""
 
     def __post_init__(self) -> None:
         if self.width < 1 or self.stages < 1:
@@ -66,6 +69,7 @@ class Discriminator(nn.Module):
         self.stages = nn.Sequential(
             *(Stage(*sizes, config) for sizes in zip(widths[:-1], widths[1:], strides, strict=True))
         )
+        self.places = nn.Parameter(torch.zeros(widths[-1], 1, *config.places)) if config.places else None
         logits = nn.Conv3d(widths[-1], 1, (1, 4, 4), padding=(0, 1, 1))
         self.logits = spectral_norm(logits) if config.spectral_norm else logits
 
@@ -74,7 +78,8 @@ class Discriminator(nn.Module):
         least = 3 * 2**self.config.stages
         if min(video.shape[-2:]) < least:
             raise ValueError(f"frames are {tuple(video.shape[-2:])}, the discriminator needs sides of {least} and more")
-        logits: Tensor = self.logits(self.stages(video))
+        x = self.stages(video)
+        logits: Tensor = self.logits(x if self.places is None else x + self.places)
         return logits
 
 

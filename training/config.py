@@ -12,24 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import yaml
 
-
-@dataclass(frozen=True, kw_only=True)
-class OptimConfig:
-    """AdamW with linear warm-up and cosine decay, gradient clipping and a moving average of the weights."""
-
-    lr: float = 1e-3
-    final_lr: float = 1e-6
-    betas: tuple[float, float] = (0.9, 0.98)
-    weight_decay: float = 0.01
-    warmup_steps: int = 200
-    max_grad_norm: float = 1.0
-    ema: float = 0.999
-
-    def __post_init__(self) -> None:
-        if self.lr <= 0 or not 0 <= self.ema < 1 or self.warmup_steps < 0:
-            raise ValueError(
-                f"lr={self.lr}, ema={self.ema}, warmup_steps={self.warmup_steps}: needed > 0, in [0, 1), >= 0"
-            )
+from .optim import OptimConfig as OptimConfig
 
 
 @dataclass(frozen=True, kw_only=True)

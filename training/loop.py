@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,39 +16,22 @@ from typing import Any
 
 import torch
 from accelerate import DistributedType
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from .config import OptimConfig, RunConfig
+from .average import MovingAverage
+from .config import RunConfig
 from .curves import write_curves
 from .distributed import agree, fastest_precision, make_accelerator, prepare
+from .judging import eval_mode
+from .optim import learning_rate
 from .report import Report
 from .stage import Draw, Slots, Stage
-from .state import Checkpoints, MovingAverage, Progress
+from .state import Checkpoints, Progress
 
 LOG_EVERY = 50
 SKIPS_EVERY = 100
 StageType = Callable[[Any, torch.device], Stage]
-
-
-def learning_rate(config: OptimConfig, step: int, progress: float) -> float:
-    """Linear warm-up over steps, then a cosine over the run."""
-    warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
-    return config.final_lr + (config.lr * warm - config.final_lr) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-
-
-@contextmanager
-def eval_mode(modules: Sequence[nn.Module]) -> Iterator[None]:
-    """All modules in eval mode and without gradients; afterwards each is again as it was."""
-    training = [module for top in modules for module in top.modules() if module.training]
-    for top in modules:
-        top.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 class Run:

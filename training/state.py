@@ -1,11 +1,9 @@
-"""What a run must keep to go on exactly where it stopped, and the moving average of its weights."""
+"""What a run must keep to go on exactly where it stopped."""
 
 from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,42 +14,11 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 
+from .average import MovingAverage
 from .distributed import SHARDED
 from .stage import Player, Stage
 
 STEP_FOLDER = "step-{:08d}"
-
-
-class MovingAverage:
-    """Exponential moving average, in float32, of the parameters that are trained; its decay warms up so that early
-    weights are forgotten soon. Of sharded parameters each process averages its own part."""
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay, self.model = decay, model
-        self.values = [parameter.detach().float().clone() for parameter in self.parameters()]
-
-    def parameters(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.values, [p.detach().float() for p in self.parameters()], 1 - decay)
-
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """The model with the averages as its weights; afterwards it has its own again, bit for bit."""
-        own = [parameter.detach().clone() for parameter in self.parameters()]
-        self._assign(self.values)
-        try:
-            yield
-        finally:
-            self._assign(own)
-
-    @torch.no_grad()
-    def _assign(self, values: Sequence[Tensor]) -> None:
-        for parameter, value in zip(self.parameters(), values, strict=True):
-            parameter.copy_(value)
 
 
 @dataclass

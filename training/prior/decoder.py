@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vfe.models.ops import TORCH_OPS
 from vfe.models.prior import EncoderScale, PriorConfig
-from vfe.models.prior.encoder import ChannelNorm, ResidualBlock
+from vfe.models.residual import ChannelNorm, ResidualBlock
 
 
 class Upscale(nn.Module):

@@ -6,11 +6,16 @@ K entries of width d.
 from __future__ import annotations
 
 import torch
-from accelerate import PartialState
-from accelerate.utils import reduce
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from vfe.models.prior.codebook import Codebook
+
+
+def summed(values: Tensor) -> Tensor:
+    """Over all processes of the run; the values themselves where there is one."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(values)
+    return values
 
 
 class CodebookUsage(nn.Module):
@@ -33,12 +38,13 @@ class CodebookUsage(nn.Module):
 
         Summed at once, as buffers of a model that several processes train are copied from the first one to the others.
         """
-        self.counts += reduce(torch.bincount(indices.flatten(), minlength=len(self.counts)).float(), "sum")
-        flat, state = latents.reshape(-1, latents.shape[-1]), PartialState()
-        everywhere = len(flat) * state.num_processes
-        places = torch.linspace(0, everywhere - 1, len(self.candidates), device=flat.device).long()
-        mine = places // len(flat) == state.process_index
-        self.candidates.copy_(reduce(flat[places % len(flat)] * mine[:, None], "sum"))
+        self.counts += summed(torch.bincount(indices.flatten(), minlength=len(self.counts)).float())
+        flat = latents.reshape(-1, latents.shape[-1])
+        together = distributed.is_available() and distributed.is_initialized()
+        processes, rank = (distributed.get_world_size(), distributed.get_rank()) if together else (1, 0)
+        places = torch.linspace(0, len(flat) * processes - 1, len(self.candidates), device=flat.device).long()
+        mine = places // len(flat) == rank
+        self.candidates.copy_(summed(flat[places % len(flat)] * mine[:, None]))
 
     @torch.no_grad()
     def revive(self, codebook: Codebook) -> dict[str, float]:

@@ -89,21 +89,24 @@ class LappedCodec(nn.Module):
         time, space = self.config.time, self.config.space
         return VideoShape((shape.frames - 1) // time + 1, shape.height // space, shape.width // space)
 
-    def encode(self, video: Tensor, check: Check = no_check) -> Tensor:
-        """(B, 3, time n + 1, H, W) in [-1, 1] -> whitened coefficients (B, C, n + 1, H/space, W/space)."""
-        self._check(video)
+    def encode(self, video: Tensor, check: Check = no_check, *, leads: bool = True) -> Tensor:
+        """(B, 3, time n + 1, H, W) in [-1, 1] -> whitened coefficients (B, C, n + 1, H/space, W/space).
+
+        Where the first frame does not lead, the clip being from the middle of one: time n frames -> n.
+        """
+        self._check(video, leads)
         check()
-        time = self.config.time
-        first = video[:, :, :1].expand(-1, -1, time, -1, -1)
-        rest = (video[:, :, start : start + time] for start in range(1, video.shape[2], time))
-        groups = [self._encode_group(group) for group in (first, *rest)]
+        time, start = self.config.time, int(leads)
+        first = [video[:, :, :1].expand(-1, -1, time, -1, -1)] if leads else []
+        rest = (video[:, :, at : at + time] for at in range(start, video.shape[2], time))
+        groups = [self._encode_group(group) for group in (*first, *rest)]
         return rearrange(torch.stack(groups, dim=1), "b t h w c -> b c t h w")
 
-    def decode(self, latent: Tensor, check: Check = no_check) -> Tensor:
+    def decode(self, latent: Tensor, check: Check = no_check, *, leads: bool = True) -> Tensor:
         """The inverse of `encode`."""
         check()
         first, *rest = (self._decode_group(group) for group in latent.unbind(2))
-        return torch.cat([first[:, :, -1:], *rest], dim=2)
+        return torch.cat([first[:, :, -1:] if leads else first, *rest], dim=2)
 
     def _encode_group(self, video: Tensor) -> Tensor:
         """(B, 3, time, H, W) -> (B, h, w, C). One group at a time stays in the processor's cache."""
@@ -131,11 +134,11 @@ class LappedCodec(nn.Module):
         inner.copy_(matrix @ inner)
         return video
 
-    def _check(self, video: Tensor) -> None:
+    def _check(self, video: Tensor, leads: bool) -> None:
         channels, frames, height, width = video.shape[1:]
         time, space = self.config.time, self.config.space
-        if channels != 3 or (frames - 1) % time or height % space or width % space:
+        if channels != 3 or (frames - leads) % time or height % space or width % space:
             raise ValueError(
-                f"clip is {channels} x {frames} x {height} x {width}, the codec needs 3 channels, {time}n+1 frames "
-                f"and sides that are multiples of {space}; pad it first"
+                f"clip is {channels} x {frames} x {height} x {width}, the codec needs 3 channels, "
+                f"{time}n{'+1' if leads else ''} frames and sides that are multiples of {space}; pad it first"
             )

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ..types import VideoShape
 from .attention import AttentionBackend
 from .ops import TORCH_OPS, Ops
+from .pyramid import Pyramid, PyramidScale, pyramid_space
 from .rope import Rotation, rope_angles
 from .window import WindowLayout, attend
 
@@ -43,6 +44,11 @@ class DiTConfig:
     None all of every axis."""
     local_kernel: int | None = None
     """Side of a depthwise convolution in the feed-forward, beside one of 3 frames; None: none, as in Wan."""
+    pyramid: tuple[PyramidScale, ...] = ()
+    """Scales of convolutions before the patch embedding and after the head, the finest first; none in Wan."""
+    places: tuple[int, int] | None = None
+    """Rows and columns of tokens that each have a learned embedding, for pictures of one size in which a place means
+    something, such as aligned faces; None, as in Wan: any size."""
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:
@@ -51,13 +57,24 @@ class DiTConfig:
             raise ValueError(f"head width is {self.dim // self.heads}, 3-D RoPE needs an even one of 6 or more")
         if self.local_kernel is not None and self.local_kernel % 2 == 0:
             raise ValueError(f"local_kernel={self.local_kernel}, needed an odd side")
-        sizes = (self.in_channels, self.layers, self.ffn_dim, self.freq_dim, self.text_dim, *self.patch)
+        sizes = [self.in_channels, self.layers, self.ffn_dim, self.freq_dim, self.text_dim, *self.patch]
+        sizes += self.places or ()
         if min(sizes) < 1 or min(self.window or (0,)) < 0:
             raise ValueError(f"every size needs to be at least 1, a window's at least 0: {self}")
 
     @property
     def head_dim(self) -> int:
         return self.dim // self.heads
+
+    @property
+    def token(self) -> int:
+        """Latent places along a side of a token, the larger one."""
+        return pyramid_space(self.pyramid) * max(self.patch[1:])
+
+    @property
+    def embedded_channels(self) -> int:
+        """What the patch embedding gets and the head gives."""
+        return self.pyramid[-1].width if self.pyramid else self.in_channels
 
 
 @dataclass(frozen=True)
@@ -195,7 +212,7 @@ class Head(nn.Module):
     def __init__(self, config: DiTConfig, ops: Ops) -> None:
         super().__init__()
         self.eps = config.eps
-        self.head = zeroed(ops.Linear(config.dim, config.in_channels * math.prod(config.patch)))
+        self.head = zeroed(ops.Linear(config.dim, config.embedded_channels * math.prod(config.patch)))
         self.modulation = nn.Parameter(torch.zeros(1, 2, config.dim))
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
@@ -249,6 +266,23 @@ class PlaceCache:
         return self._kept[1]
 
 
+class LearnedPlaces(nn.Module):
+    """x + an embedding of the row and column, for grids of one h and w: tokens (B, L, D); ValueError for others."""
+
+    def __init__(self, places: tuple[int, int], dim: int) -> None:
+        super().__init__()
+        self.places = places
+        self.embedding = nn.Parameter(torch.randn(places[0] * places[1], dim) * dim**-0.5)
+
+    def forward(self, x: Tensor, grid: VideoShape) -> Tensor:
+        if (grid.height, grid.width) != self.places:
+            raise ValueError(
+                f"clip has {grid.height} x {grid.width} tokens a frame, the model needs {self.places[0]} x "
+                f"{self.places[1]}: it restores pictures of one size"
+            )
+        return x + self.embedding.to(x.dtype).repeat(grid.frames, 1)
+
+
 def unpatch(x: Tensor, grid: VideoShape, patch: tuple[int, int, int]) -> Tensor:
     """(B, L, p*q*r*C) -> (B, C, t*p, h*q, w*r)"""
     (t, h, w), (p, q, r) = grid, patch
@@ -265,7 +299,7 @@ class WanDiT(nn.Module):
         super().__init__()
         self.config = config
         dim = config.dim
-        self.patch_embedding = ops.Conv3d(config.in_channels, dim, config.patch, stride=config.patch)
+        self.patch_embedding = ops.Conv3d(config.embedded_channels, dim, config.patch, stride=config.patch)
         self.text_embedding = nn.Sequential(
             ops.Linear(config.text_dim, dim), nn.GELU(approximate="tanh"), ops.Linear(dim, dim)
         )
@@ -273,13 +307,17 @@ class WanDiT(nn.Module):
         self.time_projection = nn.Sequential(nn.SiLU(), zeroed(ops.Linear(dim, 6 * dim)))
         self.blocks = nn.ModuleList(Block(config, ops, attention) for _ in range(config.layers))
         self.head = Head(config, ops)
+        self.pyramid = Pyramid(config.in_channels, config.pyramid, ops) if config.pyramid else None
+        self.places = LearnedPlaces(config.places, dim) if config.places else None
 
     def forward(self, z: Tensor, timestep: float, context: Tensor, fuse: Fuse | None = None) -> Tensor:
         """(B, C, t, h, w), t* of 1000, (B or 1, S, text_dim) -> velocity (B, C, t, h, w)."""
+        z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
         places = place_tokens(self.config, grid, x)
         x = rearrange(x, "b d t h w -> b (t h w) d")
+        x = x if self.places is None else self.places(x, grid)
         embedding = self._time(timestep, x)
         time = self.time_projection(embedding).float().unflatten(1, (6, -1))  # (1, 6, D)
         context = self.text_embedding(context.to(x.dtype))
@@ -287,7 +325,8 @@ class WanDiT(nn.Module):
             if fuse is not None:
                 x = fuse(index, x)
             x = block(x, time, context, places[index % 2])
-        return unpatch(self.head(x, embedding.float()), grid, self.config.patch)
+        v = unpatch(self.head(x, embedding.float()), grid, self.config.patch)
+        return v if self.pyramid is None else self.pyramid.outward(v, skips)
 
     @property
     def dtype(self) -> torch.dtype:

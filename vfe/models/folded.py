@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from ..types import VideoShape
 from .dit import (
     Block,
-    DiTConfig,
     FeedForward,
     Fuse,
     PlaceCache,
@@ -53,27 +52,29 @@ class FoldedBlock(nn.Module):
 class FoldedDiT(nn.Module):
     """v(z): the velocity of a latent at the timestep and prompt that were folded in; made by `fold`."""
 
-    def __init__(
-        self, config: DiTConfig, patch_embedding: nn.Module, blocks: list[FoldedBlock], head: nn.Linear
-    ) -> None:
+    def __init__(self, dit: WanDiT, blocks: list[FoldedBlock], head: nn.Linear) -> None:
+        """Takes over all of `dit` that depends on neither timestep nor prompt."""
         super().__init__()
-        self.config = config
-        self.patch_embedding = patch_embedding
+        self.config = dit.config
+        self.patch_embedding, self.pyramid, self.places = dit.patch_embedding, dit.pyramid, dit.places
         self.blocks = nn.ModuleList(blocks)
         self.head = head
-        self._place = PlaceCache(config)
+        self._place = PlaceCache(dit.config)
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
         """(B, C, t, h, w) -> velocity (B, C, t, h, w); `fuse` is called before each block."""
+        z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
         places = self._place(grid, x)
         x = rearrange(x, "b d t h w -> b (t h w) d")
+        x = x if self.places is None else self.places(x, grid)
         for index, block in enumerate(self.blocks):
             if fuse is not None:
                 x = fuse(index, x)
             x = block(x, places[index % 2])
-        return unpatch(self.head(normalise(x, self.config.eps)), grid, self.config.patch)
+        v = unpatch(self.head(normalise(x, self.config.eps)), grid, self.config.patch)
+        return v if self.pyramid is None else self.pyramid.outward(v, skips)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -118,7 +119,7 @@ def fold(dit: WanDiT, timestep: float, context: Tensor, dtype: torch.dtype | Non
     blocks = []
     while dit.blocks:
         blocks.append(fold_block(cast(Block, dit.blocks.pop(0)), time, rows, dtype))
-    return FoldedDiT(dit.config, dit.patch_embedding.to(dtype), blocks, head).eval().requires_grad_(False)
+    return FoldedDiT(dit, blocks, head).to(dtype).eval().requires_grad_(False)
 
 
 @torch.no_grad()

@@ -59,7 +59,7 @@ class FusionConfig:
 
 def check_prior(prior: PriorConfig, fusion: FusionConfig, dit: DiTConfig, time: int, space: int) -> None:
     """Raise ValueError where prior, fusion and a DiT behind a codec of time x space x space do not fit together."""
-    token = time * dit.patch[0], space * dit.patch[1]
+    token = time * dit.patch[0], space * dit.token
     if (prior.time, prior.space) != token or dit.patch[1] != dit.patch[2]:
         raise ValueError(f"a prior's token is {prior.time} x {prior.space} pixels, the DiT's {token[0]} x {token[1]}")
     if (fusion.dim, fusion.layers, fusion.prior_dim) != (dit.dim, dit.layers, prior.dim):

@@ -65,7 +65,7 @@ class LiteRestorer(nn.Module):
 
     @property
     def side_multiple(self) -> int:
-        return self.config.codec.space * max(self.config.dit.patch[1:])
+        return self.config.codec.space * self.config.dit.token
 
     def forward(self, z_lq: Tensor, prior: Prior | None = None) -> Tensor:
         """Velocity of a degraded latent."""

@@ -30,6 +30,8 @@ class PredictorConfig:
     ffn_dim: int = 2048
     window: tuple[int, int, int] | None = None
     """Attention window in tokens (time, height, width), 0 all of an axis; None, as in DVFace: all tokens."""
+    places: tuple[int, int] | None = None
+    """Rows and columns of tokens that each have a learned embedding, for clips of one size; None: any size."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,30 +15,8 @@ from torch import Tensor, nn
 
 from ...types import Check, no_check
 from ..ops import Ops
+from ..residual import ChannelNorm, ResidualBlock
 from .config import EncoderScale, PriorConfig
-
-
-class ChannelNorm(nn.Module):
-    """RMS norm over the channels of (B, C, h, w): of each place alone, so that tiles equal the whole."""
-
-    def __init__(self, width: int, ops: Ops) -> None:
-        super().__init__()
-        self.norm = ops.RMSNorm(width, eps=1e-6)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.norm(x.movedim(1, -1)).movedim(-1, 1)
-
-
-class ResidualBlock(nn.Module):
-    """x + Conv(SiLU(Norm(Conv(SiLU(Norm(x))))))"""
-
-    def __init__(self, width: int, ops: Ops) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = ChannelNorm(width, ops), ChannelNorm(width, ops)
-        self.conv1, self.conv2 = (ops.Conv2d(width, width, 3, padding=1) for _ in range(2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(F.silu(self.norm2(self.conv1(F.silu(self.norm1(x))))))
 
 
 class Downscale(nn.Module):

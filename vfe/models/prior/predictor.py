@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ...types import VideoShape
-from ..dit import DiTConfig, FeedForward, PlaceCache, Places, SelfAttention
+from ..dit import DiTConfig, FeedForward, LearnedPlaces, PlaceCache, Places, SelfAttention
 from ..ops import Ops
 from ..window import attend
 from .config import PriorConfig
@@ -40,10 +40,16 @@ class CodePredictor(nn.Module):
         super().__init__()
         size = config.predictor
         self.config = DiTConfig(
-            dim=size.width, heads=size.heads, layers=size.layers, ffn_dim=size.ffn_dim, window=size.window
+            dim=size.width,
+            heads=size.heads,
+            layers=size.layers,
+            ffn_dim=size.ffn_dim,
+            window=size.window,
+            places=size.places,
         )
         self._place = PlaceCache(self.config)
         self.embed = ops.Linear(config.dim, size.width)
+        self.places = LearnedPlaces(size.places, size.width) if size.places else None
         self.blocks = nn.ModuleList(PredictorBlock(self.config, ops) for _ in range(size.layers))
         self.norm = ops.LayerNorm(size.width, eps=self.config.eps)
         self.head = ops.Linear(size.width, config.entries)
@@ -65,6 +71,7 @@ class CodePredictor(nn.Module):
         """What the head reads: (B, t, h, w, D)."""
         grid = VideoShape(*z.shape[2:])
         x = self.embed(rearrange(z, "b d t h w -> b (t h w) d"))
+        x = x if self.places is None else self.places(x, grid)
         places = self._place(grid, x)
         for index, block in enumerate(self.blocks):
             x = block(x, places[index % 2])

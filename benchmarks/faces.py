@@ -1,0 +1,197 @@
+"""Judge face restorers on aligned dev faces: a table by level, and a sheet of before, after and clean.
+
+    python -m benchmarks.faces --data ../shared/data/dev --score ../shared/score --nets ../shared/nets \
+        --cache runs/faces/dev --model A.safetensors --out runs/faces/judged
+
+The degradations and judges are those of the restoration benchmark (score.py and nets.py in the folders given). Aligned
+clips are kept in the cache. Without a model, only the input is judged, and what `--lite` restores before it is aligned.
+T frames, S side; clips are (T, 3, S, S) uint8.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from einops import rearrange
+from PIL import Image
+from torch import Tensor
+
+from vfe.checkpoint import load_restorer
+from vfe.face.align import SIDE, similarities, take_aligned, template
+from vfe.face.window import smoothed
+from vfe.models.lite import LiteRestorer
+from vfe.restorer import load
+from vfe.types import no_check
+
+FRAMES = 17
+JUDGED = (0, 8, 16)
+SMOOTH = 2.0  # frames
+SHOWN = (0, 3, 7, 10, 13, 16)
+LEVELS = ("mild", "medium", "severe")
+
+
+class DevClips(NamedTuple):
+    """Aligned clips of one level, or clean: (N, T, 3, S, S) uint8."""
+
+    clean: Tensor
+    levels: dict[str, Tensor]
+
+
+def aligned_clips(frames: np.ndarray, landmarks: np.ndarray) -> Tensor:
+    """(T, H, W, 3) uint8 and (T, 5, 2) -> (T, 3, S, S) uint8."""
+    matrices = similarities(smoothed(torch.from_numpy(landmarks), SMOOTH))
+    pictures = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    crops = [take_aligned(picture, matrix) for picture, matrix in zip(pictures, matrices, strict=True)]
+    return torch.stack(crops).round().clamp(0, 255).byte()
+
+
+def make_clips(data: Path, score: Any, restore: Callable[[np.ndarray], np.ndarray]) -> DevClips:  # noqa: ANN401
+    """All dev clips, damaged as the benchmark does it; `restore` gets whole damaged frames, before they are aligned."""
+    clean: list[Tensor] = []
+    levels: dict[str, list[Tensor]] = {level: [] for level in LEVELS}
+    with tempfile.TemporaryDirectory() as scratch:
+        for number, path in enumerate(sorted((data / "hq_video").glob("*.mp4"))):
+            print(path.stem, file=sys.stderr, flush=True)
+            frames = score.read(path, FRAMES)
+            landmarks = np.load(data / "labels" / f"{path.stem}.npz")["landmarks5"][:FRAMES]
+            clean.append(aligned_clips(frames, landmarks))
+            for level, kept in levels.items():
+                damaged = score.degrade(frames, level, number, Path(scratch))
+                kept.append(aligned_clips(restore(damaged), landmarks))
+    return DevClips(torch.stack(clean), {level: torch.stack(kept) for level, kept in levels.items()})
+
+
+def cached(path: Path, make: Callable[[], DevClips]) -> DevClips:
+    if not path.exists():
+        made = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, Any] = {"clean": made.clean, **made.levels}
+        np.savez(path, **{name: clips.numpy() for name, clips in arrays.items()})
+    with np.load(path) as kept:
+        levels = {level: torch.from_numpy(kept[level]) for level in LEVELS}
+        return DevClips(torch.from_numpy(kept["clean"]), levels)
+
+
+class Judges:
+    """The benchmark's networks on aligned faces."""
+
+    def __init__(self, nets: Any) -> None:  # noqa: ANN401 - a module by path
+        self.nets, self.vgg, self.identity = nets, nets.VGG(), nets.FaceID()
+        self.points = template().float() * SIDE
+
+    @torch.inference_mode()
+    def __call__(self, result: Tensor, clean: Tensor) -> dict[str, float]:
+        """Of one clip (T, 3, S, S) uint8 against the clean one."""
+        a, b = (x[list(JUDGED)].float() / 255 for x in (result, clean))
+        whole = result.float() - clean.float()
+        faces = [self.identity(self.nets.align(x, self.points.expand(len(x), -1, -1))) for x in (a, b)]
+        shift = whole.mean((0, 2, 3))
+        return {
+            "psnr": float(10 * torch.log10(255**2 / whole.square().mean((1, 2, 3)).clamp(min=1e-3)).mean()),
+            "percept": float(self.vgg.distance(a, b).mean()),
+            "id": float((faces[0] - faces[1]).norm(dim=1).mean()),
+            "detail": energy(result) / energy(clean),
+            "flicker": float((whole.diff(dim=0)).abs().mean()),
+            "colour": float(shift[shift.abs().argmax()]),
+        }
+
+
+def energy(clip: Tensor) -> float:
+    """Mean square of the gradient of luma."""
+    luma = torch.einsum("tchw,c->thw", clip.float(), torch.tensor([0.299, 0.587, 0.114]))
+    return float(luma.diff(dim=1).square().mean() + luma.diff(dim=2).square().mean())
+
+
+@torch.inference_mode()
+def restored(net: LiteRestorer, clip: Tensor) -> Tensor:
+    """(T, 3, S, S) uint8 -> the same, restored."""
+    video = rearrange(clip.float() / 127.5 - 1, "t c h w -> 1 c t h w")
+    z_lq = net.codec.encode(video)
+    velocity = net.velocity(z_lq, no_check, net.read_prior(video, no_check))
+    x_hq = net.codec.decode(net.flow.restore(z_lq, velocity.float()))
+    return rearrange((x_hq + 1) * 127.5, "1 c t h w -> t c h w").round().clamp(0, 255).byte()
+
+
+def table(rows: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Level by level, one line a restorer."""
+    figures = list(next(iter(next(iter(rows.values())).values())))
+    lines = ["| level | restorer | " + " | ".join(figures) + " |", "| :-- | :-- |" + " --: |" * len(figures)]
+    for level in LEVELS:
+        for name, levels in rows.items():
+            lines.append(f"| {level} | {name} | " + " | ".join(f"{levels[level][f]:.4g}" for f in figures) + " |")
+    return "\n".join(lines)
+
+
+def sheet(path: Path, rows: list[Tensor]) -> None:
+    """Clips under one another, one column a face: (N, 3, S, S) uint8 each."""
+    picture = torch.cat([rearrange(row[list(SHOWN)], "n c h w -> h (n w) c") for row in rows])
+    Image.fromarray(picture.numpy()).save(path)
+
+
+def lite_restorer() -> Callable[[np.ndarray], np.ndarray]:
+    """The bundled model on whole frames (T, H, W, 3) uint8."""
+    restorer = load("lite", "cpu")
+
+    def restore(frames: np.ndarray) -> np.ndarray:
+        video = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
+        done = torch.stack(list(restorer.restore_frames(video)))
+        return ((done + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+
+    return restore
+
+
+def judged(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
+    """The restorers by name, and what they make of the clips."""
+    score = import_module("score")
+    damaged = cached(args.cache / "input.npz", lambda: make_clips(args.data, score, lambda frames: frames))
+    yield "input", damaged
+    if args.lite:
+        yield "lite", cached(args.cache / "lite.npz", lambda: make_clips(args.data, score, lite_restorer()))
+    for path in args.model:
+        net = load_restorer(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+        levels = {
+            level: torch.stack([restored(net, clip) for clip in clips]) for level, clips in damaged.levels.items()
+        }
+        yield f"{path.parent.name}/{path.stem}", damaged._replace(levels=levels)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--score", type=Path, required=True, help="folder of score.py")
+    parser.add_argument("--nets", type=Path, required=True, help="folder of nets.py")
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--model", type=Path, action="append", default=[])
+    parser.add_argument("--lite", action="store_true")
+    parser.add_argument("--out", type=Path, required=True, help="folder for table.md, table.json and the sheets")
+    args = parser.parse_args(arguments)
+    sys.path[:0] = [str(args.score), str(args.nets)]
+    judges = Judges(import_module("nets"))
+    args.out.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    pictures: dict[str, list[Tensor]] = {level: [] for level in LEVELS}
+    for name, clips in judged(args):
+        rows[name] = {}
+        for level, made in clips.levels.items():
+            found = [judges(result, clean) for result, clean in zip(made, clips.clean, strict=True)]
+            rows[name][level] = {key: float(np.mean([each[key] for each in found])) for key in found[0]}
+            pictures[level].append(made[:, JUDGED[1]])
+        clean = clips.clean[:, JUDGED[1]]
+    for level, shown in pictures.items():
+        sheet(args.out / f"{level}.png", [*shown, clean])
+    (args.out / "table.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    (args.out / "table.md").write_text(table(rows) + "\n", encoding="utf-8")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()

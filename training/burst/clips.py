@@ -1,0 +1,99 @@
+"""Pairs of damaged and clean clips of aligned faces, made on the device that trains.
+
+B batch, T frames, S side; video (B, 3, T, S, S) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .damage import Damage, DamageConfig
+from .dice import Dice
+from .motion import ClipConfig, ClipMaker
+from .packed import Album
+
+POOL_SEED, HELD_OUT_SEED = 1, 2
+
+
+class Pairs(NamedTuple):
+    """Damaged clips and what they should be."""
+
+    degraded: Tensor
+    clean: Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairConfig:
+    """How pairs are made, and how often each is used."""
+
+    clips: ClipConfig
+    damage: DamageConfig = field(default_factory=DamageConfig)
+    still_every: int = 5
+    """Of the steps, every how many learns from single frames, as the first of a clip is one."""
+    reuse: int = 1
+    """Where making a pair costs as much as learning from it, on a CPU: steps that a pair is used for, on average."""
+    pool: int = 64
+    """Pairs that are kept for that."""
+
+    def __post_init__(self) -> None:
+        if min(self.reuse, self.pool, self.still_every) < 1:
+            raise ValueError(f"reuse={self.reuse}, pool={self.pool}, still_every={self.still_every}: needed at least 1")
+
+
+class PairMaker:
+    """Pairs of the people to train on: `maker(step, count)`."""
+
+    def __init__(self, album: Album, config: PairConfig, seed: int) -> None:
+        self.config, self.seed, self.device = config, seed, album.pictures.device
+        self.list_sha256 = album.list_sha256
+        self._clean = ClipMaker(album, config.clips)
+        self._damage = Damage(config.damage)
+        self._pool: list[tuple[Tensor, Tensor]] = []
+
+    def __call__(self, step: int, count: int) -> Pairs:
+        """Of single frames where the clips have no leading one and the step is one of every so many."""
+        pairs = self._from_pool(step, count) if self.config.reuse > 1 else to_pairs(*self._make(step, count))
+        if step % self.config.still_every or pairs.clean.shape[2] % 2:
+            return pairs
+        return Pairs(*(video[:, :, :1] for video in pairs))
+
+    def clean_alone(self, step: int, count: int) -> Pairs:
+        """Clean clips of a step, beside themselves."""
+        video = self._clean(Dice(count, (self.seed, step), self.device))
+        return to_pairs(video, video)
+
+    def _make(self, step: int, count: int) -> tuple[Tensor, Tensor]:
+        return make_pairs(self._clean, self._damage, Dice(count, (self.seed, step), self.device))
+
+    def _from_pool(self, step: int, count: int) -> Pairs:
+        """Some new ones, the others from the pool, into which the new ones go."""
+        fresh = max(1, count // self.config.reuse) if len(self._pool) >= count else count
+        degraded, clean = (x.byte() for x in self._make(step, fresh))
+        self._pool += list(zip(degraded, clean, strict=True))
+        self._pool = self._pool[-self.config.pool :]
+        generator = torch.Generator().manual_seed(hash((self.seed, step, POOL_SEED)) % 2**63)
+        older = torch.randperm(len(self._pool) - fresh, generator=generator)[: count - fresh].tolist()
+        chosen = [self._pool[index] for index in older] + self._pool[-fresh:]
+        return to_pairs(*(torch.stack(x).float() for x in zip(*chosen, strict=True)))
+
+
+def make_pairs(clean: ClipMaker, damage: Damage, dice: Dice) -> tuple[Tensor, Tensor]:
+    """(B, T, 3, S, S) in whole levels of 255: damaged and clean."""
+    video = clean(dice)
+    return damage(video, dice), video
+
+
+def to_pairs(degraded: Tensor, clean: Tensor) -> Pairs:
+    """From levels to [-1, 1], channels first."""
+    return Pairs(*((x / 127.5 - 1).transpose(1, 2).contiguous() for x in (degraded, clean)))
+
+
+def held_out_pairs(album: Album, config: PairConfig, count: int) -> Pairs:
+    """The same each time: people that are not trained on."""
+    maker = ClipMaker(album, config.clips, held_out=True)
+    dice = Dice(count, (HELD_OUT_SEED,), album.pictures.device)
+    return to_pairs(*make_pairs(maker, Damage(config.damage), dice))

@@ -1,0 +1,148 @@
+"""What codecs do, without one: motion-compensated differences in quantised DCT blocks, and a filter for block edges.
+
+Near to H.264 (flat steps, dead zone, deblocking, steps that double every 6 QP) and to MPEG and JPEG (steps by JPEG's
+table, no deblocking). Exactly invertible colour conversion: a codec's rounding must not shift the colours.
+
+B batch, T C C frames, 8x8 blocks; levels of 255.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from vfe.models.codec import dct_matrix
+
+from ..dice import spread
+from .camera import sample
+
+BLOCK = 8
+KR, KB = 0.2126, 0.0722  # BT.709
+JPEG_LUMA = (
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+INTRA_GAIN = 0.75  # x264 codes the frames that others are predicted from this much finer
+
+
+class Codec(NamedTuple):
+    """(B,) each."""
+
+    qp: Tensor
+    """Of H.264: the step doubles every 6."""
+    table: Tensor
+    """Bool: steps grow with frequency as JPEG's do, and nothing smooths the edges of blocks."""
+    intra: Tensor
+    """Bool: each frame by itself."""
+    used: Tensor
+    """Bool: False leaves the frames as they are."""
+
+
+def to_ycc(rgb: Tensor) -> Tensor:
+    """(..., 3, H, W) -> luma, blue and red difference, each as wide as RGB."""
+    matrix = rgb.new_tensor(_matrix())
+    return torch.einsum("ij,...jhw->...ihw", matrix, rgb)
+
+
+def to_rgb(ycc: Tensor) -> Tensor:
+    matrix = torch.linalg.inv(torch.tensor(_matrix(), dtype=torch.float64)).to(ycc)
+    return torch.einsum("ij,...jhw->...ihw", matrix, ycc)
+
+
+def _matrix() -> list[list[float]]:
+    luma = [KR, 1 - KR - KB, KB]
+    blue = [(c - y) / (2 * (1 - KB)) for c, y in zip((0, 0, 1), luma, strict=True)]
+    red = [(c - y) / (2 * (1 - KR)) for c, y in zip((1, 0, 0), luma, strict=True)]
+    return [luma, blue, red]
+
+
+def apply_codec(video: Tensor, codec: Codec, shift: Tensor) -> Tensor:
+    """(B, T, 3, C, C) with C a multiple of 16; `shift` (B, T, 2) is how the picture lies, which is how it moves."""
+    ycc = to_ycc(video)
+    luma = _code(ycc[:, :, :1], codec, shift, chroma=False)
+    small = F.avg_pool2d(ycc[:, :, 1:].flatten(0, 1), 2).unflatten(0, video.shape[:2])
+    small = _code(small, codec, shift / 2, chroma=True)
+    colour = F.interpolate(small.flatten(0, 1), scale_factor=2, mode="bilinear", align_corners=False)
+    coded = to_rgb(torch.cat([luma, colour.unflatten(0, video.shape[:2])], dim=2))
+    return torch.where(spread(codec.used, 5), coded, video)
+
+
+def _code(planes: Tensor, codec: Codec, shift: Tensor, *, chroma: bool) -> Tensor:
+    """Frame after frame, each as its difference to the one before, moved as the camera moved."""
+    steps = _steps(codec, chroma=chroma)
+    alone = _rounding(codec, torch.full_like(codec.qp, 1 / 3))
+    beside = _rounding(codec, torch.where(codec.intra, 1 / 3, 1 / 6))
+    decoded = [_deblock(_quantise(planes[:, 0] - 128, steps * INTRA_GAIN, alone) + 128, codec)]
+    for index in range(1, planes.shape[1]):
+        moved = _move(decoded[-1], shift[:, index] - shift[:, index - 1])
+        base = torch.where(spread(codec.intra, 4), torch.full_like(moved, 128.0), moved)
+        decoded.append(_deblock(_quantise(planes[:, index] - base, steps, beside) + base, codec))
+    return torch.stack(decoded, dim=1)
+
+
+def _rounding(codec: Codec, inner: Tensor) -> Tensor:
+    """(B, 8, 8) of a step from which a coefficient is rounded up: by `inner` (B,) in H.264, half in JPEG.
+
+    Half for the mean of a block, always: it would drift to grey, where a codec predicts it from the blocks beside.
+    """
+    offset = torch.where(codec.table, 0.5, inner)[:, None, None].expand(-1, BLOCK, BLOCK).clone()
+    offset[:, 0, 0] = 0.5
+    return offset
+
+
+def _move(frame: Tensor, by: Tensor) -> Tensor:
+    """(B, c, C, C) by (B, 2) pixels: the reference of motion compensation."""
+    side = frame.shape[-1]
+    at = torch.arange(side, device=frame.device, dtype=frame.dtype) + 0.5 - side / 2
+    grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1) - by[:, None, None]
+    return sample(frame[:, None], grid[:, None], "bilinear", "border")[:, 0]
+
+
+def _steps(codec: Codec, *, chroma: bool) -> Tensor:
+    """(B, 8, 8) of an orthonormal DCT."""
+    flat = 2 ** ((codec.qp - 4) / 6)
+    table = torch.tensor(JPEG_LUMA, device=codec.qp.device, dtype=codec.qp.dtype)
+    table = table / table.flatten()[:16].mean() * (1.5 if chroma else 1.0)
+    shaped = torch.where(spread(codec.table, 3), table, torch.ones_like(table))
+    return flat[:, None, None] * shaped
+
+
+def _quantise(planes: Tensor, steps: Tensor, rounding: Tensor) -> Tensor:
+    """(B, c, C, C); coefficients below (1 - rounding) of a step become 0."""
+    basis = dct_matrix(BLOCK).to(planes)
+    blocks = rearrange(planes, "b c (h q) (w r) -> b c h w q r", q=BLOCK, r=BLOCK)
+    coefficients = basis @ blocks @ basis.T
+    size = steps[:, None, None, None]
+    levels = torch.floor(coefficients.abs() / size + rounding[:, None, None, None]) * coefficients.sign()
+    blocks = basis.T @ (levels * size) @ basis
+    return rearrange(blocks, "b c h w q r -> b c (h q) (w r)")
+
+
+def _deblock(planes: Tensor, codec: Codec) -> Tensor:
+    """H.264's filter of the two pixels at an edge, where the step across it is one that quantisation makes."""
+    limit = 0.8 * (2 ** (codec.qp / 6) - 1)
+    limit = torch.where(codec.table, 0.0, limit.clamp(max=60))
+    for axis in (-1, -2):
+        planes = _smooth_edges(planes.transpose(-1, axis), limit).transpose(-1, axis)
+    return planes
+
+
+def _smooth_edges(planes: Tensor, limit: Tensor) -> Tensor:
+    blocks = planes.unflatten(-1, (-1, BLOCK)).clone()
+    p1, p0, q0, q1 = blocks[..., :-1, -2], blocks[..., :-1, -1], blocks[..., 1:, 0], blocks[..., 1:, 1]
+    edge, bound = q0 - p0, spread(limit, p0.ndim)
+    change = ((4 * edge + p1 - q1) / 8).clamp(-bound / 4, bound / 4)
+    change = torch.where(edge.abs() < bound, change, 0.0)
+    blocks[..., :-1, -1] = p0 + change
+    blocks[..., 1:, 0] = q0 - change
+    return blocks.flatten(-2)

@@ -1,0 +1,227 @@
+"""The loop of a stage for minutes: a time to be kept, batches as large as memory takes, and a state to go on from.
+
+Plainer than training/loop.py, which shares a run between processes: here one device has little time. It needs torch and
+numpy alone. Players are those of training/stage.py.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+from PIL import Image
+from torch import Tensor
+
+from ..average import MovingAverage
+from ..judging import eval_mode
+from ..optim import OptimConfig, learning_rate
+from ..stage import Draw, Player, Slots
+
+STATE = "state.pt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BurstConfig:
+    """How long a stage runs and how."""
+
+    minutes: float
+    """Of training, over all resumes; judging and saving count."""
+    batch: int = 8
+    """Halved where memory does not take it."""
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    save_seconds: float = 60.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.minutes <= 0 or self.batch < 1:
+            raise ValueError(f"minutes={self.minutes}, batch={self.batch}: needed above 0, and at least 1")
+
+
+class BurstStage(ABC):
+    """What the loop trains: the first player is averaged, judged and exported."""
+
+    players: tuple[Player, ...]
+
+    @abstractmethod
+    def batch(self, step: int, count: int) -> Any:  # noqa: ANN401 - the stage's own batch type
+        """The batch of a step, on the device."""
+
+    @abstractmethod
+    def judge(self) -> dict[str, float]:
+        """Scores on people that were held out; `score`, higher is better, decides which file is kept."""
+
+    @abstractmethod
+    def export(self, path: Path, facts: dict[str, Any]) -> None:
+        """Write what users, and the next stage, load."""
+
+    def pictures(self) -> list[Tensor]:
+        """Clips of held-out people to look at, (N, 3, T, S, S) in [-1, 1] each: one row of a sheet each."""
+        return []
+
+    def after_step(self, step: int) -> dict[str, float]:  # noqa: ARG002 - for subclasses
+        """Called after each step; gives values to log."""
+        return {}
+
+
+@dataclass
+class Clock:
+    """Where a stage is, and what it was like."""
+
+    step: int = 0
+    seconds: float = 0.0
+    batch: int = 0
+    skipped: int = 0
+    best: float = -math.inf
+    curves: list[dict[str, float]] = field(default_factory=list)
+
+
+class BurstLoop:
+    """Trains a stage until its time is up: `train`."""
+
+    def __init__(self, stage: BurstStage, config: BurstConfig, out: Path, device: torch.device) -> None:
+        self.stage, self.config, self.out, self.device = stage, config, out, device
+        out.mkdir(parents=True, exist_ok=True)
+        self.optimizers = [_optimizer(player, config.optim) for player in stage.players]
+        self.average = MovingAverage(stage.players[0], config.optim.ema)
+        self.clock = Clock(batch=config.batch)
+        self._terms: dict[str, list[Tensor]] = defaultdict(list)
+        if (out / STATE).exists():
+            self._load()
+
+    @property
+    def done(self) -> float:
+        """Of the time, 0 to 1 and beyond."""
+        return self.clock.seconds / (60 * self.config.minutes)
+
+    def train(self) -> None:
+        """To the end of the time; what is there already goes on. The state is saved at the end and in between."""
+        saved = started = time.perf_counter()
+        before = self.clock.seconds
+        while self.done < 1:
+            self._step_or_halve()
+            self.clock.seconds = before + time.perf_counter() - started
+            if time.perf_counter() - saved >= self.config.save_seconds:
+                self.save()
+                saved = time.perf_counter()
+        if not self.clock.curves or self.clock.curves[-1]["step"] < self.clock.step:
+            self.save()
+
+    def _step_or_halve(self) -> None:
+        try:
+            self._step()
+        except torch.OutOfMemoryError:
+            if self.clock.batch == 1:
+                raise
+            self.clock.batch //= 2
+            self._say(f"out of memory: batches of {self.clock.batch} from now on")
+            for optimizer in self.optimizers:
+                optimizer.zero_grad()
+            torch.cuda.empty_cache()
+
+    def _step(self) -> None:
+        clock = self.clock
+        batch = self.stage.batch(clock.step, clock.batch)
+        slots = Slots(0, clock.batch, clock.batch)
+        for index, player in enumerate(self.stage.players):
+            if player.rests(clock.step):
+                continue
+            draw = Draw(self.config.seed, clock.step, self.done, slots)
+            if self._move(player, self.optimizers[index], batch, draw) and index == 0:
+                self.average.update(clock.step)
+        for name, value in self.stage.after_step(clock.step).items():
+            self._terms[name].append(torch.tensor(value))
+        clock.step += 1
+
+    def _move(self, player: Player, optimizer: torch.optim.Optimizer, batch: Any, draw: Draw) -> bool:  # noqa: ANN401
+        """One step of a player; False where its gradient was not finite, which moves nothing."""
+        rate = learning_rate(self.config.optim, draw.step, self.done)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
+        with torch.autocast(self.device.type, torch.bfloat16):
+            terms = player(batch, draw)
+            loss = torch.stack(list(terms.values())).sum()
+        loss.backward()
+        moved = [parameter for parameter in player.parameters() if parameter.grad is not None]
+        norm = torch.nn.utils.clip_grad_norm_(moved, self.config.optim.max_grad_norm)
+        finite = bool(torch.isfinite(norm))
+        if finite:
+            optimizer.step()
+        else:
+            self.clock.skipped += 1
+        optimizer.zero_grad()
+        for name, value in terms.items():
+            self._terms[name].append(value.detach())
+        return finite
+
+    def save(self) -> None:
+        """Judge the averaged weights, write them and the curves, then the state: a stop at any moment loses little."""
+        clock = self.clock
+        means = {name: float(torch.stack(values).float().mean()) for name, values in sorted(self._terms.items())}
+        self._terms.clear()
+        with self.average.in_place(), eval_mode(self.stage.players):
+            scores = self.stage.judge()
+            row = {"step": clock.step, "minutes": round(clock.seconds / 60, 2), **means, **scores}
+            clock.curves.append(row)
+            facts = {"steps": clock.step, "minutes": round(clock.seconds / 60, 1), "seed": self.config.seed, **scores}
+            if scores.get("score", math.inf) > clock.best:
+                clock.best = scores.get("score", math.inf)
+                self.stage.export(self.out / "best.safetensors", facts)
+            self.stage.export(self.out / "last.safetensors", facts)
+            write_sheet(self.out / "sheet.png", self.stage.pictures())
+        (self.out / "curves.json").write_text(json.dumps(clock.curves, indent=1), encoding="utf-8")
+        self._say("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+        self._write_state()
+
+    def _write_state(self) -> None:
+        state = {
+            "players": [player.state_dict() for player in self.stage.players],
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "average": self.average.values,
+            "clock": asdict(self.clock),
+        }
+        aside = self.out / f".{STATE}.partial"
+        torch.save(state, aside)
+        aside.replace(self.out / STATE)
+
+    def _load(self) -> None:
+        state = torch.load(self.out / STATE, map_location="cpu", weights_only=True)
+        for player, weights in zip(self.stage.players, state["players"], strict=True):
+            player.load_state_dict(weights)
+        for optimizer, moments in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(moments)
+        for value, kept in zip(self.average.values, state["average"], strict=True):
+            value.copy_(kept)
+        self.clock = Clock(**state["clock"])
+        self._say(f"goes on from step {self.clock.step}, {self.clock.seconds / 60:.1f} minutes")
+
+    def _say(self, line: str) -> None:
+        print(f"{self.out.name}: {line}", file=sys.stderr, flush=True)
+
+
+def write_sheet(path: Path, rows: list[Tensor]) -> None:
+    """The middle frames of clips, under one another."""
+    if rows:
+        frames = [row[:, :, row.shape[2] // 2].clamp(-1, 1).add(1).mul(127.5).round().byte().cpu() for row in rows]
+        Image.fromarray(torch.cat([rearrange(row, "n c h w -> h (n w) c") for row in frames]).numpy()).save(path)
+
+
+def _optimizer(player: Player, config: OptimConfig) -> torch.optim.Optimizer:
+    """Weight decay for matrices alone; rates as the player says."""
+    groups: dict[tuple[float, bool], list[Tensor]] = defaultdict(list)
+    for name, parameter in player.named_parameters():
+        if parameter.requires_grad:
+            groups[player.rate_of(name), parameter.ndim > 1].append(parameter)
+    listed = [
+        {"params": list(values), "scale": scale, "weight_decay": config.weight_decay if decays else 0.0}
+        for (scale, decays), values in groups.items()
+    ]
+    return torch.optim.AdamW(listed, lr=config.lr, betas=config.betas, fused=len(listed) > 0)

@@ -1,0 +1,92 @@
+"""The sizes of the face restorer, and one as training begins."""
+
+from __future__ import annotations
+
+import torch
+
+from vfe.models.codec import CodecConfig
+from vfe.models.dit import DiTConfig
+from vfe.models.fusion import FusionConfig
+from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.prior import EncoderScale, PredictorConfig, PriorConfig
+from vfe.models.pyramid import PyramidScale
+
+from ..adversarial import DiscriminatorConfig
+from ..coefficients import coefficient_scale
+from .clips import to_pairs
+from .dice import Dice
+from .motion import ClipConfig, ClipMaker
+from .packed import Album
+
+SCALE_SEED = 3
+
+
+def restorer_config(side: int, *, tiny: bool = False) -> LiteConfig:
+    """Tokens of 16 pixels by 4 frames; within a latent frame all look at all, and each place knows where it is."""
+    codec = CodecConfig(time=4, space=4)
+    widths, dim, layers, heads = ((8, 16), 24, 2, 2) if tiny else ((64, 128), 256, 6, 4)
+    pyramid = (PyramidScale(width=widths[0]), PyramidScale(width=widths[1], space=2))
+    tokens = side // (codec.space * 4)
+    dit = DiTConfig(
+        in_channels=codec.channels,
+        dim=dim,
+        heads=heads,
+        layers=layers,
+        ffn_dim=3 * dim,
+        freq_dim=64,
+        text_dim=64,
+        patch=(1, 2, 2),
+        window=(1, 0, 0),
+        local_kernel=3,
+        pyramid=pyramid,
+        places=(tokens, tokens),
+    )
+    return LiteConfig(dit=dit, codec=codec)
+
+
+def prior_config(side: int, *, tiny: bool = False) -> PriorConfig:
+    """On the grid of the restorer's tokens; a thousand entries, as CodeFormer (Zhou et al. 2022) has them for faces
+    with tokens that are as large a part of them."""
+    widths, dim, entries, layers = ((8, 8, 16), 16, 32, 1) if tiny else ((64, 128, 192), 128, 1024, 3)
+    tokens = side // 16
+    return PriorConfig(
+        dim=dim,
+        entries=entries,
+        heads=2,
+        scales=(
+            EncoderScale(width=widths[0], time=4, space=4, blocks=1),
+            EncoderScale(width=widths[1], blocks=1),
+            EncoderScale(width=widths[2], blocks=1),
+        ),
+        predictor=PredictorConfig(
+            width=widths[2], heads=2 if tiny else 4, layers=layers, ffn_dim=3 * widths[2], places=(tokens, tokens)
+        ),
+    )
+
+
+def fusion_config(restorer: LiteConfig, prior: PriorConfig) -> FusionConfig:
+    """DVFace's, over whole latent frames."""
+    dim = restorer.dit.dim
+    return FusionConfig(
+        dim=dim, layers=restorer.dit.layers, prior_dim=prior.dim, width=prior.dim, heads=prior.heads, hidden=dim
+    )
+
+
+def critic_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:
+    """Patches of an eighth of the face, each judged as what lies there."""
+    stages = 4
+    places = side // 2**stages - 1
+    return DiscriminatorConfig(width=4 if tiny else 32, stages=stages, places=(places, places))
+
+
+def new_restorer(config: LiteConfig, album: Album) -> LiteRestorer:
+    """Random weights, and the codec's scale as measured on the album."""
+    net = LiteRestorer(config).to(album.pictures.device)
+    clips = ClipMaker(album, ClipConfig(frames=config.codec.time + 1))
+    dice = [Dice(4, (SCALE_SEED, number), album.pictures.device) for number in range(8)]
+    net.codec.scale.copy_(coefficient_scale(net.codec, (to_pairs(clips(each), clips(each)).clean for each in dice)))
+    return net
+
+
+def parameters(net: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())

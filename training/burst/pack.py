@@ -1,0 +1,172 @@
+"""Pack the training set: `python -m training.burst.pack --data ../shared/data/train --out runs/burst/data`.
+
+Open portraits that are sharp enough, and clips as every second frame, all aligned and in JPEG of 256x256; and the
+weights of the perceptual loss. At most 48 MiB; the same data give the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from vfe.face.align import SIDE, similarities, take_aligned
+from vfe.face.upright import apply, invert
+from vfe.face.window import smoothed
+from vfe.types import VFEError
+
+from ..data import read_frames
+from .packed import FILE, Pack, write_pack
+from .squeeze import SQUEEZE_FILE
+
+LIMIT = 48 << 20  # bytes: what may travel beside a checkout
+CLIP_SMOOTH = 2.0  # frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackConfig:
+    """What is packed."""
+
+    quality: int = 88
+    """Of the JPEG of portraits."""
+    clip_quality: int = 82
+    stride: int = 2
+    """Of a clip's frames, every how many."""
+    frames: int = 18
+    """Most of a clip, of those."""
+    sharp: float = 60.0
+    """Least variance of the Laplacian of a portrait, as the manifest has it."""
+    high_frequency: float = 1.3
+    """Least `hf` of a portrait that has one."""
+
+
+class Item(NamedTuple):
+    """An entry of the manifest that is packed."""
+
+    name: str
+    path: Path
+    label: Path
+    person: str
+    sha256: str
+    is_video: bool
+
+
+def chosen_items(root: Path, config: PackConfig) -> list[Item]:
+    """The open items that are good enough, in the manifest's order. Raises VFEError where there is no manifest."""
+    manifest = root / "manifest.json"
+    if not manifest.exists():
+        raise VFEError(f"{manifest} does not exist; --data needs a folder with a manifest.json")
+    items = json.loads(manifest.read_text(encoding="utf-8"))["items"]
+    return [
+        Item(
+            entry["file"],
+            root / entry["file"],
+            root / entry["label"],
+            entry["person"],
+            entry["sha256"],
+            entry["kind"] == "hq_video",
+        )
+        for entry in items
+        if entry["open"] and entry["kind"] in ("hq_image", "hq_video") and _good(entry, config)
+    ]
+
+
+def _good(entry: dict[str, Any], config: PackConfig) -> bool:
+    if entry["kind"] == "hq_video":
+        return True
+    return entry["sharp"] >= config.sharp and entry.get("hf", config.high_frequency) >= config.high_frequency
+
+
+class Aligned(NamedTuple):
+    """The pictures of an item."""
+
+    pictures: list[Tensor]  # (S, S, 3) uint8
+    landmarks: np.ndarray  # (n, 5, 2)
+
+
+def aligned(item: Item, config: PackConfig) -> Aligned:
+    """Of a clip, the landmarks are smoothed over time first, so that the crops move as steadily as the face does."""
+    frames = read_frames(item.path)
+    points = torch.from_numpy(np.load(item.label)["landmarks5"]).double()
+    if item.is_video:
+        points = smoothed(points, CLIP_SMOOTH)
+    chosen = list(range(0, len(frames), config.stride))[: config.frames] if item.is_video else [0]
+    matrices = similarities(points[chosen])
+    pictures = []
+    for index, matrix in zip(chosen, matrices, strict=True):
+        crop = take_aligned(frames[index].permute(2, 0, 1).float(), matrix)
+        pictures.append(crop.round().clamp(0, 255).byte().permute(1, 2, 0).contiguous())
+    return Aligned(pictures, (apply(invert(matrices), points[chosen]) * SIDE).numpy())
+
+
+def encode(picture: Tensor, quality: int) -> bytes:
+    """JPEG with full colour resolution: chroma of half the size would be learned as if it were a face's."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture.numpy()).save(buffer, "JPEG", quality=quality, subsampling=0, optimize=True)
+    return buffer.getvalue()
+
+
+def pack(items: list[Item], config: PackConfig) -> Pack:
+    files: list[bytes] = []
+    landmarks, first = [], [0]
+    for number, item in enumerate(items):
+        found = aligned(item, config)
+        quality = config.clip_quality if item.is_video else config.quality
+        files += [encode(picture, quality) for picture in found.pictures]
+        landmarks.append(found.landmarks)
+        first.append(len(files))
+        if number % 100 == 0:
+            print(f"{number} of {len(items)} items, {sum(map(len, files)) / 2**20:.1f} MiB", file=sys.stderr)
+    people = {name: number for number, name in enumerate(sorted({item.person for item in items}))}
+    return Pack(
+        np.frombuffer(b"".join(files), np.uint8),
+        np.cumsum([len(data) for data in files]),
+        np.array(first),
+        np.concatenate(landmarks).astype(np.float16),
+        np.array([people[item.person] for item in items]),
+        list_hash(items),
+    )
+
+
+def list_hash(items: list[Item]) -> str:
+    """SHA-256 of names and contents."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(f"{item.name} {item.sha256}\n".encode())
+    return digest.hexdigest()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--squeeze", type=Path, help=f"weights of the perceptual loss, kept as {SQUEEZE_FILE}")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="bytes")
+    args = parser.parse_args(arguments)
+    try:
+        config = PackConfig()
+        items = chosen_items(args.data, config)
+        path = write_pack(args.out, pack(items, config))
+        if args.squeeze is not None:
+            shutil.copyfile(args.squeeze, args.out / SQUEEZE_FILE)
+    except VFEError as error:
+        sys.exit(str(error))
+    size = sum(file.stat().st_size for file in args.out.iterdir())
+    if size > args.limit:
+        sys.exit(f"{args.out}: {size / 2**20:.1f} MiB, needed at most {args.limit / 2**20:.0f}; lower a quality")
+    print(f"{path}: {len(items)} items, {size / 2**20:.1f} MiB, list {list_hash(items)[:16]} ({FILE})")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The packed training set: aligned crops as JPEG, in one file that travels with a checkout.
+
+N pictures of side S; a clip is a run of pictures, of one for a portrait.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+FILE = "faces.npz"
+
+
+class Pack(NamedTuple):
+    """What the file holds."""
+
+    jpeg: np.ndarray
+    """All files, one after the other, uint8."""
+    ends: np.ndarray
+    """(N,) where each ends."""
+    first: np.ndarray
+    """(clips + 1,) the first picture of each clip, and N."""
+    landmarks: np.ndarray
+    """(N, 5, 2) float16, in pixels of the crop."""
+    person: np.ndarray
+    """(clips,) number of the person."""
+    list_sha256: str
+    """Of the names and hashes of the items that were packed."""
+
+
+def write_pack(folder: Path, pack: Pack) -> Path:
+    """Without compression, as JPEG has none to gain, and without times: the same pack gives the same bytes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE
+    values = {**pack._asdict(), "list_sha256": np.array(pack.list_sha256)}
+    np.savez(path, **values)
+    return path
+
+
+def read_pack(folder: Path) -> Pack:
+    with np.load(folder / FILE, allow_pickle=False) as arrays:
+        values = {name: arrays[name] for name in Pack._fields}
+    return Pack(**{**values, "list_sha256": str(values["list_sha256"])})
+
+
+@dataclass(frozen=True)
+class Album:
+    """The pictures of a pack in memory, split by person: those held out are never trained on."""
+
+    pictures: Tensor
+    """(N, 3, S, S) uint8."""
+    landmarks: Tensor
+    """(N, 5, 2) float32."""
+    trained: Tensor
+    """(K, 2) first picture and length of the clips to train on."""
+    held_out: Tensor
+    """The same, of other people."""
+    list_sha256: str
+
+    @property
+    def side(self) -> int:
+        return self.pictures.shape[-1]
+
+
+HELD_OUT_EVERY = 25
+"""Of the people, one in so many is held out."""
+
+
+def read_album(folder: Path, device: torch.device) -> Album:
+    """All pictures decoded, on `device`."""
+    pack = read_pack(folder)
+    starts = np.concatenate([[0], pack.ends[:-1]])
+    pictures = np.stack([_decode(pack.jpeg[a:b]) for a, b in zip(starts, pack.ends, strict=True)])
+    spans = torch.from_numpy(np.stack([pack.first[:-1], np.diff(pack.first)], axis=1).astype(np.int64))
+    held_out = torch.from_numpy(pack.person % HELD_OUT_EVERY == HELD_OUT_EVERY - 1)
+    return Album(
+        torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous().to(device),
+        torch.from_numpy(pack.landmarks.astype(np.float32)).to(device),
+        spans[~held_out],
+        spans[held_out],
+        pack.list_sha256,
+    )
+
+
+def _decode(data: np.ndarray) -> np.ndarray:
+    with Image.open(io.BytesIO(data.tobytes())) as image:
+        return np.asarray(image.convert("RGB"))

@@ -1,0 +1,31 @@
+"""Ways along which things move during a clip: a start, a steady drift and a slow swing. (B, T) or (B, T, K)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .dice import Dice, spread
+
+
+def path(dice: Dice, frames: int, start: float, drift: float, swing: float, width: int = 0) -> Tensor:
+    """Values of the frames: `start` and `drift` (a frame) are standard deviations, `swing` the largest amplitude.
+
+    A swing takes 8 to 40 frames. (B, T), or (B, T, width) of independent ways.
+    """
+    shape = (width,) if width else ()
+    time = torch.arange(frames, device=dice.device, dtype=torch.float32).view(1, frames, *[1] * len(shape))
+    period = dice.uniform(8, 40, 1, *shape)
+    phase = dice.uniform(0, 2 * math.pi, 1, *shape)
+    amplitude = dice.uniform(0, swing, 1, *shape)
+    steady = dice.normal(1, *shape) * start + dice.normal(1, *shape) * drift * (time - frames / 2)
+    return steady + amplitude * torch.sin(2 * math.pi * time / period + phase)
+
+
+def bump(dice: Dice, frames: int, probability: float) -> Tensor:
+    """Something that happens once, for 3 to 8 frames, such as a blink: (B, T) from 0 to 1."""
+    time = torch.arange(frames, device=dice.device, dtype=torch.float32)
+    middle, width = dice.uniform(0, frames)[:, None], dice.uniform(1.0, 2.5)[:, None]
+    return torch.exp(-0.5 * ((time - middle) / width) ** 2) * spread(dice.chance(probability).float(), 2)

@@ -1,0 +1,143 @@
+"""The stages of a burst, what each takes over from those before, and their shares of the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from vfe.checkpoint import load_restorer
+from vfe.models.lite import LiteRestorer
+from vfe.types import VFEError
+from vfe.weights.adapter import load_prior
+
+from ..adversarial import Discriminator
+from ..lite_net import with_prior
+from ..optim import OptimConfig
+from .clips import PairConfig, PairMaker, Pairs, held_out_pairs
+from .codes import CodebookStage, PredictStage
+from .loop import BurstConfig, BurstLoop, BurstStage
+from .model import critic_config, fusion_config, new_restorer, prior_config, restorer_config
+from .motion import ClipConfig
+from .packed import Album
+from .restorer import CriticPlayer, RestorerLossConfig, RestorerPlayer, RestorerStage, trainable
+from .squeeze import SqueezeDistance
+
+StageName = Literal["codebook", "predict", "fidelity", "adversary"]
+SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.4, "adversary": 0.28}
+BEST, LAST = "best.safetensors", "last.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanConfig:
+    """What is trained, for how long."""
+
+    stages: tuple[StageName, ...] = tuple(SHARES)
+    minutes: float = 9.0
+    """Of all stages together, which share it as they would that of the whole plan."""
+    batch: int = 8
+    lr: float = 1e-3
+    frames: int = 5
+    """Of the restorer's clips; the codebooks' have a leading frame."""
+    reuse: int = 1
+    save_seconds: float = 60.0
+    judged: int = 12
+    """Clips of held-out people."""
+    init: Path | None = None
+    """A restorer to start from."""
+    tiny: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = [stage for stage in self.stages if stage not in SHARES]
+        if unknown or not self.stages:
+            raise VFEError(f"stages {', '.join(self.stages) or 'none'}: needed some of {', '.join(SHARES)}")
+        if self.minutes <= 0 or self.judged < 1:
+            raise VFEError(f"minutes={self.minutes}, judged={self.judged}: needed above 0, and at least 1")
+
+    def minutes_of(self, stage: StageName) -> float:
+        return self.minutes * SHARES[stage] / sum(SHARES[each] for each in self.stages)
+
+
+class Plan:
+    """Runs the stages of a config, one after the other, each in a folder of its own in `out`."""
+
+    def __init__(self, config: PlanConfig, album: Album, perceptual: SqueezeDistance, out: Path) -> None:
+        self.config, self.album, self.perceptual, self.out = config, album, perceptual, out
+        self.device = album.pictures.device
+        self.pairs = PairConfig(clips=ClipConfig(frames=config.frames), reuse=config.reuse)
+
+    def run(self) -> None:
+        """All stages; what has been done is loaded and not done again."""
+        build = {
+            "codebook": self._codebook,
+            "predict": self._predict,
+            "fidelity": self._fidelity,
+            "adversary": self._adversary,
+        }
+        for name in self.config.stages:
+            torch.manual_seed(0)
+            loop = BurstLoop(build[name](), self._times(name), self.out / name, self.device)
+            loop.train()
+
+    def _times(self, name: StageName) -> BurstConfig:
+        config = self.config
+        late = name == "adversary"
+        optim = OptimConfig(
+            lr=config.lr * (0.3 if late else 1),
+            betas=(0.5, 0.99) if late else (0.9, 0.99),
+            weight_decay=1e-3,
+            warmup_steps=60,
+            max_grad_norm=0.5,
+            ema=0.998,
+        )
+        minutes, seconds = config.minutes_of(name), config.save_seconds
+        return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, save_seconds=seconds)
+
+    def _makers(self, frames: int) -> tuple[PairMaker, Pairs]:
+        pairs = replace(self.pairs, clips=replace(self.pairs.clips, frames=frames))
+        judged = replace(pairs, clips=replace(pairs.clips, frames=5))
+        return PairMaker(self.album, pairs, 0), held_out_pairs(self.album, judged, self.config.judged)
+
+    def _codebook(self) -> BurstStage:
+        side, tiny = self.album.side, self.config.tiny
+        model, critic = prior_config(side, tiny=tiny), critic_config(side, tiny=tiny)
+        return CodebookStage(model, critic, *self._makers(5), self.perceptual)
+
+    def _predict(self) -> BurstStage:
+        return PredictStage(load_prior(self._made("codebook", LAST), torch.float32), *self._makers(5))
+
+    def _fidelity(self) -> BurstStage:
+        net = self._plain()
+        prior = self.out / "predict" / BEST
+        if prior.exists() and net.prior is None:
+            loaded = load_prior(prior, torch.float32).to(self.device)
+            net = with_prior(net, loaded, fusion_config(net.config, loaded.config)).to(self.device)
+        return self._restorer(net, RestorerLossConfig(), None)
+
+    def _adversary(self) -> BurstStage:
+        net = self._load(self._made("fidelity", LAST))
+        critic = Discriminator(critic_config(self.album.side, tiny=self.config.tiny)).to(self.device)
+        return self._restorer(net, RestorerLossConfig(perceptual=0.3, adversarial=0.01), critic)
+
+    def _restorer(self, net: LiteRestorer, loss: RestorerLossConfig, critic: Discriminator | None) -> BurstStage:
+        player = RestorerPlayer(trainable(net), loss, self.perceptual, critic)
+        frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
+        pairs, judged = self._makers(frames)
+        return RestorerStage(player, pairs, judged, None if critic is None else CriticPlayer(critic, player))
+
+    def _plain(self) -> LiteRestorer:
+        if self.config.init is not None:
+            return self._load(self.config.init)
+        return new_restorer(restorer_config(self.album.side, tiny=self.config.tiny), self.album)
+
+    def _load(self, path: Path) -> LiteRestorer:
+        return load_restorer(path, self.device, torch.float32)
+
+    def _made(self, stage: StageName, name: str) -> Path:
+        path = self.out / stage / name
+        if not path.exists():
+            raise VFEError(f"{path} does not exist; run the stage {stage} first")
+        return path

@@ -1,0 +1,166 @@
+"""The face restorer: aligned damaged clips to clean ones, first faithful, then against a critic (DVFace, stage 2).
+
+B batch, T frames, S side; video (B, 3, T, S, S) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vfe.checkpoint import save_checkpoint
+from vfe.models.lite import LiteRestorer
+from vfe.types import no_check
+
+from ..adversarial import Discriminator, discriminator_loss, generator_loss, judge
+from ..lite_net import restore_video
+from ..losses import penalise, temporal_loss
+from ..stage import Draw, Player, full_precision
+from .clips import PairMaker, Pairs
+from .loop import BurstStage
+from .squeeze import SqueezeDistance
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestorerLossConfig:
+    """Weights of what is added to the error of pixels."""
+
+    latent: float = 0.02
+    """Of the error of whitened coefficients: fine ones count as much as coarse ones there."""
+    perceptual: float = 0.15
+    perceptual_frames: int = 1
+    """Of a clip, drawn anew each step: neighbours say the same."""
+    temporal: float = 0.2
+    adversarial: float = 0.0
+
+    def __post_init__(self) -> None:
+        if min(self.latent, self.perceptual, self.temporal, self.adversarial) < 0 or self.perceptual_frames < 1:
+            raise ValueError(f"weights need to be 0 or more, perceptual_frames at least 1: {self}")
+
+
+class Shown(NamedTuple):
+    """What the critic is shown."""
+
+    real: Tensor
+    fake: Tensor
+
+
+class RestorerPlayer(Player):
+    """All of a restorer but its codec and prior."""
+
+    def __init__(
+        self,
+        net: LiteRestorer,
+        loss: RestorerLossConfig,
+        perceptual: SqueezeDistance,
+        critic: Discriminator | None = None,
+    ) -> None:
+        super().__init__()
+        self.net, self.loss, self.perceptual = net, loss, perceptual
+        self._critic = (critic,)  # another player's: no submodule of this one
+        self.shown: Shown | None = None
+
+    def forward(self, batch: Pairs, draw: Draw) -> dict[str, Tensor]:
+        net, weights, device = self.net, self.loss, batch.clean.device
+        with full_precision(device):
+            leads = batch.clean.shape[2] % net.codec.config.time == 1
+            z_lq, z_clean = (net.codec.encode(video, leads=leads) for video in batch)
+        with torch.no_grad():
+            prior = net.read_prior(batch.degraded, no_check)
+        velocity = net(z_lq, prior)
+        with full_precision(device):
+            z_hq = net.flow.restore(z_lq, velocity.float())
+            x_hq = net.codec.decode(z_hq, leads=leads)
+            terms = {"pixel": penalise(x_hq - batch.clean, "charbonnier").mean()}
+            if weights.latent:
+                terms["latent"] = weights.latent * (z_hq - z_clean).abs().mean()
+            if weights.temporal and x_hq.shape[2] > 1:
+                terms["temporal"] = weights.temporal * temporal_loss(x_hq, batch.clean, "charbonnier")
+        chosen = self._frames(x_hq, draw)
+        a, b = (take_frames(video, chosen) / 2 + 0.5 for video in (x_hq, batch.clean))
+        terms["perceptual"] = weights.perceptual * self.perceptual(a, b)
+        critic = self._critic[0]
+        if critic is not None:
+            self.shown = Shown(batch.clean, x_hq.detach())
+            terms["adversarial"] = weights.adversarial * generator_loss(judge(critic, x_hq))
+        return terms
+
+    def _frames(self, video: Tensor, draw: Draw) -> Tensor:
+        """(B, n) different frames of each clip."""
+        clips, frames = len(video), video.shape[2]
+        first = (draw.uniform(clips) * frames).long()
+        count = min(self.loss.perceptual_frames, frames)
+        return (first[:, None] + torch.arange(count) * frames // count) % frames
+
+
+def take_frames(video: Tensor, chosen: Tensor) -> Tensor:
+    """(B, 3, T, S, S) and (B, n) -> (B n, 3, S, S)"""
+    clips = torch.arange(len(video), device=video.device)[:, None]
+    return video.transpose(1, 2)[clips, chosen.to(video.device)].flatten(0, 1)
+
+
+class CriticPlayer(Player):
+    """The discriminator on what the restorer's turn made."""
+
+    def __init__(self, critic: Discriminator, restorer: RestorerPlayer) -> None:
+        super().__init__()
+        self.critic = critic
+        self._restorer = (restorer,)
+
+    def forward(self, batch: Pairs, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - it was shown the batch
+        shown = self._restorer[0].shown
+        assert shown is not None
+        return {"critic": discriminator_loss(self.critic(shown.real), self.critic(shown.fake))}
+
+
+class RestorerStage(BurstStage):
+    """Judged by PSNR and perceptual distance on the same damaged clips of held-out people each time."""
+
+    def __init__(self, restorer: RestorerPlayer, pairs: PairMaker, judged: Pairs, critic: Player | None = None) -> None:
+        self.players = (restorer,) if critic is None else (restorer, critic)
+        self.restorer, self.pairs, self.judged = restorer, pairs, judged
+        self._restored: list[Tensor] = []
+
+    @property
+    def net(self) -> LiteRestorer:
+        return self.restorer.net
+
+    def batch(self, step: int, count: int) -> Pairs:
+        return self.pairs(step, count)
+
+    def judge(self) -> dict[str, float]:
+        """`gain` is of PSNR over the input, dB; `percept` the perceptual distance, `percept_in` that of the input."""
+        totals: dict[str, float] = {"gain": 0.0, "percept": 0.0, "percept_in": 0.0}
+        clips = len(self.judged.clean)
+        self._restored = []
+        for degraded, clean in zip(*(x.split(1) for x in self.judged), strict=True):
+            with torch.autocast(clean.device.type, torch.bfloat16):
+                restored = restore_video(self.net, degraded).clamp(-1, 1)
+            self._restored.append(restored)
+            errors = [(x - clean).square().mean().clamp(min=1e-6).log10() for x in (degraded, restored)]
+            totals["gain"] += 10 * float(errors[0] - errors[1]) / clips
+            middle = torch.tensor([[clean.shape[2] // 2]])
+            a, b, c = (take_frames(x, middle) / 2 + 0.5 for x in (restored, clean, degraded))
+            totals["percept"] += float(self.restorer.perceptual(a, b)) / clips
+            totals["percept_in"] += float(self.restorer.perceptual(c, b)) / clips
+        return {"score": totals["gain"] - 10 * totals["percept"] / max(totals["percept_in"], 1e-6), **totals}
+
+    def pictures(self) -> list[Tensor]:
+        """Damaged, as last judged, and clean."""
+        return [self.judged.degraded, torch.cat(self._restored), self.judged.clean] if self._restored else []
+
+    def export(self, path: Path, facts: dict[str, Any]) -> None:
+        save_checkpoint(path, self.net, {**facts, "data_sha256": self.pairs.list_sha256})
+
+
+def trainable(net: LiteRestorer) -> LiteRestorer:
+    """The same, its prior fixed."""
+    net.train().requires_grad_(True)
+    if net.prior is not None:
+        frozen: nn.Module = net.prior
+        frozen.eval().requires_grad_(False)
+    return net

@@ -1,0 +1,62 @@
+"""Train the face restorer: `python -m training.burst.run --data runs/burst/data --minutes 9 --out runs/burst/out`.
+
+DATA is what training.burst.pack made. The stages share the minutes; what OUT holds already goes on, and a stage whose
+time is up is not begun again. Weights, curves, a sheet of held-out people and a state go to OUT every minute. It needs
+torch, einops, safetensors, numpy and Pillow alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from vfe.types import VFEError
+
+from .packed import read_album
+from .plan import SHARES, Plan, PlanConfig
+from .squeeze import SQUEEZE_FILE, load_squeeze
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True, help="of all stages that are named")
+    parser.add_argument("--stages", default=",".join(SHARES), help="some of %(default)s, in this order")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch", type=int, default=48, help="halved where memory does not take it")
+    parser.add_argument("--frames", type=int, default=9, help="of a clip: 4n + 1, or 4n from the middle of a clip")
+    parser.add_argument("--reuse", type=int, default=1, help="steps for which a pair is used; more on a CPU")
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--save-seconds", type=float, default=60)
+    parser.add_argument("--init", type=Path, help="a restorer to start from")
+    parser.add_argument("--tiny", action="store_true", help="small networks, for rehearsals")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    args = parser().parse_args(arguments)
+    device = torch.device(args.device)
+    try:
+        config = PlanConfig(
+            stages=tuple(args.stages.split(",")),
+            minutes=args.minutes,
+            batch=args.batch,
+            lr=args.lr,
+            frames=args.frames,
+            reuse=args.reuse,
+            save_seconds=args.save_seconds,
+            init=args.init,
+            tiny=args.tiny,
+        )
+        squeeze = load_squeeze(args.data / SQUEEZE_FILE).to(device)
+        Plan(config, read_album(args.data, device), squeeze, args.out).run()
+    except VFEError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

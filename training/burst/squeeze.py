@@ -1,0 +1,84 @@
+"""Perceptual distance by SqueezeNet 1.1 (Iandola et al. 2016) with the linear heads of LPIPS (Zhang et al. 2018).
+
+Small enough to train with on a CPU. What judges a restorer must be another network.
+
+N images, C channels, h w places.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vfe.types import VFEError
+from vfe.weights.tensor_file import open_tensors
+
+from ..perceptual.lpips import unit
+
+SQUEEZE_FILE = "squeezenet1_1.safetensors"
+MEAN = (104.0, 117.0, 123.0)  # of blue, green and red, in levels of 255
+STAGES = (("fire2", "fire3"), ("fire4", "fire5"))
+LAST_STAGE = ("fire6", "fire7", "fire8", "fire9")
+TAPS = 7
+
+
+class SqueezeDistance(nn.Module):
+    """Weighted squared difference of features of length one, summed over seven taps."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.names = {name: name.replace("/", "_").replace(".", "_") for name in weights}
+        for name, value in weights.items():
+            self.register_buffer(self.names[name], value, persistent=False)
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Mean distance of (N, 3, H, W) images in [0, 1]; no gradient to the target."""
+        with torch.no_grad():
+            wanted = self.features(target)
+        terms = []
+        for index, (a, b) in enumerate(zip(self.features(prediction), wanted, strict=True)):
+            weight = self._weight(f"head.{index}").view(1, -1, 1, 1)
+            terms.append(((unit(a.float()) - unit(b.float())).square() * weight).sum(1).mean())
+        return torch.stack(terms).sum()
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The seven taps."""
+        x = (images * 255).flip(1) - images.new_tensor(MEAN)[:, None, None]
+        taps = [self._conv(x.contiguous(memory_format=torch.channels_last), "conv1", stride=2)]
+        for first, second in STAGES:
+            taps.append(self._fire(self._fire(self._pool(taps[-1]), first), second))
+        x = self._pool(taps[-1])
+        for name in LAST_STAGE:
+            x = self._fire(x, name)
+            taps.append(x)
+        return taps
+
+    def _weight(self, name: str) -> Tensor:
+        weight: Tensor = getattr(self, self.names[name])
+        return weight
+
+    def _conv(self, x: Tensor, name: str, stride: int = 1, padding: int = 0) -> Tensor:
+        return F.relu(F.conv2d(x, self._weight(f"{name}.weight"), self._weight(f"{name}.bias"), stride, padding))
+
+    def _fire(self, x: Tensor, name: str) -> Tensor:
+        squeezed = self._conv(x, f"{name}/squeeze1x1")
+        wide = self._conv(squeezed, f"{name}/expand1x1"), self._conv(squeezed, f"{name}/expand3x3", padding=1)
+        return torch.cat(wide, 1)
+
+    def _pool(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, 3, 2, ceil_mode=True)
+
+
+def load_squeeze(path: Path) -> SqueezeDistance:
+    """Frozen. Raises VFEError where the file is another."""
+    source = open_tensors(path)
+    weights = {name: source.get(name).float().clone() for name in source}
+    layers = ("conv1", *(f"{fire}/squeeze1x1" for stage in (*STAGES, LAST_STAGE) for fire in stage))
+    wanted = {*(f"{layer}.weight" for layer in layers), *(f"head.{index}" for index in range(TAPS))}
+    if not wanted <= weights.keys():
+        missing = sorted(wanted - weights.keys())
+        raise VFEError(f"{path}: {missing[0]} is missing; needed SqueezeNet 1.1 with LPIPS's heads")
+    return SqueezeDistance(weights).eval().requires_grad_(False)

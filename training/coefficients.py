@@ -1,0 +1,23 @@
+"""The codec's scale: one over the spread of each coefficient on clean clips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from vfe.models.codec import LappedCodec
+
+FLOOR = 2e-3  # half a grey level: finer coefficients are rounding noise of 8-bit video
+
+
+@torch.no_grad()
+def coefficient_scale(codec: LappedCodec, clips: Iterable[Tensor]) -> Tensor:
+    """(C,) scale that gives each coefficient unit variance over clips (B, 3, time n + 1, H, W) in [-1, 1]."""
+    squares, total = torch.zeros(codec.config.channels, device=codec.scale.device), 0
+    for video in clips:
+        latent = codec.encode(video)[:, :, 1:] / codec.scale.view(1, -1, 1, 1, 1)  # the first frame is a group alone
+        squares += latent.square().sum((0, 2, 3, 4))
+        total += latent[:, 0].numel()
+    return 1 / (squares / total).sqrt().clamp(min=FLOOR)

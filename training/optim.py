@@ -1,0 +1,31 @@
+"""How weights are moved: AdamW's numbers, and the learning rate along a run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimConfig:
+    """AdamW with linear warm-up and cosine decay, gradient clipping and a moving average of the weights."""
+
+    lr: float = 1e-3
+    final_lr: float = 1e-6
+    betas: tuple[float, float] = (0.9, 0.98)
+    weight_decay: float = 0.01
+    warmup_steps: int = 200
+    max_grad_norm: float = 1.0
+    ema: float = 0.999
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0 or not 0 <= self.ema < 1 or self.warmup_steps < 0:
+            raise ValueError(
+                f"lr={self.lr}, ema={self.ema}, warmup_steps={self.warmup_steps}: needed > 0, in [0, 1), >= 0"
+            )
+
+
+def learning_rate(config: OptimConfig, step: int, progress: float) -> float:
+    """Linear warm-up over steps, then a cosine over the run."""
+    warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
+    return config.final_lr + (config.lr * warm - config.final_lr) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

@@ -1,0 +1,130 @@
+"""The players of codebook learning: an autoencoder through both codebooks, and its adversary (DVFace, eq. 9 and 10).
+
+B batch, T H W frames; t h w token grid, d width; video (B, 3, T, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from vfe.models.prior import DualCodebookPrior, PriorConfig
+from vfe.models.prior.prior import DualCodes
+
+from ..adversarial import Discriminator, discriminator_loss, generator_loss, judge
+from ..losses import code_loss, l1_loss
+from ..stage import Draw, Player, full_precision
+from .decoder import PriorDecoder
+from .revival import CodebookUsage
+
+
+class CleanClips(Protocol):
+    """A batch of which the clean clips are read."""
+
+    @property
+    def clean(self) -> Tensor: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodebookLossConfig:
+    """Weights of eq. 9 and 10. The adversary joins at `adversary_from` of the run, when there is something to judge."""
+
+    perceptual: float = 1.0
+    commitment: float = 0.25
+    adversarial: float = 0.8
+    adversary_from: float = 0.1
+
+    def __post_init__(self) -> None:
+        if min(self.perceptual, self.commitment, self.adversarial) < 0 or not 0 <= self.adversary_from <= 1:
+            raise ValueError(f"weights need to be 0 or more, adversary_from from 0 to 1: {self}")
+
+
+class Autoencoder(nn.Module):
+    """Clean video to codes and back: D(z_qs + z_qt)."""
+
+    def __init__(self, config: PriorConfig) -> None:
+        super().__init__()
+        self.prior = DualCodebookPrior(config)
+        self.prior.spatial_predictor.requires_grad_(False)  # the next stage's
+        self.prior.temporal_predictor.requires_grad_(False)
+        self.decoder = PriorDecoder(config)
+
+    def forward(self, video: Tensor) -> tuple[Tensor, DualCodes]:
+        codes = self.prior.quantize(self.prior.latents(video))
+        z_q = rearrange(codes.spatial.codes + codes.temporal.codes, "b t h w d -> b d t h w")
+        return self.decoder(z_q), codes
+
+
+class Judged(NamedTuple):
+    """What the adversary is shown."""
+
+    real: Tensor
+    fake: Tensor
+
+
+class AutoencoderPlayer(Player):
+    """L1 + perceptual + code + 0.8 adversarial loss of the reconstruction."""
+
+    def __init__(
+        self, model: PriorConfig, loss: CodebookLossConfig, perceptual: nn.Module, discriminator: Discriminator
+    ) -> None:
+        super().__init__()
+        self.config = loss
+        self.net = Autoencoder(model)
+        self.usage = nn.ModuleList(CodebookUsage(model.entries, model.dim) for _ in range(2))
+        self.perceptual = perceptual
+        self._discriminator = (discriminator,)  # another player's: no submodule of this one
+        self.shown: dict[int, Judged] = {}
+        """By the first slot of a part of the batch, until the adversary has judged it."""
+
+    def forward(self, batch: CleanClips, draw: Draw) -> dict[str, Tensor]:
+        x, weights = batch.clean, self.config
+        x_hat, codes = self.net(x)
+        with full_precision(x.device):
+            x_hat = x_hat.float()
+            self.shown[draw.slots.first] = Judged(x, x_hat.detach())
+            self._count(codes)
+            books = codes.spatial, codes.temporal
+            terms = {
+                "l1": l1_loss(x_hat, x),
+                "perceptual": weights.perceptual * self.perceptual(x_hat, x),
+                "code": torch.stack(
+                    [code_loss(book.latents, book.entries, weights.commitment) for book in books]
+                ).sum(),
+            }
+        if weights.adversarial and draw.progress >= weights.adversary_from:
+            terms["adversarial"] = weights.adversarial * generator_loss(judge(self._discriminator[0], x_hat))
+        return terms
+
+    def revive(self) -> dict[str, float]:
+        """Move entries that nothing was near to; tells how much of each codebook was used."""
+        facts: dict[str, float] = {}
+        books = {"spatial": self.net.prior.spatial_codebook, "temporal": self.net.prior.temporal_codebook}
+        for (name, codebook), usage in zip(books.items(), self.usage, strict=True):
+            assert isinstance(usage, CodebookUsage)
+            facts |= {f"{name}_{fact}": value for fact, value in usage.revive(codebook).items()}
+        return facts
+
+    def _count(self, codes: DualCodes) -> None:
+        for usage, book in zip(self.usage, (codes.spatial, codes.temporal), strict=True):
+            assert isinstance(usage, CodebookUsage)
+            usage.see(book.indices, book.latents)
+
+
+class AdversaryPlayer(Player):
+    """The discriminator on the pictures of the autoencoder's turn."""
+
+    def __init__(self, discriminator: Discriminator, autoencoder: AutoencoderPlayer, joins: float) -> None:
+        super().__init__()
+        self.discriminator = discriminator
+        self.joins = joins
+        self._autoencoder = (autoencoder,)
+
+    def forward(self, batch: CleanClips, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - it was shown the batch
+        shown = self._autoencoder[0].shown.pop(draw.slots.first)
+        share = 1.0 if draw.progress >= self.joins else 0.0  # before its time it moves by nothing
+        return {"discriminator": share * discriminator_loss(*(self.discriminator(video) for video in shown))}
