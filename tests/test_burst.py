@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -212,8 +213,15 @@ def test_an_untrained_restorer_returns_its_input(album: Album) -> None:
     assert (restore_video(net, video) - video).abs().max() < 1e-4
 
 
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second a look: how many steps are taken does not depend on the machine."""
+    seconds = count(step=0.5)
+    monkeypatch.setattr("training.burst.loop.perf_counter", lambda: next(seconds))
+
+
 def plan(album: Album, packed: Path, out: Path, **changes: object) -> Plan:
-    config = replace(PlanConfig(minutes=0.1, batch=2, save_seconds=0.5, judged=2, tiny=True), **changes)  # type: ignore[arg-type]
+    config = replace(PlanConfig(minutes=0.2, batch=2, save_seconds=5, judged=2, tiny=True), **changes)  # type: ignore[arg-type]
     return Plan(config, album, load_squeeze(packed / SQUEEZE_FILE), out)
 
 
@@ -229,10 +237,10 @@ def test_all_stages_run_and_leave_files_that_load(album: Album, packed: Path, tm
 
 
 def test_a_stopped_stage_goes_on(album: Album, packed: Path, tmp_path: Path) -> None:
-    short = plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.02)
+    short = plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.03)
     short.run()
     steps = json.loads((tmp_path / "fidelity" / "curves.json").read_text())[-1]["step"]
-    plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.05).run()
+    plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.08).run()
     curves = json.loads((tmp_path / "fidelity" / "curves.json").read_text())
     assert curves[-1]["step"] > steps and [row["step"] for row in curves] == sorted({row["step"] for row in curves})
 
@@ -250,7 +258,7 @@ def test_too_large_a_batch_is_halved(
         return plain(self, step, count)
 
     monkeypatch.setattr(PairMaker, "__call__", scarce)
-    plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.02, batch=8).run()
+    plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.06, batch=8).run()
     assert sizes[:3] == [8, 4, 2] and set(sizes[2:]) == {2}
 
 

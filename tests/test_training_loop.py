@@ -12,7 +12,8 @@ from tests.toy_stage import CLIPS, Critic, Generator, NoisyStage, ToyStage, rows
 from training.checkpointing import checkpoint_blocks
 from training.config import EvalConfig, RunConfig
 from training.distributed import fastest_precision
-from training.loop import Run, learning_rate
+from training.loop import Run
+from training.optim import learning_rate
 from training.stage import Draw, Player, Slots
 from training.state import player_state
 

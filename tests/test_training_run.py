@@ -13,7 +13,8 @@ from tests.test_lite_prior import FUSION, PRIOR
 from tests.training_set import write_run, write_training_set
 from training.config import RunConfig
 from training.lite_net import with_prior
-from training.loop import Run, learning_rate
+from training.loop import Run
+from training.optim import learning_rate
 from training.stages.lite import LiteStage, LiteTrainConfig
 from training.train import load_config, start
 from vfe.checkpoint import load_pipeline, read_metadata, save_checkpoint

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import math
 import sys
-import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -104,14 +104,14 @@ class BurstLoop:
 
     def train(self) -> None:
         """To the end of the time; what is there already goes on. The state is saved at the end and in between."""
-        saved = started = time.perf_counter()
+        saved = started = perf_counter()
         before = self.clock.seconds
         while self.done < 1:
             self._step_or_halve()
-            self.clock.seconds = before + time.perf_counter() - started
-            if time.perf_counter() - saved >= self.config.save_seconds:
+            self.clock.seconds = before + perf_counter() - started
+            if perf_counter() - saved >= self.config.save_seconds:
                 self.save()
-                saved = time.perf_counter()
+                saved = perf_counter()
         if not self.clock.curves or self.clock.curves[-1]["step"] < self.clock.step:
             self.save()
 
