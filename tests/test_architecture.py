@@ -51,7 +51,7 @@ LAYER_OF = {
     "model_folders": "types",
     "model_scan": "types",
     "options": "types",
-    "output_name": "types",
+    "output_name": "restorer",
     "planned": "pipeline",
     "resize": "models",
     "spans": "types",

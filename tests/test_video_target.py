@@ -16,9 +16,9 @@ from tests.clips import write_image
 from tests.media import Media, make
 from vfe.types import VFEError
 from vfe.video.info import VideoInfo, probe
+from vfe.video.planes import MAX_SIDE
 from vfe.video.read import Frame
 from vfe.video.sidestreams import SideStreams
-from vfe.video.target import MAX_SIDE
 from vfe.video.videosink import VideoSink
 from vfe.video.write import SinkConfig, open_sink
 

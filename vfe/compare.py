@@ -11,9 +11,9 @@ from torch import Tensor
 
 from .resize import resize
 from .types import Progress, VFEError
-from .video.files import IMAGE_SUFFIXES
 from .video.info import VideoInfo
 from .video.read import Frame, open_source
+from .video.suffixes import IMAGE_SUFFIXES
 from .video.write import Sink, SinkConfig, open_sink
 
 DIVIDER = 4  # white pixels between the two; even, so that codecs with halved colour take the sum

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from .aside import fitting_name
-
-_VIDEO_SUFFIXES = {".mp4", ".m4v", ".mkv", ".mov"}  # what `vfe enhance` writes; any other video becomes .mp4
-_IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
+from .video.photo.count import is_animation
+from .video.suffixes import READ_SUFFIXES, VIDEO_SUFFIXES
 
 
 def output_for(clip: Path) -> Path:
@@ -19,9 +18,9 @@ def output_for(clip: Path) -> Path:
         name = folder.name.replace(".", "_")  # to vfe, a name with a suffix would be a file
         return folder.with_name(fitting_name(name, "_restored"))
     suffix = clip.suffix.lower()
-    if suffix in _IMAGE_SUFFIXES:
+    if suffix in READ_SUFFIXES and not (clip.is_file() and is_animation(clip)):
         return clip.with_name(fitting_name(clip.stem, ".restored.png"))
-    ending = clip.suffix if suffix in _VIDEO_SUFFIXES else ".mp4"
+    ending = clip.suffix if suffix in VIDEO_SUFFIXES else ".mp4"
     return clip.with_name(fitting_name(clip.stem, f".restored{ending}"))
 
 

@@ -15,9 +15,9 @@ from ..face.sheet import SheetMaker
 from ..face.tracker import track_faces
 from ..face.tracks import FaceTracks
 from ..types import VFEError
-from ..video.files import IMAGE_SUFFIXES
 from ..video.info import VideoInfo
 from ..video.read import Frame, Source, open_source
+from ..video.suffixes import IMAGE_SUFFIXES
 from ..video.write import SinkConfig, open_sink
 from .progress import ProgressLine
 from .text import say

@@ -23,6 +23,7 @@ import av
 from av.codec.codec import UnknownCodecError
 from av.codec.context import CodecContext, ThreadType
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -84,13 +85,27 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
             yield frame
 
 
+def decode_picture(codec: str, configuration: bytes | None, data: bytes) -> VideoFrame | None:
+    """The frame that one packet holds; None where there is none. Raises what FFmpeg raises, and UnknownCodecError."""
+    decoder = CodecContext.create(codec, "r")
+    assert isinstance(decoder, VideoCodecContext)
+    if configuration is not None:
+        decoder.extradata = configuration
+    _rest_between_calls(decoder)
+    return next(iter([*decoder.decode(Packet(data)), *decoder.decode(None)]), None)
+
+
 def _decoder(stream: VideoStream) -> VideoCodecContext:
-    """The decoder of a stream, at rest between two calls (see above)."""
     decoder = _with_alpha(stream) or stream.codec_context
+    _rest_between_calls(decoder)
+    return decoder
+
+
+def _rest_between_calls(decoder: VideoCodecContext) -> None:
+    """See above."""
     decoder.thread_type = ThreadType.SLICE
     if decoder.codec.name == "libdav1d":  # it has threads of its own, which would work ahead
         decoder.options = {"max_frame_delay": "1"}
-    return decoder
 
 
 def _with_alpha(stream: VideoStream) -> VideoCodecContext | None:

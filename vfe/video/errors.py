@@ -26,6 +26,15 @@ def reading(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def about(path: Path) -> Iterator[None]:
+    """Put the name of the file before the message of a `VFEError` that does not know it."""
+    try:
+        yield
+    except VFEError as error:
+        raise VFEError(f"{path}: {error}") from error
+
+
+@contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn FFmpeg and system errors while writing `path` into `VFEError`; a full disk is named as such."""
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import stat
 from glob import has_magic
@@ -11,23 +10,20 @@ from typing import NamedTuple
 
 import av
 from av.container import InputContainer
-from av.video.frame import VideoFrame
 
 from ..types import VFEError
-from .orient import Orientation, orientation_by_angle, orientation_of_photo
+from .photo.count import is_animation
+from .suffixes import READ_SUFFIXES
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
 _STANDARD_STREAMS = frozenset({"/dev/stdin", "/dev/stdout", "/dev/stderr"})
-
-_EXIF_REACH = 1 << 17  # EXIF data comes first and holds at most 64 KiB
 
 
 class Input(NamedTuple):
     """What an input path stands for."""
 
     path: Path
-    kind: str  # "video", "images" or "image"
-    images: tuple[Path, ...]  # in natural order; empty for a video
+    kind: str  # "video", "animation" (in a file of images), "images" or "image"
+    images: tuple[Path, ...]  # in natural order; empty for a video and an animation
 
 
 def find_input(path: str | Path) -> Input:
@@ -43,7 +39,9 @@ def find_input(path: str | Path) -> Input:
             raise VFEError(f"{path}: no such file; give a video, an image, a folder of images or a glob of them")
     except OSError as error:
         raise VFEError(f"{path}: cannot be read ({error.strerror}); check its name and permissions") from error
-    return Input(path, "image", (path,)) if is_image(path) else Input(path, "video", ())
+    if not is_image(path):
+        return Input(path, "video", ())
+    return Input(path, "animation", ()) if is_animation(path) else Input(path, "image", (path,))
 
 
 def refuse_pipe(path: Path) -> None:
@@ -61,7 +59,7 @@ def refuse_pipe(path: Path) -> None:
 
 def is_image(path: Path) -> bool:
     """Whether the suffix is that of a still image. Hidden files are not images (macOS leaves ._x.png beside x.png)."""
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in READ_SUFFIXES and not path.name.startswith(".")
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
@@ -75,20 +73,9 @@ def open_video(path: Path) -> InputContainer:
     return av.open(f"file:{path}", "r", metadata_errors="replace")
 
 
-def open_image(path: Path) -> InputContainer:
-    """Open one image. From memory, so that its content decides the format and %d in its name means nothing."""
-    return av.open(io.BytesIO(path.read_bytes()), "r", metadata_errors="replace")
-
-
-def image_orientation(path: Path, frame: VideoFrame) -> Orientation:
-    """How to turn an image upright; cameras say it in EXIF, whose mirrored kinds FFmpeg's angle does not tell."""
-    with path.open("rb") as file:
-        return orientation_of_photo(file.read(_EXIF_REACH)) or orientation_by_angle(frame)
-
-
 def _image_set(path: Path, found: list[Path]) -> Input:
     if not found:
-        raise VFEError(f"{path}: no images there; needed are {', '.join(sorted(IMAGE_SUFFIXES))} files")
+        raise VFEError(f"{path}: no images there; needed are {', '.join(sorted(READ_SUFFIXES))} files")
     return Input(path, "images", tuple(sorted(found, key=natural_key)))
 
 

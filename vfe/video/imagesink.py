@@ -16,6 +16,8 @@ from ..types import VFEError
 from .colour import BT601_625, FULL, RGB
 from .errors import writing
 from .info import VideoInfo
+from .photo.carry import fitting_tags, tagged
+from .photo.tags import PhotoTags
 from .pixels import FrameFormat, FrameWriter
 from .read import Frame
 
@@ -36,6 +38,9 @@ class ImageWriter:
     """Encodes single images of one kind."""
 
     def __init__(self, suffix: str, deep: bool) -> None:
+        self.lost: dict[str, None] = {}
+        """A sentence for each thing that could not be kept of the images so far, in order."""
+        self._suffix = suffix
         self._encoder, self._formats, self._options = _ENCODERS[suffix]
         self._deep = deep and self._formats[2] is not None
         self._writers: dict[str, FrameWriter] = {}
@@ -57,7 +62,13 @@ class ImageWriter:
         context.color_range = FULL
         context.options = dict(self._options)
         picture.pts = 0
-        return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])
+        data = b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])
+        return self._tagged(data, frame.tags, (picture.width, picture.height))
+
+    def _tagged(self, data: bytes, tags: PhotoTags, size: tuple[int, int]) -> bytes:
+        fitting, lost = fitting_tags(tags, self._suffix, size)
+        self.lost |= dict.fromkeys(lost)
+        return tagged(data, fitting, self._suffix, size)
 
     def _format(self, alpha: bool) -> str:
         index = 2 * self._deep + (alpha and self._formats[1] is not None)
@@ -99,6 +110,7 @@ class ImageSink:
             if kind is None and self._written:
                 with writing(self.path):
                     self._temporary.replace(self._place)
+                self.notes += self._writer.lost
         finally:
             self._temporary.unlink(missing_ok=True)
 
@@ -136,6 +148,7 @@ class FolderSink:
             if kind is None:
                 with writing(self.path):
                     self._publish()
+                self.notes += self._writer.lost
         finally:
             shutil.rmtree(self._temporary, ignore_errors=True)
 

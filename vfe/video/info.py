@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,12 +16,14 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..types import VFEError
-from .colour import PixelLayout, guess_matrix, guess_range, layout_of
+from .colour import FULL, UNSPECIFIED, PixelLayout, guess_matrix, guess_range, layout_of
 from .decode import Damage, decode_frames
 from .errors import reading
-from .files import Input, find_input, image_orientation, open_image, open_video
+from .files import Input, find_input, open_video
 from .older import colour_tags
-from .orient import Orientation, orientation_of
+from .orient import UPRIGHT, Orientation, orientation_of
+from .photo.animation import Animation, describe_animation
+from .photo.file import Photo, read_photo
 
 IMAGE_RATE = Fraction(25)  # frames per second given to image sequences, which have none
 _MAX_RATE = 1000  # a claimed rate above this is a time base, not a rate
@@ -96,9 +97,12 @@ def probe(path: str | Path) -> VideoInfo:
     Decodes one frame. Raises VFEError if there is no such file, no video in it, or no frame that can be decoded.
     """
     source = find_input(path)
+    if source.kind == "animation":
+        animation = describe_animation(source.path)
+        return _probe(source.path) if animation is None else _animation_info(source.path, animation)
     if source.kind == "video":
-        return _probe(source, source.path, lambda: open_video(source.path))
-    return _probe(source, source.images[0], lambda: open_image(source.images[0]))
+        return _probe(source.path)
+    return _still_info(source, read_photo(source.images[0]))
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
@@ -125,15 +129,15 @@ def stream_seconds(stream: VideoStream) -> float | None:
         return None
 
 
-def _probe(source: Input, first: Path, opener: Callable[[], InputContainer]) -> VideoInfo:
-    with reading(first), opener() as container:
-        stream = video_stream(container, first)
+def _probe(path: Path) -> VideoInfo:
+    with reading(path), open_video(path) as container:
+        stream = video_stream(container, path)
         damage = Damage()
         with closing(decode_frames(container, stream, damage)) as frames:
             frame = next(frames, None)
         if frame is None:
-            raise VFEError(f"{first}: no frame can be decoded, {damage.cause}; needed is a whole video or image")
-        return _info(source, container, stream, frame)
+            raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video or image")
+        return _info(path, container, stream, frame)
 
 
 class _Pace(NamedTuple):
@@ -142,18 +146,17 @@ class _Pace(NamedTuple):
     duration: float | None
 
 
-def _info(source: Input, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoInfo:
-    still = source.kind != "video"
+def _info(path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoInfo:
     layout = layout_of(frame.format.name)
     size = (frame.width, frame.height)
     codec = stream.codec_context.codec.canonical_name
-    turn = image_orientation(source.images[0], frame) if still else orientation_of(frame, codec)
+    turn = orientation_of(frame, codec)
     width, height = turn.upright_size(size)
     primaries, transfer = colour_tags(frame, stream.codec_context)
-    pace = _pace(container, stream) if not still else _Pace(IMAGE_RATE, len(source.images), None)
+    pace = _pace(container, stream)
     return VideoInfo(
-        path=source.path,
-        kind=source.kind,
+        path=path,
+        kind="video",
         width=width,
         height=height,
         frames=pace.frames,
@@ -164,9 +167,9 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
         bit_depth=min(layout.depth, 16),
         has_alpha=_has_alpha(layout, frame, stream.codec_context.name),
         rotation=90 * turn.quarter_turns,
-        sample_aspect_ratio=_pixel_aspect(stream, turn),
+        sample_aspect_ratio=_shown_aspect(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio, turn),
         color_range=guess_range(layout, frame.color_range),
-        color_space=guess_matrix(layout, frame.colorspace, size, still),
+        color_space=guess_matrix(layout, frame.colorspace, size, still=False),
         color_primaries=primaries,
         color_transfer=transfer,
         interlaced=frame.interlaced_frame,
@@ -175,7 +178,70 @@ def _info(source: Input, container: InputContainer, stream: VideoStream, frame: 
         audio=tuple(_stream_text(s) for s in container.streams.audio),
         subtitles=tuple(_stream_text(s) for s in container.streams.subtitles),
         orientation=turn,
+        images=(),
+    )
+
+
+def _still_info(source: Input, photo: Photo) -> VideoInfo:
+    """Of an image, or of a set by its first one."""
+    frame, layout = photo.frame, layout_of(photo.frame.format.name)
+    width, height = photo.orientation.upright_size(photo.crop.size((frame.width, frame.height)))
+    primaries, transfer = colour_tags(frame, None)
+    return VideoInfo(
+        path=source.path,
+        kind=source.kind,
+        width=width,
+        height=height,
+        frames=len(source.images),
+        rate=IMAGE_RATE,
+        duration=None,
+        codec=photo.codec,
+        pix_fmt=layout.name,
+        bit_depth=min(layout.depth, 16),
+        has_alpha=photo.alpha is not None or _has_alpha(layout, frame, photo.codec),
+        rotation=90 * photo.orientation.quarter_turns,
+        sample_aspect_ratio=_shown_aspect(photo.aspect, photo.orientation),
+        color_range=guess_range(layout, frame.color_range),
+        color_space=guess_matrix(layout, frame.colorspace, (frame.width, frame.height), still=True),
+        color_primaries=primaries,
+        color_transfer=transfer,
+        interlaced=False,
+        container=photo.container,
+        time_base=1 / IMAGE_RATE,
+        audio=(),
+        subtitles=(),
+        orientation=photo.orientation,
         images=source.images,
+    )
+
+
+def _animation_info(path: Path, animation: Animation) -> VideoInfo:
+    layout, (width, height) = layout_of(animation.pix_fmt), animation.size
+    return VideoInfo(
+        path=path,
+        kind="video",
+        width=width,
+        height=height,
+        frames=animation.frames,
+        rate=animation.frames / animation.seconds,
+        duration=float(animation.seconds),
+        codec=animation.codec,
+        pix_fmt=layout.name,
+        bit_depth=min(layout.depth, 16),
+        has_alpha=layout.alpha,
+        rotation=0,
+        sample_aspect_ratio=Fraction(1),
+        color_range=guess_range(layout, FULL),
+        color_space=guess_matrix(layout, UNSPECIFIED, animation.size, still=True),
+        color_primaries=UNSPECIFIED,
+        color_transfer=UNSPECIFIED,
+        interlaced=False,
+        container=animation.format,
+        time_base=animation.time_base,
+        audio=(),
+        subtitles=(),
+        orientation=UPRIGHT,
+        images=(),
     )
 
 
@@ -189,11 +255,10 @@ def _pace(container: InputContainer, stream: VideoStream) -> _Pace:
     return _Pace(rate, frames or None, duration)
 
 
-def _pixel_aspect(stream: VideoStream, turn: Orientation) -> Fraction:
-    aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
-    if not aspect or aspect <= 0:
+def _shown_aspect(stored: Fraction | None, turn: Orientation) -> Fraction:
+    if not stored or stored <= 0:
         return Fraction(1)
-    return 1 / Fraction(aspect) if turn.swaps_sides else Fraction(aspect)
+    return 1 / Fraction(stored) if turn.swaps_sides else Fraction(stored)
 
 
 def _has_alpha(layout: PixelLayout, frame: VideoFrame, codec: str) -> bool:

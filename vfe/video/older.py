@@ -9,7 +9,7 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
-from .colour import BT601_625, BT709, FULL
+from .colour import BT601_625, BT709, FULL, UNSPECIFIED
 
 _OLD = int(av.__version__.split(".")[0]) < 17
 
@@ -40,11 +40,11 @@ def set_duration(frame: VideoFrame, duration: int) -> None:
         frame.duration = duration
 
 
-def colour_tags(frame: VideoFrame, stream: VideoCodecContext) -> tuple[int, int]:
+def colour_tags(frame: VideoFrame, stream: VideoCodecContext | None) -> tuple[int, int]:
     """(primaries, transfer) of a frame; of its stream where frames do not say."""
     if hasattr(frame, "color_primaries"):
         return frame.color_primaries, frame.color_trc
-    return stream.color_primaries, stream.color_trc
+    return (stream.color_primaries, stream.color_trc) if stream is not None else (UNSPECIFIED, UNSPECIFIED)
 
 
 def tag_colour(frame: VideoFrame, tags: tuple[int, int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from av.buffer import Buffer
 from av.sidedata.sidedata import Type as SideDataType
@@ -28,6 +28,14 @@ class Orientation(NamedTuple):
     def upright_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """(width, height) as displayed of a frame stored as (width, height)."""
         return (size[1], size[0]) if self.swaps_sides else size
+
+    def turned(self, quarter_turns: int) -> Orientation:
+        """The same, turned clockwise once more."""
+        return Orientation((self.quarter_turns + quarter_turns) % 4, self.mirror)
+
+    def mirrored(self) -> Orientation:
+        """The same, mirrored left-right once more."""
+        return Orientation(-self.quarter_turns % 4, not self.mirror)
 
     def upright(self, planes: Tensor) -> Tensor:
         """Turn (C, H, W) as stored into (C, H', W') as displayed."""
@@ -71,34 +79,11 @@ def orientation_by_angle(frame: VideoFrame) -> Orientation:
     return Orientation(round(-frame.rotation / 90) % 4)
 
 
-def orientation_of_photo(data: bytes) -> Orientation | None:
-    """Orientation from the EXIF data of a JPEG, PNG, WebP or TIFF file by its first bytes; None if it has none."""
-    start = _start_of_exif(data)
-    if start is None:
-        return None
-    order: Literal["little", "big"] = "little" if data[start : start + 2] == b"II" else "big"
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(data[start + at : start + at + size], order)
-
-    directory = number(4, 4)
-    for entry in range(min(number(directory, 2), 100)):
-        at = directory + 2 + 12 * entry
-        if number(at, 2) == _EXIF_ORIENTATION:
-            return _BY_EXIF.get(number(at + 8, 2), UPRIGHT)
-    return None
+def orientation_of_exif(code: int) -> Orientation:
+    """Orientation of a value of the EXIF tag 0x0112; unknown ones are upright."""
+    return _BY_EXIF.get(code, UPRIGHT)
 
 
-def _start_of_exif(data: bytes) -> int | None:
-    """Where the TIFF header of the EXIF data stands."""
-    if data[:4] in {b"II*\0", b"MM\0*"}:
-        return 0
-    marker = b"eXIf" if data.startswith(b"\x89PNG") else b"Exif\0\0"
-    found = data.find(marker)
-    return None if found < 0 else found + len(marker)
-
-
-_EXIF_ORIENTATION = 0x0112
 _BY_EXIF = {
     2: Orientation(0, True),
     3: Orientation(2, False),

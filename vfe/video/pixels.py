@@ -9,7 +9,6 @@ encoder's, which is slower and very slow on a busy machine.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ from torch import Tensor
 
 from .colour import FULL, LIMITED, PixelLayout, layout_of, matrix_weights, swscale_matrix
 from .older import ONE_THREAD, source_colours
+from .planes import plane_view
 from .stored import Stored
 
 Plane = npt.NDArray[np.float32]
@@ -56,13 +56,13 @@ class FrameReader:
             scale, offset = 2 * 255 / 219 / white, -1 - 2 * 16 / 219
         pixels = np.empty((3, planar.height, planar.width), np.float32)
         for channel, index in enumerate(_PLANE_OF_CHANNEL):
-            np.multiply(_plane_view(planar, index, deep), np.float32(scale), out=pixels[channel])
+            np.multiply(plane_view(planar, index), np.float32(scale), out=pixels[channel])
         pixels += np.float32(offset)
         if deep or offset != -1:
             np.clip(pixels, -1, 1, out=pixels)
         if len(planar.planes) < 4:
             return torch.from_numpy(pixels), None
-        alpha = np.minimum(_plane_view(planar, 3, deep) * np.float32(1 / opaque), np.float32(1))
+        alpha = np.minimum(plane_view(planar, 3) * np.float32(1 / opaque), np.float32(1))
         return torch.from_numpy(pixels), torch.from_numpy(alpha[None])
 
     def _to_planar_rgb(self, frame: VideoFrame, layout: PixelLayout, size: tuple[int, int] | None) -> VideoFrame:
@@ -120,7 +120,7 @@ class FrameWriter:
         for index, plane in enumerate(planes):
             np.rint(plane, out=plane)
             np.clip(plane, 0, top, out=plane)
-            np.copyto(_plane_view(frame, index, filled.depth > 8), plane, casting="unsafe")
+            np.copyto(plane_view(frame, index), plane, casting="unsafe")
         if filled.name != target.pix_fmt:
             frame = self._scaler.reformat(frame, format=target.pix_fmt, interpolation=SWSCALE_FLAGS, **ONE_THREAD)
         frame.color_range, frame.colorspace = target.color_range, target.matrix
@@ -129,7 +129,7 @@ class FrameWriter:
     def _changed_planes(self, pixels: Tensor, stored: Stored) -> list[Plane]:
         """The planes of the stored frame, changed by as much as its pixels were; alpha has its own."""
         count = 1 if self._filled.family == "gray" else 3
-        planes = [_plane_view(stored.frame, i, self._filled.depth > 8).astype(np.float32) for i in range(count)]
+        planes = [plane_view(stored.frame, i).astype(np.float32) for i in range(count)]
         if pixels is not stored.pixels:
             for plane, now, before in zip(planes, self._planes(pixels), self._planes(stored.pixels), strict=True):
                 plane += now - before
@@ -170,14 +170,6 @@ def _subsample(plane: Plane, chroma: tuple[int, int]) -> Plane:
         plane = np.pad(plane, ((0, 0), (0, 1)), mode="edge") if plane.shape[1] % 2 else plane
         plane = (plane[:, 0::2] + plane[:, 1::2]) * np.float32(0.5)
     return plane
-
-
-def _plane_view(frame: VideoFrame, index: int, deep: bool) -> npt.NDArray[Any]:
-    """One plane of a frame as an array (H, W) of code values that shares its memory."""
-    plane = frame.planes[index]
-    dtype = np.dtype("<u2" if deep else "u1")
-    rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
-    return rows[: plane.height, : plane.width]
 
 
 def _is_native_planar_rgb(layout: PixelLayout) -> bool:

@@ -11,17 +11,21 @@ from types import TracebackType
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 from torch import Tensor
 
 from ..types import VFEError
-from .colour import guess_matrix, guess_range, layout_of
+from .animated import pixels_of, read_animation
 from .decode import Damage, decode_frames
-from .errors import reading
-from .files import image_orientation, open_image, open_video
+from .errors import about, reading
+from .files import is_image, open_video
 from .info import VideoInfo, probe, stream_seconds, video_stream
 from .older import frame_duration
 from .orient import UPRIGHT
+from .photo.animation import OWN_FORMATS
+from .photo.carry import tags_of
+from .photo.count import is_animation
+from .photo.file import read_photo
+from .photo.tags import NO_TAGS, PhotoTags
 from .pixels import FrameReader
 from .stored import Stored
 
@@ -43,6 +47,8 @@ class Frame:
     """How long it is shown, in units of `time_base`; None if unknown."""
     stored: Stored | None = None
     """What it was decoded from, where that is a frame of a video that is not turned or scaled."""
+    tags: PhotoTags = NO_TAGS
+    """Colour profile and camera data of an image."""
 
 
 _WHOLE = 0.98  # a file whose frames reach this part of its stated length is not cut short
@@ -56,6 +62,7 @@ class Source:
         self.notes: list[str] = []
         """What the caller may want to tell the user: damage, changes of size."""
         self._open: list[Generator[Frame, None, None]] = []
+        self._tags = NO_TAGS
 
     def __enter__(self) -> Source:
         return self
@@ -68,7 +75,10 @@ class Source:
         self._open.clear()
 
     def __iter__(self) -> Iterator[Frame]:
-        frames = self._read_images() if self.info.images else self._read_video()
+        if self.info.images:
+            frames = self._read_images()
+        else:
+            frames = self._read_animation() if self.info.container in OWN_FORMATS else self._read_video()
         self._open.append(frames)
         return frames
 
@@ -79,6 +89,7 @@ class Source:
         stored_size = self.info.orientation.upright_size(size)
         count, resized, end = 0, 0, 0.0
         with reading(path), open_video(path) as container:
+            self._tags = tags_of(path.read_bytes()) if is_image(path) else NO_TAGS  # an animated PNG
             stream = video_stream(container, path)
             shift = start_shift(container, stream.time_base)
             claimed, seconds = stream.frames, stream_seconds(stream)
@@ -103,6 +114,7 @@ class Source:
             pts=None if when is None else when - shift,
             time_base=frame.time_base,
             duration=frame_duration(frame),
+            tags=self._tags,
             stored=Stored(frame, pixels, reader.matrix, reader.color_range) if as_it_is else None,
         )
 
@@ -117,8 +129,29 @@ class Source:
         if resized:
             self.notes.append(f"{resized} frames of {name} have another size and were scaled to that of the first")
 
+    def _read_animation(self) -> Generator[Frame, None, None]:
+        when = others = 0
+        with reading(self.info.path), about(self.info.path):
+            for picture in read_animation(self.info.path):
+                height, width = picture.pixels.shape[-2:]
+                if (width, height) != (self.info.width, self.info.height):
+                    others += 1
+                    continue
+                yield Frame(
+                    picture.pixels,
+                    picture.alpha if self.info.has_alpha else None,
+                    pts=when,
+                    time_base=self.info.time_base,
+                    duration=picture.duration,
+                    tags=picture.tags,
+                )
+                when += picture.duration
+        if others:
+            self.notes.append(f"{others} pictures of {self.info.path.name} have another size than the first: left out")
+
     def _read_images(self) -> Generator[Frame, None, None]:
         size = (self.info.width, self.info.height)
+        several = 0
         for path in self.info.images:
             frame = read_image(path)
             height, width = frame.pixels.shape[-2:]
@@ -127,7 +160,10 @@ class Source:
                     f"{path}: is {width}x{height}, the first image is {size[0]}x{size[1]}; "
                     "images of one folder must have one size, restore others apart"
                 )
+            several += is_animation(path)
             yield frame
+        if several:
+            self.notes.append(f"{several} of the images are animations or have pages: only the first picture was read")
 
 
 def open_source(path: str | Path) -> Source:
@@ -156,15 +192,8 @@ def start_shift(container: InputContainer, time_base: Fraction | None) -> int:
 
 def read_image(path: Path) -> Frame:
     """Read one image, upright. Raises VFEError if it cannot be decoded."""
-    with reading(path), open_image(path) as container:
-        stream: VideoStream = video_stream(container, path)
-        damage = Damage()
-        with closing(decode_frames(container, stream, damage)) as frames:
-            frame = next(frames, None)
-        if frame is None:
-            raise VFEError(f"{path}: cannot be decoded, {damage.cause}; replace or remove this image")
-        turn = image_orientation(path, frame)
-        layout = layout_of(frame.format.name)  # each image says for itself: a folder may mix PNG and JPEG
-        matrix = guess_matrix(layout, frame.colorspace, (frame.width, frame.height), still=True)
-        pixels, alpha = FrameReader(matrix, guess_range(layout, frame.color_range)).read(frame)
-    return Frame(turn.upright(pixels), None if alpha is None else turn.upright(alpha), name=path.name)
+    photo = read_photo(path)
+    pixels, alpha = pixels_of(photo)
+    shown, opaque = (None if p is None else photo.orientation.upright(photo.crop.cut(p)) for p in (pixels, alpha))
+    assert shown is not None
+    return Frame(shown, opaque, name=path.name, tags=photo.tags)

@@ -7,12 +7,10 @@ from pathlib import Path
 
 from ..aside import real_place
 from ..types import VFEError
-from .files import IMAGE_SUFFIXES, refuse_pipe
+from .files import is_image, refuse_pipe
 from .info import VideoInfo
-
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mkv", ".mov")
-OUTPUT_IMAGE_SUFFIXES = tuple(sorted(IMAGE_SUFFIXES))
-MAX_SIDE = 16384  # what H.264 and H.265 encoders take
+from .planes import MAX_SIDE
+from .suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
 def output_kind(path: str | Path, info: VideoInfo) -> str:
@@ -58,7 +56,7 @@ def check_frames_folder(path: Path, sources: tuple[Path, ...], overwrite: bool) 
     _check_folder(path)
     if path.exists() and not path.is_dir():
         raise VFEError(f"{path}: is a file, not a folder; PNGs need a folder, a video needs a suffix such as .mp4")
-    if any(_same(path, source.parent) for source in sources if source.suffix.lower() in IMAGE_SUFFIXES):
+    if any(_same(path, source.parent) for source in sources if is_image(source)):
         raise VFEError(f"{path}: is the folder of the input images; choose another output folder")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise VFEError(f"{path}: is not empty; use --overwrite to replace frames in it or choose another folder")

@@ -19,6 +19,7 @@ from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
 from .older import set_duration, tag_colour
+from .photo.animation import OWN_FORMATS
 from .pixels import FrameWriter
 from .read import Frame
 from .sidestreams import SideStreams
@@ -40,6 +41,7 @@ class VideoSink:
         self._temporary = hidden_name(self._place, path.suffix)
         self._writer = FrameWriter(plan.target)
         self._clock = _Clock(info)
+        self._has_tags = False
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._side: SideStreams | None = None
@@ -56,6 +58,7 @@ class VideoSink:
         assert self._stream is not None, "write() belongs inside the with block"
         height, width = frame.pixels.shape[-2:]
         assert (width, height) == self._size, f"frame is {width}x{height}, the sink was opened for {self._size}"
+        self._has_tags |= frame.tags.icc is not None or frame.tags.exif is not None
         picture = self._writer.write(frame.pixels, frame.alpha, frame.stored)
         tag_colour(picture, (self._info.color_primaries, self._info.color_transfer))
         picture.time_base = self._clock.time_base
@@ -75,6 +78,8 @@ class VideoSink:
             self._finish()
             undo.pop_all()
         self.notes.extend(self._clock.notes())
+        if self._has_tags:
+            self.notes.append("ICC profiles and EXIF data of images are left out: a video holds none; write PNGs")
 
     def _start(self) -> None:
         plan, (width, height) = self._plan, self._size
@@ -92,7 +97,7 @@ class VideoSink:
         context.flags |= Flags.frame_duration
         if plan.tag:
             context.codec_tag = plan.tag
-        if self._info.kind == "video":
+        if self._info.kind == "video" and self._info.container not in OWN_FORMATS:
             self._side = SideStreams(self._info, self._container, self.path.suffix.lower(), self.notes)
         self._container.start_encoding()
         self._stream = stream

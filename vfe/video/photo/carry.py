@@ -1,0 +1,54 @@
+"""The tags of any kind of photo file, and into any kind that is written."""
+
+from __future__ import annotations
+
+from . import jpeg, png, tiff, webp
+from .exif import upright_exif
+from .tags import PhotoTags, colour_model
+
+_TIFF = (b"II*\0", b"MM\0*")
+_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".tif": "TIFF", ".tiff": "TIFF"}
+
+
+def tags_of(data: bytes) -> PhotoTags:
+    """Profile and EXIF of a PNG, JPEG, WebP or TIFF file; none of any other."""
+    if data.startswith(png.SIGNATURE):
+        return png.read_tags(data)
+    if data.startswith(jpeg.SIGNATURE):
+        return jpeg.read_tags(data)
+    if webp.is_webp(data):
+        return webp.read_tags(data)
+    return tiff.read_tags(data) if data[:4] in _TIFF else PhotoTags()
+
+
+def fitting_tags(tags: PhotoTags, suffix: str, size: tuple[int, int]) -> tuple[PhotoTags, list[str]]:
+    """What a file of this kind, of an upright RGB picture of `size` (width, height), can hold of the tags.
+
+    With it a sentence for each thing that it cannot.
+    """
+    icc, notes = tags.icc, []
+    exif = None if tags.exif is None else upright_exif(tags.exif, size)
+    if tags.exif is not None and exif is None:
+        notes.append("EXIF data is left out: it is damaged")
+    if icc is not None and colour_model(icc) != "RGB":
+        notes.append(f"the ICC profile is left out: it describes {colour_model(icc)} values, the output holds RGB")
+        icc = None
+    if exif is not None and _KINDS.get(suffix) == "JPEG" and len(exif) > jpeg.MAX_EXIF:
+        notes.append("EXIF data is left out: JPEG holds at most 64 KiB of it; write PNG to keep it")
+        exif = None
+    if suffix not in _KINDS and (icc is not None or exif is not None):
+        notes.append(f"ICC profile and EXIF data are left out: {suffix} files hold none; write PNG to keep them")
+        icc = exif = None
+    notes += [f"{what} is left out: only ICC profile and EXIF data are carried over" for what in tags.lost]
+    return PhotoTags(icc, exif), notes
+
+
+def tagged(data: bytes, tags: PhotoTags, suffix: str, size: tuple[int, int]) -> bytes:
+    """The bytes of an image file of this kind and `size` (width, height), with tags that fit it."""
+    if tags.icc is None and tags.exif is None:
+        return data
+    if _KINDS[suffix] == "PNG":
+        return png.with_tags(data, tags)
+    if _KINDS[suffix] == "JPEG":
+        return jpeg.with_tags(data, tags)
+    return webp.with_tags(data, tags, size) if _KINDS[suffix] == "WebP" else tiff.with_tags(data, tags)

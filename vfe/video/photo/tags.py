@@ -1,0 +1,37 @@
+"""The two things about a photo that travel with its pixels: the ICC profile of its colours and its EXIF data."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_HEADER = 128  # bytes of an ICC profile before its table of tags (ICC.1:2022, 7.2)
+_SPACE, _SIGNATURE = slice(16, 20), slice(36, 40)
+
+
+class PhotoTags(NamedTuple):
+    """None for what a file does not have."""
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    """A TIFF block, as it stands behind "Exif\\0\\0" in a JPEG file."""
+    lost: tuple[str, ...] = ()
+    """What else the file holds and no output will, in words."""
+
+
+NO_TAGS = PhotoTags()
+
+
+def is_profile(icc: bytes) -> bool:
+    """Whether bytes are an ICC profile by their header."""
+    stated = int.from_bytes(icc[:4], "big")
+    return len(icc) > _HEADER and icc[_SIGNATURE] == b"acsp" and _HEADER < stated <= len(icc)
+
+
+def profile_of(data: bytes) -> bytes | None:
+    """The ICC profile at the start of `data`, None where there is none; writers pad them."""
+    return data[: int.from_bytes(data[:4], "big")] if is_profile(data) else None
+
+
+def colour_model(icc: bytes) -> str:
+    """What the numbers are that a profile describes: RGB, GRAY, CMYK, and so on."""
+    return icc[_SPACE].decode("latin-1").strip()

@@ -1,0 +1,38 @@
+"""Profile and EXIF among the tags of a TIFF file (TIFF/EP for the former)."""
+
+from __future__ import annotations
+
+from .exif import exif_of_tiff, photo_tree
+from .ifd import HEADER, Directory, Entry, IfdReader, IfdTree
+from .tags import PhotoTags, profile_of
+
+_UNDEFINED = 7
+_PROFILE, _XMP, _IPTC = 34675, 700, 33723
+
+
+def read_tags(data: bytes) -> PhotoTags:
+    """Profile and EXIF of the first page of a TIFF file."""
+    reader = IfdReader.of(data)
+    directory = reader.directory(reader.first)
+    return PhotoTags() if directory is None else page_tags(reader, directory)
+
+
+def page_tags(reader: IfdReader, directory: Directory) -> PhotoTags:
+    """Profile and EXIF of a page."""
+    profile = directory.entries.get(_PROFILE)
+    lost = [name for tag, name in ((_XMP, "XMP data"), (_IPTC, "IPTC data")) if tag in directory.entries]
+    return PhotoTags(profile_of(profile.value) if profile else None, exif_of_tiff(reader, directory), tuple(lost))
+
+
+def with_tags(data: bytes, tags: PhotoTags) -> bytes:
+    """A little-endian TIFF file of one page with this profile and EXIF; its directory moves to the end."""
+    reader = IfdReader.of(data)
+    directory = reader.directory(reader.first)
+    assert directory is not None and reader.order == "little"  # of our own encoder
+    photo = photo_tree(tags.exif) if tags.exif is not None else IfdTree({})
+    entries = {**directory.entries, **photo.entries}
+    if tags.icc is not None:
+        entries[_PROFILE] = Entry(_PROFILE, _UNDEFINED, tags.icc)
+    place = len(data) + len(data) % 2
+    moved = data[:4] + place.to_bytes(4, "little") + data[HEADER:] + b"\0" * (len(data) % 2)
+    return moved + IfdTree(entries, photo.children).packed(place)
