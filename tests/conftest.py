@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.comfy_checkout import why_no_comfyui, why_not_here
 from tests.comfy_server import comfy_server
+from tests.decode_guard import DecodeGuard, guarded
 from tests.suites import SuiteReport
 
 __all__ = ["comfy_server"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_file_is_read_apart_first() -> Iterator[None]:
+    """A file that crashes or hangs its decoder fails a test instead of ending the run."""
+    guard = DecodeGuard()
+    with guarded(guard):
+        yield
+    guard.close()
 
 
 def pytest_configure(config: pytest.Config) -> None:
