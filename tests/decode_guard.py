@@ -75,7 +75,7 @@ def guarded(guard: DecodeGuard) -> Iterator[None]:
     """Let `guard` read first whatever is opened for reading with `av.open`, by tests and by the package alike."""
     unguarded = av.open
 
-    def opened(file: Any, mode: str | None = None, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+    def opened(file: Any, mode: Any = None, *args: Any, **options: Any) -> Any:  # noqa: ANN401
         if mode in (None, "r"):
             guard.check(file)
         return unguarded(file, mode, *args, **options)

@@ -35,7 +35,7 @@ def read_all(path: Path, from_memory: bool) -> None:
 
 
 def _open(path: Path, from_memory: bool) -> InputContainer:
-    return av.open(io.BytesIO(path.read_bytes()) if from_memory else f"file:{path}", metadata_errors="replace")
+    return av.open(io.BytesIO(path.read_bytes()) if from_memory else f"file:{path}", "r", metadata_errors="replace")
 
 
 def _read_side(container: InputContainer) -> None:
