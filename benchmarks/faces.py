@@ -26,15 +26,13 @@ from PIL import Image
 from torch import Tensor
 
 from vfe.checkpoint import load_restorer
-from vfe.face.align import SIDE, similarities, take_aligned, template
-from vfe.face.window import smoothed
+from vfe.face.align import SIDE, steady_similarities, take_aligned, template
 from vfe.models.lite import LiteRestorer
 from vfe.restorer import load
 from vfe.types import no_check
 
 FRAMES = 17
 JUDGED = (0, 8, 16)
-SMOOTH = 2.0  # frames
 SHOWN = (0, 3, 7, 10, 13, 16)
 LEVELS = ("mild", "medium", "severe")
 
@@ -48,7 +46,7 @@ class DevClips(NamedTuple):
 
 def aligned_clips(frames: np.ndarray, landmarks: np.ndarray) -> Tensor:
     """(T, H, W, 3) uint8 and (T, 5, 2) -> (T, 3, S, S) uint8."""
-    matrices = similarities(smoothed(torch.from_numpy(landmarks), SMOOTH))
+    matrices = steady_similarities(torch.from_numpy(landmarks))
     pictures = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
     crops = [take_aligned(picture, matrix) for picture, matrix in zip(pictures, matrices, strict=True)]
     return torch.stack(crops).round().clamp(0, 255).byte()

@@ -21,9 +21,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vfe.face.align import SIDE, similarities, take_aligned
+from vfe.face.align import SIDE, steady_similarities, take_aligned
 from vfe.face.upright import apply, invert
-from vfe.face.window import smoothed
 from vfe.types import VFEError
 
 from ..data import read_frames
@@ -31,7 +30,6 @@ from .packed import FILE, Pack, write_pack
 from .squeeze import SQUEEZE_FILE
 
 LIMIT = 48 << 20  # bytes: what may travel beside a checkout
-CLIP_SMOOTH = 2.0  # frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +94,11 @@ class Aligned(NamedTuple):
 
 
 def aligned(item: Item, config: PackConfig) -> Aligned:
-    """Of a clip, the landmarks are smoothed over time first, so that the crops move as steadily as the face does."""
+    """As a restorer would see them: a clip's crops move as steadily as the face does."""
     frames = read_frames(item.path)
     points = torch.from_numpy(np.load(item.label)["landmarks5"]).double()
-    if item.is_video:
-        points = smoothed(points, CLIP_SMOOTH)
     chosen = list(range(0, len(frames), config.stride))[: config.frames] if item.is_video else [0]
-    matrices = similarities(points[chosen])
+    matrices = steady_similarities(points)[chosen]
     pictures = []
     for index, matrix in zip(chosen, matrices, strict=True):
         crop = take_aligned(frames[index].permute(2, 0, 1).float(), matrix)

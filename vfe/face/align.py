@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from .upright import apply, unit_grid
+from .crop import Area
+from .upright import apply, invert, unit_grid
+from .window import smoothed
 
 SIDE = 256
 """Pixels of a side of aligned crops."""
@@ -44,6 +46,34 @@ def similarities(landmarks: Tensor) -> Tensor:
     return torch.cat([linear, (centre - linear @ middle)[..., None]], dim=-1)
 
 
+SMOOTH = 1.5
+"""Spread, in frames, of the Gaussian that steadies crops: landmarks are measured to about a pixel."""
+SIZE_SMOOTH = 3.0  # the size and the roll of a head change more slowly than its place
+
+
+def steady_similarities(landmarks: Tensor, smooth: float = SMOOTH) -> Tensor:
+    """`similarities` of one face's frames (n, 5, 2), steadied over time: place, size and roll, each for itself."""
+    matrices = similarities(landmarks)
+    linear = matrices[:, :, :2]
+    centres = apply(matrices, matrices.new_full((1, 1, 2), 0.5).expand(len(matrices), -1, -1))[:, 0]
+    sizes = torch.linalg.det(linear).clamp(min=1e-12).sqrt().log()
+    rolls = torch.atan2(linear[:, 1, 0], linear[:, 0, 0])
+    turns = rolls.diff() / (2 * math.pi)  # a roll that passes half a turn goes on beyond it
+    rolls = rolls - 2 * math.pi * torch.cat([turns.new_zeros(1), turns.round().cumsum(0)])
+    centres = _steadied(centres, smooth)
+    sizes, rolls = (_steadied(values, SIZE_SMOOTH * smooth) for values in (sizes, rolls))
+    cos, sin = rolls.cos() * sizes.exp(), rolls.sin() * sizes.exp()
+    linear = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)
+    return torch.cat([linear, (centres - linear.sum(-1) / 2)[..., None]], dim=-1)
+
+
+def _steadied(values: Tensor, spread: float) -> Tensor:
+    """Smoothed, and of what that took away the smooth part put back (Tukey's twicing): a shaking camera is followed,
+    which one Gaussian would lag behind."""
+    once = smoothed(values, spread)
+    return once + smoothed(values - once, spread)
+
+
 def take_aligned(frame: Tensor, matrix: Tensor, side: int = SIDE) -> Tensor:
     """(C, H, W) -> (C, S, S), bicubic; antialiased where it shrinks. Beyond the frame it is mirrored."""
     height, width = frame.shape[-2:]
@@ -53,6 +83,25 @@ def take_aligned(frame: Tensor, matrix: Tensor, side: int = SIDE) -> Tensor:
     places = apply(matrix[None].to(frame.device), flat) / torch.tensor([width, height], device=frame.device) * 2 - 1
     grid = rearrange(places, "1 (h w) xy -> 1 h w xy", h=side).to(frame.dtype)
     return F.grid_sample(picture, grid, mode="bicubic", padding_mode="reflection", align_corners=False)[0]
+
+
+def put_aligned(crop: Tensor, matrix: Tensor, height: int, width: int) -> tuple[Area, Tensor]:
+    """(C, S, S) -> the pixels (C, h, w) of the frame around the crop, 0 beyond it, and where they are; bicubic."""
+    corners = apply(matrix[None], matrix.new_tensor([[[0, 0], [1, 0], [0, 1], [1, 1]]]))[0]
+    (left, top), (right, bottom) = corners.amin(0).floor().int().tolist(), corners.amax(0).ceil().int().tolist()
+    area = Area(max(top, 0), max(min(bottom, height), 0), max(left, 0), max(min(right, width), 0))
+    rows, columns = max(area.bottom - area.top, 0), max(area.right - area.left, 0)
+    if not rows or not columns:
+        return Area(0, 0, 0, 0), crop.new_zeros(len(crop), 0, 0)
+    x = torch.arange(columns, dtype=torch.float64) + area.left + 0.5
+    y = torch.arange(rows, dtype=torch.float64) + area.top + 0.5
+    points = rearrange(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1), "h w xy -> 1 (h w) xy")
+    places = rearrange(apply(invert(matrix[None]), points), "1 (h w) xy -> h w xy", h=rows)
+    step = crop.shape[-1] / float(torch.linalg.det(matrix[:, :2]).abs().sqrt())
+    grid = (places * 2 - 1).to(crop)[None]
+    put = F.grid_sample(soften(crop[None], step), grid, mode="bicubic", padding_mode="border", align_corners=False)[0]
+    inside = ((places > 0) & (places < 1)).all(-1).to(crop.device)
+    return area, put * inside
 
 
 def soften(pictures: Tensor, step: float) -> Tensor:
