@@ -2,7 +2,8 @@
 
 The full size (81 frames of 512x512, 30 blocks) on a GPU, a small clip and two blocks on a CPU. For each stage: what it
 costs, seconds, share of the device's measured peak, peak memory, and how many times diffusers takes. The whole step is
-ours from frames to frames. Writes results/wan_<device>.md and .json.
+ours from frames to frames. `--alone` runs ours only, where diffusers is not installed or there is no time for it.
+Writes results/wan_<device>.md and .json, or into the folder of --out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -34,11 +36,21 @@ Run = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage, ours and diffusers'."""
+    """One stage, ours and diffusers', None where ours runs alone."""
 
     name: str
     ours: Run
-    theirs: Run
+    theirs: Run | None = None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The same of diffusers, and the largest difference of the results."""
+
+    cost: Cost
+    seconds: float
+    memory: float
+    difference: float
 
 
 @dataclass(frozen=True)
@@ -47,18 +59,11 @@ class Row:
 
     name: str
     cost: Cost
-    their_cost: Cost
     seconds: float
-    their_seconds: float
     peak_share: float
     memory: float
     """MiB that were allocated at the peak, beside the weights."""
-    their_memory: float
-    difference: float
-
-    @property
-    def ratio(self) -> float:
-        return self.their_seconds / self.seconds
+    theirs: Reference | None
 
 
 @dataclass(frozen=True)
@@ -133,9 +138,7 @@ class Networks:
 
     def stages(self, sizes: Sizes) -> list[Stage]:
         """All stages, on smooth frames, each fed by the one before."""
-        noise = torch.randn(1, 3, sizes.frames, sizes.height // 8, sizes.width // 8)
-        shape = (sizes.frames, sizes.height, sizes.width)
-        video = torch.nn.functional.interpolate(noise, shape, mode="trilinear").clamp(-1, 1).to(self.device)
+        video = smooth_video(sizes).to(self.device)
         z = self.their_encode(video)
         return [
             Stage("encode", lambda: self.vae.encode(video), lambda: self.their_encode(video)),
@@ -143,6 +146,42 @@ class Networks:
             Stage("decode", lambda: self.vae.decode(z), lambda: self.their_decode(z)),
             Stage("frames to frames", lambda: self.step(video), lambda: self.their_step(video)),
         ]
+
+
+class Alone:
+    """Our implementation with random weights."""
+
+    def __init__(self, sizes: Sizes, device: torch.device, dtype: torch.dtype, plan: VAEPlan) -> None:
+        torch.manual_seed(0)
+        self.device, self.dtype = device, dtype
+        self.vae = WanVAE(WanVAEConfig(), plan=plan).eval().requires_grad_(False).to(device, dtype)
+        context = torch.zeros(1, CONTEXT_ROWS, 4096)
+        context[:, 0] = torch.randn(4096)
+        dit = WanDiT(DiTConfig(layers=sizes.layers)).eval().requires_grad_(False)
+        self.dit = fold(dit.to(device), TIMESTEP, context, dtype)
+
+    def step(self, video: Tensor) -> Tensor:
+        """z_hq = z_lq - v, from frames to frames."""
+        z = self.vae.encode(video)
+        return self.vae.decode(z - self.dit(z.to(self.dtype)).float())
+
+    def stages(self, sizes: Sizes) -> list[Stage]:
+        """All stages, on smooth frames, each fed by the one before."""
+        video = smooth_video(sizes).to(self.device)
+        z = self.vae.encode(video)
+        return [
+            Stage("encode", lambda: self.vae.encode(video)),
+            Stage("DiT", lambda: self.dit(z.to(self.dtype))),
+            Stage("decode", lambda: self.vae.decode(z)),
+            Stage("frames to frames", lambda: self.step(video)),
+        ]
+
+
+def smooth_video(sizes: Sizes) -> Tensor:
+    """(1, 3, T, H, W) in [-1, 1]."""
+    noise = torch.randn(1, 3, sizes.frames, sizes.height // 8, sizes.width // 8)
+    shape = (sizes.frames, sizes.height, sizes.width)
+    return torch.nn.functional.interpolate(noise, shape, mode="trilinear").clamp(-1, 1)
 
 
 def seconds_of(run: Run, device: torch.device) -> float:
@@ -192,45 +231,60 @@ def memory_of(run: Callable[[], object], device: torch.device) -> float:
 @torch.no_grad()
 def measure(stage: Stage, device: torch.device, rounds: int, peak: float) -> Row:
     """Both in turn, `rounds` times after one to warm up."""
-    ours, theirs = stage.ours(), stage.theirs()
-    difference = float((ours.float() - theirs.float()).abs().max())
-    del ours, theirs
+    ours = stage.ours()
+    difference = 0.0 if stage.theirs is None else float((ours.float() - stage.theirs().float()).abs().max())
+    del ours
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):
-        times[0].append(seconds_of(stage.ours, device))
-        times[1].append(seconds_of(stage.theirs, device))
-    memory, their_memory = (memory_of(run, device) for run in (stage.ours, stage.theirs))
-    cost, their_cost = cost_of(stage.ours), cost_of(stage.theirs)
-    seconds, their_seconds = (statistics.median(taken) for taken in times)
+        for run, taken in zip((stage.ours, stage.theirs), times, strict=True):
+            if run is not None:
+                taken.append(seconds_of(run, device))
+    cost, seconds = cost_of(stage.ours), statistics.median(times[0])
+    theirs = None
+    if stage.theirs is not None:
+        memory = memory_of(stage.theirs, device)
+        theirs = Reference(cost_of(stage.theirs), statistics.median(times[1]), memory, difference)
     share = cost.flops / seconds / peak
-    return Row(stage.name, cost, their_cost, seconds, their_seconds, share, memory, their_memory, difference)
+    return Row(stage.name, cost, seconds, share, memory_of(stage.ours, device), theirs)
+
+
+OURS = ["stage", "TFLOP", "GB moved", "seconds", "share of peak", "memory, MiB"]
+THEIRS = ["diffusers: TFLOP", "GB moved", "seconds", "memory, MiB", "ratio", "largest difference"]
 
 
 def report(rows: list[Row], about: dict[str, Any]) -> str:
-    header = ["stage", "TFLOP", "GB moved", "seconds", "share of peak", "memory, MiB",
-              "diffusers: TFLOP", "GB moved", "seconds", "memory, MiB", "ratio", "largest difference"]  # fmt: skip
-    lines = [
-        [
-            row.name,
-            f"{row.cost.flops / 1e12:.3g}",
-            f"{row.cost.bytes / 1e9:.3g}",
-            f"{row.seconds:.3g}",
-            f"{row.peak_share:.0%}",
-            f"{row.memory:.0f}",
-            f"{row.their_cost.flops / 1e12:.3g}",
-            f"{row.their_cost.bytes / 1e9:.3g}",
-            f"{row.their_seconds:.3g}",
-            f"{row.their_memory:.0f}",
-            f"{row.ratio:.2f}",
-            f"{row.difference:.1g}",
-        ]
-        for row in rows
-    ]
+    compared = any(row.theirs is not None for row in rows)
+    lines = [_ours(row) + (_theirs(row) if compared else []) for row in rows]
     facts = "; ".join(f"{name} {value}" for name, value in about.items())
-    return f"{table(header, lines)}\n\n{facts}.\n"
+    return f"{table(OURS + (THEIRS if compared else []), lines)}\n\n{facts}.\n"
 
 
-def main() -> None:
+def _ours(row: Row) -> list[str]:
+    return [
+        row.name,
+        f"{row.cost.flops / 1e12:.3g}",
+        f"{row.cost.bytes / 1e9:.3g}",
+        f"{row.seconds:.3g}",
+        f"{row.peak_share:.0%}",
+        f"{row.memory:.0f}",
+    ]
+
+
+def _theirs(row: Row) -> list[str]:
+    theirs = row.theirs
+    if theirs is None:
+        return [""] * len(THEIRS)
+    return [
+        f"{theirs.cost.flops / 1e12:.3g}",
+        f"{theirs.cost.bytes / 1e9:.3g}",
+        f"{theirs.seconds:.3g}",
+        f"{theirs.memory:.0f}",
+        f"{theirs.seconds / row.seconds:.2f}",
+        f"{theirs.difference:.1g}",
+    ]
+
+
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default=None, help="default: fp32 on a CPU, as diffusers is exact there")
@@ -240,14 +294,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--latents-per-step", type=int, default=1)
     parser.add_argument("--fuse", action="store_true", help="compile the VAE's element-wise passes")
-    args = parser.parse_args()
+    parser.add_argument("--alone", action="store_true", help="ours only, without diffusers")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    args = parser.parse_args(arguments)
     device = choose_device(args.device)
     small = device.type == "cpu"
     dtype = choose_dtype(args.dtype or ("fp32" if small else "auto"), device)
     side = args.side or (96 if small else 512)
     sizes = Sizes(args.frames or (5 if small else 81), side, side, args.layers or (2 if small else 30))
     plan = VAEPlan(latents_per_step=args.latents_per_step, fuse=args.fuse)
-    networks = Networks(sizes, device, dtype, plan)
+    networks = (Alone if args.alone else Networks)(sizes, device, dtype, plan)
     peak = peak_flops(device, dtype)
     rows = [measure(stage, device, args.rounds, peak) for stage in networks.stages(sizes)]
     about = {
@@ -261,9 +317,11 @@ def main() -> None:
     }
     text = report(rows, about)
     print(text)
-    (RESULTS / f"wan_{device.type}.md").write_text(f"# Wan stages against diffusers\n\n{text}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    title = "Wan stages, random weights" if args.alone else "Wan stages against diffusers"
+    (args.out / f"wan_{device.type}.md").write_text(f"# {title}\n\n{text}")
     data = {"about": {k: str(v) for k, v in about.items()}, "rows": [asdict(row) for row in rows]}
-    (RESULTS / f"wan_{device.type}.json").write_text(json.dumps(data, indent=1))
+    (args.out / f"wan_{device.type}.json").write_text(json.dumps(data, indent=1))
 
 
 if __name__ == "__main__":
