@@ -23,20 +23,20 @@ class ClipFaces:
     config: FaceConfig
 
     def check(self, images: Tensor) -> None:
-        """VFEError where these are not the frames that the faces were found on, or no face was found."""
+        """VFEError where these are not the frames that the faces were looked for on."""
         check_images(images)
         frames, height, width = images.shape[:3]
         tracks = self.tracks
         if (frames, height, width) != (tracks.frames, tracks.height, tracks.width):
             raise VFEError(
-                f"the IMAGE is {frames} frames of {width}x{height}, the faces were found on {tracks.frames} frames of "
+                f"the IMAGE is {frames} frames of {width}x{height}, the faces are of {tracks.frames} frames of "
                 f"{tracks.width}x{tracks.height}; connect the same IMAGE to Face Mask and here"
             )
-        if not tracks.tracks:
-            raise VFEError(
-                "no face was found or selected: look at the report of Face Mask, lower its minimum size, or restore "
-                "whole frames with One-Step Enhance"
-            )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no face was found or selected."""
+        return not self.tracks.tracks
 
     def patchers(self) -> list[FacePatcher]:
         """For each track, in order."""

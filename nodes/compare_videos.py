@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .browser_video import BrowserVideo, from_file, from_images
 from .host import Reporter, check_images
+from .remedies import in_node_terms
 from .types import CATEGORY
 from .video_file import video_file
 
@@ -56,6 +57,7 @@ class CompareVideos(io.ComfyNode):
         )
 
     @classmethod
+    @in_node_terms()
     def execute(cls, before: Side, after: Side, frame_rate: float) -> io.NodeOutput:
         """Make both sides playable and tell the widget where they are."""
         folder = Path(folder_paths.get_temp_directory())

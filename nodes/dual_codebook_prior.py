@@ -8,6 +8,7 @@ from torch import Tensor
 from .clip_prior import ClipPrior
 from .comfy_model import ComfyRestorer
 from .enhance import read_clip_prior
+from .remedies import in_node_terms
 from .types import CATEGORY, PriorType, RestorerType
 
 
@@ -57,6 +58,7 @@ class DualCodebookPrior(io.ComfyNode):
         )
 
     @classmethod
+    @in_node_terms()
     def execute(
         cls, restorer: ComfyRestorer, images: Tensor, spatial_strength: float, temporal_strength: float
     ) -> io.NodeOutput:

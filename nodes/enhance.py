@@ -55,7 +55,7 @@ def window_config(window: int, overlap: int) -> WindowConfig | None:
 def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dict[str, object]:
     """The LATENT of the restored clip. Raises VFEError for inputs that do not fit."""
     check_images(images)
-    mask = None if wanted.mask is None else masks_for(wanted.mask, images)
+    mask = masks_for(wanted.mask, images)
     if wanted.prior is not None:
         wanted.prior.check_fits(images, restorer)
     reporter = Reporter(len(images))

@@ -19,6 +19,7 @@ from .comfy_model import ClipSize, ComfyRestorer
 from .enhance import window_config
 from .host import Reporter
 from .inputs import strength_input, window_input
+from .remedies import in_node_terms
 from .types import CATEGORY, RestorerType
 from .video_file import video_file
 
@@ -59,6 +60,7 @@ class EnhanceFaceVideo(io.ComfyNode):
         )
 
     @classmethod
+    @in_node_terms()
     def execute(
         cls,
         restorer: ComfyRestorer,
@@ -138,7 +140,11 @@ class ShownPipeline:
     def stream(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
     ) -> Iterator[Tensor]:
-        clip = ClipRestorer(self, strength, lambda: None if on_progress is None else on_progress(clip.given, None))
+        def report() -> None:
+            if on_progress is not None:
+                on_progress(clip.given, None)
+
+        clip: ClipRestorer = ClipRestorer(self, strength, report)
         for frame in frames:
             yield from clip.push(frame)
         yield from clip.finish()

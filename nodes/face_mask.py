@@ -18,7 +18,8 @@ from ..vfe.face.window import CropConfig
 from .clip_faces import ClipFaces
 from .detections import boxes_of
 from .host import Reporter, check_images, to_frame, to_image
-from .types import CATEGORY, BoxesType, FaceTracksType
+from .remedies import in_node_terms
+from .types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType
 
 
 class FaceMask(io.ComfyNode):
@@ -38,6 +39,7 @@ class FaceMask(io.ComfyNode):
                     "detections",
                     optional=True,
                     tooltip="Faces that ComfyUI's own face detection found, in place of the built-in detector.",
+                    extra_dict=SOCKET_ONLY,
                 ),
                 io.String.Input(
                     "faces",
@@ -82,6 +84,7 @@ class FaceMask(io.ComfyNode):
         )
 
     @classmethod
+    @in_node_terms()
     def execute(
         cls,
         images: Tensor,

@@ -12,6 +12,7 @@ from ..vfe.resize import resize
 from ..vfe.types import VFEError
 from .clip_faces import ClipFaces
 from .host import Reporter, check_images, to_frame, to_image
+from .remedies import in_node_terms
 from .types import CATEGORY, FaceTracksType
 
 
@@ -25,7 +26,7 @@ class FacePaste(io.ComfyNode):
             display_name="Face Paste",
             category=CATEGORY,
             description="Pastes restored crops back where Face Crop took them, under soft and steady masks. Only what "
-            "was changed is pasted: outside of the masks no pixel changes.",
+            "was changed is pasted: outside of the masks no pixel changes, and a clip without faces stays as it is.",
             is_input_list=True,
             inputs=[
                 io.Image.Input("images", tooltip="The frames that Face Mask and Face Crop got."),
@@ -49,6 +50,7 @@ class FacePaste(io.ComfyNode):
         )
 
     @classmethod
+    @in_node_terms()
     def execute(
         cls,
         images: list[Tensor],
@@ -61,6 +63,8 @@ class FacePaste(io.ComfyNode):
             raise VFEError("images and tracks are lists here, needed is one clip with the tracks of its faces")
         clip, faces = images[0], tracks[0]
         faces.check(clip)
+        if faces.is_empty:
+            return io.NodeOutput(clip)
         shown = replace(faces.config.paste, blend=blend[0], match_colours=match_colours[0])
         faces = ClipFaces(faces.tracks, replace(faces.config, paste=shown))
         check_crops(faces, crops)

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..vfe.types import VFEError
 
 PREVIEW_SIDE = 512
+SIDE_OF_NO_MASK = 64
 
 
 def check_images(images: Tensor) -> None:
@@ -53,17 +54,26 @@ def to_images(frames: Iterable[Tensor], count: int) -> Tensor:
     return images
 
 
-def masks_for(mask: Tensor, images: Tensor) -> Tensor:
-    """A MASK as (1, H, W) or one for each image; VFEError where it is not of their size."""
+def masks_for(mask: Tensor | None, images: Tensor) -> Tensor | None:
+    """A MASK as (1, H, W) or one for each image; None where there is none. VFEError where it is not of their size."""
+    if mask is None:
+        return None
     mask = mask.detach().cpu().float()
     mask = mask if mask.ndim == 3 else mask.unsqueeze(0)
     frames, height, width = images.shape[:3]
+    if _is_no_mask(mask):
+        return None
     if mask.ndim != 3 or tuple(mask.shape[1:]) != (height, width) or len(mask) not in (1, frames):
         raise VFEError(
             f"MASK is {tuple(mask.shape)}, the IMAGE has {frames} frames of {height} x {width}; "
             "needed one mask of that size, or one for each frame"
         )
     return mask.clamp(0, 1)
+
+
+def _is_no_mask(mask: Tensor) -> bool:
+    """Whether it is what Load Image gives as the mask of a picture without alpha, whatever the size of that is."""
+    return tuple(mask.shape[1:]) == (SIDE_OF_NO_MASK, SIDE_OF_NO_MASK) and not mask.any()
 
 
 class Reporter:

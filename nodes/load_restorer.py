@@ -20,6 +20,7 @@ from . import model_paths
 from .comfy_lite import ComfyLite
 from .comfy_model import ComfyRestorer
 from .model_paths import AUTO, LITE, NONE, path_of
+from .remedies import in_node_terms
 from .types import CATEGORY, RestorerType
 from .wan_files import load_comfy_wan
 
@@ -97,6 +98,7 @@ class LoadWanRestorer(io.ComfyNode):
         return repr(stamps)
 
     @classmethod
+    @in_node_terms()
     def execute(
         cls, model: str, vae: str, context: str, adapter: str, dtype: str, attention: str, **loras: str | float
     ) -> io.NodeOutput:

@@ -9,6 +9,7 @@ from .clip_prior import ClipPrior
 from .comfy_model import ComfyRestorer
 from .enhance import Enhancement, enhance
 from .inputs import strength_input, window_input
+from .remedies import in_node_terms
 from .types import CATEGORY, PriorType, RestorerType
 
 
@@ -35,7 +36,8 @@ class OneStepEnhance(io.ComfyNode):
                     "mask",
                     optional=True,
                     tooltip="Where to restore, for all frames or one for each: black leaves the frame as the "
-                    "codec gives it back, white restores it by the strength below.",
+                    "codec gives it back, white restores it by the strength below. The 64 x 64 black mask that "
+                    "Load Image gives for pictures without alpha is none.",
                 ),
                 strength_input(),
                 window_input(),
@@ -55,6 +57,7 @@ class OneStepEnhance(io.ComfyNode):
         )
 
     @classmethod
+    @in_node_terms()
     def execute(
         cls,
         restorer: ComfyRestorer,

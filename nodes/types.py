@@ -14,3 +14,6 @@ FaceTracksType = io.Custom("FACE_TRACKS")
 """A `ClipFaces`."""
 BoxesType = io.Custom("BOUNDING_BOX")
 """What newer ComfyUI's own detectors give, see `detections.py`."""
+
+SOCKET_ONLY = {"forceInput": True}
+"""For inputs of a type for which newer ComfyUI has a widget: nothing comes in but by a link."""

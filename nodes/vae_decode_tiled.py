@@ -10,6 +10,7 @@ from comfy_api.latest import io
 from ..vfe.types import VFEError
 from .comfy_model import ComfyRestorer, DecodePlan
 from .decode import decode_with_restorer, decode_with_vae
+from .remedies import in_node_terms
 from .types import CATEGORY, RestorerType
 
 
@@ -51,6 +52,7 @@ class VAEDecodeTiled(io.ComfyNode):
         )
 
     @classmethod
+    @in_node_terms()
     def execute(
         cls,
         latent: dict[str, Any],

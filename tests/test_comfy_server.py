@@ -82,6 +82,12 @@ def test_every_node_is_there_and_explains_itself(comfy_server: ComfyServer) -> N
         assert all(node["output_tooltips"] or []), name
 
 
+def test_detections_come_in_by_a_link_alone(comfy_server: ComfyServer) -> None:
+    """Newer ComfyUI has a widget for such boxes, which always gives one."""
+    kind, options = comfy_server.get("/object_info")["VFE_FaceMask"]["input"]["optional"]["detections"]
+    assert kind == "BOUNDING_BOX" and options["forceInput"] is True and "default" not in options
+
+
 def test_the_pack_adds_less_than_half_a_second_to_the_start() -> None:
     """Even the first time, when Python compiles it. What ComfyUI imports for the first pack of any is not ours."""
     code = (

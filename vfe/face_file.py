@@ -18,7 +18,7 @@ from .face.tracker import track_faces
 from .face.tracks import FaceTracks
 from .face.window import CropConfig, crop_windows
 from .options import RestoreOptions
-from .types import Progress, VFEError
+from .types import Progress, Remedy, VFEError
 from .video.read import open_source
 
 FILLED = 0.5
@@ -48,7 +48,9 @@ def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None
         if min(width, height) < SMALLEST_SIDE:
             raise VFEError(
                 f"{src}: frames of {width}x{height} are too small to find faces in, needed are sides of "
-                f"{SMALLEST_SIDE} and more; restore whole frames (--region frame)"
+                f"{SMALLEST_SIDE} and more",
+                Remedy.RESTORE_WHOLE_FRAMES,
+                "restore whole frames (--region frame)",
             )
 
         def pixels() -> Iterator[Tensor]:

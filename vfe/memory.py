@@ -14,7 +14,7 @@ from .models.dit import DiTConfig
 from .models.prior import PriorConfig
 from .models.wan_vae import VAEPlan, WanVAEConfig, clip_bytes
 from .pipeline import WindowConfig
-from .types import VFEError, VideoShape
+from .types import Remedy, VFEError, VideoShape
 
 GIB = 1024**3
 RESERVE = 0.08  # of the memory: fragmentation, library workspaces, and what the system takes meanwhile
@@ -127,8 +127,9 @@ def choose_plan(plans: list[MemoryPlan], free: int) -> int:
             return index
     least = plans[-1].bytes / (1 - RESERVE) / GIB
     raise VFEError(
-        f"{free / GIB:.1f} GiB of memory are free, the smallest plan needs {least:.1f}; "
-        "close other programs, restore smaller frames (--size), or use --device cpu"
+        f"{free / GIB:.1f} GiB of memory are free, the smallest plan needs {least:.1f}",
+        Remedy.SHRINK_FRAMES,
+        "close other programs, restore smaller frames (--size), or use --device cpu",
     )
 
 

@@ -11,7 +11,7 @@ from .downloads import file_hash
 from .model_folders import FOLDERS_VARIABLE as FOLDERS_VARIABLE
 from .model_folders import Place, bundled_folders, cache_folder, search_places
 from .model_scan import SUFFIXES, Candidate, scan
-from .types import VFEError
+from .types import Remedy, VFEError
 
 if TYPE_CHECKING:
     from .weights.recognise import Kind
@@ -40,14 +40,27 @@ class Component(NamedTuple):
     most_bytes: int
     """Larger files are not even opened."""
     advice: str
+    """How the command gets one."""
+    get: Remedy
+    choose: Remedy
 
 
 COMPONENTS: dict[Kind, Component] = {
     "wan_vae": Component(
-        "Wan2.1 VAE", "--vae", 2 << 30, "get wan_2.1_vae.safetensors (`vfe models pull wan2.1-vae`, 0.25 GB)"
+        "Wan2.1 VAE",
+        "--vae",
+        2 << 30,
+        "get wan_2.1_vae.safetensors (`vfe models pull wan2.1-vae`, 0.25 GB)",
+        Remedy.GET_VAE,
+        Remedy.CHOOSE_VAE,
     ),
     "context": Component(
-        "prompt context", "--context", 64 << 20, "make one with `vfe embed-prompt TEXT_ENCODER -o context.safetensors`"
+        "prompt context",
+        "--context",
+        64 << 20,
+        "make one with `vfe embed-prompt TEXT_ENCODER -o context.safetensors`",
+        Remedy.GET_CONTEXT,
+        Remedy.CHOOSE_CONTEXT,
     ),
 }
 
@@ -117,12 +130,15 @@ def find_component(kind: Kind, places: Sequence[Place] | None = None) -> Path:
     found = [listed.candidate for listed in _recognised(small) if listed and listed.kind == kind]
     if not found:
         raise VFEError(
-            f"no {component.what} is found: {component.advice}, put it into {cache_folder()} or a folder of"
-            f" {FOLDERS_VARIABLE}, or name it with {component.option}"
+            f"no {component.what} is found",
+            component.get,
+            f"{component.advice}, put it into {cache_folder()} or a folder of {FOLDERS_VARIABLE}, or name it with"
+            f" {component.option}",
         )
     if len(found) > 1 and not _are_copies(found):
         listed = ", ".join(str(candidate.path) for candidate in found)
-        raise VFEError(f"{len(found)} files are a {component.what}: {listed}; choose one with {component.option} PATH")
+        fact = f"{len(found)} files are a {component.what}: {listed}"
+        raise VFEError(fact, component.choose, f"choose one with {component.option} PATH")
     return found[0].path
 
 

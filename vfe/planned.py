@@ -14,7 +14,7 @@ from .memory import GIB, MemoryPlan, WanSizes, choose_plan, plan_candidates
 from .models.prior import Prior
 from .models.wan import WanRestorer
 from .pipeline import OneStepPipeline, WindowConfig
-from .types import Check, Tell, VFEError, no_check
+from .types import Check, Remedy, Tell, VFEError, no_check
 from .window_latent import WindowLatent
 
 Result = TypeVar("Result")
@@ -117,8 +117,9 @@ class PlannedPipeline(OneStepPipeline):
         ladder = self._ladders[self._size]
         if ladder.chosen + 1 == len(ladder.plans):
             raise VFEError(
-                f"out of memory with the smallest plan, {ladder.plan.bytes / GIB:.1f} GiB; "
-                "close other programs or restore smaller frames (--size)"
+                f"out of memory with the smallest plan, {ladder.plan.bytes / GIB:.1f} GiB",
+                Remedy.SHRINK_FRAMES,
+                "close other programs or restore smaller frames (--size)",
             )
         ladder.chosen += 1
         self._use_plan()

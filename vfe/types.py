@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum, auto
 from typing import NamedTuple
 
 Progress = Callable[[int, "int | None"], None]
@@ -19,8 +20,39 @@ def no_check() -> None:
     """A `Check` that never stops anything."""
 
 
+class Remedy(Enum):
+    """What to do about a `VFEError`, where the command and ComfyUI's nodes have different means for it."""
+
+    SEE_FACES = auto()
+    """Look up the numbers of the faces."""
+    RESTORE_WHOLE_FRAMES = auto()
+    """Not the faces alone."""
+    SHRINK_FRAMES = auto()
+    """Restore smaller ones, or free memory."""
+    GET_VAE = auto()
+    """Put Wan2.1's VAE where it is looked for."""
+    GET_CONTEXT = auto()
+    """Put a prompt context where it is looked for."""
+    CHOOSE_VAE = auto()
+    """Say which of several VAEs is meant."""
+    CHOOSE_CONTEXT = auto()
+    """Say which prompt context is meant."""
+    CHOOSE_ADAPTER = auto()
+    """Name a file that is an adapter."""
+    REPLACE_OUTPUT = auto()
+    """Allow that what exists is replaced, or choose another place."""
+
+
 class VFEError(ValueError):
-    """Something the user can mend: the message is one line that says what was got, what is needed and what to do."""
+    """Something the user can mend: the message is one line that says what was got, what is needed and what to do.
+
+    Where the front ends have different means, `remedy` tells what to do; the message says it as the command does, and
+    `fact` is the message without it.
+    """
+
+    def __init__(self, fact: str = "", remedy: Remedy | None = None, command: str = "") -> None:
+        super().__init__(f"{fact}; {command}" if command else fact)
+        self.fact, self.remedy = fact, remedy
 
 
 class Cancelled(Exception):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import vfe
-from tests.comfy_cases.pack import Loose, frames_of, images_of, run
+from tests.comfy_cases.pack import Loose, frames_of, images_of, run, smooth_clip
 from vfe.face.detect import FaceDetector
 from vfe.face.tracker import track_faces
 from vfe.face_stream import restore_faces
@@ -90,6 +90,30 @@ def test_detections_of_other_nodes_are_followed(images: Tensor, masked: tuple[Lo
     assert (track.boxes - right.boxes).abs().max() < 4
 
 
+@pytest.mark.parametrize("frames", [1, 6])
+def test_a_clip_without_faces_comes_out_as_it_was(frames: int) -> None:
+    clip = images_of(smooth_clip(frames, 80, 120))
+    mask, nobody, overlay, report = run("FaceMask", images=clip)
+    assert mask.shape == clip.shape[:3] and not mask.any() and (overlay - clip).abs().max() < 1e-6
+    assert report == f"0 of 0 faces chosen, 1 shots, {frames} frames"
+    (crops,) = run("FaceCrop", images=clip, tracks=nobody)
+    assert len(crops) == 1 and crops[0].shape == (1, 64, 64, 3) and not crops[0].any()
+    (restorer,) = run("LoadWanRestorer", dtype="fp32")
+    (latent,) = run("OneStepEnhance", restorer=restorer, images=crops[0])
+    (restored,) = run("VAEDecodeTiled", latent=latent, restorer=restorer)
+    for given in ([restored], crops, []):
+        assert torch.equal(paste(clip, given, nobody), clip)
+    with pytest.raises(ValueError, match="connect the same IMAGE"):
+        paste(clip[:, 1:], crops, nobody)
+
+
+def test_a_clip_without_the_chosen_faces_comes_out_as_it_was(images: Tensor) -> None:
+    (_, small, _, report) = run("FaceMask", images=images, min_face=500)
+    assert report.startswith("0 of 2 faces chosen")
+    (crops,) = run("FaceCrop", images=images, tracks=small)
+    assert torch.equal(paste(images, crops, small), images)
+
+
 def _corner_and_size(box: Tensor) -> list[float]:
     left, top, right, bottom = box.tolist()
     return [left, top, right - left, bottom - top]
@@ -98,15 +122,11 @@ def _corner_and_size(box: Tensor) -> list[float]:
 def test_selection_and_sentences(images: Tensor, masked: tuple[Loose, ...], crops: list[Tensor]) -> None:
     (_, faces, _, report) = run("FaceMask", images=images, faces="nearest 330,100")
     assert [track.number for track in faces.tracks.tracks] == [2] and "not chosen" in report
-    (mask, nobody, _, _) = run("FaceMask", images=torch.full((5, 64, 64, 3), 0.5))
-    assert mask.max() == 0
-    with pytest.raises(ValueError, match="no face was found"):
-        run("FaceCrop", images=torch.full((5, 64, 64, 3), 0.5), tracks=nobody)
     with pytest.raises(ValueError, match="connect the same IMAGE"):
         run("FaceCrop", images=images[1:], tracks=faces)
     with pytest.raises(ValueError, match="connect what Face Crop gave"):
         paste(images, crops[:1], masked[1])
-    with pytest.raises(ValueError, match="there is no face 7"):
+    with pytest.raises(ValueError, match=r"there is no face 7.*; the overlay of Face Mask shows their numbers"):
         run("FaceMask", images=images, faces="7")
     with pytest.raises(ValueError, match="needed is a box with x, y, width, height"):
         run("FaceMask", images=images, detections=[[{"x": 1}]])

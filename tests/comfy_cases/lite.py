@@ -228,6 +228,17 @@ def test_a_mask_says_where(restorer: Loose, clip: Tensor, expected: Tensor) -> N
     assert (half[:, :, 44:] - untouched[:, :, 44:]).abs().max() <= EXACT
 
 
+@pytest.mark.parametrize("frames", [1, 14])
+def test_the_mask_of_a_picture_without_alpha_is_none(
+    frames: int, restorer: Loose, clip: Tensor, expected: Tensor
+) -> None:
+    """Load Image gives 64 x 64 black for it."""
+    assert (restore(restorer, clip, mask=torch.zeros(frames, 64, 64)) - expected).abs().max() <= EXACT
+    for other in (torch.ones(1, 64, 64), torch.zeros(1, 32, 32), torch.zeros(1, 64, 70)):
+        with pytest.raises(ValueError, match="needed one mask of that size"):
+            restore(restorer, clip, mask=other)
+
+
 @pytest.fixture(scope="module")
 def primed() -> Loose:
     """A tiny random lite restorer that has a prior."""

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
-from pathlib import Path
 
 import comfy.latent_formats
 import comfy.model_management
-import folder_paths
 import pytest
 import torch
 from einops import rearrange
@@ -29,57 +26,31 @@ from tests.comfy_cases.pack import (
     smooth_clip,
     unload,
 )
-from tests.tiny_prior import tiny_adapter, tiny_fusion
-from tests.tiny_vae import TINY, random_vae
-from tests.weight_layouts import TINY_DIT, random_dit
+from tests.comfy_cases.wan_files import (
+    ADAPTER,
+    CLIP,
+    CONTEXT,
+    DIT,
+    LORAS,
+    VAE,
+    decoded,
+    enhanced,
+    loaded,
+    write_files,
+)
+from tests.tiny_vae import TINY
+from tests.weight_layouts import TINY_DIT
 from vfe.models.wan_vae.latents import denormalised
 from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline import WindowConfig
 from vfe.types import no_check
-from vfe.weights.adapter import write_adapter
-from vfe.weights.context import write_context
 
 EXACT = 2e-5  # of [0, 1]
-MODELS = Path(folder_paths.models_dir)
-DIT, VAE = MODELS / "diffusion_models" / "dit.safetensors", MODELS / "vae" / "vae.safetensors"
-CONTEXT, ADAPTER = MODELS / "vfe" / "context.safetensors", MODELS / "vfe" / "adapter.safetensors"
-LORAS = [MODELS / "loras" / f"lora{number}.safetensors" for number in (1, 2)]
-CLIP = smooth_clip(14, 40, 56)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def files() -> None:
-    for path in (DIT, VAE, CONTEXT, LORAS[0]):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(random_dit().state_dict(), DIT)
-    save_file(random_vae().state_dict(), VAE)
-    generator = torch.Generator().manual_seed(1)
-    write_context(CONTEXT, torch.randn(3, TINY_DIT.text_dim, generator=generator))
-    write_adapter(ADAPTER, tiny_adapter(tiny_fusion(TINY_DIT.dim, TINY_DIT.layers)), {}, torch.float32)
-    for path, layers in zip(LORAS, (("self_attn.q", "ffn.0"), ("ffn.0", "cross_attn.v")), strict=True):
-        save_file(lora(layers, generator), path)
-
-
-def lora(layers: tuple[str, ...], generator: torch.Generator) -> dict[str, Tensor]:
-    """Low-rank changes with an alpha, and whole ones of a bias, a norm and a modulation."""
-    state: dict[str, Tensor] = {}
-    for name in (f"blocks.{block}.{layer}" for block in range(TINY_DIT.layers) for layer in layers):
-        outputs = TINY_DIT.ffn_dim if name.endswith("ffn.0") else TINY_DIT.dim
-        state[f"diffusion_model.{name}.lora_A.weight"] = 0.2 * torch.randn(4, TINY_DIT.dim, generator=generator)
-        state[f"diffusion_model.{name}.lora_B.weight"] = 0.2 * torch.randn(outputs, 4, generator=generator)
-        state[f"diffusion_model.{name}.alpha"] = torch.tensor(6.0)
-        state[f"diffusion_model.{name}.diff_b"] = 0.1 * torch.randn(outputs, generator=generator)
-    state["diffusion_model.blocks.1.norm3.diff"] = 0.1 * torch.randn(TINY_DIT.dim, generator=generator)
-    state["diffusion_model.blocks.0.diff_m"] = 0.1 * torch.randn(1, 6, TINY_DIT.dim, generator=generator)
-    return state
-
-
-def loaded(loras: int = 0, adapter: bool = False, **options: Loose) -> Loose:
-    """The restorer of the node."""
-    slots = {f"lora_{number + 1}": LORAS[number].name for number in range(loras)}
-    strengths = {f"strength_{number + 1}": (0.7, -0.4)[number] for number in range(loras)}
-    chosen = {"adapter": ADAPTER.name} if adapter else {}
-    return run("LoadWanRestorer", **{"model": DIT.name, "dtype": "fp32", **slots, **strengths, **chosen, **options})[0]
+    write_files()
 
 
 def expected(loras: int = 0, adapter: bool = False, clip: Tensor = CLIP) -> Tensor:
@@ -88,17 +59,6 @@ def expected(loras: int = 0, adapter: bool = False, clip: Tensor = CLIP) -> Tens
     options = ModelOptions(vae=VAE, context=CONTEXT, loras=files, adapter=ADAPTER if adapter else None)
     restorer = vfe.load(DIT, "cpu", "fp32", WindowConfig(9, 1), options)
     return images_of(torch.stack(list(restorer.restore_frames(clip.unbind(0)))))
-
-
-def enhanced(restorer: Loose, clip: Tensor = CLIP, **options: Loose) -> dict[str, Loose]:
-    chosen = {"window": 9, "overlap": 1, **options}
-    latent: dict[str, Loose] = run("OneStepEnhance", restorer=restorer, images=images_of(clip), **chosen)[0]
-    return latent
-
-
-def decoded(latent: dict[str, Loose], **options: Loose) -> Tensor:
-    images: Tensor = run("VAEDecodeTiled", latent=latent, **options)[0]
-    return images
 
 
 def restored(restorer: Loose, clip: Tensor = CLIP, **options: Loose) -> Tensor:
@@ -311,41 +271,17 @@ def test_half_precision_stays_close() -> None:
     assert 0 < (ours - expected(1)).abs().mean() < 0.01
 
 
-def test_wrong_files_get_a_sentence() -> None:
-    for folder in ("diffusion_models", "vfe"):
-        save_file({"weight": torch.zeros(3)}, MODELS / folder / "other.safetensors")
-    (MODELS / "vae" / "damaged.safetensors").write_bytes(b"nothing")
-    save_file({"diffusion_model.blocks.0.ffn.0.lora_A.weight": torch.zeros(2, 9)}, MODELS / "loras" / "bad.safetensors")
-    wrong: list[tuple[str, dict[str, Loose]]] = [
-        ("needed", {"model": "other.safetensors"}),
-        ("damaged.safetensors", {"vae": "damaged.safetensors"}),
-        ("needed one, as", {"context": "other.safetensors"}),
-        ("incomplete", {"lora_1": "bad.safetensors"}),
-        ("no such file", {"lora_1": "gone.safetensors"}),
-        ("needed an adapter", {"adapter": DIT.name}),
-        ("sageattention|is not installed", {"attention": "sage"}),
-    ]
-    for sentence, options in wrong:
-        with pytest.raises(ValueError, match=sentence) as caught:
-            run("LoadWanRestorer", **{"model": DIT.name, "dtype": "fp32", **options})
-        assert "\n" not in str(caught.value)
-
-
-def test_other_latents_and_restorers_get_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    restorer = loaded()
-    (lite,) = run("LoadWanRestorer")
-    images = images_of(smooth_clip(1, 32, 32))
-    (of_lite,) = run("OneStepEnhance", restorer=lite, images=images)
-    wrong: list[tuple[str, Callable[[], object]]] = [
-        ("of a lite restorer", lambda: decoded(of_lite, restorer=restorer)),
-        ("the RESTORER is a lite one", lambda: decoded(enhanced(restorer, CLIP[:1]), restorer=lite)),
-        ("needed one of Wan2.1's VAE", lambda: decoded({"samples": torch.zeros(1, 4, 8, 8)}, restorer=restorer)),
-        ("exactly one", lambda: decoded(of_lite, restorer=lite, vae=core_vae(monkeypatch, load_file(VAE), TINY.dim))),
-        ("has no codebooks", lambda: run("DualCodebookPrior", restorer=restorer, images=images)),
-    ]
-    for sentence, use in wrong:
-        with pytest.raises(ValueError, match=sentence):
-            use()
+def test_the_picture_of_a_clip_without_faces_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the step, by our decoding and by ComfyUI's own."""
+    (_, nobody, *_) = run("FaceMask", images=images_of(CLIP))
+    ((crop,),) = run("FaceCrop", images=images_of(CLIP), tracks=nobody)
+    restorer = loaded(adapter=True)
+    (prior, _) = run("DualCodebookPrior", restorer=restorer, images=crop)
+    (latent,) = run("OneStepEnhance", restorer=restorer, images=crop, prior=prior)
+    vae = core_vae(monkeypatch, load_file(VAE), TINY.dim)
+    assert decoded(latent, restorer=restorer).shape == decoded(latent, vae=vae).shape == crop.shape
+    with torch.inference_mode():
+        assert CORE.VAEDecode().decode(vae, latent)[0].shape == crop.shape
 
 
 def test_a_changed_file_is_loaded_again() -> None:

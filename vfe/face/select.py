@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from ..types import VFEError
+from ..types import Remedy, VFEError
 from .tracks import FaceTrack, FaceTracks
 
 Rule = Literal["all", "largest", "numbers", "nearest"]
@@ -41,7 +41,8 @@ class FaceSelection:
         if re.fullmatch(r"\d{1,6}(\s*[,; ]\s*\d{1,6})*", words):
             numbers = tuple(sorted({int(number) for number in re.findall(r"\d+", words)}))
             if 0 in numbers:
-                raise VFEError(f'faces "{text}": faces are counted from 1 on; `vfe faces` shows their numbers')
+                fact = f'faces "{text}": faces are counted from 1 on'
+                raise VFEError(fact, Remedy.SEE_FACES, "`vfe faces` shows their numbers")
             return cls(rule="numbers", numbers=numbers, min_size=min_size)
         if point := re.fullmatch(r"nearest\s+(-?\d+(?:\.\d+)?)\s*[, ]\s*(-?\d+(?:\.\d+)?)", words):
             return cls(rule="nearest", point=(float(point[1]), float(point[2])), min_size=min_size)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..types import VFEError
+from ..types import Remedy, VFEError
 from .upright import CROP_SCALE, crop_matrices, roll_of, unit_grid
 
 MASK_SIDE = 32
@@ -93,7 +93,8 @@ class FaceTracks:
         known = [track.number for track in self.tracks]
         if missing := sorted(set(numbers) - set(known)):
             there = f"the faces are {', '.join(map(str, known))}" if known else "no face was found"
-            raise VFEError(f"there is no face {', '.join(map(str, missing))}: {there}; `vfe faces` shows them")
+            fact = f"there is no face {', '.join(map(str, missing))}: {there}"
+            raise VFEError(fact, Remedy.SEE_FACES, "`vfe faces` shows them")
         return replace(self, tracks=tuple(track for track in self.tracks if track.number in numbers))
 
     def to_json(self) -> str:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from ..aside import real_place
-from ..types import VFEError
+from ..types import Remedy, VFEError
 from .files import is_image, refuse_pipe
 from .info import VideoInfo
 from .planes import MAX_SIDE
@@ -47,7 +47,8 @@ def check_file(path: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
     if any(_same(path, source) for source in sources):
         raise VFEError(f"{path}: is the input itself; choose another output name")
     if path.exists() and not overwrite:
-        raise VFEError(f"{path}: exists already; use --overwrite or choose another name")
+        fact = f"{path}: exists already"
+        raise VFEError(fact, Remedy.REPLACE_OUTPUT, "use --overwrite or choose another name")
 
 
 def check_frames_folder(path: Path, sources: tuple[Path, ...], overwrite: bool) -> None:
@@ -59,7 +60,8 @@ def check_frames_folder(path: Path, sources: tuple[Path, ...], overwrite: bool) 
     if any(_same(path, source.parent) for source in sources if is_image(source)):
         raise VFEError(f"{path}: is the folder of the input images; choose another output folder")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
-        raise VFEError(f"{path}: is not empty; use --overwrite to replace frames in it or choose another folder")
+        fact = f"{path}: is not empty"
+        raise VFEError(fact, Remedy.REPLACE_OUTPUT, "use --overwrite to replace frames in it or choose another folder")
     if path.is_dir() and not os.access(path, os.W_OK):
         raise VFEError(f"{path}: cannot be written to; choose another folder")
 

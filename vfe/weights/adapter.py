@@ -15,7 +15,7 @@ from ..config import from_mapping
 from ..models.fusion import FusionConfig, PriorAdapter
 from ..models.ops import TORCH_OPS, Ops
 from ..models.prior import DualCodebookPrior, PriorConfig
-from ..types import VFEError
+from ..types import Remedy, VFEError
 from .source import Entry, TensorSource
 from .strict import Network, build_on_meta, check_fits, load_strictly, shapes_of
 from .tensor_file import open_tensors
@@ -79,7 +79,8 @@ def open_adapter(path: Path) -> TensorSource:
     """VFEError for a file that is no adapter."""
     source = open_tensors(path)
     if source.metadata.get("format") != FORMAT:
-        raise VFEError(f"{path}: {source.description}; needed an adapter as `vfe export` writes it")
+        fact, needed = f"{path}: {source.description}", "needed an adapter as `vfe export` writes it"
+        raise VFEError(fact, Remedy.CHOOSE_ADAPTER, needed)
     return source
 
 

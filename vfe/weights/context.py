@@ -11,7 +11,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..types import VFEError
+from ..types import Remedy, VFEError
 from .source import FP8, Entry, TensorSource, some
 from .tensor_file import open_tensors
 from .write import write_safetensors
@@ -34,8 +34,9 @@ def read_context(path: Path, text_dim: int = TEXT_DIM) -> Tensor:
     found = context_names(source, text_dim)
     if len(found) != 1:
         raise VFEError(
-            f"{path}: {len(found) or 'no'} tensors of n x {text_dim} with n up to {ROWS} (it holds {_held(source)}); "
-            "needed one, as `vfe embed-prompt` writes it"
+            f"{path}: {len(found) or 'no'} tensors of n x {text_dim} with n up to {ROWS} (it holds {_held(source)})",
+            Remedy.CHOOSE_CONTEXT,
+            "needed one, as `vfe embed-prompt` writes it",
         )
     context = source.get(found[0]).reshape(1, -1, text_dim)
     return F.pad(context, (0, 0, 0, ROWS - context.shape[1]))

@@ -1,0 +1,33 @@
+"""What to do about errors of `vfe`, said in terms of nodes and their inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ..vfe.types import Remedy, VFEError
+
+LOADER = "Load Wan Restorer"
+IN_NODES: Mapping[Remedy, str] = {
+    Remedy.SEE_FACES: "the overlay of Face Mask shows their numbers",
+    Remedy.RESTORE_WHOLE_FRAMES: "set region of Enhance Face Video to frame",
+    Remedy.SHRINK_FRAMES: "close other programs, or make the frames smaller before they come to this node",
+    Remedy.GET_VAE: f"put wan_2.1_vae.safetensors into ComfyUI's folder models/vae and choose it as vae of {LOADER}",
+    Remedy.GET_CONTEXT: f"put one into ComfyUI's folder models/vfe and choose it as context of {LOADER}; the help page "
+    "of that node says where it comes from",
+    Remedy.CHOOSE_VAE: f"choose one as vae of {LOADER}",
+    Remedy.CHOOSE_CONTEXT: f"choose a file with one prompt context as context of {LOADER}",
+    Remedy.CHOOSE_ADAPTER: f"choose a DVFace adapter, or none, as adapter of {LOADER}",
+    Remedy.REPLACE_OUTPUT: "run the node again, which takes another name",
+}
+
+
+@contextmanager
+def in_node_terms() -> Iterator[None]:
+    """Around what a node does: raises a VFEError that names nodes where the one that comes out names the command."""
+    try:
+        yield
+    except VFEError as error:
+        if error.remedy is None:
+            raise
+        raise VFEError(f"{error.fact}; {IN_NODES[error.remedy]}") from error
