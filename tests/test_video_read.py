@@ -252,8 +252,11 @@ def test_exif_orientation_of_a_photo(tmp_path: Path, orientation: int, suffix: s
 def test_variable_rate_and_late_start(tmp_path: Path) -> None:
     pts = (500, 540, 560, 700, 710, 1200)
     path = make(tmp_path / "v.mp4", Media(pts=pts, time_base=Fraction(1, 1000)))
-    found = [f.pts * f.time_base * 1000 for f in read(path) if f.pts is not None and f.time_base]
-    assert found == list(pts)
+    frames = read(path)
+    found = [f.pts * f.time_base * 1000 for f in frames if f.pts is not None and f.time_base]
+    assert found == [when - 500 for when in pts]
+    lengths = [f.duration * f.time_base * 1000 for f in frames if f.duration is not None and f.time_base]
+    assert lengths[:-1] == [40, 20, 140, 10, 490]
 
 
 def test_broadcast_clock_starts_at_zero(tmp_path: Path) -> None:

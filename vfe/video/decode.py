@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 
 import av
 from av.codec.codec import UnknownCodecError
@@ -29,8 +30,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .errors import MEDIA_ERRORS, reason
-
-_MAX_FAILURES = 20  # errors of the demuxer in a row after which it is taken to be at the end
+from .times.packets import MendedPackets
+from .times.shown import ShownTimes
+from .times.timeline import used_streams
 
 
 @dataclass
@@ -40,6 +42,10 @@ class Damage:
     bad_packets: int = 0
     bad_frames: int = 0
     skipped_packets: int = 0
+    jumps: int = 0
+    """Jumps of the times, as where two recordings were joined; they are closed."""
+    moved: int = 0
+    """Frames whose times did not increase, and were moved."""
     first_error: str = ""
 
     @property
@@ -54,25 +60,21 @@ class Damage:
 
 
 def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage) -> Generator[VideoFrame, None, None]:
-    """Yield what can be decoded, one frame in memory at a time; errors are counted in `damage`, not raised."""
-    decoder = _decoder(stream)
-    packets = container.demux(stream)
-    flushed, failures = False, 0
-    while not flushed:
-        try:
-            packet = next(packets, None)
-            failures = 0
-        except MEDIA_ERRORS as error:
-            damage.add(error)
-            failures += 1
-            if failures < _MAX_FAILURES:
-                packets = container.demux(stream)  # a damaged part may end
+    """Yield what can be decoded, one frame in memory at a time; errors are counted in `damage`, not raised.
+
+    The times of the frames increase, from the start of the file (see `times`).
+    """
+    decoder, times = _decoder(stream), ShownTimes()
+    mended = MendedPackets(container, used_streams(container, stream), damage.add)
+    for packet in chain(mended, [None]):
+        if packet is not None:
+            damage.jumps = mended.timeline.jumps
+            if packet.stream_index != stream.index:
                 continue
-            packet = None  # it does not: take what the decoder still holds
-        flushed = packet is None or packet.size == 0
-        damage.skipped_packets += packet is not None and packet.is_discard
+            damage.skipped_packets += packet.is_discard
+            times.sent(packet)
         try:
-            frames = decoder.decode(None if flushed else packet)
+            frames = decoder.decode(packet)
         except av.EOFError:
             return
         except MEDIA_ERRORS as error:
@@ -82,6 +84,8 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
             damage.bad_frames += frame.is_corrupt
             if frame.time_base is None and stream.time_base:  # frames that come out at the end have none
                 frame.time_base = stream.time_base
+            times.place(frame)
+            damage.moved = times.moved
             yield frame
 
 

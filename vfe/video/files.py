@@ -12,9 +12,11 @@ import av
 from av.container import InputContainer
 
 from ..types import VFEError
+from .flags import flag_number
 from .photo.count import is_animation
 from .suffixes import READ_SUFFIXES
 
+_GENPTS = 1  # AVFMT_FLAG_GENPTS
 _STANDARD_STREAMS = frozenset({"/dev/stdin", "/dev/stdout", "/dev/stderr"})
 
 
@@ -70,7 +72,10 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 def open_video(path: Path) -> InputContainer:
     """Open a video for demuxing; the "file:" keeps names with colons from being taken for protocols."""
-    return av.open(f"file:{path}", "r", metadata_errors="replace")
+    container = av.open(f"file:{path}", "r", metadata_errors="replace")
+    # PyAV lets FFmpeg guess when frames are shown, from the next packet, which is wrong for reordered frames.
+    container.flags = flag_number(container.flags) & ~_GENPTS
+    return container
 
 
 def _image_set(path: Path, found: list[Path]) -> Input:

@@ -10,6 +10,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 from .colour import BT601_625, BT709, FULL, UNSPECIFIED
+from .times.timeline import Timeline
 
 _OLD = int(av.__version__.split(".")[0]) < 17
 
@@ -53,12 +54,17 @@ def tag_colour(frame: VideoFrame, tags: tuple[int, int]) -> None:
         frame.color_primaries, frame.color_trc = tags
 
 
-def copy_chapters(source: InputContainer, target: OutputContainer) -> str | None:
-    """Copy the chapters; a sentence where this PyAV cannot."""
+def copy_chapters(source: InputContainer, target: OutputContainer, timeline: Timeline) -> str | None:
+    """Copy the chapters, moved as the streams are; a sentence where this PyAV cannot."""
     if not hasattr(target, "set_chapters"):
         matroska = "matroska" in source.format.name  # only guessed: this PyAV cannot read chapters either
         return "chapters, if there are any, are left out: they need PyAV 16 or newer" if matroska else None
     chapters = source.chapters()
+    for chapter in chapters:
+        unit = chapter["time_base"]
+        if unit:
+            chapter["start"] = max(0, timeline.from_start(chapter["start"], unit))
+            chapter["end"] = max(0, timeline.from_start(chapter["end"], unit))
     if chapters:
         target.set_chapters(chapters)
     return None

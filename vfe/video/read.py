@@ -9,17 +9,16 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
-from av.container import InputContainer
 from av.video.frame import VideoFrame
 from torch import Tensor
 
 from ..types import VFEError
 from .animated import pixels_of, read_animation
+from .complete import claim_of, damage_notes
 from .decode import Damage, decode_frames
 from .errors import about, reading
 from .files import is_image, open_video
-from .info import VideoInfo, probe, stream_seconds, video_stream
-from .older import frame_duration
+from .info import VideoInfo, probe, video_stream
 from .orient import UPRIGHT
 from .photo.animation import OWN_FORMATS
 from .photo.carry import tags_of
@@ -28,6 +27,7 @@ from .photo.file import read_photo
 from .photo.tags import NO_TAGS, PhotoTags
 from .pixels import FrameReader
 from .stored import Stored
+from .times.length import with_lengths
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,6 @@ class Frame:
     """What it was decoded from, where that is a frame of a video that is not turned or scaled."""
     tags: PhotoTags = NO_TAGS
     """Colour profile and camera data of an image."""
-
-
-_WHOLE = 0.98  # a file whose frames reach this part of its stated length is not cut short
 
 
 class Source:
@@ -91,43 +88,32 @@ class Source:
         with reading(path), open_video(path) as container:
             self._tags = tags_of(path.read_bytes()) if is_image(path) else NO_TAGS  # an animated PNG
             stream = video_stream(container, path)
-            shift = start_shift(container, stream.time_base)
-            claimed, seconds = stream.frames, stream_seconds(stream)
+            claim = claim_of(container, stream)
             with closing(decode_frames(container, stream, damage)) as frames:
-                for frame in frames:
+                for frame, length in with_lengths(frames, self.info.rate):
                     count += 1
                     resized += (frame.width, frame.height) != stored_size
-                    end = max(end, _end_of(frame))
-                    yield self._frame(frame, reader, stored_size, shift)
-        if not claimed and seconds and end < seconds * _WHOLE - 2 / self.info.rate:
-            claimed = round(count * seconds / end) if end else count + 1  # Matroska states no number, but a length
-        self._report(damage, count, claimed, resized)
+                    end = _end_of(frame, length)
+                    yield self._frame(frame, length, reader, stored_size)
+        if count == 0:
+            raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video")
+        self.notes += damage_notes(path.name, claim, count, end, self.info.rate, damage)
+        if resized:
+            self.notes.append(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
 
-    def _frame(self, frame: VideoFrame, reader: FrameReader, stored_size: tuple[int, int], shift: int) -> Frame:
+    def _frame(self, frame: VideoFrame, length: int, reader: FrameReader, stored_size: tuple[int, int]) -> Frame:
         pixels, alpha = reader.read(frame, stored_size)
         turn = self.info.orientation
-        when = frame.pts if frame.pts is not None else frame.dts
         as_it_is = turn == UPRIGHT and (frame.width, frame.height) == stored_size
         return Frame(
             pixels=turn.upright(pixels),
             alpha=None if alpha is None or not self.info.has_alpha else turn.upright(alpha),
-            pts=None if when is None else when - shift,
+            pts=frame.pts,
             time_base=frame.time_base,
-            duration=frame_duration(frame),
+            duration=length,
             tags=self._tags,
             stored=Stored(frame, pixels, reader.matrix, reader.color_range) if as_it_is else None,
         )
-
-    def _report(self, damage: Damage, count: int, claimed: int, resized: int) -> None:
-        name = self.info.path.name
-        if count == 0:
-            raise VFEError(f"{self.info.path}: no frame can be decoded, {damage.cause}; needed is a whole video")
-        missing = claimed - count - damage.skipped_packets
-        if damage.bad_packets or damage.bad_frames or missing > 0:
-            lost = f"{count} of {max(claimed, count)} frames were read" if claimed else f"{count} frames were read"
-            self.notes.append(f"{name} is damaged or cut short: {lost}, {damage.bad_frames} of them with errors")
-        if resized:
-            self.notes.append(f"{resized} frames of {name} have another size and were scaled to that of the first")
 
     def _read_animation(self) -> Generator[Frame, None, None]:
         when = others = 0
@@ -174,20 +160,8 @@ def open_source(path: str | Path) -> Source:
     return Source(probe(path))
 
 
-def _end_of(frame: VideoFrame) -> float:
-    if frame.pts is None or frame.time_base is None:
-        return 0.0
-    return float((frame.pts + (frame_duration(frame) or 0)) * frame.time_base)
-
-
-def start_shift(container: InputContainer, time_base: Fraction | None) -> int:
-    """What to subtract from times of a stream with this time base.
-
-    Broadcast formats (MPEG-TS, MPEG-PS) count from an arbitrary hour; every other file's times are kept as they are.
-    """
-    if not time_base or not container.start_time or "mpeg" not in container.format.name:
-        return 0
-    return round(Fraction(container.start_time, 1_000_000) / time_base)
+def _end_of(frame: VideoFrame, length: int) -> float:
+    return float(((frame.pts or 0) + length) * (frame.time_base or 0))
 
 
 def read_image(path: Path) -> Frame:

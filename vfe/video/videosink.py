@@ -24,6 +24,7 @@ from .pixels import FrameWriter
 from .read import Frame
 from .sidestreams import SideStreams
 
+_FINEST = 90_000  # parts of a second: the clock of MPEG, which all players know
 _LONGEST_REORDERING = 86400  # seconds between decoding and showing a frame beyond which the former is nonsense
 
 
@@ -83,9 +84,9 @@ class VideoSink:
 
     def _start(self) -> None:
         plan, (width, height) = self._plan, self._size
-        # Without this, sound that starts 20 ms early (as AAC does) moves all times of a Matroska file.
-        options = {"avoid_negative_ts": "disabled"} if self.path.suffix.lower() == ".mkv" else {}
-        self._container = av.open(f"file:{self._temporary}", "w", options=options)
+        self._container = av.open(
+            f"file:{self._temporary}", "w", options=_muxer_options(self.path, self._clock.time_base)
+        )
         stream = self._container.add_stream(plan.encoder, rate=self._info.rate, options=plan.options)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
@@ -137,6 +138,14 @@ class VideoSink:
             with suppress(*MEDIA_ERRORS):
                 self._container.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def _muxer_options(path: Path, time_base: Fraction) -> dict[str, str]:
+    if path.suffix.lower() == ".mkv":
+        # Without this, sound that starts 20 ms early (as AAC does) moves all times of a Matroska file.
+        return {"avoid_negative_ts": "disabled"}
+    # The unit in which MP4 and MOV say how much later one stream starts than another; FFmpeg's is a millisecond.
+    return {"movie_timescale": str(min(max(time_base.denominator, 1000), _FINEST))}
 
 
 def _mend_dts(packet: Packet[VideoStream]) -> None:

@@ -1,0 +1,47 @@
+"""Whether all of a file was read, judged by times: files count frames that they do not have."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from .decode import Damage
+from .info import stream_seconds
+from .times.timeline import times_may_jump
+
+_WHOLE = 0.98  # a file whose frames reach this part of its stated length is not cut short
+
+
+class Claim(NamedTuple):
+    """What a file says about itself; 0 where it says nothing."""
+
+    frames: int
+    seconds: float
+
+
+def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
+    """What the header says of a stream. Of broadcast formats, FFmpeg guesses it from the first and last times."""
+    if times_may_jump(container):
+        return Claim(0, 0)
+    return Claim(stream.frames, stream_seconds(stream) or 0)
+
+
+def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction, damage: Damage) -> list[str]:
+    """Sentences on what is wrong with a file of which `count` frames were read, the last shown until `end` seconds."""
+    notes = []
+    short = end < claim.seconds * _WHOLE - 2 / rate if claim.seconds else count + damage.skipped_packets < claim.frames
+    if short or (damage.bad_packets and not 0 < claim.frames <= count + damage.skipped_packets):
+        stated = claim.frames or (round(count * claim.seconds / end) if short and end else 0)
+        lost = f"{count} of {stated} frames were read" if stated > count else f"{count} frames were read"
+        notes.append(f"{name} is damaged or cut short: {lost}, {damage.bad_frames} of them with errors")
+    elif damage.bad_frames:
+        notes.append(f"{damage.bad_frames} of {count} frames of {name} have errors")
+    if damage.jumps:
+        times = "once" if damage.jumps == 1 else f"{damage.jumps} times"
+        notes.append(f"the times of {name} jump {times}, as where recordings were joined; it is played through")
+    if damage.moved:
+        notes.append(f"{damage.moved} frame times of {name} did not increase and were moved")
+    return notes

@@ -1,0 +1,35 @@
+"""How long frames are shown: until the next one, whatever the container says of their packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+from av.video.frame import VideoFrame
+
+from ..older import frame_duration
+
+
+def with_lengths(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[tuple[VideoFrame, int]]:
+    """Each frame with how long it is shown, in its time base; their times must increase. One frame is held back.
+
+    For the last frame, as in the ffmpeg program: what the container says, else as long as the one before it, else one
+    frame of `rate`.
+    """
+    before: VideoFrame | None = None
+    length: int | None = None
+    for frame in frames:
+        if before is not None and before.pts is not None and frame.pts is not None:
+            length = frame.pts - before.pts
+            yield before, length
+        before = frame
+    if before is not None:
+        yield before, _of_last(before, length, rate)
+
+
+def _of_last(frame: VideoFrame, previous: int | None, rate: Fraction) -> int:
+    said = frame_duration(frame)
+    made_up = said == 1 and previous is not None and previous > 2  # by FFmpeg, where the container says nothing
+    if said and not made_up:
+        return said
+    return previous or said or max(1, round(1 / (rate * (frame.time_base or 1 / rate))))
