@@ -22,9 +22,7 @@ from vfe.video.read import open_source
 from vfe.video.write import SinkConfig, open_sink
 
 FFMPEG = shutil.which("ffmpeg")
-needs_ffmpeg = pytest.mark.skipif(
-    FFMPEG is None, reason="THE PROOF OF TIMES IS SKIPPED: no ffmpeg program is installed"
-)
+needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="no ffmpeg program: THE PROOF OF TIMES IS SKIPPED")
 
 
 class Span(NamedTuple):
