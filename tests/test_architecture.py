@@ -243,6 +243,7 @@ def test_importing_vfe_does_not_wait_for_torch() -> None:
     assert "torch" not in modules_after("import vfe, vfe.cli")
 
 
+@pytest.mark.slow
 def test_restoring_with_lite_imports_only_its_own_dependencies(tmp_path: Path) -> None:
     """What is installed beside them may be broken: the versions of torchvision and torch often do not fit."""
     clip, restored = write_clip(tmp_path / "clip.mp4", Clip(frames=2, width=32, height=32)), tmp_path / "restored.mp4"

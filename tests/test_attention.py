@@ -116,6 +116,7 @@ def test_the_default_is_sdpa() -> None:
     assert WanDiT(tiny_config(layers=1)).blocks[0].self_attn.attention is attend  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "fake", "layout"),
     [

@@ -17,6 +17,8 @@ from benchmarks.quality import Summary, enhance_command, goals, report_text
 from benchmarks.speed import Machine, Measurement, make_clip
 from benchmarks.traffic import cost_of
 
+pytestmark = pytest.mark.slow
+
 LOW = {"psnr": 30.0, "face_psnr": 29.0, "ssim": 0.90, "detail": 0.4, "warp": 4.0}
 BETTER = {"psnr": 31.5, "face_psnr": 30.2, "ssim": 0.92, "detail": 0.7, "warp": 4.4}
 RUN = Measurement(100, 512, 512, 2.0, 5.0, 8.0, 0.5, 3.5, 1.0, 400.0, 900.0, None)

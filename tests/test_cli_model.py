@@ -17,6 +17,8 @@ from vfe.models.codec import CodecConfig
 from vfe.models.dit import DiTConfig
 from vfe.models.lite import LiteConfig, LiteRestorer
 
+pytestmark = pytest.mark.slow
+
 TRAINING = {"command": "python -m training.train tiny.yaml", "seed": 7, "dev": {"psnr": 31.25}}
 SIZES = ((253, 147), (16, 16), (64, 48))
 

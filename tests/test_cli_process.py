@@ -14,6 +14,8 @@ import pytest
 from tests.cli_run import ROOT, assert_one_line_error, run_python
 from tests.clips import Clip, write_clip
 
+pytestmark = pytest.mark.slow
+
 SLOW_MODEL = """
 import signal, sys, time, vfe.restorer
 from vfe.cli import main

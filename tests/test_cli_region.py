@@ -25,6 +25,8 @@ from vfe.pipeline import WindowConfig
 from vfe.restorer import Restorer
 from vfe.types import Cancelled, Check, VFEError
 
+pytestmark = pytest.mark.slow
+
 FRAMES = 6
 SCENES = Path(__file__).resolve().parents[2] / "shared/data/dev/scene_video"
 Vfe = Callable[..., Run]

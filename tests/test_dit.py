@@ -49,6 +49,7 @@ def randomise(model: torch.nn.Module) -> None:
         parameter.data = torch.randn(parameter.shape, generator=generator) * spread
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "grid"),
     [

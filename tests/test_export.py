@@ -30,6 +30,8 @@ from vfe.weights.tensor_file import open_tensors
 from vfe.weights.trained import Origin, read_lora, save_dit, save_lora, save_vae
 from vfe.weights.wan_dit import load_dit, read_flow
 
+pytestmark = pytest.mark.slow
+
 LATENT = torch.randn(1, 16, 2, 4, 4, generator=torch.Generator().manual_seed(1))
 CONTEXT = torch.randn(1, 4, 48, generator=torch.Generator().manual_seed(2))
 EXACT = 1e-5

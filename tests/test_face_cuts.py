@@ -14,6 +14,8 @@ from torch import Tensor
 from vfe.face.cuts import CutConfig, CutFinder, new_share, thumbnail
 from vfe.video.read import open_source
 
+pytestmark = pytest.mark.slow
+
 SCENES = Path(__file__).resolve().parents[2] / "shared/data/dev/scene_video"
 HEIGHT, WIDTH = 72, 128
 

@@ -19,6 +19,8 @@ from vfe.face.detect import DetectConfig, Face, FaceDetector, box_of_mask
 from vfe.face.upright import unit_grid
 from vfe.face.weights import BUNDLED, read_face_metadata
 
+pytestmark = pytest.mark.slow
+
 DEV = Path(__file__).resolve().parents[2] / "shared/data/dev"
 # The astronaut's, as seen by eye: forehead to chin, and the five points.
 BOX = torch.tensor([180.0, 68, 271, 177])

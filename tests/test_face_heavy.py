@@ -44,6 +44,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "detection_Resnet50_Final.pth", folder / "parsing_bisenet.pth"
 
 
+@pytest.mark.slow
 def test_it_is_imported_only_when_it_is_asked_for() -> None:
     code = "import sys, vfe.face.heavy, vfe.face.detect; sys.exit('facexlib' in sys.modules or 'cv2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

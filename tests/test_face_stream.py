@@ -103,6 +103,7 @@ def test_clips_of_another_length_than_the_tracks_keep_their_frames(count: int) -
     assert all(torch.equal(ours, frame) for ours, frame in zip(out[26:], frames[26:], strict=True))
 
 
+@pytest.mark.slow
 def test_memory_is_bounded_by_the_window() -> None:
     """Of 120 frames with tracks that begin all the time, only about a window is alive."""
     many = [track_of(moving(20, (20 + number, 20, 50 + number, 50)), 6 * number, number + 1) for number in range(16)]

@@ -26,6 +26,8 @@ from vfe.face.tracks import FaceTrack, FaceTracks
 from vfe.types import VFEError
 from vfe.video.read import open_source
 
+pytestmark = pytest.mark.slow
+
 SCENES = Path(__file__).resolve().parents[2] / "shared/data/dev/scene_video"
 AROUND = TrackConfig().cut.around
 

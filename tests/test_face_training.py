@@ -28,6 +28,8 @@ from vfe.face.boxes import overlaps
 from vfe.face.net import STRIDES, Cells, Closeup, DetectorConfig, FaceNetConfig, RefinerConfig, cells_of
 from vfe.face.weights import load_face_net
 
+pytestmark = pytest.mark.slow
+
 NET = FaceNetConfig(
     detector=DetectorConfig(stem=(8, 12), widths=(16, 16, 16, 16), blocks=(0, 1, 0, 0), head=16),
     refiner=RefinerConfig(side=32, widths=(8, 12, 16, 16), head=12),

@@ -54,6 +54,7 @@ def diffusers_velocity(model: WanDiT, latent: Tensor, context: Tensor, exact_tim
         return reference.eval()(latent, torch.tensor([int(TIMESTEP)]), context).sample
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("config", "grid", "rows"),
     [(tiny_config(), (3, 8, 6), 32), (DiTConfig(layers=2), (2, 4, 4), 512)],
@@ -217,6 +218,7 @@ class CountingCompiler:
         return graph.forward
 
 
+@pytest.mark.slow
 def test_one_compilation_serves_all_blocks() -> None:
     config = tiny_config()
     small, latent = fold(random_dit(config), TIMESTEP, padded_context(1, 8, 16)), random_latent(config, (2, 4, 4))
@@ -239,6 +241,7 @@ def test_a_compiler_that_does_not_work_is_reported() -> None:
         compile_blocks(fold(random_dit(tiny_config()), TIMESTEP, padded_context(1, 8, 16)), broken)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler here")
 def test_compiled_blocks_are_exact() -> None:
     config = tiny_config(layers=2)

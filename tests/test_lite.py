@@ -17,6 +17,8 @@ from training.losses import luma, structure_loss
 from vfe.checkpoint import load_restorer, read_metadata
 from vfe.pipeline import OneStepPipeline, TileConfig, WindowConfig
 
+pytestmark = pytest.mark.slow
+
 LITE = Path(__file__).parent.parent / "vfe/assets/lite.safetensors"
 DEV = Path(__file__).parent.parent.parent / "shared/data/dev/hq_video"
 CPU = torch.device("cpu")

@@ -22,6 +22,8 @@ from vfe.pipeline import OneStepPipeline, WindowConfig
 from vfe.planned import PlannedPipeline, is_out_of_memory
 from vfe.types import VFEError, VideoShape
 
+pytestmark = pytest.mark.slow
+
 BLOCK = 46 * 1024**2 * 2  # bytes of one of the 30 blocks of the 1.3B model in bf16
 WAN = WanSizes(dit=DiTConfig(), vae=WanVAEConfig(), block_bytes=BLOCK, fixed_bytes=600 * 1024**2)
 

@@ -22,6 +22,8 @@ from vfe.models.wan_vae import VAEPlan, WanVAEConfig
 from vfe.pipeline import OneStepPipeline, WindowConfig
 from vfe.types import VideoShape
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 VAE = WanVAEConfig(dim=16)
 WINDOW, WIDE = WindowConfig(17, 5), VideoShape(17, 64, 384)

@@ -25,6 +25,8 @@ from vfe.models.lite import LiteConfig, LiteRestorer
 from vfe.models.prior import DualCodebookPrior, PriorConfig
 from vfe.weights.adapter import write_adapter
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).resolve().parents[1] / "training/configs"
 SMALL_DIT = {
     "in_channels": 768, "dim": 32, "heads": 2, "layers": 1, "ffn_dim": 32, "freq_dim": 16, "text_dim": 8,

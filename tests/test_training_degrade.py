@@ -80,6 +80,7 @@ def test_degraded_clips_keep_shape_and_type_and_differ_by_seed(name: str) -> Non
         assert 0.5 < (first.float() - clean.float()).abs().mean() < 100
 
 
+@pytest.mark.slow
 def test_a_seed_fixes_every_byte_in_any_process() -> None:
     here = [digest(name) for name in FAMILIES]
     assert len(set(here)) == len(FAMILIES)

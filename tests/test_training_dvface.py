@@ -33,6 +33,8 @@ from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline import WindowConfig
 from vfe.weights.adapter import write_adapter
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 LITE_DIT = {
     "in_channels": 768, "dim": 32, "heads": 2, "layers": 1, "ffn_dim": 32, "freq_dim": 16, "text_dim": 8,

@@ -32,6 +32,7 @@ def root(tmp_path: Path) -> Path:
     return write_training_set(tmp_path / "data")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_cached_and_uncached_steps_are_equal(dtype: str, files: WanFiles, root: Path, tmp_path: Path) -> None:
     """Bit for bit: encoded each time, then encoded once and kept, then found."""

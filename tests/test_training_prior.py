@@ -29,6 +29,8 @@ from vfe.models.prior import DualCodebookPrior
 from vfe.models.prior.codebook import Codebook
 from vfe.weights.adapter import load_prior, write_adapter
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = {
     "dim": 8,

@@ -21,6 +21,8 @@ from training.state import player_state
 from training.train import load_config, start
 from vfe.checkpoint import read_metadata
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 STEPS, SAVE_EVERY = 9, 3
 

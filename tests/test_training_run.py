@@ -22,6 +22,8 @@ from vfe.models.lite import LiteRestorer
 from vfe.models.prior import DualCodebookPrior
 from vfe.pipeline import WindowConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:

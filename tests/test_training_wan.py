@@ -46,6 +46,8 @@ from vfe.weights.trained import Origin, save_vae
 from vfe.weights.wan_dit import load_dit
 from vfe.weights.wan_vae import load_vae
 
+pytestmark = pytest.mark.slow
+
 STAGES = ("vividface_latent", "vividface_pixel")
 CPU = torch.device("cpu")
 

@@ -161,6 +161,7 @@ except VFEError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the limit is a POSIX one")
 @pytest.mark.parametrize("name", ["b.mp4", "frames"])
 def test_disk_full_in_the_middle(tmp_path: Path, info: VideoInfo, name: str) -> None:

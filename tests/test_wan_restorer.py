@@ -74,6 +74,7 @@ def restore(restorer: vfe.Restorer, video: Tensor = VIDEO) -> Tensor:
     return torch.stack(list(restorer.restore_frames(video[0].unbind(1))), dim=1)[None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", DIT_LAYOUTS)
 def test_every_layout_restores_as_the_equation_says(layout: str, tmp_path: Path) -> None:
     files = Files(tmp_path, layout)

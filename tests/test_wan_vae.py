@@ -94,6 +94,7 @@ def test_other_sizes_equal_diffusers(config: WanVAEConfig) -> None:
     assert_equal(vae.decode(encoded), Reference(vae).decode(encoded))
 
 
+@pytest.mark.slow
 def test_equals_diffusers_at_full_width() -> None:
     vae = random_vae(WanVAEConfig())
     vae.plan = VAEPlan(winograd=True)

@@ -99,6 +99,7 @@ def test_strips_are_as_good_as_whole_frames(monkeypatch: pytest.MonkeyPatch) -> 
     assert all(torch.equal(strip, whole) for strip, whole in zip(results(), expected, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_compiler(CPU), reason="there is no C++ compiler")
 def test_compiled_passes_equal_plain_ones() -> None:
     torch.manual_seed(0)

@@ -20,6 +20,8 @@ from vfe.models.wan_vae.passes import Strips
 from vfe.models.wan_vae.tiles import Area, plan_tiles, whole
 from vfe.types import Cancelled, VFEError, VideoShape
 
+pytestmark = pytest.mark.slow
+
 ROUNDING = 1e-5
 TARGET = Target(torch.device("cpu"), torch.float32, Form.FRAMES, Strips())
 
