@@ -1,4 +1,4 @@
-"""The codec's scale: one over the spread of each coefficient on clean clips."""
+"""How large the codec's coefficients are on clips, and what damage changes in them."""
 
 from __future__ import annotations
 
@@ -21,3 +21,15 @@ def coefficient_scale(codec: LappedCodec, clips: Iterable[Tensor]) -> Tensor:
         squares += latent.square().sum((0, 2, 3, 4))
         total += latent[:, 0].numel()
     return 1 / (squares / total).sqrt().clamp(min=FLOOR)
+
+
+@torch.no_grad()
+def damage_spread(codec: LappedCodec, pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """(C,) root mean square of what damage does to each whitened coefficient, of damaged and clean clips: the size of a
+    velocity that restores."""
+    squares, total = torch.zeros_like(codec.scale), 0
+    for degraded, clean in pairs:
+        error = codec.encode(degraded) - codec.encode(clean)
+        squares += error.square().sum((0, 2, 3, 4))
+        total += error[:, 0].numel()
+    return (squares / total).sqrt()

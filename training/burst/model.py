@@ -5,17 +5,16 @@ from __future__ import annotations
 import torch
 
 from vfe.models.codec import CodecConfig
-from vfe.models.dit import DiTConfig
+from vfe.models.dit import DiTConfig, WanDiT
 from vfe.models.fusion import FusionConfig
 from vfe.models.lite import LiteConfig, LiteRestorer
 from vfe.models.prior import EncoderScale, PredictorConfig, PriorConfig
 from vfe.models.pyramid import PyramidScale
 
 from ..adversarial import DiscriminatorConfig
-from ..coefficients import coefficient_scale
-from .clips import to_pairs
-from .dice import Dice
-from .motion import ClipConfig, ClipMaker
+from ..coefficients import coefficient_scale, damage_spread
+from .clips import PairConfig, PairMaker
+from .motion import ClipConfig
 from .packed import Album
 
 SCALE_SEED = 3
@@ -80,11 +79,16 @@ def critic_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:
 
 
 def new_restorer(config: LiteConfig, album: Album) -> LiteRestorer:
-    """Random weights, and the codec's scale as measured on the album."""
+    """Random weights; the codec's scale and the size of velocities as measured on damaged clips.
+
+    On damaged ones, as clean clips hold so little of the finest coefficients that noise would drown all the others.
+    """
     net = LiteRestorer(config).to(album.pictures.device)
-    clips = ClipMaker(album, ClipConfig(frames=config.codec.time + 1))
-    dice = [Dice(4, (SCALE_SEED, number), album.pictures.device) for number in range(8)]
-    net.codec.scale.copy_(coefficient_scale(net.codec, (to_pairs(clips(each), clips(each)).clean for each in dice)))
+    maker = PairMaker(album, PairConfig(clips=ClipConfig(frames=config.codec.time + 1)), SCALE_SEED)
+    pairs = [maker(number, 4) for number in range(8)]
+    net.codec.scale.copy_(coefficient_scale(net.codec, (pair.degraded for pair in pairs)))
+    assert isinstance(net.dit, WanDiT) and net.dit.pyramid is not None
+    net.dit.pyramid.gain.data.copy_(damage_spread(net.codec, pairs)[:, None, None])
     return net
 
 

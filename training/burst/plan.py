@@ -98,7 +98,8 @@ class Plan:
 
     def _makers(self, frames: int) -> tuple[PairMaker, Pairs]:
         pairs = replace(self.pairs, clips=replace(self.pairs.clips, frames=frames))
-        judged = replace(pairs, clips=replace(pairs.clips, frames=5))
+        damaged = replace(pairs.damage, clean_share=0.0)  # nothing is gained on a clean clip
+        judged = replace(pairs, clips=replace(pairs.clips, frames=5), damage=damaged)
         return PairMaker(self.album, pairs, 0), held_out_pairs(self.album, judged, self.config.judged)
 
     def _codebook(self) -> BurstStage:

@@ -24,6 +24,8 @@ from .clips import PairMaker, Pairs
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
 
+GOOD_ENOUGH = 2e-4  # mean square of [-1, 1]: 43 dB, beyond which no clip counts for more
+
 
 @dataclass(frozen=True, kw_only=True)
 class RestorerLossConfig:
@@ -40,6 +42,18 @@ class RestorerLossConfig:
     def __post_init__(self) -> None:
         if min(self.latent, self.perceptual, self.temporal, self.adversarial) < 0 or self.perceptual_frames < 1:
             raise ValueError(f"weights need to be 0 or more, perceptual_frames at least 1: {self}")
+
+
+USUAL_DAMAGE, LEAST_DAMAGE = 0.05, 0.01  # mean absolute error of [-1, 1]
+
+
+def damage_weight(pairs: Pairs) -> Tensor:
+    """(B, 1, 1, 1, 1) weight of a clip, from 0.5 to 3: less the more it is damaged, about 1 where that is usual.
+
+    Errors of what is nearly clean are small, and would count for nothing beside those of what is nearly lost.
+    """
+    damage = (pairs.degraded - pairs.clean).abs().mean((1, 2, 3, 4), keepdim=True)
+    return (USUAL_DAMAGE / (damage + LEAST_DAMAGE)).clamp(0.5, 3)
 
 
 class Shown(NamedTuple):
@@ -75,9 +89,10 @@ class RestorerPlayer(Player):
         with full_precision(device):
             z_hq = net.flow.restore(z_lq, velocity.float())
             x_hq = net.codec.decode(z_hq, leads=leads)
-            terms = {"pixel": penalise(x_hq - batch.clean, "charbonnier").mean()}
+            weight = damage_weight(batch)
+            terms = {"pixel": (weight * penalise(x_hq - batch.clean, "charbonnier")).mean()}
             if weights.latent:
-                terms["latent"] = weights.latent * (z_hq - z_clean).abs().mean()
+                terms["latent"] = weights.latent * (weight * (z_hq - z_clean).abs()).mean()
             if weights.temporal and x_hq.shape[2] > 1:
                 terms["temporal"] = weights.temporal * temporal_loss(x_hq, batch.clean, "charbonnier")
         chosen = self._frames(x_hq, draw)
@@ -141,7 +156,7 @@ class RestorerStage(BurstStage):
             with torch.autocast(clean.device.type, torch.bfloat16):
                 restored = restore_video(self.net, degraded).clamp(-1, 1)
             self._restored.append(restored)
-            errors = [(x - clean).square().mean().clamp(min=1e-6).log10() for x in (degraded, restored)]
+            errors = [(x - clean).square().mean().clamp(min=GOOD_ENOUGH).log10() for x in (degraded, restored)]
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips
             middle = torch.tensor([[clean.shape[2] // 2]])
             a, b, c = (take_frames(x, middle) / 2 + 0.5 for x in (restored, clean, degraded))

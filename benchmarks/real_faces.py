@@ -1,0 +1,67 @@
+"""A sheet of truly bad faces, before and after: `python -m benchmarks.real_faces --model MODEL FILES -o sheet.png`.
+
+Of each file the largest face of its first frames is found, aligned, restored and shown: the input in the first row,
+then a row a model. T frames, S side.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import islice
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from PIL import Image
+from torch import Tensor
+
+from vfe.checkpoint import load_restorer
+from vfe.face.align import steady_similarities, take_aligned
+from vfe.face.detect import FaceDetector
+from vfe.face.tracker import track_faces
+from vfe.video.read import open_source
+
+from .faces import restored
+
+FRAMES = 17
+
+
+def aligned_face(path: Path, detector: FaceDetector) -> Tensor | None:
+    """(T, 3, S, S) uint8 of 4n + 1 frames, or None without a face."""
+    with open_source(path) as source:
+        frames = [frame.pixels.clamp(-1, 1) for frame in islice(source, FRAMES)]
+    tracks = track_faces(iter(frames), detector).tracks
+    if not tracks:
+        return None
+    track = max(tracks, key=lambda track: len(track.boxes) * track.side)
+    matrices = steady_similarities(track.landmarks)
+    kept = frames[track.start : track.stop]
+    crops = [take_aligned(frame.float(), matrix) for frame, matrix in zip(kept, matrices, strict=True)]
+    whole = (len(crops) - 1) // 4 * 4 + 1
+    return ((torch.stack(crops[:whole]).clamp(-1, 1) + 1) * 127.5).round().byte()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", type=Path, nargs="+")
+    parser.add_argument("--model", type=Path, action="append", required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    args = parser.parse_args(arguments)
+    detector = FaceDetector.load()
+    found = {path: aligned_face(path, detector) for path in args.files}
+    clips = [clip for clip in found.values() if clip is not None]
+    if not clips:
+        sys.exit("no face was found in any of the files")
+    for path, clip in found.items():
+        print(f"{path.name}: {'no face' if clip is None else f'{len(clip)} frames'}")
+    rows = [[clip[len(clip) // 2] for clip in clips]]
+    for path in args.model:
+        net = load_restorer(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+        rows.append([restored(net, clip)[len(clip) // 2] for clip in clips])
+    picture = torch.cat([rearrange(torch.stack(row), "n c h w -> h (n w) c") for row in rows])
+    Image.fromarray(picture.numpy()).save(args.output)
+
+
+if __name__ == "__main__":
+    main()
