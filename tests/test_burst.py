@@ -225,6 +225,7 @@ def plan(album: Album, packed: Path, out: Path, **changes: object) -> Plan:
     return Plan(config, album, load_squeeze(packed / SQUEEZE_FILE), out)
 
 
+@pytest.mark.slow
 def test_all_stages_run_and_leave_files_that_load(album: Album, packed: Path, tmp_path: Path) -> None:
     plan(album, packed, tmp_path).run()
     assert load_prior(tmp_path / "predict" / "best.safetensors", torch.float32).config.entries == 32
@@ -236,6 +237,7 @@ def test_all_stages_run_and_leave_files_that_load(album: Album, packed: Path, tm
         assert (tmp_path / stage / "sheet.png").exists()
 
 
+@pytest.mark.slow
 def test_a_stopped_stage_goes_on(album: Album, packed: Path, tmp_path: Path) -> None:
     short = plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.03)
     short.run()
@@ -245,6 +247,7 @@ def test_a_stopped_stage_goes_on(album: Album, packed: Path, tmp_path: Path) -> 
     assert curves[-1]["step"] > steps and [row["step"] for row in curves] == sorted({row["step"] for row in curves})
 
 
+@pytest.mark.slow
 def test_too_large_a_batch_is_halved(
     album: Album, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

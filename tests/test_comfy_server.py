@@ -88,6 +88,7 @@ def test_detections_come_in_by_a_link_alone(comfy_server: ComfyServer) -> None:
     assert kind == "BOUNDING_BOX" and options["forceInput"] is True and "default" not in options
 
 
+@pytest.mark.comfy
 def test_the_pack_adds_less_than_half_a_second_to_the_start() -> None:
     """Even the first time, when Python compiles it. What ComfyUI imports for the first pack of any is not ours."""
     code = (
