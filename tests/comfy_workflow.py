@@ -11,7 +11,9 @@ from tests.comfy_server import ROOT, ComfyServer, Graph, Run
 WORKFLOWS = ROOT / "workflows"
 LITE = "Restore face video (lite)"
 ONLY_ON_THE_PAGE = {"MarkdownNote", "Note"}
-WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+DYNAMIC = "COMFY_DYNAMICCOMBO_V3"
+"""A list whose choice brings inputs of its own, which are called "list.input"."""
+WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO", DYNAMIC}
 
 NodeInfo = dict[str, Any]
 """What /object_info says of one class of nodes."""
@@ -47,19 +49,27 @@ def to_prompt(workflow: dict[str, Any], info: dict[str, NodeInfo]) -> Graph:
 
 def widget_values(node: dict[str, Any], info: NodeInfo) -> dict[str, Any]:
     """Values of the widgets by name, from the list that a file has."""
-    values = list(node.get("widgets_values") or [])
-    found = {}
-    for name, options in widgets_of(info).items():
-        assert values, f"{node['type']}: no value for {name}"
-        found[name] = values.pop(0)
+    return _taken(list(node.get("widgets_values") or []), info["input"], "")
+
+
+def _taken(values: list[Any], inputs: dict[str, Any], prefix: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, options in widgets_of(inputs).items():
+        if not values and name in inputs.get("optional", {}):  # newer than the file
+            continue
+        assert values, f"no value for {prefix}{name}"
+        found[prefix + name] = values.pop(0)
         if options.get("control_after_generate"):
             values.pop(0)
+        for choice in options.get("options", ()):
+            if isinstance(choice, dict) and choice["key"] == found[prefix + name]:
+                found |= _taken(values, choice["inputs"], f"{prefix}{name}.")
     return found
 
 
-def widgets_of(info: NodeInfo) -> dict[str, dict[str, Any]]:
+def widgets_of(inputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Options of the inputs that are widgets, in order."""
-    fields = {**info["input"].get("required", {}), **info["input"].get("optional", {})}
+    fields = {**inputs.get("required", {}), **inputs.get("optional", {})}
     options = {name: (field[1] if len(field) > 1 else {}) for name, field in fields.items()}
     return {
         name: options[name]
