@@ -46,6 +46,8 @@ class Damage:
     """Jumps of the times, as where two recordings were joined; they are closed."""
     moved: int = 0
     """Frames whose times did not increase, and were moved."""
+    mixed_up: bool = False
+    """The frames are shown in another order than that of the times in the file, which are given out in order."""
     first_error: str = ""
 
     @property
@@ -85,7 +87,7 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
             if frame.time_base is None and stream.time_base:  # frames that come out at the end have none
                 frame.time_base = stream.time_base
             times.place(frame)
-            damage.moved = times.moved
+            damage.moved, damage.mixed_up = times.moved, times.mixed_up
             yield frame
 
 

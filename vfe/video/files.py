@@ -70,9 +70,10 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
     return [(0, int(p), p) if p.isascii() and p.isdigit() else (1, 0, p) for p in parts]
 
 
-def open_video(path: Path) -> InputContainer:
+def open_video(path: Path, *, ignore_edits: bool = False) -> InputContainer:
     """Open a video for demuxing; the "file:" keeps names with colons from being taken for protocols."""
-    container = av.open(f"file:{path}", "r", metadata_errors="replace")
+    options = {"ignore_editlist": "1"} if ignore_edits else {}
+    container = av.open(f"file:{path}", "r", metadata_errors="replace", container_options=options)
     # PyAV lets FFmpeg guess when frames are shown, from the next packet, which is wrong for reordered frames.
     container.flags = flag_number(container.flags) & ~_GENPTS
     return container

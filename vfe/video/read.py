@@ -17,7 +17,7 @@ from .animated import pixels_of, read_animation
 from .complete import claim_of, damage_notes
 from .decode import Damage, decode_frames
 from .errors import about, reading
-from .files import is_image, open_video
+from .files import is_image
 from .info import VideoInfo, probe, video_stream
 from .orient import UPRIGHT
 from .photo.animation import OWN_FORMATS
@@ -27,6 +27,7 @@ from .photo.file import read_photo
 from .photo.tags import NO_TAGS, PhotoTags
 from .pixels import FrameReader
 from .stored import Stored
+from .times.edits import open_frames
 from .times.length import with_lengths
 
 
@@ -85,7 +86,7 @@ class Source:
         reader = FrameReader(self.info.color_space, self.info.color_range)
         stored_size = self.info.orientation.upright_size(size)
         count, resized, end = 0, 0, 0.0
-        with reading(path), open_video(path) as container:
+        with reading(path), open_frames(path) as container:
             self._tags = tags_of(path.read_bytes()) if is_image(path) else NO_TAGS  # an animated PNG
             stream = video_stream(container, path)
             claim = claim_of(container, stream)

@@ -29,6 +29,11 @@ class ShownTimes:
         self._last: int | None = None
         self._length = 1
 
+    @property
+    def mixed_up(self) -> bool:
+        """Whether frames were shown in another order than that of the times of their packets."""
+        return self._order.mixed_up
+
     def sent(self, packet: Packet[Stream]) -> None:
         """Note a packet, before the decoder gets it."""
         self._order.sent(packet)
@@ -82,7 +87,7 @@ class _Order:
         self._pending: list[int] = []
         self._highest: int | None = None
         self._decoded_as_shown = True
-        self._mixed_up = False
+        self.mixed_up = False
 
     def sent(self, packet: Packet[Stream]) -> None:
         """Note the time of a packet."""
@@ -102,9 +107,9 @@ class _Order:
         """The time of the next frame: `otherwise`, unless times are mixed up."""
         if not self._decoded_as_shown or frame.pts is None or not self._pending:
             return otherwise
-        if not self._mixed_up and frame.pts > self._pending[0] and int(frame.pict_type) == _B_FRAME:
-            self._mixed_up = True
-        if self._mixed_up:
+        if not self.mixed_up and frame.pts > self._pending[0] and int(frame.pict_type) == _B_FRAME:
+            self.mixed_up = True
+        if self.mixed_up:
             return heappop(self._pending)
         self._pending = [when for when in self._pending if when > frame.pts]  # smaller ones were lost
         heapify(self._pending)
