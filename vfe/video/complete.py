@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import NamedTuple
 
+import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -19,22 +20,29 @@ class Claim(NamedTuple):
     """What a file says about itself; 0 where it says nothing."""
 
     frames: int
-    seconds: float
+    end: float
+    """Seconds from the start of the file until its last frame ends."""
 
 
 def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
     """What the header says of a stream. Of broadcast formats, FFmpeg guesses it from the first and last times."""
     if times_may_jump(container):
         return Claim(0, 0)
-    return Claim(stream.frames, stream_seconds(stream) or 0)
+    seconds = stream_seconds(stream) or 0
+    if not seconds and container.duration and container.format.name == "flv":  # says it for all streams
+        seconds = container.duration / av.time_base
+    if stream.frames and stream.average_rate:  # of a cut AVI, FFmpeg gives the length of what is left
+        seconds = max(seconds, float(stream.frames / stream.average_rate))
+    # Matroska counts from 0, however late the file starts; others do not, but then only a cut may be overlooked.
+    return Claim(stream.frames, seconds - max(0, container.start_time or 0) / av.time_base)
 
 
 def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction, damage: Damage) -> list[str]:
     """Sentences on what is wrong with a file of which `count` frames were read, the last shown until `end` seconds."""
     notes = []
-    short = end < claim.seconds * _WHOLE - 2 / rate if claim.seconds else count + damage.skipped_packets < claim.frames
+    short = end < claim.end * _WHOLE - 2 / rate
     if short or (damage.bad_packets and not 0 < claim.frames <= count + damage.skipped_packets):
-        stated = claim.frames or (round(count * claim.seconds / end) if short and end else 0)
+        stated = claim.frames or (round(count * claim.end / end) if short and end else 0)
         lost = f"{count} of {stated} frames were read" if stated > count else f"{count} frames were read"
         notes.append(f"{name} is damaged or cut short: {lost}, {damage.bad_frames} of them with errors")
     elif damage.bad_frames:

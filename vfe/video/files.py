@@ -17,6 +17,9 @@ from .photo.count import is_animation
 from .suffixes import READ_SUFFIXES
 
 _GENPTS = 1  # AVFMT_FLAG_GENPTS
+# Sound may be announced late (the first option, which the ffmpeg program sets too) or begin late (the second, in
+# microseconds; FFmpeg reads no more than 5 MB to know the streams, and stops when it does).
+_RECOGNISE_LATE_SOUND = {"scan_all_pmts": "1", "analyzeduration": "60000000"}
 _STANDARD_STREAMS = frozenset({"/dev/stdin", "/dev/stdout", "/dev/stderr"})
 
 
@@ -72,7 +75,7 @@ def natural_key(path: Path) -> list[tuple[int, int, str]]:
 
 def open_video(path: Path, *, ignore_edits: bool = False) -> InputContainer:
     """Open a video for demuxing; the "file:" keeps names with colons from being taken for protocols."""
-    options = {"ignore_editlist": "1"} if ignore_edits else {}
+    options = _RECOGNISE_LATE_SOUND | ({"ignore_editlist": "1"} if ignore_edits else {})
     container = av.open(f"file:{path}", "r", metadata_errors="replace", container_options=options)
     # PyAV lets FFmpeg guess when frames are shown, from the next packet, which is wrong for reordered frames.
     container.flags = flag_number(container.flags) & ~_GENPTS

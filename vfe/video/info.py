@@ -274,6 +274,6 @@ def _has_alpha(layout: PixelLayout, frame: VideoFrame, codec: str) -> bool:
 def _stream_text(stream: Stream) -> str:
     codec = stream.codec_context.name if stream.codec_context else "unknown codec"
     details = []
-    if isinstance(stream, av.AudioStream):
+    if isinstance(stream, av.AudioStream) and stream.codec_context:
         details = [f"{stream.sample_rate} Hz", stream.layout.name]
     return ", ".join([codec, *details, *([stream.language] if stream.language else [])])

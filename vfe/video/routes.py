@@ -78,7 +78,7 @@ class Reencode:
     def __init__(self, source: AudioStream, target: AudioStream, output: OutputContainer) -> None:
         self._source, self._target, self._output = source, target, output
         self._kind: tuple[int, str, str] | None = None
-        self._clock = SampleClock(source.sample_rate)
+        self._clock = SampleClock(source.sample_rate or target.sample_rate)
         self._resampler: AudioResampler | None = None
         self._rising = _rising(output)
 

@@ -127,17 +127,18 @@ class SideStreams:
             copy_disposition(stream, target)
 
     def _add_audio(self, stream: AudioStream) -> Stream | None:
-        codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
+        if not stream.codec_context:
+            self._notes.append(f"audio stream {stream.index} is left out: it cannot be decoded")
+            return None
+        codec = stream.codec_context.codec.canonical_name
         pcm = self._suffix == ".mov" and codec.startswith("pcm_")
         playable = _MOV_AUDIO if self._suffix == ".mov" else _MP4_AUDIO
-        if (self._suffix == ".mkv" or codec in playable or pcm) and self._accepts(stream):
+        if stream.sample_rate and (self._suffix == ".mkv" or codec in playable or pcm) and self._accepts(stream):
             target = self._output.add_stream_from_template(stream)
             self._routes[stream.index] = Copy(stream, target, self._output)
             return target
-        if stream.codec_context is None or not stream.sample_rate:
-            self._notes.append(f"audio stream {stream.index} ({codec}) is left out: it cannot be decoded")
-            return None
-        self._notes.append(f"audio {codec} is re-encoded as AAC: {self._suffix} cannot hold it everywhere")
+        why = f"{self._suffix} cannot hold it everywhere" if stream.sample_rate else "it begins late in the file"
+        self._notes.append(f"audio {codec} is re-encoded as AAC: {why}")
         rate = stream.sample_rate if stream.sample_rate in _AAC_RATES else 48000
         encoded = self._output.add_stream("aac", rate=rate)
         # By count: sources such as AVI do not say which channel is which.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +22,7 @@ from .photo.animation import OWN_FORMATS
 from .pixels import FrameWriter
 from .read import Frame
 from .sidestreams import SideStreams
+from .times.output import OutputClock
 
 _FINEST = 90_000  # parts of a second: the clock of MPEG, which all players know
 _LONGEST_REORDERING = 86400  # seconds between decoding and showing a frame beyond which the former is nonsense
@@ -41,7 +41,7 @@ class VideoSink:
         self._place = real_place(path)
         self._temporary = hidden_name(self._place, path.suffix)
         self._writer = FrameWriter(plan.target)
-        self._clock = _Clock(info)
+        self._clock = OutputClock(info, path.suffix.lower())
         self._has_tags = False
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
@@ -153,31 +153,3 @@ def _mend_dts(packet: Packet[VideoStream]) -> None:
     if packet.pts is not None and packet.dts is not None:
         if not 0 <= (packet.pts - packet.dts) * packet.time_base <= _LONGEST_REORDERING:
             packet.dts = packet.pts
-
-
-class _Clock:
-    """Times of the output's frames: those of the source, exactly, as long as they increase."""
-
-    def __init__(self, info: VideoInfo) -> None:
-        self.time_base = info.time_base if info.kind == "video" else 1 / info.rate
-        self._step = max(1, math.floor(1 / (info.rate * self.time_base)))
-        self._last: int | None = None
-        self._mended = 0
-
-    def tick(self, frame: Frame) -> tuple[int, int]:
-        """(pts, duration) of the next frame in units of `time_base`."""
-        following = 0 if self._last is None else self._last + self._step
-        pts = following if frame.pts is None else self._convert(frame.pts, frame)
-        if self._last is not None and pts <= self._last:
-            pts = self._last + 1
-            self._mended += 1
-        self._last = pts
-        duration = self._step if frame.duration is None else self._convert(frame.duration, frame)
-        return pts, max(1, duration)
-
-    def notes(self) -> list[str]:
-        """What was changed about the times."""
-        return [f"{self._mended} frame times did not increase and were moved"] if self._mended else []
-
-    def _convert(self, ticks: int, frame: Frame) -> int:
-        return ticks if frame.time_base in (None, self.time_base) else round(ticks * frame.time_base / self.time_base)

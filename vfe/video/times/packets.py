@@ -32,6 +32,8 @@ class MendedPackets:
                 failures += 1
                 packets = self._container.demux(*self._used)  # a damaged part may end
                 continue
+            except IndexError:  # PyAV's at the end of files in which further streams turned up
+                return
             if packet is None:
                 return
             failures = 0

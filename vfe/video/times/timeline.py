@@ -60,6 +60,9 @@ class Timeline:
         if progress is None or packet.size == 0 or not unit:
             return
         self._unwrap(packet, unit, progress)
+        if self._jumps_allowed and packet.pts is not None and packet.dts is not None:
+            if abs(rescale(packet.pts - packet.dts, unit, MICROSECOND)) > _JUMP:
+                packet.pts = None  # a bit of it fell over: frames are not held back that long
         _move(packet, rescale(self._offset, MICROSECOND, unit))
         if packet.dts is not None and packet.stream.type in ("video", "audio"):
             if self._jumps_allowed:
@@ -145,6 +148,8 @@ def _advance(packet: Packet[Stream], unit: Fraction, progress: _Progress) -> Non
         packet.dts = rescale(progress.dts, MICROSECOND, unit)
     elif packet.pts is not None:
         progress.dts = rescale(packet.pts, unit, MICROSECOND)
+    else:
+        return  # a raw stream: nothing is known before the first time
     progress.next_dts = progress.dts + _length(packet, unit)
 
 
