@@ -57,8 +57,8 @@ class LoadWanRestorer(io.ComfyNode):
                     "context",
                     options=[AUTO, *model_paths.listed(model_paths.CONTEXT_FOLDERS)],
                     default=AUTO,
-                    tooltip="The embedded prompt, a file of a few KB that `vfe embed-prompt` makes; auto finds "
-                    "it in vfe and text_encoders. The lite restorer has no use for it.",
+                    tooltip="The embedded prompt, a file of a few KB; the help page says where it comes from. auto "
+                    "finds it in vfe and text_encoders. The lite restorer has no use for it.",
                 ),
                 io.Combo.Input(
                     "adapter",

@@ -35,6 +35,16 @@ READY = "() => window.app?.graph && window.app.extensionManager && document.quer
 FIRST_VISIT = {"Comfy.TutorialCompleted": True, "Comfy.Locale": "en", "Comfy.VueNodes.Enabled": False}
 """Settings of a user who has seen the greeting, which else opens at a moment of its own, with nodes on a canvas."""
 
+# [name, left, top, right, bottom] of each node, its title included, in units of its own.
+CANVAS_BOXES = """() => app.graph.nodes.map((node) => {
+  const [left, top, width, height] = node.getBounding();
+  return [node.getTitle(), left, top, left + width, top + height];
+})"""
+ELEMENT_BOXES = """() => [...document.querySelectorAll('[data-node-id]')].map((element) => {
+  const { left, top, right, bottom } = element.getBoundingClientRect();
+  return [app.graph.getNodeById(element.dataset.nodeId)?.getTitle() ?? "?", left, top, right, bottom];
+})"""
+
 
 @dataclass
 class ComfyPage:
@@ -45,13 +55,16 @@ class ComfyPage:
     errors: list[str] = field(default_factory=list)
     """What the console complained of; only complaints that name a file of this pack or come from a script."""
     is_open: bool = False
+    settings: dict[str, object] = field(default_factory=dict)
+    """Those that differ from `FIRST_VISIT`."""
     boxes: str = ""
     """Script that gives the nodes' places with the renderer in use."""
 
     def open(self, **settings: object) -> None:
-        """Load the page and wait until it can be used; `settings` differ from the usual ones, dots as two lines."""
+        """Load the page and wait until it can be used; `settings`, with dots as two lines, hold from now on."""
         self.is_open = False
-        self.server.post("/settings", FIRST_VISIT | {name.replace("__", "."): on for name, on in settings.items()})
+        self.settings |= {name.replace("__", "."): value for name, value in settings.items()}
+        self.server.post("/settings", FIRST_VISIT | self.settings)
         self.page.goto(self.server.url, timeout=START_MS)
         self.page.wait_for_function(READY, timeout=START_MS)
         self.is_open = True
@@ -124,3 +137,21 @@ def comfy_page(comfy_server: ComfyServer, browser: Browser) -> Iterator[ComfyPag
     page.open()
     yield page
     context.close()
+
+
+@pytest.fixture(params=["canvas", "nodes-2"])
+def rendered(request: pytest.FixtureRequest, comfy_page: ComfyPage) -> ComfyPage:
+    """A page with one of the renderers."""
+    is_new = request.param == "nodes-2"
+    if is_new:
+        if not has_new_nodes(comfy_page.server):
+            pytest.skip("this ComfyUI has no Nodes 2.0 yet")
+        comfy_page.open(Comfy__VueNodes__Enabled=True)
+    comfy_page.boxes = ELEMENT_BOXES if is_new else CANVAS_BOXES
+    return comfy_page
+
+
+def has_new_nodes(server: ComfyServer) -> bool:
+    """ComfyUI 0.3.64 has no more than their beginnings."""
+    version = server.get("/system_stats")["system"]["comfyui_version"]
+    return tuple(map(int, version.split(".")[:2])) >= (0, 8)

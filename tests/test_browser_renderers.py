@@ -10,12 +10,12 @@ from typing import Any
 import av
 import pytest
 
-from tests.browser_page import ComfyPage, browser, comfy_page
+from tests.browser_page import ELEMENT_BOXES, ComfyPage, browser, comfy_page, rendered
 from tests.clips import read_pixels
 from tests.comfy_server import ROOT, ComfyServer
 from tests.comfy_workflow import read_workflow, titles, widgets_of
 
-__all__ = ["browser", "comfy_page"]
+__all__ = ["browser", "comfy_page", "rendered"]
 
 DEMO = ROOT / "web" / "demo" / "vfe_demo.mp4"
 FRAMES, SIDE = 9, 192
@@ -34,34 +34,7 @@ PROMPT = (
 FINISHED = "() => Object.values(app.nodeOutputs ?? {}).some((output) => output.vfe_compare)"
 SHOWN = "() => [...document.querySelectorAll('video')].every((video) => video.readyState >= 2)"
 PLAYS = "() => [...document.querySelectorAll('.vfe-compare video')].every((video) => video.currentTime > 0.1)"
-# [name, left, top, right, bottom] of each node, its title included, in units of its own.
-CANVAS_BOXES = """() => app.graph.nodes.map((node) => {
-  const [left, top, width, height] = node.getBounding();
-  return [node.getTitle(), left, top, left + width, top + height];
-})"""
-ELEMENT_BOXES = """() => [...document.querySelectorAll('[data-node-id]')].map((element) => {
-  const { left, top, right, bottom } = element.getBoundingClientRect();
-  return [app.graph.getNodeById(element.dataset.nodeId)?.getTitle() ?? "?", left, top, right, bottom];
-})"""
 TOUCHING = 2  # units by which neighbours may overlap: borders and roundings
-
-
-@pytest.fixture(params=["canvas", "nodes-2"])
-def rendered(request: pytest.FixtureRequest, comfy_page: ComfyPage) -> ComfyPage:
-    """A page with one of the renderers."""
-    is_new = request.param == "nodes-2"
-    if is_new:
-        if not has_new_nodes(comfy_page.server):
-            pytest.skip("this ComfyUI has no Nodes 2.0 yet")
-        comfy_page.open(Comfy__VueNodes__Enabled=True)
-    comfy_page.boxes = ELEMENT_BOXES if is_new else CANVAS_BOXES
-    return comfy_page
-
-
-def has_new_nodes(server: ComfyServer) -> bool:
-    """ComfyUI 0.3.64 has no more than their beginnings."""
-    version = server.get("/system_stats")["system"]["comfyui_version"]
-    return tuple(map(int, version.split(".")[:2])) >= (0, 8)
 
 
 @pytest.fixture

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.browser_page import ComfyPage, browser, comfy_page
+from tests.browser_page import ComfyPage, browser, comfy_page, rendered
 from tests.comfy_server import ROOT
 from tests.comfy_workflow import LITE, read_workflow, titles
 
-__all__ = ["browser", "comfy_page"]
+__all__ = ["browser", "comfy_page", "rendered"]
 
 RUN_MS = 300_000  # on a busy machine
 # Nodes of the graph: what they are, whether the page knows them, and how they look.
@@ -30,15 +29,15 @@ def wait_for_player(page: ComfyPage) -> None:
 
 
 @pytest.fixture
-def after_run(comfy_page: ComfyPage) -> Iterator[ComfyPage]:
+def after_run(rendered: ComfyPage) -> ComfyPage:
     """The lite template after Run."""
-    comfy_page.open_template(LITE)
-    comfy_page.press_run()
+    rendered.open_template(LITE)
+    rendered.press_run()
     # The player may show an earlier run of the template until this one is over.
     done = "() => Object.values(app.nodeOutputs ?? {}).some((output) => output.vfe_compare)"
-    comfy_page.page.wait_for_function(done, timeout=RUN_MS)
-    wait_for_player(comfy_page)
-    yield comfy_page
+    rendered.page.wait_for_function(done, timeout=RUN_MS)
+    wait_for_player(rendered)
+    return rendered
 
 
 @pytest.mark.parametrize("title", titles())

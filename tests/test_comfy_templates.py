@@ -17,7 +17,7 @@ from av.container import OutputContainer
 from safetensors.torch import save_file
 
 import vfe
-from tests.clips import read_pixels
+from tests.clips import Clip, read_pixels, write_clip
 from tests.comfy_server import ROOT, ComfyServer, Graph, Run
 from tests.comfy_workflow import LITE, id_of, node_of, read_workflow, saved, to_prompt
 from tests.tiny_prior import tiny_adapter, tiny_fusion
@@ -150,6 +150,20 @@ def test_faces_step_by_step_give_the_frames_of_vfe_enhance(
         node for node in graph if graph[node]["inputs"].get("images") == [id_of(graph, "VFE_DualCodebookPrior"), 1]
     )
     assert len(run.outputs[next(codes)]["images"]) == 2 * (1 + (FRAMES - 1) // 4)  # a picture for each latent and face
+
+
+def test_step_by_step_a_clip_without_faces_comes_out_as_it_was(comfy_server: ComfyServer) -> None:
+    """As one of a batch: the graph is not ended by it."""
+    clip = write_clip(comfy_server.base / "input" / "nobody.mp4", Clip(frames=FRAMES, width=160, height=120))
+    graph = template(comfy_server, STEPS, clip)
+    add_pictures(graph, "got", (id_of(graph, "GetVideoComponents"), 0))
+    add_pictures(graph, "gave", (id_of(graph, "VFE_FacePaste"), 0))
+    run = comfy_server.run(graph)
+    result = saved(comfy_server, graph, run)
+    got, gave = (pixels_of(pictures(comfy_server, run, name)) for name in ("got", "gave"))
+    assert np.array_equal(got, gave)
+    assert read_pixels(result).shape == got.shape
+    assert run.outputs[id_of(graph, "PreviewAny")]["text"] == [f"0 of 0 faces chosen, 1 shots, {FRAMES} frames"]
 
 
 @pytest.fixture
