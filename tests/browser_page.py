@@ -113,7 +113,7 @@ class ComfyPage:
             self.errors.append(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium without a window; skips where it or Playwright is absent."""
     playwright = pytest.importorskip(
