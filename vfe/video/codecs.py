@@ -7,9 +7,10 @@ from typing import Literal
 
 from ..types import VFEError
 from .colour import BT601_525, BT709, FULL, LIMITED, RGB, PixelLayout, guess_matrix, layout_of
+from .hdr import Hdr
 from .info import VideoInfo
 from .pixels import FrameFormat
-from .x264 import reproducible_options
+from .x264 import reproducible_parameters
 
 CodecName = Literal["h264", "h265", "prores", "ffv1"]
 
@@ -31,6 +32,8 @@ _CODECS: dict[str, _Codec] = {
     "ffv1": _Codec("ffv1", (8, 10, 12, 16), (".mkv",), True),
 }
 _CHROMA_NAMES = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (2, 2): "420", (2, 0): "422"}
+_PLAYED_DEEP = frozenset({"hevc", "av1", "vp9"})
+_HDR_PARAMETERS = {"h264": ("mastering-display", "cll"), "h265": ("master-display", "max-cll")}
 _MAX_CRF = 51
 
 
@@ -39,7 +42,7 @@ class SinkConfig:
     """How to write a video."""
 
     codec: CodecName | None = None
-    """None: H.264."""
+    """None: H.264, or H.265 for sources of it, of AV1 and of VP9 that are deeper than 8 bits."""
     crf: int | None = None
     """Quality of H.264 and H.265, 0 (lossless) to 51; None: visually lossless (15 for H.264)."""
     overwrite: bool = False
@@ -68,7 +71,7 @@ def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: Si
 
     Raises VFEError if the container cannot hold the codec.
     """
-    name = config.codec or "h264"
+    name = config.codec or _default_codec(info)
     codec = _CODECS[name]
     if suffix not in codec.suffixes:
         raise VFEError(f"a {suffix} file cannot hold {name}; needed is {' or '.join(codec.suffixes)}, or another codec")
@@ -77,7 +80,8 @@ def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: Si
     crf = codec.default_crf if config.crf is None else config.crf
     if config.crf is not None and codec.default_crf is None:
         notes.append(f"crf has no meaning for {name} and is not used")
-    options = _options(name, crf, layout_of(pix_fmt))
+    options = _options(name, crf, layout_of(pix_fmt), info.hdr)
+    notes += _lost_hdr(name, info.hdr)
     target = FrameFormat(pix_fmt, *_colour(name, info, layout_of(pix_fmt), size))
     # QuickTime and Safari play H.265 in MP4 only under this tag.
     tag = "hvc1" if name == "h265" and suffix != ".mkv" else None
@@ -115,11 +119,25 @@ def _chroma(name: str, source: PixelLayout, alpha: bool) -> str:
     return "444" if name == "ffv1" else "420"
 
 
-def _options(name: str, crf: int | None, layout: PixelLayout) -> dict[str, str]:
+def _default_codec(info: VideoInfo) -> CodecName:
+    """H.264, which plays everywhere; but what is deeper than 8 bits in it plays almost nowhere, and does in H.265."""
+    return "h265" if info.codec in _PLAYED_DEEP and info.bit_depth > 8 else "h264"
+
+
+def _lost_hdr(name: str, hdr: Hdr) -> list[str]:
+    notes = [f"{kind} metadata is left out: it describes each frame of the source" for kind in hdr.dynamic]
+    if name not in _HDR_PARAMETERS and (hdr.display is not None or hdr.light is not None):
+        notes.append(f"mastering display and light levels are left out: {name} holds none; write H.265 or H.264")
+    return notes
+
+
+def _options(name: str, crf: int | None, layout: PixelLayout, hdr: Hdr) -> dict[str, str]:
+    light = hdr.encoder_parameters(_HDR_PARAMETERS[name]) if name in _HDR_PARAMETERS else ""
     if name == "h264":
-        return {"crf": str(crf), "preset": "medium", **reproducible_options()}
+        parameters = ":".join(part for part in (reproducible_parameters(), light) if part)
+        return {"crf": str(crf), "preset": "medium", **({"x264-params": parameters} if parameters else {})}
     if name == "h265":
-        return {"crf": str(crf), "preset": "medium", "x265-params": "log-level=none"}
+        return {"crf": str(crf), "preset": "medium", "x265-params": ":".join(filter(None, ("log-level=none", light)))}
     if name == "prores":
         return {"profile": "4444" if layout.chroma == (0, 0) else "hq", "vendor": "apl0"}
     return {"level": "3", "slicecrc": "1"}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -17,9 +18,12 @@ from av.video.stream import VideoStream
 
 from ..types import VFEError
 from .colour import FULL, UNSPECIFIED, PixelLayout, guess_matrix, guess_range, layout_of
+from .container_crop import read_framing
+from .crop import NO_CROP, Crop
 from .decode import Damage, decode_frames
 from .errors import reading
 from .files import Input, find_input, open_video
+from .hdr import NO_HDR, Hdr, read_hdr
 from .older import colour_tags
 from .orient import UPRIGHT, Orientation, orientation_of
 from .photo.animation import Animation, describe_animation
@@ -66,6 +70,19 @@ class VideoInfo:
     orientation: Orientation
     images: tuple[Path, ...]
     """The image files in order; empty for a video."""
+    crop: Crop = NO_CROP
+    """What is cut off the stored frames before they are turned."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the file says about itself, and of a video its track."""
+    track_metadata: Mapping[str, str] = field(default_factory=dict)
+    hdr: Hdr = NO_HDR
+    """Mastering display and light levels of HDR10."""
+
+    @property
+    def stored_size(self) -> tuple[int, int]:
+        """(width, height) of the stored frames."""
+        width, height = self.orientation.upright_size((self.width, self.height))
+        return width + self.crop.left + self.crop.right, height + self.crop.top + self.crop.bottom
 
     @property
     def layout(self) -> PixelLayout:
@@ -78,6 +95,7 @@ class VideoInfo:
         length = "" if self.duration is None else f", {self.duration:.2f} s"
         extras = [f"turned {self.rotation} degrees"] if self.rotation else []
         extras += [f"pixel aspect {self.sample_aspect_ratio}"] if self.sample_aspect_ratio != 1 else []
+        extras += ["cropped by its container"] if self.crop != NO_CROP else []
         extras += ["alpha"] if self.has_alpha else []
         extras += ["interlaced"] if self.interlaced else []
         lines = [
@@ -151,7 +169,8 @@ def _info(path: Path, container: InputContainer, stream: VideoStream, frame: Vid
     size = (frame.width, frame.height)
     codec = stream.codec_context.codec.canonical_name
     turn = orientation_of(frame, codec)
-    width, height = turn.upright_size(size)
+    framing = read_framing(path, container, stream, size)
+    width, height = turn.upright_size(framing.crop.size(size))
     primaries, transfer = colour_tags(frame, stream.codec_context)
     pace = _pace(container, stream)
     return VideoInfo(
@@ -167,7 +186,7 @@ def _info(path: Path, container: InputContainer, stream: VideoStream, frame: Vid
         bit_depth=min(layout.depth, 16),
         has_alpha=_has_alpha(layout, frame, stream.codec_context.name),
         rotation=90 * turn.quarter_turns,
-        sample_aspect_ratio=_shown_aspect(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio, turn),
+        sample_aspect_ratio=_shown_aspect(framing.aspect or _stored_aspect(stream), turn),
         color_range=guess_range(layout, frame.color_range),
         color_space=guess_matrix(layout, frame.colorspace, size, still=False),
         color_primaries=primaries,
@@ -179,6 +198,10 @@ def _info(path: Path, container: InputContainer, stream: VideoStream, frame: Vid
         subtitles=tuple(_stream_text(s) for s in container.streams.subtitles),
         orientation=turn,
         images=(),
+        crop=framing.crop,
+        metadata=dict(container.metadata),
+        track_metadata=dict(stream.metadata),
+        hdr=read_hdr(frame, codec),
     )
 
 
@@ -253,6 +276,10 @@ def _pace(container: InputContainer, stream: VideoStream) -> _Pace:
         duration = container.duration / av.time_base
     frames = stream.frames or (round(duration * rate) if duration else None)
     return _Pace(rate, frames or None, duration)
+
+
+def _stored_aspect(stream: VideoStream) -> Fraction | None:
+    return stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
 
 
 def _shown_aspect(stored: Fraction | None, turn: Orientation) -> Fraction:

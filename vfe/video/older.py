@@ -75,6 +75,11 @@ def copy_disposition(source: Stream, target: Stream) -> None:
     target.disposition = Disposition(source.disposition).value  # type: ignore[assignment]
 
 
+def set_default(stream: Stream, default: bool = True) -> None:
+    """Say whether players show a stream where nobody chose one, and nothing else about it."""
+    stream.disposition = (Disposition.default if default else Disposition(0)).value  # type: ignore[assignment]
+
+
 def subtitle_header(subtitles: SubtitleCodecContext) -> bytes:
     """The header of text subtitles. Raises ValueError where there is none or this PyAV does not tell."""
     if not hasattr(subtitles, "subtitle_header"):

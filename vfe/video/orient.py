@@ -50,7 +50,7 @@ UPRIGHT = Orientation()
 
 # FFmpeg's PNG decoder hangs a dictionary with the name of the ICC profile on the frame. Every PyAV from 14.2 to 18.1
 # frees it twice once `frame.side_data` was read, which ends the process; no other decoder of FFmpeg makes one.
-_WITH_PROFILE_NAMES = frozenset({"png", "apng"})
+WITH_PROFILE_NAMES = frozenset({"png", "apng"})
 
 
 def orientation_of(frame: VideoFrame, codec: str) -> Orientation:
@@ -58,7 +58,7 @@ def orientation_of(frame: VideoFrame, codec: str) -> Orientation:
 
     Of PNG pictures only the angle is known, not whether the matrix mirrors: asking for it would be fatal.
     """
-    if codec in _WITH_PROFILE_NAMES:
+    if codec in WITH_PROFILE_NAMES:
         return orientation_by_angle(frame)
     try:
         side_data = cast("Mapping[SideDataType, Buffer]", frame.side_data)  # PyAV's stubs call it a TypedDict

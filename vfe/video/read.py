@@ -15,6 +15,7 @@ from torch import Tensor
 from ..types import VFEError
 from .animated import pixels_of, read_animation
 from .complete import claim_of, damage_notes
+from .crop import NO_CROP
 from .decode import Damage, decode_frames
 from .errors import about, reading
 from .files import is_image
@@ -47,7 +48,7 @@ class Frame:
     duration: int | None = None
     """How long it is shown, in units of `time_base`; None if unknown."""
     stored: Stored | None = None
-    """What it was decoded from, where that is a frame of a video that is not turned or scaled."""
+    """What it was decoded from, where that is a frame of a video that is not turned, cropped or scaled."""
     tags: PhotoTags = NO_TAGS
     """Colour profile and camera data of an image."""
 
@@ -81,11 +82,11 @@ class Source:
         return frames
 
     def _read_video(self) -> Generator[Frame, None, None]:
-        path, size = self.info.path, (self.info.width, self.info.height)
+        path = self.info.path
         damage = Damage()
         reader = FrameReader(self.info.color_space, self.info.color_range)
-        stored_size = self.info.orientation.upright_size(size)
-        count, resized, end = 0, 0, 0.0
+        stored_size = self.info.stored_size
+        count, resized, woven, end = 0, 0, 0, 0.0
         with reading(path), open_frames(path) as container:
             self._tags = tags_of(path.read_bytes()) if is_image(path) else NO_TAGS  # an animated PNG
             stream = video_stream(container, path)
@@ -93,22 +94,25 @@ class Source:
             with closing(decode_frames(container, stream, damage)) as frames:
                 for frame, length in with_lengths(frames, self.info.rate):
                     count += 1
+                    woven += frame.interlaced_frame
                     resized += (frame.width, frame.height) != stored_size
                     end = _end_of(frame, length)
                     yield self._frame(frame, length, reader, stored_size)
         if count == 0:
             raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video")
         self.notes += damage_notes(path.name, claim, count, end, self.info.rate, damage)
+        if woven:
+            self.notes.append(f"{woven} of {count} frames are interlaced; they are written as they are, as progressive")
         if resized:
             self.notes.append(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
 
     def _frame(self, frame: VideoFrame, length: int, reader: FrameReader, stored_size: tuple[int, int]) -> Frame:
         pixels, alpha = reader.read(frame, stored_size)
-        turn = self.info.orientation
-        as_it_is = turn == UPRIGHT and (frame.width, frame.height) == stored_size
+        turn, crop = self.info.orientation, self.info.crop
+        as_it_is = (turn, crop) == (UPRIGHT, NO_CROP) and (frame.width, frame.height) == stored_size
         return Frame(
-            pixels=turn.upright(pixels),
-            alpha=None if alpha is None or not self.info.has_alpha else turn.upright(alpha),
+            pixels=turn.upright(crop.cut(pixels)),
+            alpha=None if alpha is None or not self.info.has_alpha else turn.upright(crop.cut(alpha)),
             pts=frame.pts,
             time_base=frame.time_base,
             duration=length,

@@ -72,6 +72,31 @@ class Copy:
         return rescale(packet.duration or 0, unit, self._sample)
 
 
+class CopyPicture:
+    """Stream copy of another video, whose frames are not in the order in which they are shown, or of cover art."""
+
+    def __init__(self, source: Stream, target: Stream, output: OutputContainer) -> None:
+        del source
+        self._target, self._output = target, output
+        self._rising = _rising(output)
+
+    def send(self, packet: Packet[Stream]) -> None:
+        """Mux a packet as it is; one without any time is shown at the start."""
+        unit, target = packet.time_base, self._target.time_base
+        if not unit or not target:
+            return
+        shown = next((when for when in (packet.pts, packet.dts) if when is not None), 0)
+        decoded = packet.dts if packet.dts is not None else shown
+        mended = self._rising.mended(rescale(shown, unit, target), rescale(decoded, unit, target))
+        packet.pts, packet.dts = mended
+        packet.duration = rescale(packet.duration or 0, unit, target)
+        packet.time_base, packet.stream = target, self._target
+        self._output.mux(packet)
+
+    def finish(self) -> None:
+        """Nothing is held back."""
+
+
 class Reencode:
     """Sound decoded and encoded again. Its rate, layout and format may change midway, those of the encoder stay."""
 

@@ -14,12 +14,15 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
+from av.video.stream import VideoStream
 
+from .companions import companions
 from .errors import MEDIA_ERRORS, reason
 from .files import open_video
 from .info import VideoInfo, video_stream
-from .older import copy_chapters, copy_disposition, subtitle_header
-from .routes import Copy, Reencode, Retext, Route
+from .metadata import fresh
+from .older import copy_chapters, copy_disposition, set_default, subtitle_header
+from .routes import Copy, CopyPicture, Reencode, Retext, Route
 from .times.packets import MendedPackets
 from .times.timeline import used_streams
 
@@ -29,8 +32,6 @@ _MOV_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _AAC_BITS_PER_CHANNEL = 96_000
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
 _AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
-# Written by the source's muxer about the source's file; wrong for ours.
-_STALE_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate"})
 
 
 @dataclass
@@ -50,13 +51,15 @@ class SideStreams:
         self._routes: dict[int, Route] = {}
         self._refused: dict[int, _Refused] = {}
         video = video_stream(self._input, info.path)
-        mended = MendedPackets(
-            self._input, used_streams(self._input, video), lambda _: None
-        )  # the video's reader tells
+        # What is wrong with the file, the video's reader tells.
+        mended = MendedPackets(self._input, used_streams(self._input, video), lambda _: None)
         self._timeline = mended.timeline
         self._copy_metadata()
-        for stream in self._input.streams:
+        streams, others = companions(self._input, video)
+        self._notes += others
+        for stream in streams:
             self._add(stream)
+        self._note_data(streams)
         self._packets = iter(mended) if self._routes else iter(())
         self._pending: Packet[Stream] | None = None
 
@@ -108,7 +111,7 @@ class SideStreams:
             self._refused.setdefault(index, _Refused(reason(error))).packets += 1
 
     def _copy_metadata(self) -> None:
-        self._output.metadata.update(_fresh(self._input.metadata))
+        self._output.metadata.update(fresh(self._input.metadata))
         lacking = copy_chapters(self._input, self._output, self._timeline)
         self._notes += [lacking] if lacking else []
 
@@ -120,11 +123,39 @@ class SideStreams:
             target = self._add_subtitles(stream)
         elif stream.type == "attachment" and self._suffix == ".mkv":
             target = self._output.add_stream_from_template(stream)
-        elif stream.type == "video" and stream.disposition & Disposition.attached_pic:
-            self._notes.append("cover art is not copied")
+        elif isinstance(stream, VideoStream):
+            target = self._add_video(stream)
         if target is not None:
-            target.metadata.update(_fresh(stream.metadata))
+            target.metadata.update(fresh(stream.metadata))
             copy_disposition(stream, target)
+            if isinstance(stream, VideoStream) and not stream.disposition & Disposition.attached_pic:
+                set_default(target, False)  # which the restored one is
+
+    def _add_video(self, stream: VideoStream) -> Stream | None:
+        """Another picture of the file is kept as it is."""
+        codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
+        cover = bool(stream.disposition & Disposition.attached_pic)
+        what = "cover art" if cover else f"video stream {stream.index} ({codec})"
+        if (cover and self._suffix == ".mkv") or not self._accepts(stream):
+            self._notes.append(f"{what} is left out: {self._suffix} cannot hold it")
+            return None
+        if not cover:
+            self._notes.append(f"{what} is copied as it is, not restored")
+        target = self._output.add_stream_from_template(stream, opaque=True)
+        self._routes[stream.index] = CopyPicture(stream, target, self._output)
+        return target
+
+    def _note_data(self, streams: list[Stream]) -> None:
+        """Start timecodes are written anew from the metadata."""
+        kinds = [
+            s.type for s in streams if s.type in ("data", "attachment", "unknown") and "timecode" not in s.metadata
+        ]
+        if self._suffix == ".mkv":
+            kinds = [kind for kind in kinds if kind != "attachment"]
+        for kind in dict.fromkeys(kinds):
+            self._notes.append(
+                f"{kinds.count(kind)} {kind} streams are left out: {self._suffix} files of vfe hold none"
+            )
 
     def _add_audio(self, stream: AudioStream) -> Stream | None:
         if not stream.codec_context:
@@ -169,12 +200,8 @@ class SideStreams:
         """Try the header in memory: only the muxer itself knows what it can hold."""
         try:
             with av.open(io.BytesIO(), "w", format=self._output.format.name) as trial:
-                trial.add_stream_from_template(stream)
+                trial.add_stream_from_template(stream, opaque=True)
                 trial.start_encoding()
         except (*MEDIA_ERRORS, ValueError):
             return False
         return True
-
-
-def _fresh(metadata: dict[str, str]) -> dict[str, str]:
-    return {k: v for k, v in metadata.items() if k.lower() not in _STALE_KEYS and not k.startswith("_STATISTICS")}

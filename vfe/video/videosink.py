@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,8 @@ from ..aside import hidden_name, real_place
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
-from .older import set_duration, tag_colour
+from .metadata import drop_bad_timecode, fresh, needs_keys
+from .older import set_default, set_duration, tag_colour
 from .photo.animation import OWN_FORMATS
 from .pixels import FrameWriter
 from .read import Frame
@@ -35,8 +37,6 @@ class VideoSink:
         self.path = path
         self.notes: list[str] = list(plan.notes)
         """What was not kept, one line each."""
-        if info.interlaced:
-            self.notes.append("the source is interlaced; its frames are written as they are, flagged progressive")
         self._info, self._size, self._plan = info, size, plan
         self._place = real_place(path)
         self._temporary = hidden_name(self._place, path.suffix)
@@ -84,9 +84,8 @@ class VideoSink:
 
     def _start(self) -> None:
         plan, (width, height) = self._plan, self._size
-        self._container = av.open(
-            f"file:{self._temporary}", "w", options=_muxer_options(self.path, self._clock.time_base)
-        )
+        options = _muxer_options(self.path, self._clock.time_base, self._info.metadata)
+        self._container = av.open(f"file:{self._temporary}", "w", options=options)
         stream = self._container.add_stream(plan.encoder, rate=self._info.rate, options=plan.options)
         assert isinstance(stream, VideoStream)
         context = stream.codec_context
@@ -98,8 +97,11 @@ class VideoSink:
         context.flags |= Flags.frame_duration
         if plan.tag:
             context.codec_tag = plan.tag
+        set_default(stream)
         if self._info.kind == "video" and self._info.container not in OWN_FORMATS:
+            stream.metadata.update(fresh(self._info.track_metadata))
             self._side = SideStreams(self._info, self._container, self.path.suffix.lower(), self.notes)
+            self.notes += drop_bad_timecode(self._container, stream, self._info.rate)
         self._container.start_encoding()
         self._stream = stream
 
@@ -140,12 +142,13 @@ class VideoSink:
         self._temporary.unlink(missing_ok=True)
 
 
-def _muxer_options(path: Path, time_base: Fraction) -> dict[str, str]:
+def _muxer_options(path: Path, time_base: Fraction, metadata: Mapping[str, str]) -> dict[str, str]:
     if path.suffix.lower() == ".mkv":
         # Without this, sound that starts 20 ms early (as AAC does) moves all times of a Matroska file.
         return {"avoid_negative_ts": "disabled"}
     # The unit in which MP4 and MOV say how much later one stream starts than another; FFmpeg's is a millisecond.
-    return {"movie_timescale": str(min(max(time_base.denominator, 1000), _FINEST))}
+    scale = {"movie_timescale": str(min(max(time_base.denominator, 1000), _FINEST))}
+    return scale | ({"movflags": "use_metadata_tags"} if needs_keys(path.suffix.lower(), metadata) else {})
 
 
 def _mend_dts(packet: Packet[VideoStream]) -> None:

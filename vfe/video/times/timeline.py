@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
+from ..companions import companions
 from ..flags import flag_number
 from .scale import MICROSECOND, rescale
 
@@ -112,8 +113,8 @@ def times_may_jump(container: InputContainer) -> bool:
 
 
 def used_streams(container: InputContainer, video: Stream) -> list[Stream]:
-    """The streams of a file that go into the output: its video, all sound, all subtitles."""
-    return [video, *container.streams.audio, *container.streams.subtitles]
+    """The streams of a file that may go into the output: its video, and the pictures, sound and text beside it."""
+    return [video, *(s for s in companions(container, video)[0] if s.type in ("video", "audio", "subtitle"))]
 
 
 def _start_of(start: int | None, streams: list[Stream]) -> int:
