@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from training.burst.clips import PairConfig, PairMaker, held_out_pairs
+from training.burst.clips import PairConfig, PairMaker, Pairs, held_out_pairs
 from training.burst.damage import Damage, DamageConfig
 from training.burst.damage.camera import Camera, align, film
 from training.burst.damage.quantise import Codec, apply_codec, to_rgb, to_ycc
@@ -25,6 +25,7 @@ from training.burst.motion import ClipConfig, ClipMaker
 from training.burst.pack import Item, encode, list_hash, main
 from training.burst.packed import HELD_OUT_EVERY, Album, Pack, read_album, read_pack, write_pack
 from training.burst.plan import Plan, PlanConfig
+from training.burst.restorer import damage_weight
 from training.burst.squeeze import LAST_STAGE, SQUEEZE_FILE, STAGES, TAPS, load_squeeze
 from training.lite_net import restore_video
 from vfe.checkpoint import load_restorer
@@ -205,6 +206,13 @@ def test_the_same_image_is_no_perceptual_distance(packed: Path) -> None:
     with pytest.raises(VFEError, match="is missing"):
         save_file({"conv1.weight": torch.zeros(1)}, packed / "other.safetensors")
         load_squeeze(packed / "other.safetensors")
+
+
+def test_what_is_nearly_clean_counts_for_more() -> None:
+    clean = torch.zeros(3, 3, 1, 8, 8)
+    damage = torch.tensor([0.0, 0.04, 0.3]).view(3, 1, 1, 1, 1)
+    weights = damage_weight(Pairs(clean + damage, clean)).flatten().tolist()
+    assert weights == pytest.approx([3.0, 1.0, 0.5])
 
 
 def test_an_untrained_restorer_returns_its_input(album: Album) -> None:

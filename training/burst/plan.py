@@ -49,6 +49,8 @@ class PlanConfig:
     init: Path | None = None
     """A restorer to start from."""
     tiny: bool = False
+    compile: bool = False
+    """The restorer: half a minute, and faster from then on; eager where it fails."""
 
     def __post_init__(self) -> None:
         unknown = [stage for stage in self.stages if stage not in SHARES]
@@ -121,10 +123,10 @@ class Plan:
     def _adversary(self) -> BurstStage:
         net = self._load(self._made("fidelity", LAST))
         critic = Discriminator(critic_config(self.album.side, tiny=self.config.tiny)).to(self.device)
-        return self._restorer(net, RestorerLossConfig(perceptual=0.3, adversarial=0.01), critic)
+        return self._restorer(net, RestorerLossConfig(perceptual=0.3, adversarial=0.01, balanced_from=0.0), critic)
 
     def _restorer(self, net: LiteRestorer, loss: RestorerLossConfig, critic: Discriminator | None) -> BurstStage:
-        player = RestorerPlayer(trainable(net), loss, self.perceptual, critic)
+        player = RestorerPlayer(trainable(net), loss, self.perceptual, critic, self.config.compile)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
         pairs, judged = self._makers(frames)
         return RestorerStage(player, pairs, judged, None if critic is None else CriticPlayer(critic, player))

@@ -31,16 +31,20 @@ GOOD_ENOUGH = 2e-4  # mean square of [-1, 1]: 43 dB, beyond which no clip counts
 class RestorerLossConfig:
     """Weights of what is added to the error of pixels."""
 
-    latent: float = 0.02
+    latent: float = 0.005
     """Of the error of whitened coefficients: fine ones count as much as coarse ones there."""
     perceptual: float = 0.15
     perceptual_frames: int = 1
     """Of a clip, drawn anew each step: neighbours say the same."""
     temporal: float = 0.2
+    balanced_from: float = 0.5
+    """From which share of the stage on clips are weighed by `damage_weight`. Not from the start: what cannot tell
+    damage yet would learn to do nothing."""
     adversarial: float = 0.0
 
     def __post_init__(self) -> None:
-        if min(self.latent, self.perceptual, self.temporal, self.adversarial) < 0 or self.perceptual_frames < 1:
+        weights = (self.latent, self.perceptual, self.temporal, self.adversarial, self.balanced_from)
+        if min(weights) < 0 or self.perceptual_frames < 1:
             raise ValueError(f"weights need to be 0 or more, perceptual_frames at least 1: {self}")
 
 
@@ -72,9 +76,11 @@ class RestorerPlayer(Player):
         loss: RestorerLossConfig,
         perceptual: SqueezeDistance,
         critic: Discriminator | None = None,
+        compiled: bool = False,
     ) -> None:
         super().__init__()
         self.net, self.loss, self.perceptual = net, loss, perceptual
+        self._velocity = (torch.compile(net) if compiled else net,)  # in a tuple: it would name the weights twice
         self._critic = (critic,)  # another player's: no submodule of this one
         self.shown: Shown | None = None
 
@@ -85,11 +91,11 @@ class RestorerPlayer(Player):
             z_lq, z_clean = (net.codec.encode(video, leads=leads) for video in batch)
         with torch.no_grad():
             prior = net.read_prior(batch.degraded, no_check)
-        velocity = net(z_lq, prior)
+        velocity = self._velocity[0](z_lq, prior)
         with full_precision(device):
             z_hq = net.flow.restore(z_lq, velocity.float())
             x_hq = net.codec.decode(z_hq, leads=leads)
-            weight = damage_weight(batch)
+            weight = damage_weight(batch) if draw.progress >= weights.balanced_from else batch.clean.new_ones(())
             terms = {"pixel": (weight * penalise(x_hq - batch.clean, "charbonnier")).mean()}
             if weights.latent:
                 terms["latent"] = weights.latent * (weight * (z_hq - z_clean).abs()).mean()

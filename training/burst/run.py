@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--save-seconds", type=float, default=60)
     parser.add_argument("--init", type=Path, help="a restorer to start from")
+    parser.add_argument("--compile", action="store_true", help="the restorer, by torch.compile; eager where it fails")
     parser.add_argument("--tiny", action="store_true", help="small networks, for rehearsals")
     return parser
 
@@ -40,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     device = torch.device(args.device)
+    if args.compile:  # a machine without a compiler trains all the same
+        torch._dynamo.config.suppress_errors = True
     try:
         config = PlanConfig(
             stages=tuple(args.stages.split(",")),
@@ -51,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
             save_seconds=args.save_seconds,
             init=args.init,
             tiny=args.tiny,
+            compile=args.compile,
         )
         squeeze = load_squeeze(args.data / SQUEEZE_FILE).to(device)
         Plan(config, read_album(args.data, device), squeeze, args.out).run()

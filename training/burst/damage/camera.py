@@ -41,8 +41,8 @@ def _grid(side: int, device: torch.device) -> Tensor:
 
 
 def _turn(points: Tensor, angle: Tensor) -> Tensor:
-    """(h, w, 2) by (B, T) -> (B, T, h, w, 2)"""
-    x, y = points[..., 0], points[..., 1]
+    """(h, w, 2) or (B, T, h, w, 2) by (B, T) -> (B, T, h, w, 2)"""
+    x, y = points.unbind(-1)
     cos, sin = (value(angle)[..., None, None] for value in (torch.cos, torch.sin))
     return torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
 
@@ -50,9 +50,7 @@ def _turn(points: Tensor, angle: Tensor) -> Tensor:
 def film(video: Tensor, camera: Camera, canvas: int) -> Tensor:
     """Aligned (B, T, 3, S, S) -> the camera's frames (B, T, 3, C, C); blurred before, or it would alias."""
     points = _grid(canvas, video.device) - camera.shift[:, :, None, None]
-    x, y = points[..., 0], points[..., 1]
-    cos, sin = (value(camera.angle)[..., None, None] for value in (torch.cos, torch.sin))
-    seen = torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1) * camera.ratio[:, None, None, None, None]
+    seen = _turn(points, camera.angle) * camera.ratio[:, None, None, None, None]
     return sample(video, seen, "bicubic", "reflection")
 
 
