@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -219,6 +220,15 @@ def test_an_untrained_restorer_returns_its_input(album: Album) -> None:
     net = new_restorer(restorer_config(SIDE, tiny=True), album)
     video = held_out_pairs(album, PairConfig(clips=ClipConfig(frames=5)), 2).degraded
     assert (restore_video(net, video) - video).abs().max() < 1e-4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """So small networks are no faster with two, and on a busy machine ten times slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True)
