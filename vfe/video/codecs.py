@@ -82,6 +82,9 @@ def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: Si
         notes.append(f"crf has no meaning for {name} and is not used")
     options = _options(name, crf, layout_of(pix_fmt), info.hdr)
     notes += _lost_hdr(name, info.hdr)
+    if name == "ffv1" and info.sample_aspect_ratio != 1:
+        aspect = f"{info.sample_aspect_ratio.numerator}:{info.sample_aspect_ratio.denominator}"
+        notes.append(f"the pixel aspect {aspect} is written into the pictures alone, which not all players look at")
     target = FrameFormat(pix_fmt, *_colour(name, info, layout_of(pix_fmt), size))
     # QuickTime and Safari play H.265 in MP4 only under this tag.
     tag = "hvc1" if name == "h265" and suffix != ".mkv" else None

@@ -136,7 +136,7 @@ class SideStreams:
         codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
         cover = bool(stream.disposition & Disposition.attached_pic)
         what = "cover art" if cover else f"video stream {stream.index} ({codec})"
-        if (cover and self._suffix == ".mkv") or not self._accepts(stream):
+        if (cover and self._suffix in (".mkv", ".mov")) or not self._accepts(stream):
             self._notes.append(f"{what} is left out: {self._suffix} cannot hold it")
             return None
         if not cover:
