@@ -26,18 +26,22 @@ needs_ffmpeg = pytest.mark.skipif(FFMPEG is None, reason="no ffmpeg program: THE
 
 
 class Span(NamedTuple):
-    """When the sound of one stream starts and ends, in seconds."""
+    """When the first and the last packet of a stream of sound start, in seconds.
 
-    start: Fraction
-    end: Fraction
+    Where the last one ends is no measure: releases of FFmpeg differ in what they say of partly filled packets.
+    """
+
+    first: Fraction
+    last: Fraction
 
 
 class Times(NamedTuple):
-    """When the frames are shown, and when each stream of sound starts and ends, in seconds."""
+    """When the frames are shown, in seconds, and where each stream of sound lies."""
 
     frames: list[Fraction]
     sound: list[Span]
     notes: list[str]
+    """What was said about it."""
 
 
 def ffmpeg(*arguments: str | Path) -> bytes:
@@ -55,16 +59,16 @@ def reference(path: Path, audio: str = "copy") -> Times:
     sound = ["-map", "0:a?", "-c:a", audio]
     lines = ffmpeg("-i", path, *video, "-s", "16x16", "-pix_fmt", "gray", *sound, "-f", "framecrc", "-")
     units: dict[str, Fraction] = {}
-    packets: dict[str, list[tuple[Fraction, Fraction]]] = {}
+    packets: dict[str, list[Fraction]] = {}
     for line in lines.decode().splitlines():
         if line.startswith("#tb"):
             index, unit = line.removeprefix("#tb ").split(":")
             units[index] = Fraction(unit.strip())
         elif not line.startswith("#"):
-            index, _, pts, duration, *_ = (part.strip() for part in line.split(","))
-            packets.setdefault(index, []).append((int(pts) * units[index], int(duration) * units[index]))
+            index, _, pts, *_ = (part.strip() for part in line.split(","))
+            packets.setdefault(index, []).append(int(pts) * units[index])
     spans = [_span(packets[index]) for index in sorted(packets, key=int) if index != "0"]
-    return Times([when for when, _ in packets["0"]], spans, [])
+    return Times(packets["0"], spans, [])
 
 
 def pass_through(path: Path, target: Path) -> Times:
@@ -74,25 +78,20 @@ def pass_through(path: Path, target: Path) -> Times:
         with open_sink(target, source.info, size, SinkConfig(overwrite=True, crf=40)) as sink:
             for frame in source:
                 sink.write(replace(frame, stored=None))
-    return replace_notes(times_of(target), [*source.notes, *sink.notes])
-
-
-def replace_notes(times: Times, notes: list[str]) -> Times:
-    return times._replace(notes=notes)
+    return times_of(target)._replace(notes=[*source.notes, *sink.notes])
 
 
 def times_of(path: Path) -> Times:
     """Times of a file that needs no repair."""
     with av.open(str(path)) as container:
         frames = [f.pts * f.time_base for f in container.decode(video=0) if f.pts is not None and f.time_base]
-    packets: dict[int, list[tuple[Fraction, Fraction]]] = {}
+    packets: dict[int, list[Fraction]] = {}
     with av.open(str(path)) as container:
         for packet in container.demux(*container.streams.audio) if container.streams.audio else ():
             if packet.pts is not None:
-                length = (packet.duration or 0) * packet.time_base
-                packets.setdefault(packet.stream_index, []).append((packet.pts * packet.time_base, length))
+                packets.setdefault(packet.stream_index, []).append(packet.pts * packet.time_base)
     return Times(frames, [_span(packets[index]) for index in sorted(packets)], [])
 
 
-def _span(packets: list[tuple[Fraction, Fraction]]) -> Span:
-    return Span(min(when for when, _ in packets), max(when + length for when, length in packets))
+def _span(packets: list[Fraction]) -> Span:
+    return Span(min(packets), max(packets))

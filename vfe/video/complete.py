@@ -22,25 +22,28 @@ class Claim(NamedTuple):
     frames: int
     end: float
     """Seconds from the start of the file until its last frame ends."""
+    of_all: bool = False
+    """The end is that of the stream which lasts longest, be it sound."""
 
 
 def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
     """What the header says of a stream. Of broadcast formats, FFmpeg guesses it from the first and last times."""
     if times_may_jump(container):
         return Claim(0, 0)
+    # Matroska counts from 0, however late the file starts; others do not, but then only a cut may be overlooked.
+    late = max(0, container.start_time or 0) / av.time_base
+    if container.duration and container.format.name == "flv":
+        return Claim(0, container.duration / av.time_base - late, of_all=True)
     seconds = stream_seconds(stream) or 0
-    if not seconds and container.duration and container.format.name == "flv":  # says it for all streams
-        seconds = container.duration / av.time_base
     if stream.frames and stream.average_rate:  # of a cut AVI, FFmpeg gives the length of what is left
         seconds = max(seconds, float(stream.frames / stream.average_rate))
-    # Matroska counts from 0, however late the file starts; others do not, but then only a cut may be overlooked.
-    return Claim(stream.frames, seconds - max(0, container.start_time or 0) / av.time_base)
+    return Claim(stream.frames, seconds - late)
 
 
 def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction, damage: Damage) -> list[str]:
     """Sentences on what is wrong with a file of which `count` frames were read, the last shown until `end` seconds."""
     notes = []
-    short = end < claim.end * _WHOLE - 2 / rate
+    short = (max(end, damage.reached) if claim.of_all else end) < claim.end * _WHOLE - 2 / rate
     if short or (damage.bad_packets and not 0 < claim.frames <= count + damage.skipped_packets):
         stated = claim.frames or (round(count * claim.end / end) if short and end else 0)
         lost = f"{count} of {stated} frames were read" if stated > count else f"{count} frames were read"
@@ -51,5 +54,5 @@ def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction
         times = "once" if damage.jumps == 1 else f"{damage.jumps} times"
         notes.append(f"the times of {name} jump {times}, as where recordings were joined; it is played through")
     if damage.moved:
-        notes.append(f"{damage.moved} frame times of {name} did not increase and were moved")
+        notes.append(f"the times of {damage.moved} of {count} frames of {name} did not increase and were moved")
     return notes

@@ -44,6 +44,8 @@ class Damage:
     skipped_packets: int = 0
     jumps: int = 0
     """Jumps of the times, as where two recordings were joined; they are closed."""
+    reached: float = 0.0
+    """Where the packets of all streams end, in seconds."""
     moved: int = 0
     """Frames whose times did not increase, and were moved."""
     mixed_up: bool = False
@@ -70,7 +72,7 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
     mended = MendedPackets(container, used_streams(container, stream), damage.add)
     for packet in chain(mended, [None]):
         if packet is not None:
-            damage.jumps = mended.timeline.jumps
+            damage.jumps, damage.reached = mended.timeline.jumps, mended.timeline.reached
             if packet.stream_index != stream.index:
                 continue
             damage.skipped_packets += packet.is_discard

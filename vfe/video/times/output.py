@@ -39,9 +39,7 @@ class OutputClock:
         notes = [f"{self._mended} frame times did not increase and were moved"] if self._mended else []
         if self._taken:
             seconds = round(self._taken * self.time_base)
-            notes.append(
-                f"pauses of {seconds} s between frames are left out: MP4 and MOV hold none that long, MKV does"
-            )
+            notes.append(f"pauses of {seconds} s between frames are left out: MP4 and MOV hold none so long, MKV does")
         return notes
 
     def _convert(self, ticks: int, frame: Frame) -> int:

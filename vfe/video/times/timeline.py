@@ -74,6 +74,11 @@ class Timeline:
             self._last = rescale(packet.dts, unit, MICROSECOND)
         _advance(packet, unit, progress)
 
+    @property
+    def reached(self) -> float:
+        """Where the packets until now end, of whatever stream, in seconds."""
+        return max((p.next_dts for p in self._progress.values() if p.next_dts is not None), default=0) / 1_000_000
+
     def from_start(self, ticks: int, unit: Fraction) -> int:
         """A time that the header of the file states (of a chapter), from the origin; it knows of no jumps."""
         return ticks + rescale(self._origin, MICROSECOND, unit)
