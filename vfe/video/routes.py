@@ -45,19 +45,22 @@ class Copy:
         self._clock = SampleClock(rate) if rate else None
         self._sample = Fraction(1, rate) if rate else None
         self._rising = _rising(output)
+        self._length = 0
 
     def send(self, packet: Packet[Stream]) -> None:
-        """Mux a packet as it is; one without any time goes nowhere."""
+        """Mux a packet as it is. One without any time goes nowhere, nor does sound that an edit list takes away."""
         unit, target = packet.time_base, self._target.time_base
         dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None or not unit or not target:
+        if dts is None or not unit or not target or (self._sample and dts * unit < -_priming(self._sample)):
             return
         if self._clock is not None:
             dts = pts = self._clock.exact(dts, unit, self._samples(packet, unit), target)
         else:
             pts = dts = rescale(packet.pts if packet.pts is not None else dts, unit, target)
         packet.pts, packet.dts = self._rising.mended(pts, dts)
-        packet.duration = rescale(packet.duration or 0, unit, target)
+        if packet.duration:
+            self._length = rescale(packet.duration, unit, target)
+        packet.duration = self._length  # of a last packet that says none: as long as the one before
         packet.time_base, packet.stream = target, self._target
         self._output.mux(packet)
 
@@ -158,6 +161,11 @@ class Reencode:
             if packet.pts is not None and packet.dts is not None:
                 packet.pts, packet.dts = self._rising.mended(packet.pts, packet.dts)
             self._output.mux(packet)
+
+
+def _priming(sample: Fraction) -> Fraction:
+    """Seconds of sound before the start that a decoder needs to begin with: what AAC and Opus have at most."""
+    return max(2112 * sample, Fraction(8, 100))
 
 
 def _rising(output: OutputContainer) -> Increasing:
