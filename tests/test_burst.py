@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from training.burst import run
 from training.burst.clips import PairConfig, PairMaker, Pairs, held_out_pairs
 from training.burst.damage import Damage, DamageConfig
 from training.burst.damage.camera import Camera, align, film
@@ -104,6 +105,12 @@ def test_a_pack_comes_back(tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
     for name, value in read_pack(tmp_path / "a")._asdict().items():
         assert np.array_equal(value, getattr(tiny_pack(), name)), name
+
+
+def test_training_without_a_pack_is_one_line(tmp_path: Path) -> None:
+    save_file(random_squeeze(), tmp_path / SQUEEZE_FILE)
+    with pytest.raises(SystemExit, match=r"faces.npz does not exist; make it"):
+        run.main(["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--minutes", "1", "--device", "cpu"])
 
 
 def test_people_are_held_out_with_all_their_clips(album: Album) -> None:

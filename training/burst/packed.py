@@ -15,6 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from vfe.types import VFEError
+
 FILE = "faces.npz"
 
 
@@ -45,6 +47,9 @@ def write_pack(folder: Path, pack: Pack) -> Path:
 
 
 def read_pack(folder: Path) -> Pack:
+    """Raises VFEError where there is none."""
+    if not (folder / FILE).exists():
+        raise VFEError(f"{folder / FILE} does not exist; make it with python -m training.burst.pack")
     with np.load(folder / FILE, allow_pickle=False) as arrays:
         values = {name: arrays[name] for name in Pack._fields}
     return Pack(**{**values, "list_sha256": str(values["list_sha256"])})

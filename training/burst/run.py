@@ -41,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     device = torch.device(args.device)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
     if args.compile:  # a machine without a compiler trains all the same
         torch._dynamo.config.suppress_errors = True
     try:

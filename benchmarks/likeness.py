@@ -1,0 +1,93 @@
+"""Whether one person stays one person: `python -m benchmarks.likeness --data DEV --nets NETS --model MODEL`.
+
+A few clean portraits are damaged in several ways, each restored alone. Told are the distances of face embeddings (the
+benchmark's judge, strangers are 0.8 apart), before and after: to the clean face, and among the restored versions of one
+face. A restorer that makes up faces would bring versions no nearer to each other, or away from the clean one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from einops import repeat
+from torch import Tensor
+
+from training.burst.damage import Damage, DamageConfig
+from training.burst.dice import Dice
+from training.data import read_frames
+from vfe.checkpoint import load_restorer
+from vfe.face.align import SIDE, similarities, take_aligned, template
+
+from .faces import restored
+from .machine import table
+
+WAYS = 6
+FRAMES = 5
+
+
+def clean_faces(data: Path, people: int) -> list[Tensor]:
+    """(3, S, S) uint8 of portraits that lie evenly in the manifest."""
+    items = json.loads((data / "manifest.json").read_text(encoding="utf-8"))["items"]
+    portraits = [item for item in items if item["kind"] == "hq_image"]
+    faces = []
+    for item in portraits[:: max(1, len(portraits) // people)][:people]:
+        picture = read_frames(data / item["file"])[0].permute(2, 0, 1).float()
+        landmarks = np.load(data / item["label"])["landmarks5"][:1]
+        crop = take_aligned(picture, similarities(torch.from_numpy(landmarks))[0])
+        faces.append(crop.round().clamp(0, 255).byte())
+    return faces
+
+
+class Embedding:
+    """The judge's embedding of aligned faces."""
+
+    def __init__(self, nets: Any) -> None:  # noqa: ANN401 - a module by path
+        self.nets, self.net = nets, nets.FaceID()
+
+    @torch.inference_mode()
+    def __call__(self, faces: Tensor) -> Tensor:
+        """(N, 3, S, S) uint8 -> (N, 128)"""
+        points = (template().float() * SIDE).expand(len(faces), -1, -1)
+        found: Tensor = self.net(self.nets.align(faces.float() / 255, points))
+        return found
+
+
+def distances(versions: Tensor, clean: Tensor) -> tuple[float, float]:
+    """Mean distance of (N, 128) to that of the clean face, and among themselves."""
+    apart = torch.pdist(versions)
+    return float((versions - clean).norm(dim=1).mean()), float(apart.mean())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--nets", type=Path, required=True, help="folder of nets.py")
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--people", type=int, default=3)
+    args = parser.parse_args(arguments)
+    sys.path.insert(0, str(args.nets))
+    embed = Embedding(import_module("nets"))
+    net = load_restorer(args.model, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+    damage = Damage(DamageConfig(clean_share=0.0))
+    rows = []
+    for number, face in enumerate(clean_faces(args.data, args.people)):
+        clips = repeat(face.float(), "c h w -> b t c h w", b=WAYS, t=FRAMES)
+        damaged = damage(clips, Dice(WAYS, (number,), torch.device("cpu"))).byte()
+        after = torch.stack([restored(net, clip)[FRAMES // 2] for clip in damaged])
+        clean = embed(face[None])
+        figures = (*distances(embed(damaged[:, FRAMES // 2]), clean), *distances(embed(after), clean))
+        rows.append([str(number + 1), *(f"{value:.3f}" for value in figures)])
+    print(
+        table(["person", "to the clean face", "among versions", "restored: to the clean face", "among versions"], rows)
+    )
+
+
+if __name__ == "__main__":
+    main()
