@@ -48,6 +48,8 @@ class Damage:
     """Where the packets of all streams end, in seconds."""
     moved: int = 0
     """Frames whose times did not increase, and were moved."""
+    reordered: bool = False
+    """The frames are decoded in another order than they are shown in."""
     mixed_up: bool = False
     """The frames are shown in another order than that of the times in the file, which are given out in order."""
     first_error: str = ""
@@ -89,7 +91,7 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
             if frame.time_base is None and stream.time_base:  # frames that come out at the end have none
                 frame.time_base = stream.time_base
             times.place(frame)
-            damage.moved, damage.mixed_up = times.moved, times.mixed_up
+            damage.moved, damage.reordered, damage.mixed_up = times.moved, times.reordered, times.mixed_up
             yield frame
 
 

@@ -92,7 +92,7 @@ class Source:
             stream = video_stream(container, path)
             claim = claim_of(container, stream)
             with closing(decode_frames(container, stream, damage)) as frames:
-                for frame, length in with_lengths(frames, self.info.rate):
+                for frame, length in with_lengths(frames, self.info.rate, damage):
                     count += 1
                     woven += frame.interlaced_frame
                     resized += (frame.width, frame.height) != stored_size

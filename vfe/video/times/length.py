@@ -7,14 +7,16 @@ from fractions import Fraction
 
 from av.video.frame import VideoFrame
 
+from ..decode import Damage
 from ..older import frame_duration
 
 
-def with_lengths(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[tuple[VideoFrame, int]]:
+def with_lengths(frames: Iterable[VideoFrame], rate: Fraction, damage: Damage) -> Iterator[tuple[VideoFrame, int]]:
     """Each frame with how long it is shown, in its time base; their times must increase. One frame is held back.
 
     For the last frame, as in the ffmpeg program: what the container says, else as long as the one before it, else one
-    frame of `rate`.
+    frame of `rate`. What MP4 says of a frame that was reordered is how long its packet waits for the next, so there the
+    last frame is shown no longer than the one before it.
     """
     before: VideoFrame | None = None
     length: int | None = None
@@ -24,11 +26,13 @@ def with_lengths(frames: Iterable[VideoFrame], rate: Fraction) -> Iterator[tuple
             yield before, length
         before = frame
     if before is not None:
-        yield before, _of_last(before, length, rate)
+        yield before, _of_last(before, length, rate, damage.reordered)
 
 
-def _of_last(frame: VideoFrame, previous: int | None, rate: Fraction) -> int:
+def _of_last(frame: VideoFrame, previous: int | None, rate: Fraction, reordered: bool) -> int:
     said = frame_duration(frame)
+    if said and previous and reordered:
+        return min(said, previous)
     made_up = said == 1 and previous is not None and previous > 2  # by FFmpeg, where the container says nothing
     if said and not made_up:
         return said

@@ -34,6 +34,11 @@ class ShownTimes:
         """Whether frames were shown in another order than that of the times of their packets."""
         return self._order.mixed_up
 
+    @property
+    def reordered(self) -> bool:
+        """Whether frames are decoded in another order than they are shown in."""
+        return self._order.mixed_up or not self._order.decoded_as_shown
+
     def sent(self, packet: Packet[Stream]) -> None:
         """Note a packet, before the decoder gets it."""
         self._order.sent(packet)
@@ -86,15 +91,15 @@ class _Order:
     def __init__(self) -> None:
         self._pending: list[int] = []
         self._highest: int | None = None
-        self._decoded_as_shown = True
+        self.decoded_as_shown = True
         self.mixed_up = False
 
     def sent(self, packet: Packet[Stream]) -> None:
         """Note the time of a packet."""
-        if packet.pts is None or not self._decoded_as_shown:
+        if packet.pts is None or not self.decoded_as_shown:
             return
         if self._highest is not None and packet.pts < self._highest:
-            self._decoded_as_shown = False  # as it should be where frames are reordered
+            self.decoded_as_shown = False  # as it should be where frames are reordered
             self._pending.clear()
             return
         self._highest = packet.pts
@@ -105,7 +110,7 @@ class _Order:
 
     def shown(self, frame: VideoFrame, otherwise: int | None) -> int | None:
         """The time of the next frame: `otherwise`, unless times are mixed up."""
-        if not self._decoded_as_shown or frame.pts is None or not self._pending:
+        if not self.decoded_as_shown or frame.pts is None or not self._pending:
             return otherwise
         if not self.mixed_up and frame.pts > self._pending[0] and int(frame.pict_type) == _B_FRAME:
             self.mixed_up = True
