@@ -45,7 +45,9 @@ def restorer_config(side: int, *, tiny: bool = False) -> LiteConfig:
 
 def prior_config(side: int, *, tiny: bool = False) -> PriorConfig:
     """On the grid of the restorer's tokens; a thousand entries, as CodeFormer (Zhou et al. 2022) has them for faces
-    with tokens that are as large a part of them."""
+    with tokens that are as large a part of them. Predictors look at all of a latent frame: at all of a clip they would
+    take twice the time, and the temporal latents know it already.
+    """
     widths, dim, entries, layers = ((8, 8, 16), 16, 32, 1) if tiny else ((64, 128, 192), 128, 1024, 3)
     tokens = side // 16
     return PriorConfig(
@@ -58,7 +60,12 @@ def prior_config(side: int, *, tiny: bool = False) -> PriorConfig:
             EncoderScale(width=widths[2], blocks=1),
         ),
         predictor=PredictorConfig(
-            width=widths[2], heads=2 if tiny else 4, layers=layers, ffn_dim=3 * widths[2], places=(tokens, tokens)
+            width=widths[2],
+            heads=2 if tiny else 4,
+            layers=layers,
+            ffn_dim=3 * widths[2],
+            window=(1, 0, 0),
+            places=(tokens, tokens),
         ),
     )
 
