@@ -9,15 +9,20 @@ from pathlib import Path
 import av
 from comfy_api.latest import Input
 
+from .images_video import write_lossless
+
 
 def video_file(video: Input.Video, folder: Path) -> Path:
     """A file with just what a VIDEO shows: its own file, or one written into `folder`.
 
     Newer ComfyUI has videos that are cut in time or in space; their file is the whole one, so the part is written. A
-    VIDEO made of images is encoded by ComfyUI.
+    VIDEO made of images is encoded by ComfyUI, unless it has an odd side.
     """
     path = folder / f"vfe_{secrets.token_hex(8)}.mp4"
     if _has_no_file(video) or _is_part(video):
+        if any(side % 2 for side in video.get_dimensions()):
+            write_lossless(video.get_components(), path.with_suffix(".mkv"))
+            return path.with_suffix(".mkv")
         video.save_to(str(path))
         return path
     source = video.get_stream_source()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -59,6 +60,18 @@ def test_a_video_of_images_is_taken(restorer: Loose, clip: Path) -> None:
     )
     path, _ = enhanced(restorer, video)
     assert pixels(path).shape == (FRAMES, 3, 48, 64)
+
+
+@pytest.mark.parametrize(("height", "width"), [(95, 128), (96, 127), (95, 127)])
+def test_a_video_of_images_of_odd_sides(restorer: Loose, height: int, width: int) -> None:
+    """ComfyUI's own encoders take even sides alone."""
+    images = torch.rand(6, height, width, 3, generator=torch.manual_seed(0))
+    audio = {"waveform": torch.zeros(1, 2, 11025), "sample_rate": 44100}
+    components = Types.VideoComponents(images=images, frame_rate=Fraction(25), audio=audio)
+    output, _ = enhanced(restorer, InputImpl.VideoFromComponents(components), region="frame", strength=0.0)
+    assert pixels(output).shape == (6, 3, height, width)
+    with av.open(str(output)) as container:
+        assert len(container.streams.audio) == 1 and container.streams.video[0].frames == 6
 
 
 def test_a_clip_without_faces_is_left_alone(restorer: Loose, clip: Path) -> None:
