@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,6 +20,7 @@ from safetensors.torch import save_file
 
 import vfe
 from tests.clips import Clip, read_pixels, write_clip
+from tests.comfy_checkout import comfyui_checkout
 from tests.comfy_server import ROOT, ComfyServer, Graph, Run
 from tests.comfy_workflow import LITE, id_of, node_of, read_workflow, saved, to_prompt
 from tests.tiny_prior import tiny_adapter, tiny_fusion
@@ -31,7 +34,19 @@ SCENE = ROOT.parent / "shared" / "data" / "dev" / "scene_video" / "scene_modelsc
 FRAMES, SOUND_RATE = 9, 16000
 LONG, STEPS = "Restore long video (lite)", "Restore faces step by step (lite)"
 VIVIDFACE, DVFACE = "Restore face video (VividFace)", "Restore face video (DVFace with prior)"
+DECODE = """
+import sys
+comfyui, clip, array = sys.argv[1:]
+sys.argv = ["comfy", "--cpu"]
+sys.path.insert(0, comfyui)
+import comfy.options
+comfy.options.enable_args_parsing()
+import numpy
+from comfy_api.latest import InputImpl
+numpy.save(array, InputImpl.VideoFromFile(clip).get_components().images.numpy())
+"""
 CODE_VALUE = 1  # of 255: Save Image cuts off what vfe rounds
+CUT_OFF = 1.25  # code values: the part of one that Save Image cuts off, and roundings of the model
 CHANGE = 5  # code values, somewhere: something was done
 
 
@@ -89,10 +104,19 @@ def pixels_of(paths: list[Path]) -> npt.NDArray[np.uint8]:
     return np.concatenate([read_pixels(path) for path in paths])
 
 
-def difference(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> int:
+def deep_pixels(folder: Path) -> npt.NDArray[np.float64]:
+    """(T, H, W, 3) of pictures of 16 bits, in code values of 8 bits."""
+    frames = []
+    for path in sorted(folder.iterdir()):
+        with av.open(str(path)) as container:
+            frames.append(next(container.decode(video=0)).to_ndarray(format="rgb48le") / 257)
+    return np.stack(frames)
+
+
+def difference(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
     """The largest, in code values."""
     assert first.shape == second.shape
-    return int(np.abs(first.astype(int) - second.astype(int)).max())
+    return float(np.abs(first.astype(float) - second.astype(float)).max())
 
 
 def has_sound(path: Path) -> bool:
@@ -100,12 +124,22 @@ def has_sound(path: Path) -> bool:
         return len(container.streams.audio) == 1
 
 
-def folder_of(pictures: list[Path], path: Path) -> Path:
-    """Copies of pictures in their order, for vfe."""
-    path.mkdir()
-    for number, picture in enumerate(pictures):
-        shutil.copy(picture, path / f"{number:04}.png")
-    return path
+def frames_for_vfe(clip: Path, folder: Path) -> Path:
+    """The IMAGE that ComfyUI makes of a clip, as pictures of 16 bits: newer ComfyUI decodes to floating point."""
+    array = folder.with_suffix(".npy")
+    command = [sys.executable, "-c", DECODE, str(comfyui_checkout()), str(clip), str(array)]
+    subprocess.run(command, cwd=folder.parent, check=True, capture_output=True)
+    folder.mkdir()
+    for number, image in enumerate(np.load(array)):
+        with av.open(str(folder / f"{number:04}.png"), "w", format="image2", options={"update": "1"}) as container:
+            height, width = image.shape[:2]
+            stream = container.add_stream("png", rate=1)
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height, stream.pix_fmt = width, height, "rgb48be"
+            deep = av.VideoFrame.from_ndarray(np.round(image * 65535).astype(np.uint16), format="rgb48le")
+            container.mux(stream.encode(deep.reformat(format="rgb48be")))
+            container.mux(stream.encode(None))
+    return folder
 
 
 @cache
@@ -140,8 +174,8 @@ def test_faces_step_by_step_give_the_frames_of_vfe_enhance(
     run = comfy_server.run(graph)
     result = saved(comfy_server, graph, run)
     got, ours = pictures(comfy_server, run, "got"), pixels_of(pictures(comfy_server, run, "gave"))
-    lite().restore_file(folder_of(got, tmp_path / "got"), tmp_path / "expected", RestoreOptions(region="face"))
-    assert difference(ours, pixels_of(sorted((tmp_path / "expected").iterdir()))) <= CODE_VALUE
+    lite().restore_file(frames_for_vfe(clip, tmp_path / "got"), tmp_path / "expected", RestoreOptions(region="face"))
+    assert difference(ours, deep_pixels(tmp_path / "expected")) <= CUT_OFF
     assert difference(ours, pixels_of(got)) > CHANGE
     assert read_pixels(result).shape == ours.shape and has_sound(result)
     (text,) = run.outputs[id_of(graph, "PreviewAny")]["text"]
@@ -218,7 +252,7 @@ def test_dvface_with_its_prior_gives_the_frames_of_vfe_enhance(
     got, ours = pictures(comfy_server, run, "got"), pixels_of(pictures(comfy_server, run, "gave"))
     options = options_of(wan_files, "dvface_adapter.safetensors")
     restorer = vfe.load(wan_files / "diffusion_models" / "dvface.safetensors", "cpu", "fp32", options=options)
-    restorer.restore_file(folder_of(got, tmp_path / "got"), tmp_path / "expected")
-    assert difference(ours, pixels_of(sorted((tmp_path / "expected").iterdir()))) <= CODE_VALUE
+    restorer.restore_file(frames_for_vfe(clip, tmp_path / "got"), tmp_path / "expected")
+    assert difference(ours, deep_pixels(tmp_path / "expected")) <= CUT_OFF
     assert difference(ours, pixels_of(got)) > CHANGE
     assert read_pixels(result).shape == ours.shape and has_sound(result)
