@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from tests.tiny_dit import TIMESTEP, padded_context, random_dit, random_latent, tiny_config
 from vfe.checkpoint import load_restorer, save_checkpoint
@@ -18,7 +21,7 @@ from vfe.models.ops import TORCH_OPS
 from vfe.models.prior import EncoderScale, PredictorConfig, PriorConfig
 from vfe.models.prior.predictor import CodePredictor
 from vfe.models.pyramid import Neighbours, Pyramid, PyramidScale, pyramid_space
-from vfe.types import VideoShape
+from vfe.types import VFEError, VideoShape
 
 SCALES = (PyramidScale(width=8), PyramidScale(width=12, space=2))
 EXACT = 2e-4
@@ -54,7 +57,7 @@ def test_places_differ_and_other_sizes_are_refused() -> None:
     places = LearnedPlaces((2, 3), 6)
     added = places(torch.zeros(1, 12, 6), VideoShape(2, 2, 3))[0]
     assert torch.equal(added[:6], added[6:]) and len({tuple(row) for row in added[:6].tolist()}) == 6
-    with pytest.raises(ValueError, match="needs 2 x 3: it restores pictures of one size"):
+    with pytest.raises(VFEError, match="needs 2 x 3: it restores aligned faces"):
         places(torch.zeros(1, 12, 6), VideoShape(2, 3, 2))
 
 
@@ -91,6 +94,29 @@ def test_a_restorer_with_a_pyramid_is_stored_and_read(tmp_path: Path) -> None:
     read = load_restorer(tmp_path / "face.safetensors", torch.device("cpu"), torch.float32)
     assert read.config == net.config and read.side_multiple == 16
     assert read.state_dict().keys() == net.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "told"),
+    [
+        ("dit", "layers", 10**9, "more layers than it has tensors"),
+        ("dit", "pyramid", [{"width": 8, "blocks": 10**9}], "more layers than it has tensors"),
+        ("codec", "space", 10**5, "its metadata is damaged"),
+    ],
+)
+def test_sizes_that_a_file_cannot_have_are_refused_before_anything_is_built(
+    tmp_path: Path, part: str, key: str, value: object, told: str
+) -> None:
+    dit = tiny_config(in_channels=192, pyramid=SCALES, places=(2, 2), patch=(1, 2, 2))
+    path = tmp_path / "face.safetensors"
+    save_checkpoint(path, LiteRestorer(LiteConfig(dit=dit, codec=CodecConfig(space=4))), {})
+    with safe_open(path, framework="pt") as file:
+        metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
+    config = json.loads(metadata["config"])
+    config[part][key] = value
+    save_file(tensors, path, {**metadata, "config": json.dumps(config)})
+    with pytest.raises(VFEError, match=told):
+        load_restorer(path, torch.device("cpu"), torch.float32)
 
 
 @pytest.mark.parametrize("wrong", [{"width": 0}, {"width": 4, "space": 0}, {"width": 4, "blocks": -1}])

@@ -92,12 +92,14 @@ def load_restorer(
     `build` makes the network, of a host's layers for one.
     """
     info = read_metadata(path)
-    with torch.device("meta"):
-        model = build(info.config)
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            if max(info.config.depths) > len(found):  # it is built before its tensors are compared
+                raise VFEError(f"{path}: its metadata speaks of more layers than it has tensors; get the file again")
+            with torch.device("meta"):
+                model = build(info.config)
+            wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
             _check_shapes(path, wanted, found)
             state: dict[str, Tensor] = {name: file.get_tensor(name) for name in found}
     except SafetensorError as error:

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from ..types import Check, VideoShape, no_check
 
+LARGEST_BLOCK = 4096  # values of a block and colour: its transform is a matrix of that size squared
+
 
 @dataclass(frozen=True, kw_only=True)
 class CodecConfig:
@@ -32,6 +34,10 @@ class CodecConfig:
     def __post_init__(self) -> None:
         if self.time < 1 or self.space < 2 or self.space % 2:
             raise ValueError(f"codec blocks are {self.time}x{self.space}x{self.space}, needed time >= 1, space even")
+        if self.time * self.space**2 > LARGEST_BLOCK:
+            raise ValueError(
+                f"codec blocks are {self.time}x{self.space}x{self.space}, needed at most {LARGEST_BLOCK} values"
+            )
 
     @property
     def channels(self) -> int:

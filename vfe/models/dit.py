@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..types import VideoShape
+from ..types import VFEError, VideoShape
 from .attention import AttentionBackend
 from .ops import TORCH_OPS, Ops
 from .pyramid import Pyramid, PyramidScale, pyramid_space
@@ -269,7 +269,7 @@ class PlaceCache:
 
 
 class LearnedPlaces(nn.Module):
-    """x + an embedding of the row and column, for grids of one h and w: tokens (B, L, D); ValueError for others."""
+    """x + an embedding of the row and column, for grids of one h and w: tokens (B, L, D); VFEError for others."""
 
     def __init__(self, places: tuple[int, int], dim: int) -> None:
         super().__init__()
@@ -278,9 +278,9 @@ class LearnedPlaces(nn.Module):
 
     def forward(self, x: Tensor, grid: VideoShape) -> Tensor:
         if (grid.height, grid.width) != self.places:
-            raise ValueError(
-                f"clip has {grid.height} x {grid.width} tokens a frame, the model needs {self.places[0]} x "
-                f"{self.places[1]}: it restores pictures of one size"
+            raise VFEError(
+                f"frames have {grid.height} x {grid.width} tokens, this model needs {self.places[0]} x "
+                f"{self.places[1]}: it restores aligned faces of one size; take another model for whole frames"
             )
         return x + self.embedding.to(x.dtype).repeat(grid.frames, 1)
 

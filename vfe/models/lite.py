@@ -42,6 +42,12 @@ class LiteConfig:
         if self.prior is not None and self.fusion is not None:
             check_prior(self.prior, self.fusion, self.dit, self.codec.time, self.codec.space)
 
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Layers of each of its parts: a file has at least as many tensors."""
+        prior = () if self.prior is None else self.prior.depths
+        return (self.dit.layers, *(scale.blocks for scale in self.dit.pyramid), *prior)
+
 
 class LiteRestorer(nn.Module):
     """z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t): video in, clean video out; the context c is learned."""

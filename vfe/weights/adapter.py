@@ -90,8 +90,8 @@ def adapter_config(source: TensorSource) -> AdapterConfig:
         config = from_mapping(AdapterConfig, json.loads(source.metadata["config"]))
     except (KeyError, ValueError) as error:
         raise VFEError(f"{source.path}: its metadata is damaged ({error}); get the file again") from error
-    layers = [config.prior.predictor.layers, *(scale.blocks for scale in config.prior.scales)]
-    if max(*layers, config.fusion.layers if config.fusion else 0) > len(source):  # built before they are compared
+    depths = (*config.prior.depths, config.fusion.layers if config.fusion else 0)
+    if max(depths) > len(source):  # it is built before its tensors are compared
         raise VFEError(f"{source.path}: its metadata speaks of more layers than it has tensors; get the file again")
     return config
 

@@ -69,3 +69,8 @@ class PriorConfig:
     def space(self) -> int:
         """Pixels of a side of a token."""
         return math.prod(scale.space for scale in self.scales)
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Layers of the predictors and of each scale."""
+        return (self.predictor.layers, *(scale.blocks for scale in self.scales))
