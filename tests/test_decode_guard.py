@@ -25,6 +25,7 @@ def guard() -> Iterator[DecodeGuard]:
     guard.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="named pipes are POSIX ones")
 def test_a_hang_fails_the_test(tmp_path: Path, guard: DecodeGuard) -> None:
     os.mkfifo(tmp_path / "never.mp4")

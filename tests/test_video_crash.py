@@ -65,6 +65,7 @@ def run(script: str, path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["image", "folder", "video"])
 def test_a_profile_with_a_name_is_survived(tmp_path: Path, kind: str) -> None:
     path = with_profile(tmp_path / "a.png")

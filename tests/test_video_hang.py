@@ -91,6 +91,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [*clips, folder / "d.mp4"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", ["ERROR", "TRACE"])
 def test_nothing_hangs_where_the_log_level_is_set(clips: list[Path], tmp_path: Path, level: str) -> None:
     command = [sys.executable, "-c", DROPPED, level, str(tmp_path / "out.mp4"), *map(str, clips)]
@@ -112,6 +113,7 @@ for _ in range(200):
 """
 
 
+@pytest.mark.slow
 def test_the_hang_would_be_seen(clips: list[Path]) -> None:
     """With frame threads and without care, it does hang: if this fails, PyAV has mended it."""
     run = subprocess.run([sys.executable, "-c", HANGS, str(clips[0])], capture_output=True, text=True, check=False)
