@@ -39,14 +39,18 @@ class FaceRegion:
         self.to_mask = invert(torch.cat([linear, corner[..., None]], dim=-1))
 
     def weight(self, index: int, area: Area, window: CropWindow) -> Tensor:
-        """0 to 1 for each pixel of an area of the track's frame `index`: (h, w)."""
-        y, x = (torch.arange(*span, dtype=torch.float64) + 0.5 for span in (area[:2], area[2:]))
+        """0 to 1 for each pixel of an area of the track's frame `index`: (h, w); falls to 0 at the window's border."""
+        y, x = _centres(area)
+        fade = torch.outer(_inside(y, window.top, window.size), _inside(x, window.left, window.size))
+        return self.unfaded(index, area) * fade.float()
+
+    def unfaded(self, index: int, area: Area) -> Tensor:
+        """`weight` of a crop without a border."""
+        y, x = _centres(area)
         points = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
         places = apply(self.to_mask[index][None], rearrange(points, "h w xy -> 1 (h w) xy")) * 2 - 1
         grid = rearrange(places.float(), "1 (h w) xy -> 1 h w xy", h=len(y))
-        weight = F.grid_sample(self._soft_mask(index)[None, None], grid, align_corners=False)[0, 0]
-        fade = torch.outer(_inside(y, window.top, window.size), _inside(x, window.left, window.size))
-        return weight * fade.float()
+        return F.grid_sample(self._soft_mask(index)[None, None], grid, align_corners=False)[0, 0]
 
     def _soft_mask(self, index: int) -> Tensor:
         """(S + 2 pad, S + 2 pad): the mean of the masks around a frame, blurred."""
@@ -56,6 +60,19 @@ class FaceRegion:
         mean = torch.einsum("n,nhw->hw", shares / shares.sum(), self.masks[start:stop].float() / 255)
         soft = _blurred(F.pad(mean, [self.pad] * 4), self.spread)
         return _smooth_step((soft - CERTAIN) / (1 - 2 * CERTAIN))
+
+
+def border_fade(side: int) -> Tensor:
+    """(S, S): 1 inside of a crop, falling to 0 at its border."""
+    at = torch.arange(side, dtype=torch.float64) + 0.5
+    inside = _inside(at, 0, side)
+    return torch.outer(inside, inside).float()
+
+
+def _centres(area: Area) -> tuple[Tensor, Tensor]:
+    """Of an area's rows and columns, pixels."""
+    y, x = (torch.arange(*span, dtype=torch.float64) + 0.5 for span in (area[:2], area[2:]))
+    return y, x
 
 
 def _inside(at: Tensor, start: float, size: float) -> Tensor:
