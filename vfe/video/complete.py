@@ -35,7 +35,8 @@ def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
     if container.duration and container.format.name == "flv":
         return Claim(0, container.duration / av.time_base - late, of_all=True)
     seconds = stream_seconds(stream) or 0
-    if stream.frames and stream.average_rate:  # of a cut AVI, FFmpeg gives the length of what is left
+    counted = not seconds or container.format.name == "avi"  # of a cut AVI, FFmpeg gives the length of what is left
+    if counted and stream.frames and stream.average_rate:
         seconds = max(seconds, float(stream.frames / stream.average_rate))
     return Claim(stream.frames, seconds - late)
 

@@ -60,6 +60,8 @@ class Copy:
         packet.pts, packet.dts = self._rising.mended(pts, dts)
         if packet.duration:
             self._length = rescale(packet.duration, unit, target)
+        elif self._sample is not None and not self._length:  # NUT never says any
+            self._length = rescale(self._samples(packet, unit), self._sample, target)
         packet.duration = self._length  # of a last packet that says none: as long as the one before
         packet.time_base, packet.stream = target, self._target
         self._output.mux(packet)
