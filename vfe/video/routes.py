@@ -22,6 +22,7 @@ from .times.sound import Increasing, SampleClock
 
 _TS_NONSTRICT = 0x20000  # AVFMT_TS_NONSTRICT: the muxer takes equal decoding times in a row
 _MILLISECOND = Fraction(1, 1000)
+_DAY = Fraction(86400)
 
 
 class Route(Protocol):
@@ -44,6 +45,7 @@ class Copy:
         rate = source.sample_rate if isinstance(source, AudioStream) else 0
         self._clock = SampleClock(rate) if rate else None
         self._sample = Fraction(1, rate) if rate else None
+        self._priming = _priming(source) if isinstance(source, AudioStream) else _DAY
         self._rising = _rising(output)
         self._length = 0
 
@@ -51,7 +53,7 @@ class Copy:
         """Mux a packet as it is. One without any time goes nowhere, nor does sound that an edit list takes away."""
         unit, target = packet.time_base, self._target.time_base
         dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None or not unit or not target or (self._sample and dts * unit < -_priming(self._sample)):
+        if dts is None or not unit or not target or dts * unit < -self._priming:
             return
         if self._clock is not None:
             dts = pts = self._clock.exact(dts, unit, self._samples(packet, unit), target)
@@ -165,9 +167,11 @@ class Reencode:
             self._output.mux(packet)
 
 
-def _priming(sample: Fraction) -> Fraction:
-    """Seconds of sound before the start that a decoder needs to begin with: what AAC and Opus have at most."""
-    return max(2112 * sample, Fraction(8, 100))
+def _priming(source: AudioStream) -> Fraction:
+    """Seconds of sound before the start that a decoder needs to begin with: at most what AAC and Opus need."""
+    if not source.sample_rate or source.codec_context.codec.canonical_name.startswith(("pcm_", "flac", "alac")):
+        return Fraction(0)
+    return max(Fraction(2112, source.sample_rate), Fraction(8, 100))
 
 
 def _rising(output: OutputContainer) -> Increasing:
