@@ -69,6 +69,13 @@ def cut(make: Callable[[Path, Path], None]) -> Callable[[Path, Path], None]:
     return make_cut
 
 
+def trimmed(_: Path, path: Path) -> None:
+    """A clip of one keyframe, the first half of which an edit list takes away."""
+    whole = path.with_name("whole.mp4")
+    ffmpeg(*PICTURE, *TONE, *H264, "-g", "250", "-c:a", "aac", whole)
+    remuxed(before=("-ss", "0.5"))(whole, path)
+
+
 def void(_: bytes) -> None:
     """Nothing of what ffmpeg prints is wanted."""
 
@@ -110,6 +117,7 @@ CONTAINERS = [
     Odd("variable.mp4", encoded(*VARIABLE, *H264, "-c:a", "aac")),
     Odd("variable.mkv", encoded(*VARIABLE, *H264, "-c:a", "aac")),
     Odd("trimmed.mp4", remuxed(before=("-ss", "0.5")), "pcm_s16le", 0.08),
+    Odd("trimmed_deep.mp4", trimmed, "pcm_s16le", 0.08),
     Odd("trimmed.mkv", remuxed(before=("-ss", "0.5"))),
     Odd("shortened.mp4", remuxed("-t", "0.7")),
     Odd("fragments.mp4", remuxed("-movflags", "frag_keyframe+empty_moov")),
