@@ -299,7 +299,7 @@ def test_a_run_goes_on_from_a_file(root: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     path = tmp_path / "first.safetensors"
     FaceNetStage(config(root, workers=0), CPU).export(path, {})
-    stage = FaceNetStage(config(root, workers=0, init=str(path)), CPU)
+    stage = FaceNetStage(config(root, workers=0, init=str(path), margin=0.0), CPU)
     for name, value in load_face_net(path, CPU).state_dict().items():
         assert torch.equal(stage.net.state_dict()[name], value), name
         assert torch.equal(stage.calibrated().state_dict()[name], value), name
@@ -308,6 +308,17 @@ def test_a_run_goes_on_from_a_file(root: Path, tmp_path: Path) -> None:
     other = FaceNetConfig(detector=NET.detector, refiner=RefinerConfig(side=48, widths=(8, 12, 16, 16), head=12))
     with pytest.raises(ValueError, match="needed is the config's"):
         FaceNetStage(replace(config(root, workers=0, init=str(path)), net=other), CPU)
+
+
+def test_scores_are_lower_by_the_margin_in_what_is_exported(root: Path, tmp_path: Path) -> None:
+    FaceNetStage(config(root, workers=0), CPU).export(tmp_path / "net.safetensors", {})
+    start = {"workers": 0, "init": str(tmp_path / "net.safetensors")}
+    plain, lower = (FaceNetStage(config(root, margin=m, **start), CPU).calibrated() for m in (0.0, 0.7))
+    frames, crops = torch.rand(1, 3, 64, 64), torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(plain.detector(frames).scores - 0.7, lower.detector(frames).scores)
+        torch.testing.assert_close(plain.refiner(crops).scores - 0.7, lower.refiner(crops).scores)
+        assert torch.equal(plain.detector(frames).boxes, lower.detector(frames).boxes)
 
 
 def test_calibration_leaves_the_net_as_it_is(root: Path) -> None:

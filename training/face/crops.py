@@ -29,8 +29,10 @@ class CropConfig:
 
     empty_share: float = 0.22
     """Crops beside faces: of other things, and far off ones."""
-    part_share: float = 0.15
+    part_share: float = 0.25
     """Crops of a part of a face, body or background much enlarged: ears, hands and letters look like small faces."""
+    large_share: float = 0.08
+    """Crops that are about twice too large for the face in them: one face is not to be found in two sizes."""
     scene_share: float = 0.08
     """Crops of faces in scenes, which are seen from more sides but have boxes only."""
     turned_share: float = 0.35
@@ -43,7 +45,7 @@ class CropConfig:
     """Degrees, one standard deviation."""
 
     def __post_init__(self) -> None:
-        shares = (self.empty_share, self.part_share, self.scene_share)
+        shares = (self.empty_share, self.part_share, self.large_share, self.scene_share)
         if not 0 <= self.turned_share <= 1:
             raise ValueError(f"turned_share={self.turned_share}, needed is a share from 0 to 1")
         if min(shares) < 0 or sum(shares) >= 1 or min(self.shift, self.zoom, self.roll) < 0:
@@ -73,6 +75,8 @@ def draw_crop(album: Album, config: CropConfig, rng: np.random.Generator, side: 
             return draw_scene_face(picture, config, rng, side)
     elif kind < config.empty_share + config.scene_share + config.part_share:
         return draw_part(album, rng, side)
+    elif kind < config.empty_share + config.scene_share + config.part_share + config.large_share:
+        return draw_large(album, rng, side)
     faces = album.turned if rng.random() < config.turned_share else album.portraits
     return draw_face(pick(faces, rng), config, rng, side, album)
 
@@ -132,17 +136,41 @@ def draw_miss(album: Album, rng: np.random.Generator, side: int) -> Crop:
 
 
 def draw_part(album: Album, rng: np.random.Generator, side: int) -> Crop:
-    """A crop that is three to nine times too small for the face that it lies on or near."""
-    picture = pick(album.scenes if album.scenes and rng.random() < 0.4 else album.portraits, rng)
+    """A crop that is two to nine times too small for the face that it lies on or near."""
+    picture = pick(scenes_or_portraits(album, rng, 0.4), rng)
     if not picture.faces:
         return without_labels(weather(draw_texture(album, rng, side, side), rng), is_face=False)
     box = picture.faces[int(rng.integers(len(picture.faces)))].box
     size = float(np.sqrt(np.prod(box[2:] - box[:2])))
-    anchor = (box[:2] + box[2:]) / 2 + rng.uniform(-1.3, 1.3, 2) * size
-    zoom = float(np.exp(rng.uniform(1.1, 2.2)))
+    reach, least = (0.75, 0.9) if rng.random() < 0.5 else (1.3, 1.1)  # of the head itself, or of what is around it too
+    anchor = (box[:2] + box[2:]) / 2 + rng.uniform(-reach, reach, 2) * size
+    zoom = float(np.exp(rng.uniform(least, 2.2)))
     view = View(anchor, np.array([side / 2, side / 2]), side / (size * CROP_SCALE) * zoom, rng.normal(0, 0.5))
     seen = sample(picture, view.to_canvas(), Rect(0, 0, side, side))
     return without_labels(weather(seen[:3] * seen[3] + (1 - seen[3]) * 127.5, rng), is_face=False)
+
+
+def draw_large(album: Album, rng: np.random.Generator, side: int) -> Crop:
+    """A crop that holds a face, and about twice as much around it in each direction as it should."""
+    picture = pick(scenes_or_portraits(album, rng, 0.6), rng)
+    if not picture.faces:
+        return without_labels(weather(draw_texture(album, rng, side, side), rng), is_face=False)
+    box = picture.faces[int(rng.integers(len(picture.faces)))].box
+    size = float(np.sqrt(np.prod(box[2:] - box[:2])))
+    zoom = float(np.exp(rng.uniform(-1.2, -0.55)))
+    anchor = (box[:2] + box[2:]) / 2 + rng.uniform(-0.4, 0.4, 2) * size / zoom
+    view = View(anchor, np.array([side / 2, side / 2]), side / (size * CROP_SCALE) * zoom, rng.normal(0, 0.3))
+    seen = sample(picture, view.to_canvas(), Rect(0, 0, side, side))
+    beyond = 127.5 if rng.random() < 0.5 else seen[:3]
+    image = seen[:3] * seen[3] + (1 - seen[3]) * beyond
+    return without_labels(weather(image, rng, draw_coarseness(rng, SMALLER)), is_face=False)
+
+
+def scenes_or_portraits(album: Album, rng: np.random.Generator, share: float) -> list[list[Picture]]:
+    """Scenes in a share of all cases; else portraits, with the head turned or not."""
+    if album.scenes and rng.random() < share:
+        return album.scenes
+    return album.turned if rng.random() < 0.4 else album.portraits
 
 
 def without_labels(image: Tensor, *, is_face: bool) -> Crop:

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfe.face.boxes import overlaps
-from vfe.face.detect import DetectConfig, Face, FaceDetector
+from vfe.face.detect import Face, FaceDetector
 from vfe.face.net import FaceNet
 from vfe.face.upright import put_back
 
@@ -77,10 +77,11 @@ class FaceScores:
         }
 
 
-def score_net(net: FaceNet, root: Path, stride: int = 8, config: DetectConfig | None = None) -> FaceScores:
-    """Score on every `stride`-th frame of the items of `root`. Raises ValueError where it has no manifest."""
-    detector = FaceDetector(net, config)
-    items = read_manifest(root)
+def score_net(net: FaceNet, root: Path, stride: int = 8, closed: bool = False) -> FaceScores:
+    """Score on every `stride`-th frame of the items of `root`, or of those that are `closed` to training alone. Raises
+    ValueError where it has no manifest."""
+    detector = FaceDetector(net)
+    items = [item for item in read_manifest(root) if not (closed and item["open"])]
     scenes = [item for item in items if item["kind"] == "scene_video"]
     counts = [score_scene_frame(detector, *pair) for item in scenes for pair in scene_frames(root, item, stride)]
     total = SceneScores(*(sum(column) for column in zip(*counts, strict=True))) if counts else SceneScores(0, 0, 0, 0)
@@ -195,9 +196,10 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?", help="a face net's file; the bundled one without")
     parser.add_argument("--root", type=Path, default=Path("../shared/data/dev"))
     parser.add_argument("--stride", type=int, default=4, help="every how many frames are scored")
+    parser.add_argument("--closed", action="store_true", help="only what is not open, as of a folder trained on")
     args = parser.parse_args()
     detector = FaceDetector.load(args.file)
-    scores = score_net(detector.net, args.root, args.stride)
+    scores = score_net(detector.net, args.root, args.stride, args.closed)
     for name, value in scores.figures().items():
         print(f"{name:16} {value:.4f}")
     print(f"scenes           {scores.scenes}")

@@ -46,6 +46,9 @@ class FaceNetTrainConfig(RunConfig):
     """A face net's file to go on from; random weights without. Its layers differ in size a hundredfold, and have no
     batch norms that would make up for it: the learning rate is then a share of the size that a parameter begins with,
     to the nearest power of two, as in Adafactor (Shazeer and Stern 2018, section 8)."""
+    margin: float = 0.4
+    """Taken from both nets' score logits in what is scored and exported: training shows half of all crops a face and
+    knows few hands and no ornaments, so that its scores are too high for what a video shows."""
     mine: bool = True
     """Whether the refiner also learns from what the detector takes for faces, two crops of each frame."""
     recalibrate: int = 60
@@ -128,6 +131,10 @@ class FaceNetStage(Stage):
     def calibrated(self) -> FaceNet:
         """A copy with folded batch norms, whose statistics belong to the weights that are in place."""
         net = copy.deepcopy(self.net)
+        with torch.no_grad():
+            for bias in (net.detector.out.bias, net.refiner.score.bias):
+                assert bias is not None
+                bias[0] -= self.config.margin  # the first output of either is the score
         norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
         if not norms:
             return net.eval()
