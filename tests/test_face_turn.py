@@ -127,6 +127,7 @@ class Everything(FaceDetector):
         return [Face(middle, 0.9, torch.zeros(5, 2)), Face(middle / 8, 0.6, torch.zeros(5, 2))]
 
 
+@pytest.mark.slow
 def test_what_is_found_at_each_level_and_angle_is_counted(tmp_path: Path) -> None:
     """Four portraits, and two of the four frames of a clip."""
     root = write_face_set(tmp_path / "set")
