@@ -33,6 +33,7 @@ from tests.photos import (
     write_photo,
 )
 from tests.test_video_write import copy
+from vfe.compare import compare_files
 from vfe.types import VFEError
 from vfe.video.info import probe
 from vfe.video.photo import png
@@ -160,6 +161,13 @@ def test_each_of_a_folder_keeps_its_own(tmp_path: Path) -> None:
     assert [read.icc for read in found] == [profile(), profile(padding=1), None]
     assert [read.first.get(MODEL) for read in found] == ["Model 0", "Model 1", None]
     assert [read.first.get(ORIENTATION) for read in found] == [1, 1, None]
+
+
+def test_a_sheet_of_two_has_their_profile(tmp_path: Path) -> None:
+    """Else both would be shown in other colours than by themselves."""
+    write_photo(tmp_path / "a.png")
+    compare_files(tmp_path / "a.png", tmp_path / "a.png", tmp_path / "both.png")
+    assert read_photo_file(tmp_path / "both.png").icc == profile()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

@@ -99,6 +99,13 @@ def test_title_and_language_of_the_restored_track(tmp_path: Path, written: str) 
     assert found.get("title", found.get("name")) == "Main view" and found["language"] == "ger"
 
 
+@pytest.mark.parametrize(("code", "other"), [("deu", "ger"), ("fre", "fra"), ("zho", "chi"), ("jpn", "jpn")])
+def test_languages_with_two_codes(tmp_path: Path, code: str, other: str) -> None:
+    """QuickTime's table has one of them."""
+    copy(tagged(tmp_path / "a.mkv", {}, {"language": code}), tmp_path / "b.mov")
+    assert metadata_of(tmp_path / "b.mov")[1]["language"] == other
+
+
 def test_what_the_source_says_of_its_own_bytes_goes(tmp_path: Path) -> None:
     path = tagged(tmp_path / "a.mkv", {}, {"BPS": "1234", "NUMBER_OF_FRAMES": "4", "_STATISTICS_TAGS": "BPS"})
     copy(path, tmp_path / "b.mkv")

@@ -12,6 +12,7 @@ from torch import Tensor
 from .resize import resize
 from .types import Progress, VFEError
 from .video.info import VideoInfo
+from .video.photo.tags import PhotoTags
 from .video.read import Frame, open_source
 from .video.suffixes import IMAGE_SUFFIXES
 from .video.write import Sink, SinkConfig, open_sink
@@ -83,6 +84,7 @@ class ContactSheet:
         self.path = sink.path
         self.notes = sink.notes
         self._rows: list[Tensor] = []  # (3, H, W) uint8: floats of four large frames would be felt
+        self._icc: bytes | None = None
         self._every = 1
         self._seen = 0
 
@@ -94,10 +96,11 @@ class ContactSheet:
     ) -> None:
         if kind is None and self._rows:
             with self.sink as sink:
-                sink.write(Frame(torch.cat(self._rows, dim=1).float() / 127.5 - 1))
+                sink.write(Frame(torch.cat(self._rows, dim=1).float() / 127.5 - 1, tags=PhotoTags(self._icc)))
 
     def write(self, frame: Frame) -> None:
         """Keep the frame if it is due; with too many rows every second one goes and fewer come in."""
+        self._icc = frame.tags.icc
         if self._seen % self._every == 0:
             self._rows.append(((frame.pixels + 1) * 127.5).round().clamp(0, 255).byte())
         if len(self._rows) > MAX_ROWS:

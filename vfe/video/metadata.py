@@ -25,6 +25,14 @@ _ATOMS = frozenset({
 _MP4_ATOMS = _ATOMS | {"description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc"}
 
 
+# Of languages with two codes in ISO 639-2, FFmpeg knows one for QuickTime's table, and writes none for the other.
+_QUICKTIME_LANGUAGES = {
+    "sqi": "alb", "hye": "arm", "eus": "baq", "mya": "bur", "zho": "chi", "cze": "ces", "nld": "dut", "fre": "fra",
+    "kat": "geo", "deu": "ger", "ell": "gre", "isl": "ice", "mkd": "mac", "msa": "may", "fas": "per", "rum": "ron",
+    "slo": "slk", "bod": "tib", "cym": "wel", "swe": "sve",
+}  # fmt: skip
+
+
 def fresh(metadata: Mapping[str, str]) -> dict[str, str]:
     """What still holds for a new file, under the names that muxers know."""
     kept = {k: v for k, v in metadata.items() if k.lower() not in _STALE and not k.lower().startswith(_STALE_STARTS)}
@@ -33,6 +41,14 @@ def fresh(metadata: Mapping[str, str]) -> dict[str, str]:
             kept.setdefault(TIMECODE, kept.pop(key))
     if "name" in kept:  # what MP4 calls the title of a track
         kept.setdefault("title", kept.pop("name"))
+    return kept
+
+
+def track_metadata(metadata: Mapping[str, str], suffix: str) -> dict[str, str]:
+    """What still holds for a track of a new file of this kind."""
+    kept = fresh(metadata)
+    if suffix == ".mov" and "language" in kept:
+        kept["language"] = _QUICKTIME_LANGUAGES.get(kept["language"], kept["language"])
     return kept
 
 

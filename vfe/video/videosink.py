@@ -18,7 +18,7 @@ from ..aside import hidden_name, real_place
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
-from .metadata import drop_bad_timecode, fresh, needs_keys
+from .metadata import drop_bad_timecode, needs_keys, track_metadata
 from .older import set_default, set_duration, tag_colour
 from .photo.animation import OWN_FORMATS
 from .pixels import FrameWriter
@@ -99,7 +99,7 @@ class VideoSink:
             context.codec_tag = plan.tag
         set_default(stream)
         if self._info.kind == "video" and self._info.container not in OWN_FORMATS:
-            stream.metadata.update(fresh(self._info.track_metadata))
+            stream.metadata.update(track_metadata(self._info.track_metadata, self.path.suffix.lower()))
             self._side = SideStreams(self._info, self._container, self.path.suffix.lower(), self.notes)
             self.notes += drop_bad_timecode(self._container, stream, self._info.rate)
         self._container.start_encoding()
