@@ -17,7 +17,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .ops import Ops
-from .residual import ResidualBlock
+from .residual import ChannelNorm, ResidualBlock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +98,7 @@ class Way(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """`inward` before the DiT's patch embedding, `outward` after its head; untrained, the velocity is zero.
-
-    No norm lies on the way from the latent to the velocity: what has twice the contrast can be moved twice as far.
-    """
+    """`inward` before the DiT's patch embedding, `outward` after its head; untrained, the velocity is zero."""
 
     def __init__(self, channels: int, scales: tuple[PyramidScale, ...], ops: Ops) -> None:
         super().__init__()
@@ -110,6 +107,7 @@ class Pyramid(nn.Module):
         self.ways_in = nn.ModuleList(Way(scale, ops) for scale in scales)
         self.ways_out = nn.ModuleList(Way(scale, ops) for scale in scales)
         self.unfolds = nn.ModuleList(Unfold(scale, width, ops) for width, scale in zip(before, scales, strict=True))
+        self.norm = ChannelNorm(scales[0].width, ops)
         self.gain = nn.Parameter(torch.ones(channels, 1, 1))
         """How large velocities are, channel by channel: that of the mean of a block is small beside the mean itself."""
         last = self.unfolds[0]
@@ -133,5 +131,5 @@ class Pyramid(nn.Module):
         x = rearrange(x, "b c t h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
         for index in reversed(range(len(skips))):
             x = self.ways_out[index](x + skips[index], frames)
-            x = self.unfolds[index](x)
+            x = self.unfolds[index](F.silu(self.norm(x)) if index == 0 else x)
         return rearrange(x * self.gain.to(x.dtype), "(b t) c h w -> b c t h w", t=frames)
