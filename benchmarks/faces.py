@@ -32,7 +32,8 @@ from vfe.restorer import load
 from vfe.types import no_check
 
 FRAMES = 17
-JUDGED = (0, 8, 16)
+JUDGED = [0, 8, 16]
+MIDDLE = 8
 SHOWN = (0, 3, 7, 10, 13, 16)
 LEVELS = ("mild", "medium", "severe")
 
@@ -82,14 +83,14 @@ def cached(path: Path, make: Callable[[], DevClips]) -> DevClips:
 class Judges:
     """The benchmark's networks on aligned faces."""
 
-    def __init__(self, nets: Any) -> None:  # noqa: ANN401 - a module by path
-        self.nets, self.vgg, self.identity = nets, nets.VGG(), nets.FaceID()
+    def __init__(self, nets: Any, frames: list[int]) -> None:  # noqa: ANN401 - a module by path
+        self.nets, self.vgg, self.identity, self.frames = nets, nets.VGG(), nets.FaceID(), frames
         self.points = template().float() * SIDE
 
     @torch.inference_mode()
     def __call__(self, result: Tensor, clean: Tensor) -> dict[str, float]:
         """Of one clip (T, 3, S, S) uint8 against the clean one."""
-        a, b = (x[list(JUDGED)].float() / 255 for x in (result, clean))
+        a, b = (x[self.frames].float() / 255 for x in (result, clean))
         whole = result.float() - clean.float()
         faces = [self.identity(self.nets.align(x, self.points.expand(len(x), -1, -1))) for x in (a, b)]
         shift = whole.mean((0, 2, 3))
@@ -170,10 +171,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--model", type=Path, action="append", default=[])
     parser.add_argument("--lite", action="store_true")
+    parser.add_argument("--judged", type=int, nargs="+", default=JUDGED, help="frames of each clip for percept and id")
     parser.add_argument("--out", type=Path, required=True, help="folder for table.md, table.json and the sheets")
     args = parser.parse_args(arguments)
     sys.path[:0] = [str(args.score), str(args.nets)]
-    judges = Judges(import_module("nets"))
+    judges = Judges(import_module("nets"), args.judged)
     args.out.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict[str, dict[str, float]]] = {}
     pictures: dict[str, list[Tensor]] = {level: [] for level in LEVELS}
@@ -182,8 +184,8 @@ def main(arguments: list[str] | None = None) -> None:
         for level, made in clips.levels.items():
             found = [judges(result, clean) for result, clean in zip(made, clips.clean, strict=True)]
             rows[name][level] = {key: float(np.mean([each[key] for each in found])) for key in found[0]}
-            pictures[level].append(made[:, JUDGED[1]])
-        clean = clips.clean[:, JUDGED[1]]
+            pictures[level].append(made[:, MIDDLE])
+        clean = clips.clean[:, MIDDLE]
     for level, shown in pictures.items():
         sheet(args.out / f"{level}.png", [*shown, clean])
     (args.out / "table.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
