@@ -94,6 +94,13 @@ class ComfyServer:
         """Stop what runs."""
         self.post("/interrupt", {})
 
+    def wait_until_idle(self, seconds: float = RUN_SECONDS) -> None:
+        """Until nothing runs or waits: the page has the outputs of a node before all others have run."""
+        deadline = time.monotonic() + seconds
+        while any(self.get("/queue").values()):
+            assert time.monotonic() < deadline, f"the queue is not empty after {seconds} s"
+            time.sleep(0.1)
+
     def free(self) -> None:
         """What the page's "Unload Models" and "Free memory" send."""
         self.post("/free", {"unload_models": True, "free_memory": True})

@@ -68,7 +68,7 @@ def main(options: Sequence[str]) -> int:
         python = environment(checkout)
     except NotPrepared as error:
         return _skipped(str(error))
-    command = [str(python), "-m", "pytest", "-m", "comfy", *options]
+    command = [str(python), "-m", "pytest", "-m", "comfy or page", *options]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, "COMFYUI_DIR": str(checkout)}).returncode
 
 

@@ -88,6 +88,7 @@ def test_a_lite_template_runs_to_its_end(rendered: ComfyPage, short_demo: Path, 
     rendered.open_template(title)
     rendered.press_run()
     rendered.page.wait_for_function(FINISHED, timeout=RUN_MS)
+    rendered.server.wait_until_idle()
     for condition in (SHOWN, PLAYS):
         rendered.page.wait_for_function(condition, timeout=RUN_MS)
     show(rendered, f"{title}.png")
