@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from functools import cache
@@ -14,6 +15,7 @@ from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 from tests.comfy_checkout import comfyui_checkout
+from tests.suites import REPORT
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "comfy_cases"
@@ -58,7 +60,8 @@ def _results(name: str) -> dict[str, str | None]:
         report = Path(folder) / "report.xml"
         arguments = [str(comfyui_checkout()), str(ROOT), folder, str(FOLDER / f"{name}.py"), str(report)]
         command = [sys.executable, "-c", RUNNER, *arguments]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        environment = {name: value for name, value in os.environ.items() if name != REPORT}  # it is part of a test
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         results: dict[str, str | None] = {"": (done.stdout + done.stderr)[-4000:]}
         if report.exists():
             for test in ElementTree.parse(report).iter("testcase"):
