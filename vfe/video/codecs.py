@@ -35,6 +35,7 @@ _CHROMA_NAMES = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (2, 2): "420", (2,
 _PLAYED_DEEP = frozenset({"hevc", "av1", "vp9"})
 _HDR_PARAMETERS = {"h264": ("mastering-display", "cll"), "h265": ("master-display", "max-cll")}
 _MAX_CRF = 51
+_PRORES_HQ, _PRORES_4444 = "3", "4"  # by number: FFmpeg 7.1, which PyAV 14 brings, knows no names
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _options(name: str, crf: int | None, layout: PixelLayout, hdr: Hdr) -> dict[
     if name == "h265":
         return {"crf": str(crf), "preset": "medium", "x265-params": ":".join(filter(None, ("log-level=none", light)))}
     if name == "prores":
-        return {"profile": "4444" if layout.chroma == (0, 0) else "hq", "vendor": "apl0"}
+        return {"profile": _PRORES_4444 if layout.chroma == (0, 0) else _PRORES_HQ, "vendor": "apl0"}
     return {"level": "3", "slicecrc": "1"}
 
 
