@@ -10,7 +10,9 @@ from typing import NamedTuple
 import av
 import numpy as np
 import pytest
+from av.container import InputContainer, OutputContainer
 from av.stream import Disposition
+from av.video.stream import VideoStream
 from PIL import Image
 
 from tests.media import Media, make, times
@@ -77,11 +79,15 @@ def with_cover(folder: Path) -> Path:
         targets = [out.add_stream_from_template(c.streams.video[0], opaque=True) for c in (plain, art)]
         targets[1].disposition = Disposition.attached_pic.value
         for container, target in zip((art, plain), reversed(targets), strict=True):
-            for packet in container.demux(video=0):
-                if packet.size:
-                    packet.stream = target
-                    out.mux(packet)
+            copy_video(container, out, target)
     return folder / "a.mp4"
+
+
+def copy_video(source: InputContainer, out: OutputContainer, target: VideoStream) -> None:
+    for packet in source.demux(video=0):
+        if packet.size:
+            packet.stream = target
+            out.mux(packet)
 
 
 def has_cover(path: Path) -> bool:
@@ -94,10 +100,7 @@ def with_attachment(folder: Path) -> Path:
     with av.open(str(folder / "plain.mkv")) as plain, av.open(str(folder / "a.mkv"), "w") as out:
         target = out.add_stream_from_template(plain.streams.video[0], opaque=True)
         out.add_attachment("font.ttf", "application/x-truetype-font", b"a font")
-        for packet in plain.demux(video=0):
-            if packet.size:
-                packet.stream = target
-                out.mux(packet)
+        copy_video(plain, out, target)
     return folder / "a.mkv"
 
 
