@@ -28,7 +28,7 @@ from typing import Literal, TextIO
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # Python may have been told not to look beside this file
-from vfe.output_name import is_glob, output_for  # noqa: E402 -- needs nothing but Python
+from vfe.video.output_name import is_glob, output_for  # noqa: E402 -- needs nothing but Python
 
 LOG = "quickstart.log"
 QUICK = ("-m", "not slow and not comfy and not gpu")  # what pytest gets for --quick

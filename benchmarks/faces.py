@@ -25,11 +25,11 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
-from vfe.checkpoint import load_restorer
-from vfe.face.align import SIDE, steady_similarities, take_aligned, template
+from vfe.face.paste.align import SIDE, steady_similarities, take_aligned, template
 from vfe.models.lite import LiteRestorer
-from vfe.restorer import load
+from vfe.restore.restorer import load
 from vfe.types import no_check
+from vfe.weights.lite import load_restorer
 
 FRAMES = 17
 JUDGED = [0, 8, 16]

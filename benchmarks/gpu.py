@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-KERNELS = ("tests/test_fp8.py", "tests/test_offload.py", "tests/test_attention.py")
+KERNELS = ("tests/models/test_fp8.py", "tests/models/test_offload.py", "tests/models/test_attention.py")
 NOTHING_CHOSEN = 5  # pytest's exit code where no test is of the marker
 STOPPED = -1
 

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from training.burst.damage import Damage, DamageConfig
 from training.burst.dice import Dice
-from training.data import read_frames
-from vfe.checkpoint import load_restorer
-from vfe.face.align import SIDE, similarities, take_aligned, template
+from training.data.clips import read_frames
+from vfe.face.paste.align import SIDE, similarities, take_aligned, template
+from vfe.weights.lite import load_restorer
 
 from .faces import restored
 from .machine import table

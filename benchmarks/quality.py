@@ -125,7 +125,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def main(argv: list[str]) -> None:
-    from vfe.model_files import find_model
+    from vfe.library.find import find_model
     from vfe.types import VFEError
 
     args = parse(argv)

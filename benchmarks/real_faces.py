@@ -16,11 +16,11 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
-from vfe.checkpoint import load_restorer
-from vfe.face.align import steady_similarities, take_aligned
-from vfe.face.detect import FaceDetector
-from vfe.face.tracker import track_faces
+from vfe.face.detect.detector import FaceDetector
+from vfe.face.paste.align import steady_similarities, take_aligned
+from vfe.face.track.tracker import track_faces
 from vfe.video.read import open_source
+from vfe.weights.lite import load_restorer
 
 from .faces import restored
 

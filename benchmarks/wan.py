@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from vfe.device import choose_device, choose_dtype, dtype_name
-from vfe.models.dit import DiTConfig, WanDiT
-from vfe.models.folded import fold
+from vfe.models.dit.folded import fold
+from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig, vae_keys_from_diffusers
 from vfe.weights.dit_names import from_diffusers
 

@@ -10,8 +10,8 @@ from .enhance_face_video import EnhanceFaceVideo
 from .face_crop import FaceCrop
 from .face_mask import FaceMask
 from .face_paste import FacePaste
+from .host.model_paths import register_folder
 from .load_restorer import LoadWanRestorer
-from .model_paths import register_folder
 from .one_step_enhance import OneStepEnhance
 from .vae_decode_tiled import VAEDecodeTiled
 

@@ -12,11 +12,11 @@ import folder_paths
 from comfy_api.latest import Input, io
 from torch import Tensor
 
-from .browser_video import BrowserVideo, from_file, from_images
-from .host import Reporter, check_images
+from .host.browser_video import BrowserVideo, from_file, from_images
+from .host.images import Reporter, check_images
+from .host.video_file import video_file
 from .remedies import in_node_terms
-from .types import CATEGORY
-from .video_file import video_file
+from .sockets.types import CATEGORY
 
 Side: TypeAlias = "Input.Video | Tensor"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from comfy_api.latest import io
 from torch import Tensor
 
-from .clip_prior import ClipPrior
-from .comfy_model import ComfyRestorer
-from .enhance import read_clip_prior
+from .backend.restorer import ComfyRestorer
 from .remedies import in_node_terms
-from .types import CATEGORY, PriorType, RestorerType
+from .run.step import read_clip_prior
+from .sockets.clip_prior import ClipPrior
+from .sockets.types import CATEGORY, PriorType, RestorerType
 
 
 class DualCodebookPrior(io.ComfyNode):

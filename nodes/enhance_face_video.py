@@ -11,17 +11,17 @@ from comfy_api.latest import Input, InputImpl, io
 from torch import Tensor
 
 from ..vfe.options import Region, RestoreOptions
-from ..vfe.pipeline import OneStepPipeline
-from ..vfe.restorer import Restorer, RestoreReport
+from ..vfe.pipeline.one_step import OneStepPipeline
+from ..vfe.pipeline.windows import ClipRestorer, WindowConfig
+from ..vfe.restore.restorer import Restorer, RestoreReport
 from ..vfe.types import Check, Progress
-from ..vfe.windows import ClipRestorer, WindowConfig
-from .comfy_model import ClipSize, ComfyRestorer
-from .enhance import window_config
-from .host import Reporter
-from .inputs import strength_input, window_input
+from .backend.restorer import ClipSize, ComfyRestorer
+from .host.images import Reporter
+from .host.video_file import video_file
 from .remedies import in_node_terms
-from .types import CATEGORY, RestorerType
-from .video_file import video_file
+from .run.step import window_config
+from .sockets.inputs import strength_input, window_input
+from .sockets.types import CATEGORY, RestorerType
 
 MANY = 1_000_000  # frames: the clip is longer than any window
 

@@ -8,11 +8,11 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.face.paste import FacePatcher
-from .clip_faces import ClipFaces
-from .host import Reporter, to_frame, to_images
+from ..vfe.face.paste.paste import FacePatcher
+from .host.images import Reporter, to_frame, to_images
 from .remedies import in_node_terms
-from .types import CATEGORY, FaceTracksType
+from .sockets.clip_faces import ClipFaces
+from .sockets.types import CATEGORY, FaceTracksType
 
 SIDE_OF_NOTHING = 64
 

@@ -8,18 +8,18 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.face.detect import FaceDetector
-from ..vfe.face.overlay import draw_tracks
-from ..vfe.face.paste import FaceConfig, PasteConfig
-from ..vfe.face.select import FaceSelection
-from ..vfe.face.tracker import FaceTracker, TrackConfig
-from ..vfe.face.tracks import FaceTracks
-from ..vfe.face.window import CropConfig
-from .clip_faces import ClipFaces
-from .detections import boxes_of
-from .host import Reporter, check_images, to_frame, to_image
+from ..vfe.face.detect.detector import FaceDetector
+from ..vfe.face.draw.overlay import draw_tracks
+from ..vfe.face.paste.crop_window import CropConfig
+from ..vfe.face.paste.paste import FaceConfig, PasteConfig
+from ..vfe.face.track.select import FaceSelection
+from ..vfe.face.track.tracker import FaceTracker, TrackConfig
+from ..vfe.face.track.tracks import FaceTracks
+from .host.images import Reporter, check_images, to_frame, to_image
 from .remedies import in_node_terms
-from .types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType
+from .sockets.clip_faces import ClipFaces
+from .sockets.detections import boxes_of
+from .sockets.types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType
 
 
 class FaceMask(io.ComfyNode):

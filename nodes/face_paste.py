@@ -7,13 +7,13 @@ from dataclasses import replace
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.face.paste import FacePatcher, Patch, paste
-from ..vfe.resize import resize
+from ..vfe.face.paste.paste import FacePatcher, Patch, paste
 from ..vfe.types import VFEError
-from .clip_faces import ClipFaces
-from .host import Reporter, check_images, to_frame, to_image
+from ..vfe.video.resize import resize
+from .host.images import Reporter, check_images, to_frame, to_image
 from .remedies import in_node_terms
-from .types import CATEGORY, FaceTracksType
+from .sockets.clip_faces import ClipFaces
+from .sockets.types import CATEGORY, FaceTracksType
 
 
 class FacePaste(io.ComfyNode):

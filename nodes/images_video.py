@@ -10,7 +10,7 @@ import numpy as np
 from comfy_api.latest import Types
 from torch import Tensor
 
-from .host import check_images
+from .host.images import check_images
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 

@@ -9,20 +9,20 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
-from ..vfe.checkpoint import is_restorer
 from ..vfe.device import choose_dtype
-from ..vfe.model_files import find_component, find_model
+from ..vfe.library.find import find_component, find_model
+from ..vfe.loading.wan import WanFiles
 from ..vfe.types import VFEError
-from ..vfe.wan_loader import WanFiles
+from ..vfe.weights.lite import is_restorer
 from ..vfe.weights.lora import LoraSpec
 from ..vfe.weights.recognise import recognise
-from . import model_paths
-from .comfy_lite import ComfyLite
-from .comfy_model import ComfyRestorer
-from .model_paths import AUTO, LITE, NONE, path_of
+from .backend.lite import ComfyLite
+from .backend.load_wan import load_comfy_wan
+from .backend.restorer import ComfyRestorer
+from .host import model_paths
+from .host.model_paths import AUTO, LITE, NONE, path_of
 from .remedies import in_node_terms
-from .types import CATEGORY, RestorerType
-from .wan_files import load_comfy_wan
+from .sockets.types import CATEGORY, RestorerType
 
 LORAS = 2
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from comfy_api.latest import io
 from torch import Tensor
 
-from .clip_prior import ClipPrior
-from .comfy_model import ComfyRestorer
-from .enhance import Enhancement, enhance
-from .inputs import strength_input, window_input
+from .backend.restorer import ComfyRestorer
 from .remedies import in_node_terms
-from .types import CATEGORY, PriorType, RestorerType
+from .run.step import Enhancement, enhance
+from .sockets.clip_prior import ClipPrior
+from .sockets.inputs import strength_input, window_input
+from .sockets.types import CATEGORY, PriorType, RestorerType
 
 
 class OneStepEnhance(io.ComfyNode):

@@ -8,10 +8,10 @@ import comfy.sd
 from comfy_api.latest import io
 
 from ..vfe.types import VFEError
-from .comfy_model import ComfyRestorer, DecodePlan
-from .decode import decode_with_restorer, decode_with_vae
+from .backend.restorer import ComfyRestorer, DecodePlan
 from .remedies import in_node_terms
-from .types import CATEGORY, RestorerType
+from .run.decode import decode_with_restorer, decode_with_vae
+from .sockets.types import CATEGORY, RestorerType
 
 
 class VAEDecodeTiled(io.ComfyNode):

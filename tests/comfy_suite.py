@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.comfy_checkout import CACHE, comfyui_checkout, why_no_comfyui
+from tests.support.comfy_checkout import CACHE, comfyui_checkout, why_no_comfyui
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "tests" / "comfy_constraints.txt"
 TOOLS = ("pytest", "playwright", "diffusers", "scikit-image", "accelerate", "peft")
 """What the tests need beside ComfyUI's requirements."""
@@ -75,7 +75,7 @@ def main(options: Sequence[str]) -> int:
 def _skipped(reason: str) -> int:
     line = f"comfy, page: skipped ({reason})"
     print(line)
-    if named := os.environ.get("VFE_SUITES"):  # see tests/suites.py, which needs pytest
+    if named := os.environ.get("VFE_SUITES"):  # see tests/support/suites.py, which needs pytest
         with Path(named).open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
     return 0

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.comfy_checkout import why_no_comfyui, why_not_here
-from tests.comfy_server import comfy_server
-from tests.decode_guard import DecodeGuard, guarded
-from tests.suites import SuiteReport
+from tests.support.comfy_checkout import why_no_comfyui, why_not_here
+from tests.support.comfy_server import comfy_server
+from tests.support.decode_guard import DecodeGuard, guarded
+from tests.support.suites import SuiteReport
 
 __all__ = ["comfy_server"]
 

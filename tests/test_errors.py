@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from vfe.types import Remedy, VFEError
 
-ROOT = Path(__file__).resolve().parents[1]
 COMMAND = re.compile(r"`|(?<!\w)--\w|VFE_|FOLDERS_VARIABLE")
 # What no node calls, for it is how the command and Python find and load a model, and what the command does besides.
 NOT_CALLED = {
     "cli",
     "text",
-    "comfyui_paths.py",
     "device.py",
-    "downloads.py",
-    "loading.py",
-    "model_catalogue.py",
-    "model_folders.py",
-    "face/heavy.py",
+    "face/detect/facexlib.py",
+    "library/catalogue.py",
+    "library/comfyui.py",
+    "library/download.py",
+    "library/folders.py",
+    "loading/load.py",
     "weights/convert.py",
     "weights/export.py",
 }

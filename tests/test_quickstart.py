@@ -16,9 +16,8 @@ import pytest
 
 import quickstart
 from quickstart import Environment, QuickstartError, Request, Stamp, parse, plan_clip
-from vfe.output_name import output_for
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support.paths import ROOT
+from vfe.video.output_name import output_for
 
 
 class Recorder:

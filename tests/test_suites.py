@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests import comfy_suite
-from tests.comfy_checkout import why_no_comfyui
-from tests.suites import REPORT
+from tests.support.comfy_checkout import why_no_comfyui
+from tests.support.paths import ROOT
+from tests.support.suites import REPORT
 
-ROOT = Path(__file__).resolve().parents[1]
 TESTS = """
 import pytest
 
@@ -40,7 +40,7 @@ def test_what_ran_is_said_by_suite(tmp_path: Path) -> None:
     marks = "".join(f"  {name}: {name}\n" for name in ("slow", "comfy", "page", "gpu"))
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers =\n{marks}")
     (tmp_path / "conftest.py").write_text(
-        "from tests.suites import SuiteReport\n"
+        "from tests.support.suites import SuiteReport\n"
         "def pytest_configure(config): config.pluginmanager.register(SuiteReport())\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), REPORT: str(tmp_path / "lines")}

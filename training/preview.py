@@ -24,10 +24,10 @@ from torch import Tensor
 from vfe.config import from_mapping
 from vfe.types import VFEError
 
-from .data import DataConfig, camera_motion, list_items, read_frames, read_masks
-from .degradations.keep import DegradationConfig
+from .data.clips import DataConfig, camera_motion, list_items, read_frames, read_masks
 from .degradations.mix import DegradationMix, Degradations
 from .degradations.protocol import Family
+from .degradations.vividface import DegradationConfig
 
 LABEL_HEIGHT = 14
 

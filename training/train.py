@@ -18,8 +18,8 @@ import yaml
 from vfe.config import from_mapping
 from vfe.types import VFEError
 
-from .config import RunConfig, read_yaml
-from .loop import Run, StageType
+from .run.config import RunConfig, read_yaml
+from .run.loop import Run, StageType
 
 
 def recipe(stage: str) -> tuple[type[RunConfig], StageType]:

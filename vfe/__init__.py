@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .options import RestoreOptions as RestoreOptions
-    from .restorer import Restorer as Restorer
-    from .restorer import RestoreReport as RestoreReport
-    from .restorer import load as load
+    from .restore.restorer import Restorer as Restorer
+    from .restore.restorer import RestoreReport as RestoreReport
+    from .restore.restorer import load as load
     from .types import VFEError as VFEError
 
 __version__ = "0.2.0"
@@ -29,6 +29,6 @@ def __getattr__(name: str) -> object:
         from .types import VFEError
 
         return VFEError
-    from . import restorer
+    from .restore import restorer
 
     return getattr(restorer, name)

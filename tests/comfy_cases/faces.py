@@ -9,10 +9,10 @@ from torch import Tensor
 
 import vfe
 from tests.comfy_cases.pack import Loose, frames_of, images_of, run, smooth_clip
-from vfe.face.detect import FaceDetector
-from vfe.face.tracker import track_faces
-from vfe.face_stream import restore_faces
-from vfe.pipeline import OneStepPipeline, WindowConfig
+from vfe.face.detect.detector import FaceDetector
+from vfe.face.track.tracker import track_faces
+from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
+from vfe.restore.face_stream import restore_faces
 
 FRAMES, SIDE = 10, 192
 

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 import vfe
-from tests import test_lite_prior, test_pipeline
 from tests.comfy_cases.pack import (
     CORE,
     NODES,
@@ -29,11 +28,13 @@ from tests.comfy_cases.pack import (
     smooth_clip,
     unload,
 )
-from tests.tiny_vae import TINY, random_vae
-from vfe.checkpoint import save_checkpoint
+from tests.pipeline import test_lite_prior
+from tests.pipeline import test_one_step as test_pipeline
+from tests.support.tiny_vae import TINY, random_vae
 from vfe.models.lite import LiteRestorer
-from vfe.pipeline import WindowConfig
+from vfe.pipeline.one_step import WindowConfig
 from vfe.types import no_check
+from vfe.weights.lite import save_checkpoint
 
 EXACT = 2e-5  # of [0, 1]
 
@@ -123,7 +124,7 @@ def test_low_vram_gives_the_same(
             assert patcher.model.model_lowvram
 
     unload()
-    monkeypatch.setattr(part("nodes.comfy_lite"), "load", partly)
+    monkeypatch.setattr(part("nodes.backend.lite"), "load", partly)
     restored = restore(restorer, clip)
     assert not restorer.folding.is_folded
     restorer.patcher.detach()
@@ -172,7 +173,7 @@ def test_an_interrupt_while_folding_leaves_the_weights(
 ) -> None:
     (restorer,) = run("LoadWanRestorer", dtype="fp32")
     before = state_of(restorer)
-    folding = part("nodes.folding")
+    folding = part("nodes.backend.folding")
     plain, count = folding.shared, 0
 
     def stop(*arguments: Loose, **options: Loose) -> Loose:

@@ -48,7 +48,7 @@ NODES = asyncio.run(_nodes())
 
 
 def part(name: str) -> Loose:
-    """A module of the loaded pack: "nodes.enhance"."""
+    """A module of the loaded pack: "nodes.run.step"."""
     return importlib.import_module(f"{NAME}.{name}")
 
 
@@ -78,7 +78,7 @@ def unload() -> None:
 
 def interrupted_everywhere(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object], samples: int) -> int:
     """Cancel `work` at so many of its checks, and see it end at that very one; how many checks it has in all."""
-    reporter = part("nodes.host").Reporter
+    reporter = part("nodes.host.images").Reporter
     plain, calls, stop = reporter.check, 0, 0
 
     def check(self: Loose) -> None:

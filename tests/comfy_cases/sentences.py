@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.comfy_cases.pack import Loose, core_vae, images_of, part, run, smooth_clip
 from tests.comfy_cases.wan_files import CLIP, CONTEXT, DIT, MODELS, VAE, decoded, enhanced, loaded, write_files
-from tests.tiny_vae import TINY
+from tests.support.tiny_vae import TINY
 
 COMMAND = re.compile(r"`|--\w|VFE_")
 """What only users of the command know."""
@@ -66,7 +66,7 @@ def test_every_remedy_is_said_in_terms_of_nodes() -> None:
 
 
 def test_too_little_memory_is_said_in_terms_of_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part("nodes.comfy_wan"), "free_bytes", lambda device: 1 << 20)  # noqa: ARG005
+    monkeypatch.setattr(part("nodes.backend.wan"), "free_bytes", lambda device: 1 << 20)  # noqa: ARG005
     with pytest.raises(ValueError, match=r"the smallest plan .*; close .* before they come") as caught:
         enhanced(loaded(), CLIP)
     assert not COMMAND.search(str(caught.value))

@@ -13,10 +13,10 @@ import torch
 from comfy_api.latest import InputImpl, Types
 
 import vfe
-from tests.clips import Clip, write_clip
 from tests.comfy_cases.pack import Loose, part, run
+from tests.support.clips import Clip, write_clip
 from vfe.options import RestoreOptions
-from vfe.pipeline import WindowConfig
+from vfe.pipeline.one_step import WindowConfig
 from vfe.video.read import open_source
 
 FRAMES = 12
@@ -90,7 +90,7 @@ def test_progress_and_previews_go_to_the_page(restorer: Loose, clip: Path, monke
 
 
 def test_an_interrupt_leaves_no_file(restorer: Loose, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reporter = part("nodes.host").Reporter
+    reporter = part("nodes.host.images").Reporter
     plain = reporter.report
 
     def report(self: Loose, done: int, total: int | None = None) -> None:

@@ -26,23 +26,12 @@ from tests.comfy_cases.pack import (
     smooth_clip,
     unload,
 )
-from tests.comfy_cases.wan_files import (
-    ADAPTER,
-    CLIP,
-    CONTEXT,
-    DIT,
-    LORAS,
-    VAE,
-    decoded,
-    enhanced,
-    loaded,
-    write_files,
-)
-from tests.tiny_vae import TINY
-from tests.weight_layouts import TINY_DIT
+from tests.comfy_cases.wan_files import ADAPTER, CLIP, CONTEXT, DIT, LORAS, VAE, decoded, enhanced, loaded, write_files
+from tests.support.tiny_vae import TINY
+from tests.support.weight_layouts import TINY_DIT
 from vfe.models.wan_vae.latents import denormalised
 from vfe.options import LoraFile, ModelOptions
-from vfe.pipeline import WindowConfig
+from vfe.pipeline.one_step import WindowConfig
 from vfe.types import no_check
 
 EXACT = 2e-5  # of [0, 1]
@@ -139,7 +128,7 @@ def test_low_vram_gives_the_same(budget: int, monkeypatch: pytest.MonkeyPatch) -
 
     restorer = loaded(2, adapter=True)
     before = states_of(restorer)
-    monkeypatch.setattr(part("nodes.comfy_wan"), "load", partly)
+    monkeypatch.setattr(part("nodes.backend.wan"), "load", partly)
     latent = enhanced(restorer)
     assert not restorer.folding.is_folded
     ours = decoded(latent, restorer=restorer)

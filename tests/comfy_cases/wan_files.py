@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tests.comfy_cases.pack import Loose, images_of, run, smooth_clip
-from tests.tiny_prior import tiny_adapter, tiny_fusion
-from tests.tiny_vae import random_vae
-from tests.weight_layouts import TINY_DIT, random_dit
+from tests.support.tiny_prior import tiny_adapter, tiny_fusion
+from tests.support.tiny_vae import random_vae
+from tests.support.weight_layouts import TINY_DIT, random_dit
 from vfe.weights.adapter import write_adapter
 from vfe.weights.context import write_context
 

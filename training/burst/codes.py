@@ -12,8 +12,8 @@ from torch import Tensor
 from vfe.models.prior import DualCodebookPrior, PriorConfig
 from vfe.weights.adapter import write_adapter
 
-from ..adversarial import Discriminator, DiscriminatorConfig
-from ..perceptual.frames import FrameLoss
+from ..losses.adversarial import Discriminator, DiscriminatorConfig
+from ..losses.perceptual.frames import FrameLoss
 from ..prior.autoencoder import AdversaryPlayer, Autoencoder, AutoencoderPlayer, CodebookLossConfig
 from ..prior.naming import PredictPlayer, target_codes
 from .clips import PairMaker, Pairs

@@ -1,7 +1,7 @@
 """The loop of a stage for minutes: a time to be kept, batches as large as memory takes, and a state to go on from.
 
-Plainer than training/loop.py, which shares a run between processes: here one device has little time. It needs torch and
-numpy alone. Players are those of training/stage.py.
+Plainer than training/run/loop.py, which shares a run between processes: here one device has little time. It needs
+torch and numpy alone. Players are those of training/run/stage.py.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
-from ..average import MovingAverage
-from ..judging import eval_mode
-from ..optim import OptimConfig, learning_rate
-from ..stage import Draw, Player, Slots
+from ..run.average import MovingAverage
+from ..run.eval_mode import eval_mode
+from ..run.optim import OptimConfig, learning_rate
+from ..run.stage import Draw, Player, Slots
 
 STATE = "state.pt"
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import torch
 
-from vfe.models.codec import CodecConfig
-from vfe.models.dit import DiTConfig, WanDiT
-from vfe.models.fusion import FusionConfig
+from vfe.models.dit.model import DiTConfig, WanDiT
+from vfe.models.dit.pyramid import PyramidScale
+from vfe.models.lapped_codec import CodecConfig
 from vfe.models.lite import LiteConfig, LiteRestorer
 from vfe.models.prior import EncoderScale, PredictorConfig, PriorConfig
-from vfe.models.pyramid import PyramidScale
+from vfe.models.prior.fusion import FusionConfig
 
-from ..adversarial import DiscriminatorConfig
-from ..coefficients import coefficient_scale, damage_spread
+from ..lite.coefficients import coefficient_scale, damage_spread
+from ..losses.adversarial import DiscriminatorConfig
 from .clips import PairConfig, PairMaker
 from .motion import ClipConfig
 from .packed import Album

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vfe.face.align import template
+from vfe.face.paste.align import template
 
 from .damage.camera import sample
 from .dice import Dice, spread

@@ -21,11 +21,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vfe.face.align import SIDE, steady_similarities, take_aligned
-from vfe.face.upright import apply, invert
+from vfe.face.detect.upright import apply, invert
+from vfe.face.paste.align import SIDE, steady_similarities, take_aligned
 from vfe.types import VFEError
 
-from ..data import read_frames
+from ..data.clips import read_frames
 from .packed import FILE, Pack, write_pack
 from .squeeze import SQUEEZE_FILE
 

@@ -9,14 +9,14 @@ from typing import Literal
 
 import torch
 
-from vfe.checkpoint import load_restorer
 from vfe.models.lite import LiteRestorer
 from vfe.types import VFEError
 from vfe.weights.adapter import load_prior
+from vfe.weights.lite import load_restorer
 
-from ..adversarial import Discriminator
-from ..lite_net import with_prior
-from ..optim import OptimConfig
+from ..lite.net import with_prior
+from ..losses.adversarial import Discriminator
+from ..run.optim import OptimConfig
 from .clips import PairConfig, PairMaker, Pairs, held_out_pairs
 from .codes import CodebookStage, PredictStage
 from .loop import BurstConfig, BurstLoop, BurstStage

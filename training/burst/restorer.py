@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vfe.checkpoint import save_checkpoint
 from vfe.models.lite import LiteRestorer
 from vfe.types import no_check
+from vfe.weights.lite import save_checkpoint
 
-from ..adversarial import Discriminator, discriminator_loss, generator_loss, judge
-from ..lite_net import restore_video
-from ..losses import penalise, temporal_loss
-from ..stage import Draw, Player, full_precision
+from ..lite.net import restore_video
+from ..losses.adversarial import Discriminator, discriminator_loss, generator_loss, judge
+from ..losses.terms import penalise, temporal_loss
+from ..run.stage import Draw, Player, full_precision
 from .clips import PairMaker, Pairs
 from .loop import BurstStage
 from .squeeze import SqueezeDistance

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
-from vfe.weights.tensor_file import open_tensors
 
-from ..perceptual.lpips import unit
+from ..losses.perceptual.lpips import unit
 
 SQUEEZE_FILE = "squeezenet1_1.safetensors"
 MEAN = (104.0, 117.0, 123.0)  # of blue, green and red, in levels of 255

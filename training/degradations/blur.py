@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .kernels import Shape, bell, sinc
+from .random_walk import walk
 from .ranges import Range, chance, check_range, check_share, uniform
-from .walk import walk
 
 WIDTHS = (0.5, 2.0)  # a walking blur stays within these multiples of what was drawn
 REACH = 3  # sigmas that a kernel covers

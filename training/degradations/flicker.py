@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .random_walk import remembering
 from .ranges import Range, chance, check_range, check_share, uniform
-from .walk import remembering
 
 MEMORY = 0.4  # of a frame's exposure for the one before: mostly new, a little pumping
 CELLS = 4  # a side: places of local flicker

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..resample import gaussian_matrix
 from .frames import luma
 from .ranges import Range, chance, check_range, check_share, uniform
+from .resample import gaussian_matrix
 
 AT_THE_ENDS = 0.35  # of the strength, in black and white
 

@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from .frames import to_frames, to_planes
+from .random_walk import walk
 from .ranges import chance, check_range, check_share, integer
-from .walk import walk
 
 
 @dataclass(frozen=True)

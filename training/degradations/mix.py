@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from .film import FilmConfig
-from .keep import DegradationConfig
 from .protocol import Draw, Family
 from .second_order import SecondOrderConfig
+from .vividface import DegradationConfig
 from .webcam import WebcamConfig
 
 

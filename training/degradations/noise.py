@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .random_walk import walk
 from .ranges import Range, chance, check_range, check_share, uniform
-from .walk import walk
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..resample import gaussian_matrix
 from .frames import luma
 from .ranges import Range, chance, check_range, check_share, uniform
+from .resample import gaussian_matrix
 
 DARKER_IS_NOISIER = 0.8  # more noise in black than in white, as a part of the mean
 CHROMA_SIZE = 1.5  # pixels: few photosites make a colour

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from ..resample import gaussian_matrix
 from .ranges import Range, chance, check_range, check_share, uniform
+from .resample import gaussian_matrix
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .random_walk import remembering
 from .ranges import Range, chance, check_range, check_share, uniform
-from .walk import remembering
 
 MEMORY = 0.7  # of a frame's place for the one before
 

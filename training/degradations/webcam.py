@@ -10,9 +10,9 @@ from .blur import BlurConfig
 from .chain import Chain, StoredConfig, chain
 from .codec import CodecConfig
 from .denoise import DenoiseConfig
+from .dropped_frames import RepeatConfig
 from .exposure import ExposureConfig
 from .ranges import Range, check_range, uniform
-from .repeat import RepeatConfig
 from .resize import MODES, Resize
 from .sensor import SensorNoiseConfig
 from .sharpen import SharpenConfig

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vfe.checkpoint import save_checkpoint
-from vfe.models.fusion import FusionConfig
 from vfe.models.prior import DualCodebookPrior, Prior
+from vfe.models.prior.fusion import FusionConfig
+from vfe.weights.lite import save_checkpoint
 
-from ..checkpointing import checkpoint_blocks
-from ..lite_net import trainable_lite, with_prior
-from ..stage import full_precision
+from ..lite.net import trainable_lite, with_prior
+from ..run.recompute import checkpoint_blocks
+from ..run.stage import full_precision
 
 
 class DVFaceNet(nn.Module):

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vfe.models.fusion import AsymmetricFusion, FusionConfig, PriorAdapter, check_prior
 from vfe.models.prior import DualCodebookPrior, Prior
+from vfe.models.prior.fusion import AsymmetricFusion, FusionConfig, PriorAdapter, check_prior
 from vfe.weights.adapter import write_adapter
-from vfe.weights.trained import Origin, save_dit, save_lora, save_vae
+from vfe.weights.save import Origin, save_dit, save_lora, save_vae
 from vfe.weights.wan_vae import load_vae
 
 from ..wan.decoder import WanDecoder

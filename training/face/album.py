@@ -7,16 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .pictures import (
-    Album,
-    AlbumConfig,
-    Picture,
-    admitted,
-    read_manifest,
-    read_portrait,
-    read_sample,
-    read_scene,
-)
+from .pictures import Album, AlbumConfig, Picture, admitted, read_manifest, read_portrait, read_sample, read_scene
 from .turn import turned
 
 

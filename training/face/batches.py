@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from vfe.face.mirrored import MIRRORED_LANDMARKS
+from vfe.face.detect.mirrored import MIRRORED_LANDMARKS
 
-from ..stage import Slots
+from ..run.stage import Slots
 from .canvas import Canvas, CanvasConfig, draw_canvas
 from .crops import CropConfig, draw_crop
 from .pictures import Album

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfe.face.upright import CROP_SCALE, roll_of
+from vfe.face.detect.upright import CROP_SCALE, roll_of
 
 from .canvas import draw_texture, pick
 from .photometric import draw_coarseness, weather

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor
 
-from vfe.face.net import Cells, Closeup
+from vfe.face.detect.net import Cells, Closeup
 
 from .batches import BOX_ONLY
 from .targets import Targets

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vfe.face.boxes import overlaps
-from vfe.face.net import Cells
-from vfe.face.upright import crop_matrices, roll_of, take_crops
+from vfe.face.detect.boxes import overlaps
+from vfe.face.detect.net import Cells
+from vfe.face.detect.upright import crop_matrices, roll_of, take_crops
 
 from .batches import NONE, FaceBatch
 from .targets import Targets

@@ -17,10 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfe.face.boxes import overlaps
-from vfe.face.detect import Face, FaceDetector
-from vfe.face.net import FaceNet
-from vfe.face.upright import put_back
+from vfe.face.detect.boxes import overlaps
+from vfe.face.detect.detector import Face, FaceDetector
+from vfe.face.detect.net import FaceNet
+from vfe.face.detect.upright import put_back
 
 from .pictures import read_frames, read_manifest
 

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfe.face.detect import Face, FaceDetector
+from vfe.face.detect.detector import Face, FaceDetector
 
-from ..samples import write_sheet
+from ..data.sheets import write_sheet
 from .pictures import read_manifest
 from .score import scene_frames
 

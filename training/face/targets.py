@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vfe.face.net import BOX_UNIT, STRIDES
+from vfe.face.detect.net import BOX_UNIT, STRIDES
 
 from .batches import NONE, UNSURE
 

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfe.face.detect import MASK_MARGINS
-from vfe.face.mirrored import MIRRORED_LANDMARKS
-from vfe.face.upright import roll_of
+from vfe.face.detect.detector import MASK_MARGINS
+from vfe.face.detect.mirrored import MIRRORED_LANDMARKS
+from vfe.face.detect.upright import roll_of
 
 from .pictures import MASK_SIDE, KnownFace, Picture, outline_of, shrink_to
 from .warp import invert, move

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfe.face.mirrored import MIRRORED_LANDMARKS
+from vfe.face.detect.mirrored import MIRRORED_LANDMARKS
 
 from .pictures import KnownFace, Picture
 

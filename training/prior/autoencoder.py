@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from vfe.models.prior import DualCodebookPrior, PriorConfig
 from vfe.models.prior.prior import DualCodes
 
-from ..adversarial import Discriminator, discriminator_loss, generator_loss, judge
-from ..losses import code_loss, l1_loss
-from ..stage import Draw, Player, full_precision
+from ..losses.adversarial import Discriminator, discriminator_loss, generator_loss, judge
+from ..losses.terms import code_loss, l1_loss
+from ..run.stage import Draw, Player, full_precision
 from .decoder import PriorDecoder
 from .revival import CodebookUsage
 

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from vfe.models.prior import DualCodebookPrior
 
-from ..losses import code_cross_entropy, feature_loss
-from ..stage import Draw, Player, full_precision
+from ..losses.terms import code_cross_entropy, feature_loss
+from ..run.stage import Draw, Player, full_precision
 
 
 class DamagedClips(Protocol):

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from ..config import RunConfig
-from ..data import Batch, DataConfig, FaceClips, data_hash, list_items, to_batch
-from ..degradations.keep import DegradationConfig
+from ..data.clips import Batch, DataConfig, FaceClips, data_hash, list_items, to_batch
+from ..data.dev_set import DevSet, dev_clips
 from ..degradations.mix import DegradationMix, Degradations
-from ..evaluate import DevSet, dev_clips
-from ..stage import Slots, Stage
+from ..degradations.vividface import DegradationConfig
+from ..run.config import RunConfig
+from ..run.stage import Slots, Stage
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,16 +12,16 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vfe.models.fusion import FusionConfig
+from vfe.models.prior.fusion import FusionConfig
 from vfe.weights.adapter import load_prior
 
-from ..data import to_batch
+from ..data.clips import to_batch
+from ..data.dev_set import evaluate, write_samples
 from ..dvface.net import DVFaceNet, LiteNet
-from ..evaluate import evaluate, write_samples
-from ..flow_warp import Flows, estimate_flows, warp_loss
-from ..losses import penalise
-from ..perceptual import PerceptualConfig, choose_lpips
-from ..stage import Draw, Player, full_precision
+from ..losses.flow_warp import Flows, estimate_flows, warp_loss
+from ..losses.perceptual import PerceptualConfig, choose_lpips
+from ..losses.terms import penalise
+from ..run.stage import Draw, Player, full_precision
 from ..wan.model import WanTrainConfig
 from .clips import ClipConfig, ClipStage
 

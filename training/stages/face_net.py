@@ -16,11 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from vfe.face.detect import FaceDetector
-from vfe.face.net import Closeup, FaceNet, FaceNetConfig, cells_of, channels_last, fold_batch_norm
-from vfe.face.weights import load_face_net, save_face_net
+from vfe.face.detect.detector import FaceDetector
+from vfe.face.detect.net import Closeup, FaceNet, FaceNetConfig, cells_of, channels_last, fold_batch_norm
+from vfe.face.detect.weights import load_face_net, save_face_net
 
-from ..config import RunConfig
 from ..face.album import read_album
 from ..face.batches import BatchConfig, FaceBatch, FaceFrames
 from ..face.losses import crop_terms, frame_terms
@@ -29,7 +28,8 @@ from ..face.pictures import Album, AlbumConfig, album_hash
 from ..face.score import score_net
 from ..face.show import write_found
 from ..face.targets import assign
-from ..stage import Draw, Player, Slots, Stage, full_precision
+from ..run.config import RunConfig
+from ..run.stage import Draw, Player, Slots, Stage, full_precision
 
 SMALLEST_SIZE = 2.0**-9
 """Root mean square of a parameter that is taken for one as large, where steps are shares of the parameters' sizes."""

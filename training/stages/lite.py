@@ -14,21 +14,21 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from vfe.checkpoint import save_checkpoint
-from vfe.models.fusion import FusionConfig
 from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.prior.fusion import FusionConfig
 from vfe.types import no_check
 from vfe.weights.adapter import load_prior
+from vfe.weights.lite import save_checkpoint
 
-from ..checkpointing import checkpoint_blocks
-from ..data import Batch
-from ..evaluate import evaluate, write_samples
-from ..lite_net import restore_video, trainable_lite, with_prior
-from ..losses import LossConfig, structure_loss, switched_loss, temporal_loss
-from ..masks import align_mask
-from ..perceptual import Chosen, PerceptualConfig, choose_dists
-from ..stage import Draw, Player, full_precision
-from ..whiten import measure_scale
+from ..data.clips import Batch
+from ..data.dev_set import evaluate, write_samples
+from ..data.masks import align_mask
+from ..lite.codec_scale import measure_scale
+from ..lite.net import restore_video, trainable_lite, with_prior
+from ..losses.perceptual import Chosen, PerceptualConfig, choose_dists
+from ..losses.terms import LossConfig, structure_loss, switched_loss, temporal_loss
+from ..run.recompute import checkpoint_blocks
+from ..run.stage import Draw, Player, full_precision
 from .clips import ClipConfig, ClipStage
 
 

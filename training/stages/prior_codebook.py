@@ -15,11 +15,11 @@ import torch
 from vfe.models.prior import PriorConfig
 from vfe.weights.adapter import write_adapter
 
-from ..adversarial import Discriminator, DiscriminatorConfig
-from ..evaluate import psnr, to_video
-from ..perceptual import PerceptualConfig, choose_vgg
+from ..data.dev_set import psnr, to_video
+from ..data.sheets import to_frames, write_sheet
+from ..losses.adversarial import Discriminator, DiscriminatorConfig
+from ..losses.perceptual import PerceptualConfig, choose_vgg
 from ..prior.autoencoder import AdversaryPlayer, Autoencoder, AutoencoderPlayer, CodebookLossConfig
-from ..samples import to_frames, write_sheet
 from .clips import ClipConfig, ClipStage
 
 

@@ -14,7 +14,7 @@ import torch
 
 from vfe.weights.adapter import load_prior, write_adapter
 
-from ..evaluate import to_video
+from ..data.dev_set import to_video
 from ..prior.naming import PredictPlayer, target_codes
 from .clips import ClipConfig, ClipStage
 

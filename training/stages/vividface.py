@@ -14,21 +14,21 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
-from vfe.weights.trained import Origin, save_dit, save_lora
+from vfe.weights.save import Origin, save_dit, save_lora
 from vfe.weights.wan_vae import load_vae
 
-from ..data import to_batch
-from ..evaluate import evaluate, write_samples
-from ..losses import switched_loss
-from ..masks import align_mask
-from ..perceptual import PerceptualConfig, choose_dists
-from ..stage import Draw, Player, Slots, full_precision
+from ..data.clips import to_batch
+from ..data.dev_set import evaluate, write_samples
+from ..data.masks import align_mask
+from ..losses.perceptual import PerceptualConfig, choose_dists
+from ..losses.terms import switched_loss
+from ..run.stage import Draw, Player, Slots, full_precision
 from ..wan.decoder import WanDecoder
 from ..wan.fixed_pairs import CachedPairs, FixedPairs, PairBatches
-from ..wan.judged import JudgedWan
 from ..wan.latent_cache import DTYPES, FixedPairsConfig, LatentFiles, LatentPair, vae_hash
 from ..wan.lora import base_state, changes_of
 from ..wan.model import OneStepDiT, WanTrainConfig, load_trainable
+from ..wan.restore_video import JudgedWan
 from .clips import ClipConfig, ClipStage
 
 LATENT, PIXEL = "vividface_latent", "vividface_pixel"

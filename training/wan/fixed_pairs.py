@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 from tqdm import tqdm
 
-from ..data import DataConfig, FaceClips, Item, list_items
+from ..data.clips import DataConfig, FaceClips, Item, list_items
 from ..degradations.mix import Degradations
-from ..stage import Slots
+from ..run.stage import Slots
 from .latent_cache import LatentFiles, LatentPair, file_hash, key_of
 
 # What of the data's config a single pair depends on.

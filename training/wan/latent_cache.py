@@ -17,10 +17,10 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from vfe.weights.tensor_file import open_tensors
-from vfe.weights.trained import entries_of
+from vfe.tensor_io.open import open_tensors
+from vfe.tensor_io.write import write_safetensors
+from vfe.weights.save import entries_of
 from vfe.weights.wan_vae import open_vae
-from vfe.weights.write import write_safetensors
 
 FORMAT = "vfe-latents-1"  # to be raised when the making of pairs or latents changes: older files are then not found
 BLOCK = 1 << 22  # bytes that are hashed at once

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vfe.models.dit import WanDiT
+from vfe.models.dit.model import WanDiT
+from vfe.tensor_io.source import some
 from vfe.types import VFEError
-from vfe.weights.source import some
-from vfe.weights.trained import LowRank, read_lora
+from vfe.weights.save import LowRank, read_lora
 
 TARGETS = tuple(f"{attention}.{layer}" for attention in ("self_attn", "cross_attn") for layer in "qkvo")
 

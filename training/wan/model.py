@@ -10,14 +10,14 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from vfe.models.dit import Fuse, WanDiT
+from vfe.models.dit.model import Fuse, WanDiT
 from vfe.models.flow import OneStepFlow
+from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
 from vfe.weights.context import read_context
-from vfe.weights.tensor_file import open_tensors
 from vfe.weights.wan_dit import is_dit, load_dit, read_flow
 
-from ..checkpointing import checkpoint_blocks
+from ..run.recompute import checkpoint_blocks
 from .lora import LoraConfig, add_lora
 
 

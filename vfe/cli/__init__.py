@@ -56,8 +56,8 @@ def _enhance(parser: Parser, args: argparse.Namespace) -> None:
         options, model = options_of(args), model_options_of(args)
     except ValueError as error:
         parser.error(str(error))
-    from ..model_files import find_model
-    from ..model_folders import search_places
+    from ..library.find import find_model
+    from ..library.folders import search_places
 
     find_model(args.model, search_places(args.models, args.comfyui))  # before torch, which takes seconds to import
     from .enhance import enhance, window_of

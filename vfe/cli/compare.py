@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ..compare import compare_files
+from ..video.compare import compare_files
 from .progress import ProgressLine
 from .text import say
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ..face.select import FaceSelection
+from ..face.track.select import FaceSelection
 from ..options import ModelOptions, RestoreOptions
-from ..pipeline import WindowConfig
-from ..restorer import RestoreReport, load
+from ..pipeline.one_step import WindowConfig
+from ..restore.restorer import RestoreReport, load
 from .progress import ProgressLine
 from .text import say
 

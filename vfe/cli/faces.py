@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from ..aside import written_aside
-from ..face.detect import FaceDetector
-from ..face.sheet import SheetMaker
-from ..face.tracker import track_faces
-from ..face.tracks import FaceTracks
+from ..face.detect.detector import FaceDetector
+from ..face.draw.sheet import SheetMaker
+from ..face.track.tracker import track_faces
+from ..face.track.tracks import FaceTracks
+from ..files.aside import written_aside
 from ..types import VFEError
 from ..video.info import VideoInfo
 from ..video.read import Frame, Source, open_source

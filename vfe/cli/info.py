@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from .. import __version__
-from ..model_files import FOLDERS_VARIABLE, SUFFIX, find_models
-from ..model_scan import SUFFIXES
+from ..library.find import FOLDERS_VARIABLE, SUFFIX, find_models
+from ..library.scan import SUFFIXES
 from ..types import VFEError
 
 
@@ -35,7 +35,7 @@ def machine_lines() -> list[str]:
 def file_lines(path: Path) -> list[str]:
     """What a video, an image or a file of weights is; VFEError when it is none of them."""
     if path.suffix.lower() in SUFFIXES:
-        from ..checkpoint import is_restorer, read_metadata
+        from ..weights.lite import is_restorer, read_metadata
         from ..weights.recognise import recognise
 
         return _value_lines(read_metadata(path)) if is_restorer(path) else [f"{path}: {recognise(path).description}"]

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from ..downloads import Pulled, pull
-from ..model_catalogue import CATALOGUE, CatalogueEntry, catalogue_entry
-from ..model_files import KINDS, Listed, Listing, list_models
-from ..model_folders import Place, cache_folder, search_places
-from ..model_scan import scan
+from ..library.catalogue import CATALOGUE, CatalogueEntry, catalogue_entry
+from ..library.download import Pulled, pull
+from ..library.find import KINDS, Listed, Listing, list_models
+from ..library.folders import Place, cache_folder, search_places
+from ..library.scan import scan
 from .percent import PercentLine
 from .text import say
 

@@ -1,1 +1,1 @@
-"""Finding faces in frames: boxes, five landmarks and face masks, by the bundled net or by facexlib's."""
+"""Faces: found in a frame, followed through a clip, cut out, pasted back, and drawn."""

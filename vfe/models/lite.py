@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from ..types import Check
-from .codec import CodecConfig, LappedCodec
-from .dit import DiTConfig, WanDiT
+from .dit.folded import FoldedDiT, fold
+from .dit.model import DiTConfig, WanDiT
 from .flow import OneStepFlow
-from .folded import FoldedDiT, fold
-from .fusion import AsymmetricFusion, FusionConfig, check_prior
+from .lapped_codec import CodecConfig, LappedCodec
 from .ops import TORCH_OPS, Ops
 from .prior import DualCodebookPrior, Prior, PriorConfig
+from .prior.fusion import AsymmetricFusion, FusionConfig, check_prior
 
 
 @dataclass(frozen=True, kw_only=True)

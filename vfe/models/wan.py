@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from ..types import Check
-from .compiled import compile_blocks
-from .dit import DiTConfig, Fuse, WanDiT
+from .dit.compiled import compile_blocks
+from .dit.folded import FoldedDiT
+from .dit.model import DiTConfig, Fuse, WanDiT
+from .dit.offload import BlockStreamer, stream_blocks
 from .flow import OneStepFlow
-from .folded import FoldedDiT
-from .fusion import PriorAdapter
-from .offload import BlockStreamer, stream_blocks
 from .prior import Prior
+from .prior.fusion import PriorAdapter
 from .wan_vae import WanVAE
 
 

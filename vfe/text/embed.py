@@ -6,9 +6,9 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..tensor_io.source import is_finite
 from ..types import Progress, VFEError
 from ..weights.context import write_context
-from ..weights.source import is_finite
 from .encoder_file import open_umt5
 from .tokens import token_ids
 from .umt5 import encode

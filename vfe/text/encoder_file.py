@@ -11,11 +11,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..tensor_io.load import check_fits
+from ..tensor_io.open import open_tensors
+from ..tensor_io.quantised import MARKER, dequantised
+from ..tensor_io.source import TensorSource
 from ..types import VFEError
-from ..weights.quantised import MARKER, dequantised
-from ..weights.source import TensorSource
-from ..weights.strict import check_fits
-from ..weights.tensor_file import open_tensors
 from .umt5 import LayerWeights, UMT5Config
 
 TOKENS, FINAL_NORM, TOKENIZER = "token_embedding.weight", "norm.weight", "spiece_model"

@@ -11,7 +11,7 @@ from types import TracebackType
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 
-from ..aside import MAX_NAME, fitting_name, hidden_name, move_to, real_place, shortened
+from ..files.aside import MAX_NAME, fitting_name, hidden_name, move_to, real_place, shortened
 from ..types import VFEError
 from .colour import BT601_625, FULL, RGB
 from .errors import writing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..aside import real_place
+from ..files.aside import real_place
 from ..types import Remedy, VFEError
 from .files import is_image, refuse_pipe
 from .info import VideoInfo

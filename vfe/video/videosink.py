@@ -14,7 +14,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from ..aside import hidden_name, real_place
+from ..files.aside import hidden_name, real_place
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from ..config import from_mapping
-from ..models.fusion import FusionConfig, PriorAdapter
 from ..models.ops import TORCH_OPS, Ops
 from ..models.prior import DualCodebookPrior, PriorConfig
+from ..models.prior.fusion import FusionConfig, PriorAdapter
+from ..tensor_io.load import Network, build_on_meta, check_fits, load_strictly, shapes_of
+from ..tensor_io.open import open_tensors
+from ..tensor_io.source import Entry, TensorSource
+from ..tensor_io.write import write_safetensors
 from ..types import Remedy, VFEError
-from .source import Entry, TensorSource
-from .strict import Network, build_on_meta, check_fits, load_strictly, shapes_of
-from .tensor_file import open_tensors
-from .write import write_safetensors
 
 FORMAT = "vfe-adapter-1"
 PRIOR = "prior."

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..tensor_io.open import open_tensors
+from ..tensor_io.source import FP8, Entry, TensorSource, some
+from ..tensor_io.write import write_safetensors
 from ..types import Remedy, VFEError
-from .source import FP8, Entry, TensorSource, some
-from .tensor_file import open_tensors
-from .write import write_safetensors
 
 FORMAT = "vfe-context-1"
 NAME = "context"

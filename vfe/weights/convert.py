@@ -13,14 +13,14 @@ import torch
 from torch import Tensor
 
 from ..models.flow import OneStepFlow
+from ..tensor_io.load import cast
+from ..tensor_io.open import open_tensors
+from ..tensor_io.source import FP8, Entry, TensorSource
+from ..tensor_io.write import write_safetensors
 from ..types import VFEError
 from . import wan_dit, wan_vae
 from .lora import LoraPlan, LoraSpec
 from .recognise import Kind, recognise_source
-from .source import FP8, Entry, TensorSource
-from .strict import cast
-from .tensor_file import open_tensors
-from .write import write_safetensors
 
 FORMAT = "vfe-weights-1"
 SUFFIX = ".safetensors"

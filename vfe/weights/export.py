@@ -10,7 +10,11 @@ from typing import Literal
 
 import torch
 
-from ..aside import written_aside
+from ..files.aside import written_aside
+from ..tensor_io.load import cast
+from ..tensor_io.open import open_tensors
+from ..tensor_io.source import TensorSource
+from ..tensor_io.write import write_safetensors
 from ..types import VFEError
 from .adapter import FORMAT as ADAPTER_FORMAT
 from .convert import FORMAT as WEIGHTS_FORMAT
@@ -19,12 +23,8 @@ from .lora import LoraSpec
 from .lora_keys import is_lora
 from .lora_scale import CONFIG_FILE, WEIGHTS_STEM
 from .recognise import recognise, recognise_source
-from .source import TensorSource
-from .strict import cast
-from .tensor_file import open_tensors
-from .trained import COMFYUI, LORA_FORMAT, NOTES, LowRank, entries_of, read_lora, save_lora
+from .save import COMFYUI, LORA_FORMAT, NOTES, LowRank, entries_of, read_lora, save_lora
 from .wan_dit import read_flow
-from .write import write_safetensors
 
 Form = Literal["comfyui", "peft", "merged", "adapter", "vae"]
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from torch import Tensor
 
+from ..tensor_io.open import open_tensors
+from ..tensor_io.source import TensorSource, some
 from ..types import VFEError
 from .lora_keys import LayerNames, Part, is_lora, parse_key, unsupported_kind
 from .lora_scale import AdapterScale
-from .source import TensorSource, some
-from .tensor_file import open_tensors
 
 Shape = tuple[int, ...]
 Parts = dict[Part, str]

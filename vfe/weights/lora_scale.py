@@ -10,8 +10,8 @@ import math
 import re
 from collections.abc import Mapping
 
+from ..tensor_io.source import TensorSource, printable
 from ..types import VFEError
-from .source import TensorSource, printable
 
 CONFIG_FILE = "adapter_config.json"  # beside the weights, under peft's own name for them
 WEIGHTS_STEM = "adapter_model"

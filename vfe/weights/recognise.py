@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ..checkpoint import FORMAT as RESTORER_FORMAT
-from ..face.weights import FORMAT as FACE_FORMAT
+from ..face.detect.weights import FORMAT as FACE_FORMAT
+from ..tensor_io.open import open_tensors
+from ..tensor_io.prefix import find_marks
+from ..tensor_io.source import TensorSource
 from ..types import VFEError
 from . import wan_dit, wan_vae
 from .adapter import FORMAT as ADAPTER_FORMAT
 from .adapter import adapter_config
 from .context import FORMAT as CONTEXT_FORMAT
 from .context import context_names
+from .foreign import name_other
+from .lite import FORMAT as RESTORER_FORMAT
 from .lora_keys import is_lora, parse_key, unsupported_kind
-from .others import name_other
-from .prefix import find_marks
-from .source import TensorSource
-from .tensor_file import open_tensors
 
 Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "context", "restorer", "text_encoder", "face_net"]
 

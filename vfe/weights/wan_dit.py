@@ -12,17 +12,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..models.dit import DiTConfig, WanDiT
+from ..models.dit.model import DiTConfig, WanDiT
 from ..models.flow import OneStepFlow
 from ..models.wan_vae.latents import LATENT_MEAN
+from ..tensor_io.load import build_on_meta, cast, check_fits, load_strictly, shapes_of
+from ..tensor_io.open import open_tensors
+from ..tensor_io.prefix import find_marks, label, names_after
+from ..tensor_io.quantised import dequantised
+from ..tensor_io.source import TensorSource, printable, some
 from ..types import VFEError
 from .dit_names import DIFFUSERS_MARK, OFFICIAL_MARK, from_diffusers
 from .lora import LoraPlan, LoraSpec
-from .prefix import find_marks, label, names_after
-from .quantised import dequantised
-from .source import TensorSource, printable, some
-from .strict import build_on_meta, cast, check_fits, load_strictly, shapes_of
-from .tensor_file import open_tensors
 
 MARKS = (OFFICIAL_MARK, DIFFUSERS_MARK)
 HEAD_WIDTH = 128  # of every Wan DiT

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from ..models.wan_vae import WanVAE, WanVAEConfig
 from ..models.wan_vae.keys import vae_keys_from_diffusers
+from ..tensor_io.load import build_on_meta, check_fits, load_strictly, shapes_of
+from ..tensor_io.open import open_tensors
+from ..tensor_io.prefix import find_marks, label, names_after
+from ..tensor_io.quantised import dequantised
+from ..tensor_io.source import TensorSource, some
 from ..types import VFEError
-from .prefix import find_marks, label, names_after
-from .quantised import dequantised
-from .source import TensorSource, some
-from .strict import build_on_meta, check_fits, load_strictly, shapes_of
-from .tensor_file import open_tensors
 
 OFFICIAL_MARK = "decoder.middle.0.residual.0.gamma"
 DIFFUSERS_MARK = "decoder.mid_block.resnets.0.norm1.gamma"

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from vfe.models.codec import dct_matrix
+from vfe.models.lapped_codec import dct_matrix
 
 from ..dice import spread
 from .camera import sample

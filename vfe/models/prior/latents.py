@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from ..dit.window_attention import attend
 from ..ops import Ops
-from ..window import attend
 
 
 def frame_difference(z: Tensor) -> Tensor:

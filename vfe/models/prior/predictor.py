@@ -13,9 +13,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ...types import VideoShape
-from ..dit import DiTConfig, FeedForward, LearnedPlaces, PlaceCache, Places, SelfAttention
+from ..dit.model import DiTConfig, FeedForward, LearnedPlaces, PlaceCache, Places, SelfAttention
+from ..dit.window_attention import attend
 from ..ops import Ops
-from ..window import attend
 from .config import PriorConfig
 
 

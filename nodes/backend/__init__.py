@@ -1,0 +1,1 @@
+"""Restorers in ComfyUI's memory: its model patchers, operations and folders of weights."""

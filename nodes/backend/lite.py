@@ -1,0 +1,122 @@
+"""The lite restorer under ComfyUI.
+
+B batch, T H W pixel frames; z latent (B, C, t, h, w).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import comfy.model_management
+import torch
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+from ...vfe.models.dit.model import WanDiT
+from ...vfe.models.flow import OneStepFlow
+from ...vfe.models.lapped_codec import LappedCodec
+from ...vfe.models.lite import LiteConfig, LiteRestorer
+from ...vfe.models.prior import DualCodebookPrior, Prior
+from ...vfe.models.wan import watching
+from ...vfe.pipeline.one_step import DEFAULT_TILE, TILE_GRID, OneStepPipeline, WindowConfig
+from ...vfe.types import Check
+from ...vfe.weights.lite import load_restorer
+from .folding import Folding
+from .ops import COMFY_OPS
+from .patcher import patcher_of
+from .restorer import ClipSize, ComfyRestorer, DecodePlan, load
+
+CPU = torch.device("cpu")
+WORKSPACE = 1.5  # times what is counted: what convolutions and attention take beside their tensors
+
+
+class ComfyLite(ComfyRestorer):
+    """A `OneStepModel`: the weights in float32 under a patcher, run in `dtype`."""
+
+    def __init__(self, name: str, network: LiteRestorer, dtype: torch.dtype) -> None:
+        assert isinstance(network.dit, WanDiT)
+        self.name, self.network, self.dtype = name, network, dtype
+        for part in (network.prior, network.fusion):
+            if part is not None:
+                part.to(dtype)
+        load_device = comfy.model_management.get_torch_device()
+        self.patcher = patcher_of(network, load_device, comfy.model_management.unet_offload_device())
+        timestep = network.config.flow.timestep
+        self.folding = Folding(self.patcher, network.dit, timestep, lambda: network.context, dtype)
+
+    @classmethod
+    def load(cls, name: str, path: Path, dtype: torch.dtype) -> ComfyLite:
+        """From a restorer file; VFEError where it is none."""
+        network = load_restorer(path, CPU, torch.float32, lambda config: LiteRestorer(config, COMFY_OPS))
+        return cls(name, network, dtype)
+
+    @property
+    def patchers(self) -> Sequence[ModelPatcher]:
+        return [self.patcher]
+
+    @property
+    def codebooks(self) -> DualCodebookPrior | None:
+        return self.network.prior
+
+    @property
+    def is_wan(self) -> bool:
+        return False
+
+    def enhancer(self, size: ClipSize, window: WindowConfig | None) -> OneStepPipeline:
+        window = window or WindowConfig()
+        load(self.patchers, activation_bytes(self.network.config, size, window, self.dtype))
+        return OneStepPipeline(self, window)
+
+    def prior_reader(self, size: ClipSize, window: WindowConfig | None) -> OneStepPipeline:
+        return self.enhancer(size, window)
+
+    def decoder(self, size: ClipSize, plan: DecodePlan) -> OneStepPipeline:
+        """The transform is exact and small: there is nothing to plan."""
+        del plan
+        return self.enhancer(size, None)
+
+    @property
+    def codec(self) -> LappedCodec:
+        return self.network.codec
+
+    @property
+    def flow(self) -> OneStepFlow:
+        return self.network.flow
+
+    @property
+    def device(self) -> torch.device:
+        return self.folding.load_device
+
+    @property
+    def side_multiple(self) -> int:
+        return self.network.side_multiple
+
+    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+        return None if self.network.prior is None else self.network.prior(video.to(self.device), check)
+
+    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
+        network = self.network
+        fuse = None if network.fusion is None or prior is None else network.fusion(prior)
+        z, watch = z_lq.to(self.dtype), watching(check, fuse)
+        folded = self.folding.folded()
+        if folded is not None:
+            return folded(z, watch)
+        assert isinstance(network.dit, WanDiT)
+        return network.dit(z, network.config.flow.timestep, network.context, watch)
+
+
+def activation_bytes(config: LiteConfig, size: ClipSize, window: WindowConfig, dtype: torch.dtype) -> int:
+    """Peak beside the weights for a window of frames, a tile at a time: clip, latents, a DiT block, a prior's block."""
+    frames = min(size.frames + 3, window.frames)
+    height, width = (min(-(-side // TILE_GRID) * TILE_GRID, DEFAULT_TILE.side) for side in (size.height, size.width))
+    latent = -(-frames // config.codec.time) * (height // config.codec.space) * (width // config.codec.space)
+    tokens = latent // (config.dit.patch[1] * config.dit.patch[2])
+    block = tokens * (9 * config.dit.dim + 5 * config.dit.ffn_dim)
+    if config.prior is not None:
+        predictor = config.prior.predictor
+        widest = max(scale.width * config.prior.time / 4**index for index, scale in enumerate(config.prior.scales, 1))
+        prior = tokens * (9 * predictor.width + 2 * predictor.ffn_dim + 6 * config.prior.dim)
+        block = max(block, prior, int(5 * widest * height * width))
+    clip = 4 * 3 * frames * height * width
+    return int(WORKSPACE * (2 * clip + 4 * 3 * latent * config.codec.channels + block * dtype.itemsize))

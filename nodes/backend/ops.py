@@ -1,0 +1,33 @@
+"""The layer classes that vfe's networks are built of here: ComfyUI's, which it offloads, casts and patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import comfy.ops
+from torch import Tensor
+
+from ...vfe.models.ops import RMSNorm as OwnRMSNorm
+
+
+class RMSNorm(comfy.ops.manual_cast.RMSNorm):
+    """ComfyUI's; where its weight is at hand it computes as vfe's, which is faster on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.weight.device == x.device and not self.weight_function:
+            return OwnRMSNorm.forward(self, x)
+        return super().forward(x)
+
+
+class ComfyOps:
+    """A `vfe.models.ops.Ops`."""
+
+    Linear: Callable[..., Any] = comfy.ops.manual_cast.Linear
+    Conv2d: Callable[..., Any] = comfy.ops.manual_cast.Conv2d
+    Conv3d: Callable[..., Any] = comfy.ops.manual_cast.Conv3d
+    LayerNorm: Callable[..., Any] = comfy.ops.manual_cast.LayerNorm
+    RMSNorm: Callable[..., Any] = RMSNorm
+
+
+COMFY_OPS = ComfyOps()

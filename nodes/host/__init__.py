@@ -1,0 +1,1 @@
+"""What ComfyUI hands over and takes: images, videos, model folders, browser previews."""

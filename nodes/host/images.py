@@ -1,0 +1,109 @@
+"""Between ComfyUI and vfe: IMAGE and MASK tensors, the progress bar with its live preview, and interruption.
+
+An IMAGE is (T, H, W, C) in [0, 1], float32 on the CPU; a frame is (3, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import comfy.model_management
+import comfy.utils
+import torch
+from einops import rearrange
+from PIL import Image
+from torch import Tensor
+
+from ...vfe.types import VFEError
+
+PREVIEW_SIDE = 512
+SIDE_OF_NO_MASK = 64
+
+
+def check_images(images: Tensor) -> None:
+    """VFEError where an IMAGE holds no picture."""
+    if images.ndim != 4 or min(images.shape) < 1 or images.shape[-1] not in (1, 3, 4):
+        raise VFEError(f"IMAGE is {tuple(images.shape)}, needed (frames, height, width, 3) with at least one frame")
+
+
+def to_frame(image: Tensor) -> Tensor:
+    """One picture (H, W, C) of an IMAGE as a frame; alpha is left out, grey gets three channels."""
+    colours = image[..., :3] if image.shape[-1] >= 3 else image[..., :1].expand(-1, -1, 3)
+    return rearrange(colours.detach().cpu().float() * 2 - 1, "h w c -> c h w").contiguous()
+
+
+def to_frames(images: Tensor) -> Iterator[Tensor]:
+    """The frames of an IMAGE one after the other."""
+    return map(to_frame, images)
+
+
+def to_image(frame: Tensor) -> Tensor:
+    """A frame as one picture (H, W, 3) of an IMAGE."""
+    return rearrange(frame.float().cpu() / 2 + 0.5, "c h w -> h w c").clamp_(0, 1)
+
+
+def to_images(frames: Iterable[Tensor], count: int) -> Tensor:
+    """`count` frames as an IMAGE; one at a time is in memory beside it."""
+    images: Tensor | None = None
+    for index, frame in enumerate(frames):
+        picture = to_image(frame)
+        if images is None:
+            images = torch.empty(count, *picture.shape)
+        images[index] = picture
+    assert images is not None
+    return images
+
+
+def masks_for(mask: Tensor | None, images: Tensor) -> Tensor | None:
+    """A MASK as (1, H, W) or one for each image; None where there is none. VFEError where it is not of their size."""
+    if mask is None:
+        return None
+    mask = mask.detach().cpu().float()
+    mask = mask if mask.ndim == 3 else mask.unsqueeze(0)
+    frames, height, width = images.shape[:3]
+    if _is_no_mask(mask):
+        return None
+    if mask.ndim != 3 or tuple(mask.shape[1:]) != (height, width) or len(mask) not in (1, frames):
+        raise VFEError(
+            f"MASK is {tuple(mask.shape)}, the IMAGE has {frames} frames of {height} x {width}; "
+            "needed one mask of that size, or one for each frame"
+        )
+    return mask.clamp(0, 1)
+
+
+def _is_no_mask(mask: Tensor) -> bool:
+    """Whether it is what Load Image gives as the mask of a picture without alpha, whatever the size of that is."""
+    return tuple(mask.shape[1:]) == (SIDE_OF_NO_MASK, SIDE_OF_NO_MASK) and not mask.any()
+
+
+class Reporter:
+    """What a run tells the user: how far it is, and how it looks. `check` ends an interrupted one."""
+
+    def __init__(self, total: int) -> None:
+        self.total = max(total, 1)
+        self.done = 0
+        self._bar = comfy.utils.ProgressBar(self.total)
+
+    def check(self) -> None:
+        """Raises ComfyUI's exception when the user has pressed Cancel."""
+        comfy.model_management.throw_exception_if_processing_interrupted()
+
+    def report(self, done: int, total: int | None = None) -> None:
+        """A `vfe.types.Progress`."""
+        self.check()
+        self.done, self.total = done, total or self.total
+        self._bar.update_absolute(done, self.total)
+
+    def compare(self, done: int, before: Tensor, after: Tensor) -> None:
+        """With a picture: the left half of a frame as it came, the right half restored."""
+        self.done = done
+        self._bar.update_absolute(done, self.total, ("JPEG", _side_by_side(before, after), PREVIEW_SIDE))
+
+
+def _side_by_side(before: Tensor, after: Tensor) -> Image.Image:
+    """One picture of two frames of a size, divided by a white line."""
+    middle = before.shape[-1] // 2
+    frame = torch.cat([before[..., :middle].cpu().float(), after[..., middle:].cpu().float()], dim=-1)
+    frame[..., max(middle - 1, 0) : middle + 1] = 1.0
+    pixels = rearrange((frame / 2 + 0.5).clamp(0, 1) * 255, "c h w -> h w c").round().to(torch.uint8)
+    return Image.fromarray(pixels.numpy())

@@ -1,0 +1,79 @@
+"""Model files as ComfyUI lists them: its own folders first, then `vfe`. Listing opens no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import folder_paths
+
+from ...vfe.library.folders import Place, bundled_folders
+from ...vfe.library.scan import SUFFIXES
+from ...vfe.types import VFEError
+
+FOLDER = "vfe"
+NONE, AUTO, LITE = "none", "auto", "lite (bundled)"
+
+RESTORER_FOLDERS = ("diffusion_models", FOLDER, "checkpoints")
+VAE_FOLDERS = ("vae", FOLDER)
+LORA_FOLDERS = ("loras", FOLDER)
+CONTEXT_FOLDERS = ("text_encoders", FOLDER)
+ADAPTER_FOLDERS = (FOLDER, "diffusion_models")
+
+
+Component = Literal["wan_vae", "context"]
+"""What is looked for where no file is named."""
+
+
+def register_folder() -> None:
+    """Make models/vfe known to ComfyUI, beside what extra_model_paths.yaml may have said of `vfe`."""
+    folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
+
+
+def listed(folders: Sequence[str]) -> list[str]:
+    """Names of the weight files in these kinds of folders, as ComfyUI calls them, each once."""
+    names: dict[str, None] = {}
+    for folder in folders:
+        known = folder in folder_paths.folder_names_and_paths
+        for name in folder_paths.get_filename_list(folder) if known else ():
+            if name.lower().endswith(SUFFIXES):
+                names.setdefault(name)
+    return list(names)
+
+
+def path_of(name: str, folders: Sequence[str]) -> Path:
+    """The file of that name in the first folder that has it; VFEError where it is gone."""
+    for folder in folders:
+        found = folder_paths.get_full_path(folder, name) if folder in folder_paths.folder_names_and_paths else None
+        if found is not None:
+            return Path(found)
+    raise VFEError(f"{name}: no such file in the folders {', '.join(folders)} of ComfyUI; choose one of the list")
+
+
+def places(folders: Sequence[str]) -> list[Place]:
+    """Where a file is looked for that is not named: ComfyUI's folders of these kinds, then those of vfe."""
+    paths = [
+        Path(path)
+        for folder in folders
+        if folder in folder_paths.folder_names_and_paths
+        for path in folder_paths.get_folder_paths(folder)
+    ]
+    found = [Place("ComfyUI", path) for path in dict.fromkeys(paths) if path.is_dir()]
+    return [*found, *(Place("vfe", path) for path in bundled_folders() if path.is_dir())]
+
+
+def fingerprint(name: str, folders: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Path, time and size of a file, or with "auto" of all that may be meant: nothing is read."""
+    if name in (NONE, LITE):
+        return []
+    names = listed(folders) if name == AUTO else [name]
+    stamps = []
+    for each in names:
+        try:
+            path = path_of(each, folders)
+            stat = path.stat()
+        except (VFEError, OSError):  # it is gone: the node itself says so
+            continue
+        stamps.append((str(path), stat.st_mtime_ns, stat.st_size))
+    return stamps

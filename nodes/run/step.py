@@ -1,0 +1,141 @@
+"""Clips of IMAGE frames through a restorer, window by window, to latents and priors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ...vfe.models.prior import DualCodebookPrior, Prior, PriorStrength
+from ...vfe.pipeline.latents import WindowLatent
+from ...vfe.pipeline.one_step import OneStepPipeline
+from ...vfe.pipeline.windows import Window, WindowConfig, WindowGatherer
+from ...vfe.types import VFEError
+from ..backend.restorer import ClipSize, ComfyRestorer
+from ..host.images import Reporter, check_images, masks_for, to_frames
+from ..sockets.clip_latent import GROUP, ClipLatent, LiteLatent, PlacedLatent, merged
+from ..sockets.clip_prior import ClipPrior, code_picture, on_device
+
+GivenPrior: TypeAlias = 'Prior | Literal["own"] | None'
+SMALLEST_WINDOW = 5  # frames: windows of one have no latents that ComfyUI knows for a clip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enhancement:
+    """What is asked of One-Step Enhance, as its inputs are."""
+
+    strength: float = 1.0
+    window: int = 0
+    overlap: int = 0
+    prior: ClipPrior | None = None
+    mask: Tensor | None = None
+
+
+def window_config(window: int, overlap: int) -> WindowConfig | None:
+    """Both raised to 4n+1, so that windows meet on the clip's groups of four; None for window 0: as suits the model.
+
+    Raises VFEError where the overlap is more than half of the window.
+    """
+    if window == 0:
+        if overlap:
+            raise VFEError(f"an overlap of {overlap} frames without a window; give the window too, or 0 for both")
+        return None
+    frames = max(_on_grid(window), SMALLEST_WINDOW)
+    if overlap == 0:
+        return WindowConfig.of(frames)
+    shared = _on_grid(overlap)
+    if 2 * shared > frames:
+        raise VFEError(f"an overlap of {shared} frames in windows of {frames}: at most half of them can be shared")
+    return WindowConfig(frames, shared)
+
+
+def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dict[str, object]:
+    """The LATENT of the restored clip. Raises VFEError for inputs that do not fit."""
+    check_images(images)
+    mask = masks_for(wanted.mask, images)
+    if wanted.prior is not None:
+        wanted.prior.check_fits(images, restorer)
+    reporter = Reporter(len(images))
+    size = ClipSize(*images.shape[:3])
+    pipeline = restorer.enhancer(size, window_config(wanted.window, wanted.overlap))
+    config = pipeline.window_for(size.height, size.width)
+    placed = []
+    for window in _windows(images, config):
+        prior: GivenPrior = "own" if wanted.prior is None else wanted.prior.of(window, pipeline, reporter.check)
+        part = None if mask is None else _of_window(mask, window)
+        latent = pipeline.restore_latent(window.frames, wanted.strength, reporter.check, prior=prior, mask=part)
+        placed.append(PlacedLatent(window.start, latent.to("cpu")))
+        done = window.start + len(window.frames)
+        reporter.compare(done, window.frames[0], first_frame(pipeline, latent, reporter))
+    windows = tuple(placed)
+    return ClipLatent(
+        frames=size.frames,
+        height=size.height,
+        width=size.width,
+        config=config,
+        windows=windows,
+        samples=merged(windows, config.overlap) if restorer.is_wan else LiteLatent(),
+    ).as_latent()
+
+
+def first_frame(pipeline: OneStepPipeline, latent: WindowLatent, reporter: Reporter) -> Tensor:
+    """The first frame of a window as it will be, (3, H, W): its latent stands alone, and costs little to decode."""
+    tiles = tuple(replace(tile, z_hq=tile.z_hq[:, :, :1]) for tile in latent.tiles)
+    return pipeline.decode_latent(replace(latent, frames=1, tiles=tiles), reporter.check)[0]
+
+
+def read_clip_prior(
+    restorer: ComfyRestorer, images: Tensor, spatial: float, temporal: float
+) -> tuple[ClipPrior, Tensor]:
+    """The prior of a clip in the windows that suit the restorer, and its codes as an IMAGE of a picture a latent."""
+    check_images(images)
+    codebooks = restorer.codebooks
+    if codebooks is None:
+        raise VFEError(
+            f"{restorer.name} has no codebooks; take a lite restorer that has, or load a Wan DiT with its adapter"
+        )
+    reporter = Reporter(len(images))
+    size = ClipSize(*images.shape[:3])
+    pipeline = restorer.prior_reader(size, None)
+    priors: dict[tuple[int, int], Prior] = {}
+    pictures: list[Tensor] = []
+    for window in _windows(images, pipeline.window_for(size.height, size.width)):
+        prior = pipeline.read_prior(window.frames, reporter.check)
+        assert prior is not None
+        priors[window.start, len(window.frames)] = on_device(prior, "cpu")
+        known = len(pictures) - window.start // GROUP if pictures else 0  # latents that a window before has shown
+        pictures += list(_code_pictures(codebooks, prior, pipeline.model.side_multiple))[known:]
+        reporter.report(window.start + len(window.frames))
+    strength = PriorStrength(spatial, temporal)
+    return ClipPrior(images=images, restorer=restorer, strength=strength, windows=priors), torch.stack(pictures)
+
+
+def _code_pictures(network: DualCodebookPrior, prior: Prior, side: int) -> Iterator[Tensor]:
+    """Of each latent of a window. The entries are in the codebooks as they are, so the nearest is the very one."""
+    spatial = network.spatial_codebook.nearest(prior.spatial)[0]
+    temporal = network.temporal_codebook.nearest(prior.temporal)[0]
+    for pair in zip(spatial, temporal, strict=True):
+        yield code_picture(*pair, network.config.entries, side)
+
+
+def _of_window(mask: Tensor, window: Window) -> Tensor:
+    """The masks of its frames, or the one of all frames."""
+    return mask[0] if len(mask) == 1 else mask[window.start : window.start + len(window.frames)]
+
+
+def _windows(images: Tensor, config: WindowConfig) -> Iterator[Window]:
+    gatherer = WindowGatherer(config)
+    for frame in to_frames(images):
+        window = gatherer.push(frame)
+        if window is not None:
+            yield window
+    last = gatherer.finish()
+    if last is not None:
+        yield last
+
+
+def _on_grid(frames: int) -> int:
+    return -(-(frames - 1) // GROUP) * GROUP + 1

@@ -1,0 +1,1 @@
+"""What goes from node to node: the types of the sockets, and the inputs that nodes share."""

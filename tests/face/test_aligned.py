@@ -1,0 +1,64 @@
+"""Laws of aligned crops in frames: unrestored ones change nothing, nothing changes outside, and no border is hard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.face.test_align import placed
+from tests.face.test_resample import moving, track_of
+from vfe.face.paste.aligned import AlignedPatcher
+from vfe.face.paste.paste import PasteConfig, paste
+from vfe.face.track.tracks import FaceTrack
+
+PLAIN = PasteConfig(match_colours=False)
+HEIGHT, WIDTH = 120, 150
+
+
+def track(frames: int = 6, scale: float = 90.0, roll: float = 0.0, x: float = 70.0) -> FaceTrack:
+    """A face whose crop has `scale` pixels of the frame, and a box that fits it."""
+    landmarks = torch.stack([placed(scale, roll, x + 0.5 * t, 60) for t in range(frames)]).float()
+    half = scale * 0.22
+    made = track_of(moving(frames, (x - half, 60 - half, x + half, 60 + half)))
+    return replace(made, landmarks=landmarks)
+
+
+def frame(seed: int = 0) -> Tensor:
+    return torch.rand(3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.5])
+@pytest.mark.parametrize("x", [70.0, 5.0, 145.0])
+def test_unrestored_crops_give_the_frame_bit_by_bit(roll: float, x: float) -> None:
+    patcher = AlignedPatcher(track(roll=roll, x=x))
+    for index in range(6):
+        crop = patcher.take(frame(), index)
+        assert crop.shape == (3, patcher.side, patcher.side)
+        assert torch.equal(paste(frame(), [patcher.patch(frame(), index, crop, crop)]), frame())
+
+
+def test_a_changed_face_is_seen_and_nothing_else() -> None:
+    patcher = AlignedPatcher(track(roll=0.4), PLAIN)
+    crop = patcher.take(frame(), 2)
+    patch = patcher.patch(frame(), 2, crop, crop + 0.5)
+    changed = (paste(frame() * 0.4, [patch]) - frame() * 0.4).abs().amax(0)
+    assert changed[55:65, 65:75].min() > 0.45
+    assert not changed[:5].any() and not changed[:, :15].any() and not changed[:, -30:].any()
+    assert changed.diff(dim=0).abs().max() < 0.12 and changed.diff(dim=1).abs().max() < 0.12
+
+
+def test_a_face_that_has_gone_is_not_shown() -> None:
+    gone = replace(track(), presence=torch.tensor([1.0, 0.5, 0.0, 0.0, 0.0, 0.0]))
+    patcher = AlignedPatcher(gone, PLAIN)
+    weights = [patcher.patch(frame(), i, c := patcher.take(frame(), i), c).weight.max() for i in range(3)]
+    assert weights[1] == pytest.approx(0.5 * float(weights[0]), rel=0.02) and weights[2] == 0
+
+
+def test_slow_changes_of_colour_are_kept_out() -> None:
+    patcher = AlignedPatcher(track())
+    crop = patcher.take(frame(), 0)
+    patch = patcher.patch(frame(), 0, crop, crop + torch.tensor([0.2, 0.0, -0.2]).view(3, 1, 1))
+    assert patch.change.abs().max() < 1e-3

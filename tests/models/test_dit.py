@@ -1,0 +1,153 @@
+"""The DiT against diffusers on the same random weights, and the laws of windowed attention."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.support.tiny_dit import reference_dit
+from vfe.models.dit.model import DiTConfig, WanDiT
+from vfe.models.dit.window_attention import WindowLayout, attend
+from vfe.types import VideoShape
+
+DIFFUSERS_NAMES = {
+    "time_embedding.0": "condition_embedder.time_embedder.linear_1",
+    "time_embedding.2": "condition_embedder.time_embedder.linear_2",
+    "time_projection.1": "condition_embedder.time_proj",
+    "text_embedding.0": "condition_embedder.text_embedder.linear_1",
+    "text_embedding.2": "condition_embedder.text_embedder.linear_2",
+    "head.head": "proj_out",
+    "head.modulation": "scale_shift_table",
+    "self_attn.o": "attn1.to_out.0",
+    "cross_attn.o": "attn2.to_out.0",
+    "self_attn.norm": "attn1.norm",
+    "cross_attn.norm": "attn2.norm",
+    "self_attn.": "attn1.to_",
+    "cross_attn.": "attn2.to_",
+    "norm3": "norm2",
+    "ffn.0": "ffn.net.0.proj",
+    "ffn.2": "ffn.net.2",
+    "modulation": "scale_shift_table",
+}
+
+
+def diffusers_name(name: str) -> str:
+    for ours, theirs in DIFFUSERS_NAMES.items():
+        if ours in name:
+            name = name.replace(ours, theirs, 1)
+            if not ours.startswith(("self_attn", "cross_attn")) or ours.endswith((".o", ".norm")):
+                break
+            break
+    return name
+
+
+def randomise(model: torch.nn.Module) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for parameter in model.parameters():
+        spread = 0.5 / parameter.shape[-1] ** 0.5 if parameter.ndim > 1 else 0.1
+        parameter.data = torch.randn(parameter.shape, generator=generator) * spread
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("config", "grid"),
+    [
+        (DiTConfig(in_channels=4, dim=24, heads=2, layers=3, ffn_dim=32, freq_dim=32, text_dim=16), (3, 8, 6)),
+        (DiTConfig(layers=2), (2, 6, 8)),
+    ],
+    ids=["tiny", "full-width"],
+)
+def test_equals_diffusers(config: DiTConfig, grid: tuple[int, int, int]) -> None:
+    model = WanDiT(config).eval()
+    randomise(model)
+    reference = reference_dit(config)
+    reference.load_state_dict({diffusers_name(name): value for name, value in model.state_dict().items()})
+    latent, context = torch.randn(2, config.in_channels, *grid), torch.randn(2, 5, config.text_dim)
+    with torch.no_grad():
+        expected = reference(latent, torch.tensor([400, 400]), context).sample
+        velocity = model(latent, 400.0, context)
+    assert expected.std() > 0.1
+    assert (velocity - expected).abs().max() <= 1e-4
+
+
+def tiny(window: tuple[int, int, int] | None = None) -> WanDiT:
+    config = DiTConfig(
+        in_channels=6, dim=32, heads=2, layers=2, ffn_dim=48, freq_dim=16, text_dim=8, patch=(1, 1, 1), window=window
+    )
+    model = WanDiT(config).eval()
+    randomise(model)
+    return model
+
+
+def run(model: WanDiT, latent: Tensor) -> Tensor:
+    with torch.no_grad():
+        return model(latent, 400.0, torch.ones(1, 3, 8))
+
+
+@pytest.mark.parametrize("window", [(3, 8, 8), (0, 0, 0), (0, 8, 0)])
+def test_a_window_over_the_whole_grid_is_full_attention(window: tuple[int, int, int]) -> None:
+    latent = torch.randn(1, 6, 3, 8, 8)
+    assert torch.allclose(run(tiny(), latent), run(tiny(window), latent), atol=1e-5)
+
+
+def test_a_window_of_all_time_sees_every_frame_and_one_of_a_frame_none_else() -> None:
+    latent = torch.randn(1, 6, 3, 8, 8)
+    other = latent.clone()
+    other[:, :, 2] += 1
+    for window, reach in (((0, 4, 4), True), ((1, 4, 4), False)):
+        changed = (run(tiny(window), latent) - run(tiny(window), other))[:, :, 0].abs().max() > 1e-6
+        assert bool(changed) == reach
+
+
+@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize("grid", [(3, 8, 8), (2, 7, 5), (1, 4, 13)])
+def test_partition_and_merge_are_inverse(grid: tuple[int, int, int], shifted: bool) -> None:
+    layout = WindowLayout(VideoShape(*grid), VideoShape(2, 4, 4), shifted)
+    tokens = torch.randn(2, grid[0] * grid[1] * grid[2], 5)
+    assert torch.equal(layout.merge(layout.partition(tokens)), tokens)
+
+
+@pytest.mark.parametrize("grid", [(3, 8, 8), (2, 7, 5), (5, 4, 13)])
+def test_shifted_windows_never_mix_opposite_borders_or_padding(grid: tuple[int, int, int]) -> None:
+    layout = WindowLayout(VideoShape(*grid), VideoShape(2, 4, 4), shifted=True)
+    t, h, w = grid
+    place = torch.stack(torch.meshgrid(*(torch.arange(n) + 1.0 for n in grid), indexing="ij"), -1).reshape(
+        1, t * h * w, 3
+    )
+    place = layout.partition(place)[0]  # (n, m, 3); padding is all zero
+    assert layout.mask is not None
+    seen = layout.mask[:, 0] == 0
+    real = place[..., 0] > 0
+    apart = (place[:, :, None] - place[:, None]).abs()
+    assert (apart[seen] < torch.tensor([2, 4, 4])).all()
+    assert (real[:, :, None] == real[:, None])[seen].all()
+
+
+def test_small_window_path_equals_fused_attention() -> None:
+    q, k, v = torch.randn(3, 2, 4, 16, 8).unbind(0)
+    mask = torch.zeros(2, 1, 16, 16).masked_fill_(torch.rand(2, 1, 16, 16) < 0.3, float("-inf"))
+    mask[..., 0] = 0
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    assert torch.allclose(attend(q, k, v, mask), expected, atol=1e-6)
+
+
+def test_untrained_model_predicts_no_velocity_and_fusion_is_called_before_each_block() -> None:
+    model = WanDiT(DiTConfig(in_channels=6, dim=32, heads=2, layers=3, ffn_dim=48, freq_dim=16, text_dim=8))
+    calls: list[int] = []
+
+    def fuse(index: int, tokens: Tensor) -> Tensor:
+        calls.append(index)
+        return tokens
+
+    velocity = model(torch.randn(1, 6, 2, 4, 4), 400.0, torch.ones(1, 3, 8), fuse)
+    assert torch.equal(velocity, torch.zeros_like(velocity))
+    assert calls == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"dim": 100}, {"heads": 512}, {"local_kernel": 2}, {"layers": 0}, {"window": (-1, 8, 8)}]
+)
+def test_config_refuses_what_cannot_work(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError):
+        DiTConfig(**wrong)  # type: ignore[arg-type]

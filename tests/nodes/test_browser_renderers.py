@@ -1,0 +1,115 @@
+"""The page's two renderers, the canvas and Nodes 2.0: nodes with the inputs that are meant, and runs to their end."""
+
+from __future__ import annotations
+
+import os
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from tests.support.browser_page import ELEMENT_BOXES, ComfyPage, browser, comfy_page, rendered
+from tests.support.clips import read_pixels
+from tests.support.comfy_server import ComfyServer
+from tests.support.comfy_workflow import read_workflow, titles, widgets_of
+from tests.support.paths import ROOT
+
+__all__ = ["browser", "comfy_page", "rendered"]
+
+DEMO = ROOT / "web" / "demo" / "vfe_demo.mp4"
+FRAMES, SIDE = 9, 192
+LITE_TITLES = [title for title in titles() if "(lite)" in title]
+RUN_MS = 300_000  # on a busy machine
+ADD_ALL = """(kinds) => kinds.map((kind) => {
+  const node = LiteGraph.createNode(kind);
+  app.graph.add(node);
+  const names = (found) => (found ?? []).map((each) => each.name);
+  const sockets = (node.inputs ?? []).filter((input) => !input.widget);
+  return { kind, widgets: names(node.widgets), sockets: names(sockets) };
+})"""
+PROMPT = (
+    "async () => Object.values((await app.graphToPrompt()).output).map(({class_type, inputs}) => [class_type, inputs])"
+)
+FINISHED = "() => Object.values(app.nodeOutputs ?? {}).some((output) => output.vfe_compare)"
+SHOWN = "() => [...document.querySelectorAll('video')].every((video) => video.readyState >= 2)"
+PLAYS = "() => [...document.querySelectorAll('.vfe-compare video')].every((video) => video.currentTime > 0.1)"
+TOUCHING = 2  # units by which neighbours may overlap: borders and roundings
+
+
+@pytest.fixture
+def short_demo(comfy_server: ComfyServer) -> Path:
+    """The beginning of the demo clip, small, under its name: the page leaves a file that is there."""
+    path = comfy_server.base / "input" / DEMO.name
+    with av.open(str(DEMO)) as source, av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "18"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
+        for _, frame in zip(range(FRAMES), source.decode(video=0), strict=False):
+            small = frame.reformat(SIDE, SIDE, "yuv420p").to_ndarray()
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="yuv420p")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_the_nodes_have_the_inputs_that_are_meant(rendered: ComfyPage) -> None:
+    """A type for which ComfyUI gets a widget of its own would make one of a socket, and send its value."""
+    info = {name: node for name, node in rendered.server.get("/object_info").items() if name.startswith("VFE_")}
+    rendered.evaluate("() => app.graph.clear()")
+    for node in rendered.page.evaluate(ADD_ALL, list(info)):
+        known = info[node["kind"]]
+        fields = {**known["input"].get("required", {}), **known["input"].get("optional", {})}
+        widgets = list(widgets_of(known["input"]))
+        own = ["player"] if node["kind"] == "VFE_CompareVideos" else []
+        assert sorted(node["widgets"]) == sorted([*widgets, *own]), node["kind"]
+        assert sorted(node["sockets"]) == sorted(fields.keys() - set(widgets)), node["kind"]
+    sent = dict(rendered.evaluate(PROMPT))
+    assert "detections" not in sent["VFE_FaceMask"] and sent["VFE_FaceMask"]["faces"] == "all"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [[], [{"x": 0, "y": 0, "width": 512, "height": 512}], [{"x": 0, "y": 0, "width": 9, "height": 9}, 0, 0, 9, 9]],
+    ids=["as-ever", "with-a-box", "with-a-box-and-its-sides"],
+)
+def test_saved_workflows_keep_their_values(comfy_page: ComfyPage, more: list[Any]) -> None:
+    """Also those of a Face Mask that had a box among its widgets."""
+    values = ["largest", 40, 0.1, 2.0, 512]
+    node = {"id": 1, "type": "VFE_FaceMask", "pos": [0, 0], "size": [300, 200], "widgets_values": [*values, *more]}
+    graph = {"version": 0.4, "nodes": [node], "links": [], "last_node_id": 1, "last_link_id": 0}
+    comfy_page.page.evaluate("(graph) => app.loadGraphData(graph)", graph)
+    ((_, sent),) = comfy_page.evaluate(PROMPT)
+    assert list(sent.values()) == values
+
+
+@pytest.mark.parametrize("title", LITE_TITLES)
+def test_a_lite_template_runs_to_its_end(rendered: ComfyPage, short_demo: Path, title: str) -> None:
+    rendered.server.free()
+    rendered.open_template(title)
+    rendered.press_run()
+    rendered.page.wait_for_function(FINISHED, timeout=RUN_MS)
+    rendered.server.wait_until_idle()
+    for condition in (SHOWN, PLAYS):
+        rendered.page.wait_for_function(condition, timeout=RUN_MS)
+    show(rendered, f"{title}.png")
+    newest = max((rendered.server.base / "output" / "video").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    assert newest.stat().st_mtime_ns > short_demo.stat().st_mtime_ns
+    assert read_pixels(newest).shape == (FRAMES, SIDE, SIDE, 3)
+    boxes = rendered.evaluate(rendered.boxes)
+    assert len(boxes) == len(read_workflow(title)["nodes"])
+    assert [(a[0], b[0]) for a, b in combinations(boxes, 2) if overlap(a[1:], b[1:])] == []
+    assert rendered.errors == []
+
+
+def overlap(first: list[float], second: list[float]) -> bool:
+    """Whether one node covers part of the other."""
+    left, top = (max(a, b) for a, b in zip(first[:2], second[:2], strict=True))
+    right, bottom = (min(a, b) for a, b in zip(first[2:], second[2:], strict=True))
+    return min(right - left, bottom - top) > TOUCHING
+
+
+def show(page: ComfyPage, name: str) -> None:
+    """A picture for people, where the environment variable VFE_SCREENSHOTS names a folder."""
+    if folder := os.environ.get("VFE_SCREENSHOTS"):
+        page.page.screenshot(path=Path(folder) / f"{'2' if page.boxes == ELEMENT_BOXES else '1'} {name}")

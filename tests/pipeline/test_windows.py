@@ -1,0 +1,149 @@
+"""Laws of windows: every frame once, pushing equals pulling, and a window's latent decodes to its frames."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.pipeline.test_lite_prior import model as prior_model
+from tests.pipeline.test_memory_plan import restorer as wan_restorer
+from tests.pipeline.test_memory_plan import sizes_of
+from tests.pipeline.test_one_step import clip, model
+from vfe.models.prior import PriorStrength
+from vfe.pipeline.latents import latent_mask
+from vfe.pipeline.memory_aware import PlannedPipeline
+from vfe.pipeline.memory_plan import GIB
+from vfe.pipeline.one_step import ClipRestorer, OneStepPipeline, TileConfig, WindowConfig
+from vfe.pipeline.windows import CrossFader, Window, WindowGatherer
+from vfe.types import no_check
+
+CONFIGS = [WindowConfig(9, 4), WindowConfig(9, 0), WindowConfig(5, 1), WindowConfig(13, 5)]
+CLIP = clip(9)[0].unbind(1)
+TILE = TileConfig(128, 64)
+
+
+def windows_of(count: int, config: WindowConfig) -> list[Window]:
+    """Of a clip whose frames are their own numbers."""
+    gatherer = WindowGatherer(config)
+    pushed = [gatherer.push(torch.tensor(float(index))) for index in range(count)]
+    return [window for window in (*pushed, gatherer.finish()) if window is not None]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("count", [1, 4, 9, 10, 13, 14, 22, 27])
+def test_windows_know_their_frames_and_which_are_new(count: int, config: WindowConfig) -> None:
+    windows = windows_of(count, config)
+    for window in windows:
+        assert torch.stack(window.frames).tolist() == list(range(window.start, window.start + len(window.frames)))
+        assert len(window.frames) <= config.frames
+    fresh = [window.start + index for window in windows for index in range(window.fresh, len(window.frames))]
+    assert fresh == list(range(count))
+
+
+def test_with_an_overlap_of_4k_plus_1_windows_start_on_the_groups_of_four() -> None:
+    starts = {window.start % 4 for count in range(1, 40) for window in windows_of(count, WindowConfig(13, 5))}
+    assert starts == {0}
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("count", [0, 1, 4, 9, 10, 14, 27])
+def test_unchanged_windows_fade_to_the_clip(count: int, config: WindowConfig) -> None:
+    fader, out = CrossFader(config), list[Tensor]()
+    for window in windows_of(count, config):
+        out += fader.push(window, window.frames)
+        assert fader.given == len(out)
+    out += fader.finish()
+    assert [round(float(frame), 4) for frame in out] == list(range(count)) and fader.given == count
+
+
+def test_two_clips_pushed_by_turns_equal_each_pulled_alone() -> None:
+    """With batches and without, bit by bit; no frames, nothing."""
+    pipeline = OneStepPipeline(model(0.02), WindowConfig(9, 4))
+    low = (clip(23)[0].unbind(1), clip(23).flip(-1).unbind(2))
+    clips, out = (ClipRestorer(pipeline), ClipRestorer(pipeline)), (list[Tensor](), list[Tensor]())
+    for frames in zip(*low, strict=True):
+        for restorer, frame, restored in zip(clips, frames, out, strict=True):
+            restored += restorer.push(frame)
+            assert restorer.given == len(restored)
+    for restorer, restored in zip(clips, out, strict=True):
+        restored += restorer.finish()
+    assert torch.equal(torch.stack(out[0]), torch.stack(list(pipeline.stream(low[0]))))
+    assert torch.equal(torch.stack(out[1], 2), pipeline.restore(clip(23).flip(-1)))
+    assert ClipRestorer(pipeline).finish() == []
+
+
+@pytest.mark.parametrize(("size", "tile"), [((5, 40, 48), None), ((3, 90, 70), None), ((5, 130, 200), TILE)])
+def test_the_latent_of_a_window_decodes_to_its_frames(size: tuple[int, int, int], tile: TileConfig | None) -> None:
+    pipeline, frames = OneStepPipeline(prior_model(), tile=tile), list(clip(*size)[0].unbind(1))
+    latent = pipeline.restore_latent(frames, 0.8)
+    assert (latent.frames, latent.height, latent.width) == size
+    assert len(latent.tiles) == (1 if tile is None else 6)
+    expected = pipeline.restore_window(frames, 0.8, no_check)
+    assert torch.equal(torch.stack(pipeline.decode_latent(latent.to("cpu"))), torch.stack(expected))
+
+
+def test_a_prior_is_read_of_the_window_unless_it_is_given_or_declined() -> None:
+    pipeline, frames = OneStepPipeline(prior_model()), list(clip(5)[0].unbind(1))
+    prior = pipeline.read_prior(frames)
+    assert prior is not None
+    own, given = (pipeline.restore_latent(frames, 1).tiles[0].z_hq, pipeline.restore_latent(frames, 1, prior=prior))
+    without = pipeline.restore_latent(frames, 1, prior=None).tiles[0].z_hq
+    none = prior._replace(strength=PriorStrength(0, 0))
+    assert torch.equal(own, given.tiles[0].z_hq) and not torch.equal(own, without)
+    assert torch.equal(pipeline.restore_latent(frames, 1, prior=none).tiles[0].z_hq, without)
+    assert OneStepPipeline(model()).read_prior(frames) is None
+
+
+def test_a_mask_scales_the_strength_from_place_to_place() -> None:
+    """Also of tiles: 1 changes no bit, 0 leaves the input, a half is half the strength."""
+    pipeline, frames = OneStepPipeline(model(0.02), tile=TILE), list(clip(5, 64, 192)[0].unbind(1))
+
+    def latent(mask: Tensor | None, strength: float = 1.0) -> list[Tensor]:
+        return [tile.z_hq for tile in pipeline.restore_latent(frames, strength, mask=mask).tiles]
+
+    whole, ones, half, none = (
+        latent(None),
+        latent(torch.ones(64, 192)),
+        latent(torch.full((5, 64, 192), 0.5)),
+        latent(torch.zeros(64, 192)),
+    )
+    assert len(whole) == 2
+    for a, b, c, d, e, f in zip(whole, ones, half, latent(None, 0.5), none, latent(None, 0), strict=True):
+        assert torch.equal(a, b) and torch.allclose(c, d, atol=1e-6) and torch.equal(e, f)
+    right = torch.zeros(64, 192)
+    right[:, 160:] = 1
+    restored = pipeline.decode_latent(pipeline.restore_latent(frames, 1, mask=right))
+    apart = (torch.stack(restored) - torch.stack(frames)).abs().amax((0, 1, 2))
+    assert apart[: 160 - 4].max() < 1e-5 and apart[168:].min() > 1e-4
+
+
+def test_a_mask_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="mask is"):
+        OneStepPipeline(model()).restore_latent(list(CLIP), 1, mask=torch.ones(8, 8))
+
+
+def test_masks_are_meant_over_the_pixels_and_frames_of_a_latent() -> None:
+    mask = torch.zeros(9, 16, 8)
+    mask[0, :8, :4], mask[1:3, 8:] = 1, 1
+    expected = torch.tensor([[0.5, 0], [0, 0.5], [0, 0]])
+    assert torch.equal(latent_mask(mask, (3, 2, 1)).flatten(0, 2)[..., 0], expected)
+    assert latent_mask(mask[:1], (1, 2, 1)).flatten().tolist() == [0.5, 0]
+
+
+def test_clips_of_two_sizes_keep_their_own_plans() -> None:
+    """By turns through one pipeline, each as if it were alone; every plan is told once."""
+    net, plans = wan_restorer(), list[str]()
+    planned = PlannedPipeline(net, sizes_of(net), 8 * GIB, WindowConfig(5, 1), plans.append)
+    low = [torch.rand(3, side, 32, generator=torch.Generator().manual_seed(side)) * 2 - 1 for side in (32, 48)]
+    clips = [ClipRestorer(planned) for _ in low]
+    out: list[list[Tensor]] = [[], []]
+    for _ in range(7):
+        for restorer, one, restored in zip(clips, low, out, strict=True):
+            restored += restorer.push(one)
+    for restorer, restored in zip(clips, out, strict=True):
+        restored += restorer.finish()
+    alone = OneStepPipeline(net, WindowConfig(5, 1), tile=None)
+    for restored, one in zip(out, low, strict=True):
+        assert torch.allclose(torch.stack(restored), torch.stack(list(alone.stream([one] * 7))), atol=1e-5)
+    assert len(plans) == 2

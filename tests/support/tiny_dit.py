@@ -1,0 +1,67 @@
+"""Small DiTs with random weights of a trained model's spread, and contexts padded as Wan pads its prompt."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vfe.models.dit.model import DiTConfig, WanDiT
+
+TIMESTEP = 400.0
+
+
+def tiny_config(**changes: Any) -> DiTConfig:  # noqa: ANN401 (fields of DiTConfig)
+    sizes = {"in_channels": 4, "dim": 24, "heads": 2, "layers": 3, "ffn_dim": 32, "freq_dim": 32, "text_dim": 16}
+    return DiTConfig(**{**sizes, **changes})
+
+
+def random_dit(config: DiTConfig) -> WanDiT:
+    """Weights that keep the spread of what they multiply, norms around 1, and a modulation that matters."""
+    with torch.device("meta"):
+        model = WanDiT(config)
+    model = model.to_empty(device="cpu").eval()
+    generator = torch.Generator().manual_seed(0)
+    for name, value in model.named_parameters():
+        spread = 0.3 if value.ndim == 1 or "modulation" in name else math.sqrt(3 / value[0].numel())
+        value.data.uniform_(-spread, spread, generator=generator)
+        if "norm" in name and name.endswith("weight"):
+            value.data += 1
+    return model.requires_grad_(False)
+
+
+def padded_context(tokens: int, rows: int, width: int) -> Tensor:
+    """(1, rows, width): `tokens` random rows, then zeros."""
+    context = torch.zeros(1, rows, width)
+    context[:, :tokens] = torch.randn(1, tokens, width, generator=torch.Generator().manual_seed(1))
+    return context
+
+
+def random_latent(config: DiTConfig, grid: tuple[int, int, int], batch: int = 1) -> Tensor:
+    return torch.randn(batch, config.in_channels, *grid, generator=torch.Generator().manual_seed(2))
+
+
+def psnr(x: Tensor, reference: Tensor) -> float:
+    """In dB, with the largest magnitude of the reference as its peak; at most 200."""
+    x, reference = x.float(), reference.float()
+    noise = (x - reference).square().mean().sqrt() / reference.abs().max()
+    return -20 * math.log10(max(noise.item(), 1e-10))
+
+
+def reference_dit(config: DiTConfig) -> Any:  # noqa: ANN401 - diffusers has no types
+    """diffusers' transformer of that size."""
+    diffusers = pytest.importorskip("diffusers")
+    return diffusers.WanTransformer3DModel(
+        patch_size=config.patch,
+        num_attention_heads=config.heads,
+        attention_head_dim=config.head_dim,
+        in_channels=config.in_channels,
+        out_channels=config.in_channels,
+        text_dim=config.text_dim,
+        freq_dim=config.freq_dim,
+        ffn_dim=config.ffn_dim,
+        num_layers=config.layers,
+    ).eval()

@@ -1,0 +1,308 @@
+"""Training for minutes: what is packed, how clips are damaged, and that all stages run, stop in time and go on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tests.support.paths import ROOT
+from training.burst import run
+from training.burst.clips import PairConfig, PairMaker, Pairs, held_out_pairs
+from training.burst.damage import Damage, DamageConfig
+from training.burst.damage.camera import Camera, align, film
+from training.burst.damage.quantise import Codec, apply_codec, to_rgb, to_ycc
+from training.burst.dice import Dice
+from training.burst.model import new_restorer, restorer_config
+from training.burst.motion import ClipConfig, ClipMaker
+from training.burst.pack import Item, encode, list_hash, main
+from training.burst.packed import HELD_OUT_EVERY, Album, Pack, read_album, read_pack, write_pack
+from training.burst.plan import Plan, PlanConfig
+from training.burst.restorer import damage_weight
+from training.burst.squeeze import LAST_STAGE, SQUEEZE_FILE, STAGES, TAPS, load_squeeze
+from training.lite.net import restore_video
+from vfe.types import VFEError
+from vfe.weights.adapter import load_prior
+from vfe.weights.lite import load_restorer
+
+CPU = torch.device("cpu")
+SIDE = 64
+
+
+def smooth_picture(seed: int) -> Tensor:
+    """(3, S, S) uint8 without fine detail."""
+    small = torch.rand(1, 3, 6, 6, generator=torch.Generator().manual_seed(seed)) * 200 + 20
+    return torch.nn.functional.interpolate(small, (SIDE, SIDE), mode="bicubic")[0].round().clamp(0, 255).byte()
+
+
+def tiny_pack() -> Pack:
+    """Portraits of as many people as make one held out, and a clip of each of two."""
+    people = HELD_OUT_EVERY
+    lengths = [1] * people + [8, 8]
+    files = [encode(smooth_picture(number).permute(1, 2, 0).contiguous(), 90) for number in range(sum(lengths))]
+    return Pack(
+        np.frombuffer(b"".join(files), np.uint8),
+        np.cumsum([len(data) for data in files]),
+        np.concatenate([[0], np.cumsum(lengths)]),
+        np.zeros((len(files), 5, 2), np.float16),
+        np.array([*range(people), 0, people - 1]),
+        "0" * 64,
+    )
+
+
+def random_squeeze() -> dict[str, Tensor]:
+    """SqueezeNet 1.1 of random weights."""
+    torch.manual_seed(0)
+    weights = {"conv1.weight": torch.randn(64, 3, 3, 3) * 0.1, "conv1.bias": torch.zeros(64)}
+    width = 64
+    sizes = dict(
+        zip(
+            ("fire2", "fire3", "fire4", "fire5", "fire6", "fire7", "fire8", "fire9"),
+            (16, 16, 32, 32, 48, 48, 64, 64),
+            strict=True,
+        )
+    )
+    taps = [64]
+    for name in (*STAGES[0], *STAGES[1], *LAST_STAGE):
+        narrow, half = sizes[name], sizes[name] * 4
+        for part, shape in (
+            ("squeeze1x1", (narrow, width, 1, 1)),
+            ("expand1x1", (half, narrow, 1, 1)),
+            ("expand3x3", (half, narrow, 3, 3)),
+        ):
+            weights[f"{name}/{part}.weight"] = torch.randn(shape) * (2 / (shape[1] * shape[2] ** 2)) ** 0.5
+            weights[f"{name}/{part}.bias"] = torch.zeros(shape[0])
+        width = 2 * half
+        if name in ("fire3", "fire5", *LAST_STAGE):
+            taps.append(width)
+    return weights | {f"head.{index}": torch.ones(taps[index]) / taps[index] for index in range(TAPS)}
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("packed")
+    write_pack(folder, tiny_pack())
+    save_file(random_squeeze(), folder / SQUEEZE_FILE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def album(packed: Path) -> Album:
+    return read_album(packed, CPU)
+
+
+def test_a_pack_comes_back(tmp_path: Path) -> None:
+    first, second = (write_pack(tmp_path / name, tiny_pack()) for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+    for name, value in read_pack(tmp_path / "a")._asdict().items():
+        assert np.array_equal(value, getattr(tiny_pack(), name)), name
+
+
+def test_training_without_a_pack_is_one_line(tmp_path: Path) -> None:
+    save_file(random_squeeze(), tmp_path / SQUEEZE_FILE)
+    with pytest.raises(SystemExit, match=r"faces.npz does not exist; make it"):
+        run.main(["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--minutes", "1", "--device", "cpu"])
+
+
+def test_people_are_held_out_with_all_their_clips(album: Album) -> None:
+    assert len(album.held_out) == 2 and len(album.trained) == HELD_OUT_EVERY
+    assert album.pictures.shape[1:] == (3, SIDE, SIDE)
+    assert (album.pictures[3].float() - smooth_picture(3)).abs().mean() < 3
+
+
+def test_the_hash_is_of_names_and_contents() -> None:
+    item = Item("a.jpg", Path("a.jpg"), Path("a.npz"), "p", "00", False)
+    assert list_hash([item]) != list_hash([item._replace(sha256="01")])
+    assert list_hash([item]) != list_hash([item._replace(name="b.jpg")])
+
+
+def test_packing_without_a_manifest_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"manifest.json does not exist"):
+        main(["--data", str(tmp_path), "--out", str(tmp_path / "out")])
+
+
+def test_clips_move_but_keep_their_size_and_are_the_same_again(album: Album) -> None:
+    maker = ClipMaker(album, ClipConfig(frames=5, still_share=0.0))
+    once, again, other = (maker(Dice(6, (0, seed), CPU)) for seed in (1, 1, 2))
+    assert once.shape == (6, 5, 3, SIDE, SIDE) and torch.equal(once, again) and not torch.equal(once, other)
+    assert once.diff(dim=1).abs().flatten(1).amax(1).min() > 0
+    assert once.min() >= 0 and once.max() <= 255
+
+
+def test_colours_convert_exactly() -> None:
+    rgb = torch.rand(2, 3, 8, 8, dtype=torch.float64) * 255
+    assert torch.allclose(to_rgb(to_ycc(rgb)), rgb, atol=1e-9)
+    grey = torch.full((1, 3, 4, 4), 100.0, dtype=torch.float64)
+    assert torch.allclose(to_ycc(grey)[:, 0], grey[:, 0]) and to_ycc(grey)[:, 1:].abs().max() < 1e-9
+
+
+def test_a_camera_without_turn_or_size_gives_the_clip_back() -> None:
+    video = torch.rand(2, 3, 3, 32, 32) * 255
+    camera = Camera(torch.ones(2), torch.zeros(2, 3), torch.zeros(2, 3, 2))
+    canvas = camera.canvas(32)
+    assert canvas >= 32 and canvas % 16 == 0
+    back = align(film(video, camera, canvas), camera, 32, torch.zeros(2, dtype=torch.bool))
+    assert (back - video).abs().max() < 1e-2
+
+
+def test_a_turned_camera_puts_the_face_back_where_it_was() -> None:
+    """A smooth picture through a turn, a move and half the size: no shift of its place by a tenth of a pixel."""
+    picture = torch.stack([smooth_picture(5).float()] * 2)[None]
+    camera = Camera(torch.tensor([2.0]), torch.tensor([[0.2, -0.1]]), torch.tensor([[[3.0, -2.0], [0.5, 4.2]]]))
+    back = align(film(picture, camera, camera.canvas(SIDE)), camera, SIDE, torch.zeros(1, dtype=torch.bool))
+    inner = (slice(None), slice(None), slice(None), slice(8, -8), slice(8, -8))
+    assert (back[inner] - picture[inner]).abs().mean() < 1.5
+
+
+def codec(qp: float, *, table: bool = False) -> Codec:
+    yes, no = torch.tensor([True]), torch.tensor([False])
+    return Codec(torch.tensor([qp]), yes if table else no, no, yes)
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_a_codec_loses_more_with_a_larger_step_and_no_colour(table: bool) -> None:
+    video = torch.stack([smooth_picture(n).float() for n in range(3)])[None] + torch.randn(1, 3, 3, SIDE, SIDE) * 12
+    still = torch.zeros(1, 3, 2)
+    errors = [(apply_codec(video, codec(qp, table=table), still) - video) for qp in (10.0, 28.0, 40.0)]
+    sizes = [float(error.square().mean()) for error in errors]
+    assert sizes[0] < sizes[1] < sizes[2]
+    assert max(float(error.mean((0, 1, 3, 4)).abs().max()) for error in errors) < 0.7
+
+
+def test_damage_is_seeded_and_keeps_the_mean_colour(album: Album) -> None:
+    maker, damage = ClipMaker(album, ClipConfig(frames=4)), Damage(DamageConfig(clean_share=0.0))
+    clean = maker(Dice(24, (0, 7), CPU))
+    once, again = (damage(clean, Dice(24, (1, 7), CPU)) for _ in range(2))
+    assert torch.equal(once, again) and once.shape == clean.shape
+    assert torch.equal(once, once.round()) and once.min() >= 0 and once.max() <= 255
+    assert (once - clean).mean((0, 1, 3, 4)).abs().max() < 0.5
+    assert (once - clean).square().mean() > 4
+
+
+def test_clean_clips_stay_as_they_are(album: Album) -> None:
+    clean = ClipMaker(album, ClipConfig(frames=4))(Dice(3, (0, 1), CPU))
+    assert torch.equal(Damage(DamageConfig(clean_share=1.0))(clean, Dice(3, (0, 1), CPU)), clean)
+
+
+def test_the_pool_gives_new_and_known_pairs(album: Album) -> None:
+    config = PairConfig(clips=ClipConfig(frames=5), reuse=2, pool=8)
+    maker = PairMaker(album, config, 0)
+    first, second = maker(1, 4), maker(2, 4)
+    known = [any(torch.equal(clip, old) for old in first.clean) for clip in second.clean]
+    assert sum(known) == 2
+    assert first.clean.shape == (4, 3, 5, SIDE, SIDE) and first.clean.abs().max() <= 1
+
+
+def test_some_steps_learn_from_single_frames(album: Album) -> None:
+    maker = PairMaker(album, PairConfig(clips=ClipConfig(frames=4), still_every=2), 0)
+    assert maker(2, 2).clean.shape[2] == 1 and maker(3, 2).clean.shape[2] == 4
+
+
+def test_the_same_image_is_no_perceptual_distance(packed: Path) -> None:
+    squeeze = load_squeeze(packed / SQUEEZE_FILE)
+    a, b = torch.rand(2, 2, 3, 32, 32)
+    assert squeeze(a, a) == 0 and squeeze(a, b) > 0
+    with pytest.raises(VFEError, match="is missing"):
+        save_file({"conv1.weight": torch.zeros(1)}, packed / "other.safetensors")
+        load_squeeze(packed / "other.safetensors")
+
+
+def test_what_is_nearly_clean_counts_for_more() -> None:
+    clean = torch.zeros(3, 3, 1, 8, 8)
+    damage = torch.tensor([0.0, 0.04, 0.3]).view(3, 1, 1, 1, 1)
+    weights = damage_weight(Pairs(clean + damage, clean)).flatten().tolist()
+    assert weights == pytest.approx([3.0, 1.0, 0.5])
+
+
+def test_an_untrained_restorer_returns_its_input(album: Album) -> None:
+    net = new_restorer(restorer_config(SIDE, tiny=True), album)
+    video = held_out_pairs(album, PairConfig(clips=ClipConfig(frames=5)), 2).degraded
+    assert (restore_video(net, video) - video).abs().max() < 1e-4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """So small networks are no faster with two, and on a busy machine ten times slower."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second a look: how many steps are taken does not depend on the machine."""
+    seconds = count(step=0.5)
+    monkeypatch.setattr("training.burst.loop.perf_counter", lambda: next(seconds))
+
+
+def plan(album: Album, packed: Path, out: Path, **changes: object) -> Plan:
+    config = replace(PlanConfig(minutes=0.2, batch=2, save_seconds=5, judged=2, tiny=True), **changes)  # type: ignore[arg-type]
+    return Plan(config, album, load_squeeze(packed / SQUEEZE_FILE), out)
+
+
+@pytest.mark.slow
+def test_all_stages_run_and_leave_files_that_load(album: Album, packed: Path, tmp_path: Path) -> None:
+    plan(album, packed, tmp_path).run()
+    assert load_prior(tmp_path / "predict" / "best.safetensors", torch.float32).config.entries == 32
+    for stage in ("fidelity", "adversary"):
+        net = load_restorer(tmp_path / stage / "last.safetensors", CPU, torch.float32)
+        assert net.prior is not None and net.config.dit.places == (SIDE // 16, SIDE // 16)
+        curves = json.loads((tmp_path / stage / "curves.json").read_text())
+        assert curves[-1]["step"] >= 1 and "gain" in curves[-1]
+        assert (tmp_path / stage / "sheet.png").exists()
+
+
+@pytest.mark.slow
+def test_a_stopped_stage_goes_on(album: Album, packed: Path, tmp_path: Path) -> None:
+    short = plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.03)
+    short.run()
+    steps = json.loads((tmp_path / "fidelity" / "curves.json").read_text())[-1]["step"]
+    plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.08).run()
+    curves = json.loads((tmp_path / "fidelity" / "curves.json").read_text())
+    assert curves[-1]["step"] > steps and [row["step"] for row in curves] == sorted({row["step"] for row in curves})
+
+
+@pytest.mark.slow
+def test_too_large_a_batch_is_halved(
+    album: Album, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    plain = PairMaker.__call__
+
+    def scarce(self: PairMaker, step: int, count: int) -> object:
+        sizes.append(count)
+        if count > 4:
+            raise torch.OutOfMemoryError("no memory")
+        return plain(self, step, count)
+
+    monkeypatch.setattr(PairMaker, "__call__", scarce)
+    plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.06, batch=16).run()
+    assert [size for size in sizes if size > 4] == [16, 8] and sizes[-1] == 4
+
+
+def test_unknown_stages_are_refused() -> None:
+    with pytest.raises(VFEError, match="needed some of codebook"):
+        PlanConfig(stages=("all",))  # type: ignore[arg-type]
+
+
+def test_the_command_needs_no_more_than_torch_and_its_friends() -> None:
+    """A rented machine has neither PyAV nor OpenCV nor what training/train.py needs."""
+    script = (
+        "import sys\n"
+        "for name in ('av', 'cv2', 'accelerate', 'yaml', 'tqdm', 'matplotlib', 'scipy', 'psutil', 'diffusers'):\n"
+        "    sys.modules[name] = None\n"
+        "import training.burst.run"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

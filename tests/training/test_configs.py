@@ -1,0 +1,130 @@
+"""Every YAML file is a run that loads and takes two steps at a small size; accelerate reads its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from accelerate.commands.config.config_args import load_config_from_file
+from accelerate.commands.launch import _validate_launch_command, launch_command_parser
+from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
+from accelerate.utils.launch import prepare_multi_gpu_env
+
+from tests.support.face_set import write_face_set
+from tests.support.paths import CONFIGS
+from tests.support.tiny_prior import TINY_PRIOR, tiny_fusion
+from tests.support.training_set import write_training_set
+from tests.support.wan_training import write_wan_files
+from tests.support.weight_layouts import TINY_DIT
+from training.run.config import RunConfig
+from training.train import load_config, start
+from vfe.config import from_mapping
+from vfe.models.dit import model as dit
+from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.prior import DualCodebookPrior, PriorConfig
+from vfe.weights.adapter import write_adapter
+from vfe.weights.lite import save_checkpoint
+
+pytestmark = pytest.mark.slow
+
+SMALL_DIT = {
+    "in_channels": 768, "dim": 32, "heads": 2, "layers": 1, "ffn_dim": 32, "freq_dim": 16, "text_dim": 8,
+    "patch": [1, 1, 1], "window": [1, 4, 4], "local_kernel": 3,
+}  # fmt: skip
+SMALL_PRIOR = {
+    "dim": 8, "entries": 16, "heads": 2, "scales": [{"width": 12, "time": 4, "space": 8, "blocks": 1}],
+    "predictor": {"width": 12, "heads": 2, "layers": 1, "ffn_dim": 16},
+}  # fmt: skip
+
+
+SMALL_FUSION = {"dim": 32, "layers": 1, "prior_dim": 8, "width": 8, "heads": 2, "hidden": 16, "window": [2, 2]}
+
+
+def small(whole: RunConfig, folder: Path) -> dict[str, Any]:
+    """What makes a YAML file small enough for a test: a new stage adds a case."""
+    clips = {"root": str(write_training_set(folder / "data")), "frames": 5, "side": 32, "batch": 2, "segment": 6}
+    match whole.stage:
+        case "lite":
+            fused = getattr(whole, "prior", None) is not None
+            model = {"data": clips, "model.dit": SMALL_DIT, "init": None}
+            return {**model, "prior": write_prior(folder), "fusion": SMALL_FUSION} if fused else model
+        case "prior_codebook":
+            return {"data": clips, "model": SMALL_PRIOR, "discriminator": {"width": 4, "stages": 1}}
+        case "prior_predict":
+            return {"data": clips, "init": write_prior(folder)}
+        case "dvface":
+            return {"data": clips, **(small_lite(folder) if getattr(whole, "lite", None) else small_wan(folder))}
+        case "vividface_latent" | "vividface_pixel":
+            return {"data": clips, "model": write_wan_files(folder / "wan").config(), "fixed": None}
+        case "face_net":
+            album = {"root": str(write_face_set(folder / "faces")), "clip_stride": 1, "scene_stride": 1, "empty": []}
+            return {"album": album, "batch": {"frames": 2, "crops": 1}, "recalibrate": 1}
+        case _:
+            raise NotImplementedError(f"no small size is known for stage {whole.stage!r}: add it here")
+
+
+def write_prior(folder: Path, config: PriorConfig | None = None) -> str:
+    path = folder / "prior.safetensors"
+    write_adapter(path, DualCodebookPrior(config or from_mapping(PriorConfig, SMALL_PRIOR)), {})
+    return str(path)
+
+
+def small_lite(folder: Path) -> dict[str, Any]:
+    path = folder / "lite.safetensors"
+    save_checkpoint(path, LiteRestorer(from_mapping(LiteConfig, {"dit": SMALL_DIT})), {})
+    return {"lite": str(path), "prior": write_prior(folder), "fusion": SMALL_FUSION}
+
+
+def small_wan(folder: Path) -> dict[str, Any]:
+    wan = {**write_wan_files(folder / "wan").config(), "flow": {"rule": "dvface", "timestep": 400.0}}
+    fusion = vars(tiny_fusion(TINY_DIT.dim, TINY_DIT.layers))
+    return {"wan": wan, "prior": write_prior(folder, TINY_PRIOR), "fusion": fusion}
+
+
+def shipped() -> list[Path]:
+    return sorted(CONFIGS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+def test_every_config_takes_two_steps(tmp_path: Path, path: Path) -> None:
+    common = {"steps": 2, "minutes": None, "output": str(tmp_path / "run"), "workers": 0, "precision": "no"}
+    overrides = {
+        **common,
+        "compile": False,
+        "accumulate": 1,
+        "eval.root": None,
+        **small(load_config(path), tmp_path),
+    }
+    run = start(load_config(path, overrides))
+    run.train()
+    assert run.progress.step == 2 and run.progress.skipped == 0
+    assert (run.output / "last.safetensors").exists()
+
+
+def launched(name: str) -> Any:  # noqa: ANN401 - argparse's namespace
+    file = str(CONFIGS / "accelerate" / f"{name}.yaml")
+    arguments = ["--config_file", file, "--num_processes", "2", "-m", "training.train", "run.yaml"]
+    parsed, _, _ = _validate_launch_command(launch_command_parser().parse_args(arguments))
+    assert parsed.module and parsed.num_processes == 2
+    return parsed
+
+
+def test_accelerates_files_are_what_accelerate_reads() -> None:
+    files = {path.stem: load_config_from_file(str(path)) for path in (CONFIGS / "accelerate").glob("*.yaml")}
+    assert {name: config.distributed_type for name, config in files.items()} == {
+        "multi_gpu": DistributedType.MULTI_GPU,
+        "fsdp": DistributedType.FSDP,
+        "deepspeed_zero2": DistributedType.DEEPSPEED,
+    }
+    assert files["deepspeed_zero2"].deepspeed_config["zero_stage"] == 2
+
+
+def test_fsdp_shards_the_blocks_of_the_dit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `accelerate launch` hands the file's settings to a process: through its environment."""
+    environment = prepare_multi_gpu_env(launched("fsdp"))
+    assert environment["ACCELERATE_USE_FSDP"] == "true"
+    for name in (name for name in environment if name.startswith("FSDP_")):
+        monkeypatch.setenv(name, environment[name])
+    plugin = FullyShardedDataParallelPlugin()
+    assert plugin.fsdp_version == 2 and plugin.transformer_cls_names_to_wrap == [dit.Block.__name__]

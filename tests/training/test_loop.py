@@ -1,0 +1,181 @@
+"""The loop against a plain one, written out; draws, accumulation, averages, and what two players may not do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.support.toy_stage import CLIPS, Critic, Generator, NoisyStage, ToyStage, rows, toy_config
+from training.run.checkpoints import player_state
+from training.run.config import EvalConfig, RunConfig
+from training.run.distributed import fastest_precision
+from training.run.loop import Run
+from training.run.optim import learning_rate
+from training.run.recompute import checkpoint_blocks
+from training.run.stage import Draw, Player, Slots
+
+
+def trained(config: RunConfig, stage: type[ToyStage] = ToyStage, stop_after: int | None = None) -> Run:
+    run = Run(config, stage)
+    run.train(stop_after)
+    return run
+
+
+def weights(run: Run) -> list[torch.Tensor]:
+    return [*(v for p in run.stage.players for v in p.state_dict().values()), *run.average.values]
+
+
+def weights_of(player: Player) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in player.parameters() if parameter.requires_grad]
+
+
+def plain_loop(config: RunConfig) -> list[torch.Tensor]:
+    """The same run with nothing but torch: each player by AdamW on its own loss, and the generator's average."""
+    torch.manual_seed(config.seed)
+    critic = Critic()
+    generator = Generator(critic.layer, noisy=False)
+    optimizers = [
+        torch.optim.AdamW(
+            [
+                {"params": [player.layer.weight], "weight_decay": 0.01 if player is generator else 0.0},
+                {"params": [player.layer.bias], "weight_decay": 0.0},
+            ],
+            betas=(0.9, 0.98),
+        )
+        for player in (generator, critic)
+    ]
+    average = [p.detach().clone() for p in generator.layer.parameters()]
+    for step in range(config.steps):
+        draw = Draw(config.seed, step, step / config.steps, Slots(0, CLIPS, CLIPS))
+        for player, optimizer in zip((generator, critic), optimizers, strict=True):
+            if player.rests(step):
+                continue
+            optimizer.zero_grad()
+            terms = player(rows(step), draw)
+            torch.autograd.backward(sum(terms.values()), inputs=weights_of(player))
+            torch.nn.utils.clip_grad_norm_(weights_of(player), 1.0)
+            for group, scale in zip(optimizer.param_groups, (0.5, 0.25) if player is critic else (1, 1), strict=True):
+                group["lr"] = learning_rate(config.optim, step, step / config.steps) * scale
+            optimizer.step()
+        decay = min(0.9, (1 + step) / (10 + step))
+        average = [
+            decay * a + (1 - decay) * p.detach() for a, p in zip(average, generator.layer.parameters(), strict=True)
+        ]
+    return [*generator.state_dict().values(), *critic.state_dict().values(), *average]
+
+
+def close(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 1e-6) -> bool:
+    return all(torch.allclose(x, y, atol=tolerance) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize("accumulate", [1, 2, 4])
+def test_the_loop_is_the_plain_loop(tmp_path: Path, accumulate: int) -> None:
+    config = toy_config(tmp_path, accumulate=accumulate)
+    run = trained(config)
+    assert close(weights(run), plain_loop(config))
+    assert not close(weights(run), plain_loop(toy_config(tmp_path, steps=5)))
+
+
+def test_draws_are_of_the_slot_and_not_of_its_holder() -> None:
+    whole = Slots(0, 8, 8)
+    for step in range(3):
+        expected = Draw(7, step, 0.0, whole)
+        parts = [Draw(7, step, 0.0, whole.part(index, 4)) for index in range(4)]
+        for _ in range(2):
+            assert torch.equal(expected.uniform(8), torch.cat([part.uniform(2) for part in parts]))
+            assert {expected.common()} == {part.common() for part in parts}
+    assert not torch.equal(Draw(7, 0, 0.0, whole).uniform(8), Draw(7, 1, 0.0, whole).uniform(8))
+    assert not torch.equal(Draw(7, 0, 0.0, whole).uniform(8), Draw(8, 0, 0.0, whole).uniform(8))
+    with pytest.raises(ValueError, match="one for each of the 2 clips"):
+        Draw(7, 0, 0.0, whole.part(0, 4)).uniform(8)
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="4 cannot be shared equally by 3"):
+        Run(toy_config(tmp_path, accumulate=3), ToyStage)
+
+
+@pytest.mark.parametrize("stop", [1, 4])
+def test_resume_keeps_torchs_own_generator_and_the_stages_state(tmp_path: Path, stop: int) -> None:
+    scoring = EvalConfig(every_steps=2)
+    straight = trained(toy_config(tmp_path / "straight"), NoisyStage)
+    trained(toy_config(tmp_path / "run", eval=scoring), NoisyStage, stop_after=stop)
+    torch.manual_seed(99)
+    resumed = Run(toy_config(tmp_path / "run", eval=scoring), NoisyStage, resume=True)
+    resumed.train()
+    assert all(torch.equal(a, b) for a, b in zip(weights(straight), weights(resumed), strict=True))
+    assert isinstance(resumed.stage, ToyStage) and resumed.stage.seen == sum(range(6))
+
+
+def test_a_run_does_not_write_over_another(tmp_path: Path) -> None:
+    trained(toy_config(tmp_path))
+    with pytest.raises(ValueError, match="--resume"):
+        Run(toy_config(tmp_path), ToyStage)
+
+
+def test_files_hold_the_averaged_weights_and_training_goes_on_with_its_own(tmp_path: Path) -> None:
+    run = trained(toy_config(tmp_path))
+    own = [v.clone() for v in weights(run)]
+    run.score()
+    assert all(torch.equal(a, b) for a, b in zip(own, weights(run), strict=True))
+    last = load_file(tmp_path / "last.safetensors")
+    assert torch.equal(last["layer.weight"], run.average.values[0])
+    assert not torch.equal(last["layer.weight"], run.stage.players[0].state_dict()["layer.weight"])
+
+
+def test_frozen_weights_do_not_move_and_are_not_saved(tmp_path: Path) -> None:
+    run = Run(toy_config(tmp_path), ToyStage)
+    player = run.stage.players[0]
+    before = {name: value.clone() for name, value in player.state_dict().items()}
+    run.train()
+    moved = {name for name, value in player.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {"layer.weight", "layer.bias"} == set(player_state(player))
+    state = torch.load(tmp_path / "state/step-00000006/state.pt", weights_only=True)
+    assert [set(saved) for saved in state["players"]] == [moved, {"layer.weight", "layer.bias"}]
+
+
+def test_checkpointed_blocks_give_the_same_gradient_and_names() -> None:
+    blocks = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 4))
+    names, x = list(blocks.state_dict()), torch.randn(3, 4)
+    blocks(x).square().sum().backward()
+    expected = [p.grad.clone() for p in blocks.parameters() if p.grad is not None]
+    blocks.zero_grad()
+    checkpoint_blocks(blocks)
+    blocks(x).square().sum().backward()
+    assert all(torch.equal(a, p.grad) for a, p in zip(expected, blocks.parameters(), strict=True) if p.grad is not None)
+    assert list(blocks.state_dict()) == names and len(expected) == 4
+
+
+def test_curves_go_to_tensorboard_or_the_run_says_that_they_do_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained(toy_config(tmp_path))
+    try:
+        import tensorboard  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
+    except ImportError:
+        assert "tensorboard is not installed" in capsys.readouterr().err
+    else:
+        assert list((tmp_path / "tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "precision"),
+    [((torch.float32, torch.bfloat16), "no"), ((torch.bfloat16,), "bf16"), ((torch.float16,), "fp16")],
+)
+def test_auto_is_what_the_device_is_fastest_in(
+    dtypes: tuple[torch.dtype, ...], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.run.distributed.dtypes_for", lambda _: dtypes)
+    assert fastest_precision() == precision
+
+
+def test_a_run_knows_what_auto_came_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("training.run.loop.fastest_precision", lambda: "no")
+    run = Run(toy_config(tmp_path, precision="auto"), ToyStage)
+    assert run.config.precision == run.facts({})["run"]["precision"] == "no"
+    assert "precision: float32" in capsys.readouterr().err

@@ -1,0 +1,212 @@
+"""The prior's training: its decoder, the care of its codebooks, and what each of its two stages moves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import Tensor, nn
+
+from tests.support.paths import ROOT
+from tests.support.tiny_prior import TINY_PRIOR
+from tests.support.training_set import write_training_set
+from training.prior.autoencoder import AutoencoderPlayer
+from training.prior.decoder import PriorDecoder
+from training.prior.revival import CodebookUsage
+from training.run.checkpoints import player_state
+from training.run.loop import Run
+from training.run.stage import Draw, Slots
+from training.stages.prior_codebook import PriorCodebookStage
+from training.stages.prior_predict import PriorPredictStage
+from training.train import load_config, start
+from vfe.models.prior import DualCodebookPrior
+from vfe.models.prior.codebook import Codebook
+from vfe.weights.adapter import load_prior, write_adapter
+
+pytestmark = pytest.mark.slow
+
+MODEL = {
+    "dim": 8,
+    "entries": 16,
+    "heads": 2,
+    "scales": [{"width": 12, "time": 4, "space": 8, "blocks": 1}],
+    "predictor": {"width": 12, "heads": 2, "layers": 1, "ffn_dim": 16},
+}
+DATA = {"frames": 5, "side": 32, "batch": 2, "segment": 6, "reuse": 2}
+
+
+def write_run(folder: Path, stage: str, **changes: Any) -> Path:  # noqa: ANN401
+    root = folder / "data"
+    if not root.exists():
+        write_training_set(root)
+    run = {
+        "stage": stage,
+        "data": {"root": str(root), **DATA},
+        "eval": {"root": str(root), "clips": 1, "frames": 5, "every_steps": 40},
+        "optim": {"lr": 0.003, "warmup_steps": 2},
+        "precision": "no",
+        "workers": 0,
+        "steps": 40,
+        "output": str(folder / stage),
+        **changes,
+    }
+    path = folder / f"{stage}.yaml"
+    path.write_text(yaml.safe_dump(run))
+    return path
+
+
+def trained(path: Path) -> Run:
+    torch.manual_seed(0)
+    run = start(load_config(path))
+    run.train()
+    return run
+
+
+def codebook_run(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
+    small = {"discriminator": {"width": 4, "stages": 1}, "loss": {"adversary_from": 0.5}, "revive_every": 10}
+    return write_run(folder, "prior_codebook", **{"model": MODEL, **small, **changes})
+
+
+def predict_run(folder: Path) -> Path:
+    torch.manual_seed(0)
+    config = load_config(codebook_run(folder))
+    write_adapter(folder / "prior.safetensors", DualCodebookPrior(config.model), {}, torch.float32)  # type: ignore[attr-defined]
+    return write_run(folder, "prior_predict", init=str(folder / "prior.safetensors"))
+
+
+def weights(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+
+
+def changed(before: dict[str, Tensor], module: nn.Module) -> set[str]:
+    """The parts, by the first word of their names, that are not bit-equal to what they were."""
+    after = module.state_dict()
+    return {name.partition(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
+
+
+def test_decoder_gives_the_clip_that_the_encoder_takes() -> None:
+    video = torch.zeros(2, 3, 9, 32, 48)
+    decoded = PriorDecoder(TINY_PRIOR)(DualCodebookPrior(TINY_PRIOR).latents(video).encoded)
+    assert decoded.shape == video.shape
+
+
+def test_a_latent_frame_decodes_to_its_own_frames() -> None:
+    torch.manual_seed(0)
+    decoder, z = PriorDecoder(TINY_PRIOR), torch.randn(1, TINY_PRIOR.dim, 3, 2, 2)
+    other = z.clone()
+    other[:, :, 1] += 1
+    moved = (decoder(other) != decoder(z)).flatten(3).any(-1)[0].any(0)
+    assert moved.tolist() == [False, *[True] * 4, *[False] * 4]
+
+
+def test_usage_and_perplexity() -> None:
+    usage, codebook = CodebookUsage(4, 3), Codebook(4, 3)
+    usage.see(torch.tensor([[0, 0], [1, 1]]), torch.zeros(2, 2, 3))
+    facts = usage.revive(codebook)
+    assert facts["used"] == 0.5
+    assert facts["perplexity"] == pytest.approx(2.0)
+
+
+def test_dead_entries_move_to_latents_and_live_ones_stay() -> None:
+    usage, codebook = CodebookUsage(4, 3), Codebook(4, 3)
+    before, latents = codebook.entries.detach().clone(), torch.randn(2, 5, 3)
+    usage.see(torch.tensor([1, 3]), latents)
+    usage.revive(codebook)
+    entries = codebook.entries.detach()
+    assert torch.equal(entries[[1, 3]], before[[1, 3]])
+    for entry in entries[[0, 2]]:
+        assert (latents.flatten(0, 1) == entry).all(1).any()
+    assert usage.revive(codebook)["used"] == 0.0  # counted anew
+
+
+def test_codebook_stage_learns_and_leaves_the_predictors(tmp_path: Path) -> None:
+    run = start(load_config(codebook_run(tmp_path)))
+    assert isinstance(run.stage, PriorCodebookStage)
+    net = run.stage.net
+    before = weights(net.prior)
+    first = run.stage.evaluate()["score"]
+    run.train()
+    moved = changed(before, net.prior)
+    assert moved == {"encoder", "temporal_latents", "spatial_latents", "spatial_codebook", "temporal_codebook"}
+    assert run.progress.scores[-1]["score"] > first + 1
+    logged = run.progress.losses[-1]
+    assert {"l1", "perceptual", "code", "adversarial", "discriminator", "spatial_used", "temporal_perplexity"} <= set(
+        logged
+    )
+
+
+def test_without_an_adversary_there_is_one_player(tmp_path: Path) -> None:
+    run = start(load_config(codebook_run(tmp_path, loss={"adversarial": 0.0})))
+    assert len(run.stage.players) == 1
+
+
+def test_predict_stage_learns_codes_and_fixes_the_codebooks(tmp_path: Path) -> None:
+    run = start(load_config(predict_run(tmp_path)))
+    assert isinstance(run.stage, PriorPredictStage)
+    player = run.stage.player
+    before, teacher = weights(player.net), weights(player.teacher)
+    first = run.stage.evaluate()["score"]
+    run.train()
+    moved = changed(before, player.net)
+    assert moved == {"encoder", "temporal_latents", "spatial_latents", "spatial_predictor", "temporal_predictor"}
+    assert not changed(teacher, player.teacher)
+    assert run.progress.scores[-1]["score"] > first
+
+
+@pytest.mark.parametrize("make", [codebook_run, predict_run])
+def test_what_is_exported_is_what_was_trained(tmp_path: Path, make: Any) -> None:  # noqa: ANN401
+    run = trained(make(tmp_path))
+    loaded = load_prior(run.output / "last.safetensors", torch.float32)
+    stage = run.stage
+    net = stage.net.prior if isinstance(stage, PriorCodebookStage) else stage.player.net  # type: ignore[attr-defined]
+    video = torch.rand(1, 3, 5, 32, 32) * 2 - 1
+    with run.average.in_place(), torch.no_grad():
+        assert torch.equal(loaded(video).spatial, net(video).spatial)
+
+
+def test_sizes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    coarse = {**MODEL, "scales": [{"width": 12, "time": 4, "space": 16, "blocks": 1}]}
+    with pytest.raises(ValueError, match="need to be a multiple of 16 and 4n"):
+        load_config(codebook_run(tmp_path, model=coarse, data={**DATA, "root": str(tmp_path), "side": 24}))
+
+
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    """Generator, adversary and revival: the global batch alone counts.
+
+    To 3 % of what a weight can move: where a gradient is next to nothing, AdamW makes steps of its rounding.
+    """
+    rate, steps = 3e-4, 4
+    changes = {"data": {**DATA, "root": str(tmp_path / "data"), "batch": 4}, "optim": {"lr": rate, "warmup_steps": 0}}
+    path = codebook_run(tmp_path, steps=steps, revive_every=2, eval={}, loss={"adversary_from": 0.0}, **changes)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    command = [*launcher, "-m", "training.train", str(path), "--set", f"output={tmp_path / 'two'}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    two = torch.load(tmp_path / "two/state/step-00000004/state.pt", weights_only=True)["players"]
+    one = trained(path)
+    for ours, theirs in zip((player_state(player) for player in one.stage.players), two, strict=True):
+        assert ours.keys() == theirs.keys()
+        assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 0.03 * rate * steps
+
+
+def test_the_adversary_judges_the_pictures_of_its_own_piece(tmp_path: Path) -> None:
+    run = start(load_config(codebook_run(tmp_path, loss={"adversary_from": 0.0})))
+    generator, adversary = run.stage.players
+    batches = [run.stage.to_batch(raw) for raw in islice(run.stage.batches(0, Slots(0, 2, 2)), 2)]
+    draws = [Draw(0, 0, 0.5, Slots(first, 2, 4)) for first in (0, 2)]
+    assert isinstance(generator, AutoencoderPlayer)
+    for batch, draw in zip(batches, draws, strict=True):
+        generator(batch, draw)
+    judged = [generator.shown[draw.slots.first].real for draw in draws]
+    assert all(torch.equal(real, batch.clean) for real, batch in zip(judged, batches, strict=True))
+    for batch, draw in zip(batches, draws, strict=True):
+        adversary(batch, draw)
+    assert not generator.shown  # nothing is kept

@@ -1,0 +1,119 @@
+"""LoRAs merge to the weights that peft and ComfyUI get from the same files."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from tests.support.comfy_checkout import comfyui_checkout
+from tests.support.lora_layouts import ALPHA, LAYERS, OUTSIDE, RANK, factors, largest_difference, merged, written_as
+from tests.support.weight_layouts import random_dit
+from vfe.weights.lora import LoraSpec, merge_loras
+
+Q = "diffusion_model.blocks.0.self_attn.q"
+
+PEFT_OPTIONS: dict[str, dict[str, Any]] = {
+    "plain": {"lora_alpha": ALPHA},
+    "rank-stabilised": {"lora_alpha": ALPHA, "use_rslora": True},
+    "patterns": {"lora_alpha": ALPHA, "alpha_pattern": {"ffn.0": 9.0}, "rank_pattern": {"ffn.2": 2}},
+    "biased": {"lora_alpha": ALPHA, "lora_bias": True},
+}
+
+
+def peft_model(options: dict[str, Any]) -> Any:  # noqa: ANN401 - peft is optional
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=RANK, target_modules=[*LAYERS, *OUTSIDE], **options)
+    model = peft.get_peft_model(random_dit(), config)
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
+    return model
+
+
+@pytest.mark.parametrize("options", PEFT_OPTIONS)
+def test_merging_equals_peft(options: str, tmp_path: Path) -> None:
+    """What peft saves, with the alpha in its config file, and what it merges itself."""
+    state = dict(random_dit().state_dict())
+    model = peft_model(PEFT_OPTIONS[options])
+    model.save_pretrained(tmp_path)
+    expected = model.merge_and_unload().state_dict()
+    assert largest_difference(expected, state) > 0.1
+    for path in (tmp_path, tmp_path / "adapter_model.safetensors"):
+        assert largest_difference(merge_loras(state, [LoraSpec(path)]), expected) <= 1e-6
+
+
+def test_merging_equals_diffusers_with_its_metadata(tmp_path: Path) -> None:
+    """`save_lora_adapter` keeps alpha in the metadata of the file."""
+    state = dict(random_dit().state_dict())
+    lora = factors(state)
+    stored = written_as("diffusers", lora, None)
+    config = {"transformer.r": RANK, "transformer.lora_alpha": ALPHA, "text_encoder.lora_alpha": 99.0}
+    with_metadata = merged(state, stored, tmp_path, {"lora_adapter_metadata": json.dumps(config)})
+    assert largest_difference(with_metadata, merged(state, written_as("bare", lora, ALPHA), tmp_path)) == 0.0
+
+
+# Loads each LoRA with ComfyUI's own reader and merges it with its own arithmetic.
+COMFY_SCRIPT = """
+import importlib.util, sys, types
+from unittest.mock import MagicMock
+if importlib.util.find_spec("torchvision") is None:  # imported by models that have no part in this
+    class Stub(MagicMock):
+        __path__ = []
+    for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional"):
+        sys.modules[name] = Stub()
+folder, argv = sys.argv[1], sys.argv[2:]
+sys.argv = ["comfy", "--cpu"]
+import comfy.options
+comfy.options.enable_args_parsing()
+import comfy.lora, comfy.lora_convert
+from safetensors.torch import load_file, save_file
+state = {"diffusion_model." + name: value for name, value in load_file(folder + "/base.safetensors").items()}
+model = types.SimpleNamespace(state_dict=lambda: state, model_config=types.SimpleNamespace(unet_config={}))
+for form in argv:
+    lora = comfy.lora_convert.convert_lora(load_file(f"{folder}/{form}.safetensors"))
+    patches = comfy.lora.load_lora(lora, comfy.lora.model_lora_keys_unet(model, {}))
+    merged = {
+        name.removeprefix("diffusion_model."): comfy.lora.calculate_weight(
+            [(0.7, patches[name], 1.0, None, None)] if name in patches else [], value.clone(), name
+        )
+        for name, value in state.items()
+    }
+    save_file(merged, f"{folder}/{form} merged.safetensors")
+"""
+
+
+@pytest.mark.comfy
+def test_merging_equals_comfyui(tmp_path: Path) -> None:
+    comfyui = str(comfyui_checkout())
+    state = dict(random_dit().state_dict())
+    save_file(state, tmp_path / "base.safetensors")
+    forms = ["comfyui lora_A", "comfyui lora_down", "kohya", "wan-fun"]
+    lora = {layer: pair for layer, pair in factors(state).items() if layer != "patch_embedding"}
+    for form in forms:
+        save_file(written_as(form, lora, ALPHA), tmp_path / f"{form}.safetensors")
+    whole = {f"{Q}.diff": torch.randn(128, 128), f"{Q}.diff_b": torch.randn(128)}
+    whole["diffusion_model.blocks.1.modulation.diff"] = torch.randn(1, 6, 128)
+    whole["diffusion_model.blocks.1.norm3.w_norm"] = torch.randn(128)
+    whole["diffusion_model.blocks.1.norm3.b_norm"] = torch.randn(128)
+    save_file(whole, tmp_path / "whole.safetensors")
+    forms.append("whole")
+    command = [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), *forms]
+    done = subprocess.run(
+        command, cwd=comfyui, env={**os.environ, "PYTHONPATH": comfyui}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    for form in forms:
+        theirs = load_file(tmp_path / f"{form} merged.safetensors")
+        ours = merge_loras(state, [LoraSpec(tmp_path / f"{form}.safetensors", 0.7)])
+        assert largest_difference(theirs, state) > 0.1
+        assert largest_difference(ours, theirs) <= 1e-6, form

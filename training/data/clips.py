@@ -1,0 +1,230 @@
+"""Training clips: real face video and portraits under a synthetic camera, degraded on the fly.
+
+B batch, T frames, H W sides. A clip is a pure function of the seed, the batch's number and the slot in the batch, so
+that a resumed run sees the same data as one that never stopped, and two processes the same as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from ..degradations.frames import to_rgb
+from ..degradations.protocol import Family
+from ..run.stage import Slots
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What is trained on. `root` holds manifest.json with hq_video, hq_image and labels beside it."""
+
+    root: str
+    frames: int = 13
+    side: int = 128
+    batch: int = 8
+    """Clips of one step, over all processes."""
+    segment: int = 25
+    """Frames degraded at once; crops are cut from it."""
+    reuse: int = 8
+    """Batches for which a segment serves, each with a crop of its own."""
+    image_share: float = 0.5
+    """Share of segments made from portraits."""
+    face_share: float = 0.6
+    """Share of crops centred on a point of the face; the others lie anywhere."""
+    open_only: bool = True
+    """Only items marked open in the manifest: needed for weights that are published."""
+    min_sharpness: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.frames % 4 != 1 or self.frames > self.segment:
+            raise ValueError(f"frames={self.frames}, needed 4n+1 and at most segment={self.segment}")
+        if self.side % 8 or self.batch < 1 or self.reuse < 1:
+            raise ValueError(
+                f"side={self.side} needs a multiple of 8, batch={self.batch} and reuse={self.reuse} 1 or more"
+            )
+
+
+class Batch(NamedTuple):
+    """Degraded and clean video (B, 3, T, H, W) in [-1, 1], face mask (B, T, H, W) of 0 and 1."""
+
+    degraded: Tensor
+    clean: Tensor
+    mask: Tensor
+
+
+class Segment(NamedTuple):
+    clean: Tensor  # (T, H, W, 3) uint8
+    mask: Tensor  # (T, H, W) bool
+    degraded: Tensor  # like clean
+
+
+class Item(NamedTuple):
+    path: Path
+    label: Path | None
+    is_image: bool
+
+
+def list_items(config: DataConfig) -> list[Item]:
+    """The clips and portraits of the manifest that the config admits, in manifest order."""
+    root = Path(config.root)
+    manifest = root / "manifest.json"
+    if not manifest.is_file():
+        raise ValueError(f"no manifest.json in {root}: set data.root to a folder of training clips")
+    entries: list[dict[str, Any]] = json.loads(manifest.read_text())["items"]
+    kept = [
+        entry
+        for entry in entries
+        if entry["kind"] in ("hq_video", "hq_image")
+        and (entry["open"] or not config.open_only)
+        and entry.get("sharp", np.inf) >= config.min_sharpness
+        and entry["frames"] >= (config.segment if entry["kind"] == "hq_video" else 1)
+    ]
+    if not kept:
+        raise ValueError(f"{manifest} lists no clean clip or portrait that the config admits")
+    return [
+        Item(root / e["file"], root / e["label"] if e.get("label") else None, e["kind"] == "hq_image") for e in kept
+    ]
+
+
+def data_hash(items: list[Item]) -> str:
+    """SHA-256 of the names and sizes of the items: says which list trained a model."""
+    lines = "\n".join(sorted(f"{item.path.name} {item.path.stat().st_size}" for item in items))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def read_frames(path: Path) -> Tensor:
+    """All frames of a video or image: (T, H, W, 3) uint8."""
+    with av.open(str(path)) as container:
+        return torch.from_numpy(np.stack([to_rgb(frame) for frame in container.decode(video=0)]))
+
+
+def read_masks(label: Path | None, frames: int, height: int, width: int) -> Tensor:
+    """Face masks at frame size: (T, H, W) bool; all true without a label, so that masked loss is whole-frame loss."""
+    if label is None:
+        return torch.ones(frames, height, width, dtype=torch.bool)
+    with np.load(label) as arrays:
+        small = torch.from_numpy(np.unpackbits(arrays["masks"], axis=-1)[:frames])
+    return F.interpolate(small[None].float(), size=(height, width), mode="nearest")[0] > 0.5
+
+
+def camera_motion(picture: Tensor, mask: Tensor, frames: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """A portrait (3, H, W) and its mask (H, W) seen by a slowly moving camera: (T, S, S, 3) uint8 and (T, S, S) bool.
+
+    Zoom, roll and shift follow straight lines and one slow sine, as a hand-held or panning camera does.
+    """
+    side = 288
+    time = torch.linspace(0, 1, frames)
+    swing = torch.sin(2 * np.pi * (time * rng.uniform(0.3, 1.2) + rng.uniform()))
+    zoom = rng.uniform(0.6, 1.0) * (1 + rng.uniform(-0.08, 0.08) * time + rng.uniform(0, 0.01) * swing)
+    roll = (
+        np.deg2rad(rng.uniform(-8, 8)) + np.deg2rad(rng.uniform(-4, 4)) * time + np.deg2rad(rng.uniform(0, 0.7)) * swing
+    )
+    drift = (
+        torch.from_numpy(rng.uniform(-0.12, 0.12, (2, 1)).astype(np.float32)) * time + 0.006 * rng.uniform(0, 1) * swing
+    )
+    cos, sin = torch.cos(roll) / zoom, torch.sin(roll) / zoom
+    cos, sin = cos * side / picture.shape[1], sin * side / picture.shape[1]
+    room = (1 - side / picture.shape[1] / zoom.min().item()) * 0.9
+    centre = torch.from_numpy(rng.uniform(-1, 1, (2, 1)).astype(np.float32)) * max(room, 0.0) + drift
+    theta = torch.stack([torch.stack([cos, -sin, centre[0]], -1), torch.stack([sin, cos, centre[1]], -1)], 1)
+    grid = F.affine_grid(theta.float(), [frames, 3, side, side], align_corners=False)
+    seen = F.grid_sample(
+        picture.float().expand(frames, -1, -1, -1), grid, padding_mode="reflection", align_corners=False
+    )
+    face = F.grid_sample(
+        mask.float().expand(frames, 1, -1, -1), grid, mode="nearest", padding_mode="reflection", align_corners=False
+    )
+    return seen.round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous(), face[:, 0] > 0.5
+
+
+class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
+    """Endless batches of uint8 (degraded, clean) and bool mask, from batch number `start` on: the clips of `slots`.
+
+    Each of the batch's slots keeps a degraded segment for `reuse` batches; slots change at different times, so that the
+    cost of degrading is even and a batch mixes fresh and known segments. Loader workers take batches in turn, each from
+    a stream of its own: the data depends on the number of workers, not on their speed.
+    """
+
+    def __init__(
+        self,
+        config: DataConfig,
+        degradation: Family | None,
+        seed: int,
+        start: int = 0,
+        slots: Slots | None = None,
+    ) -> None:
+        """Without a degradation, the degraded clips are the clean ones."""
+        self.config, self.degradation, self.seed, self.start = config, degradation, seed, start
+        self.slots = slots or Slots(0, config.batch, config.batch)
+        self.items = list_items(config)
+        self._videos = [item for item in self.items if not item.is_image]
+        self._images = [item for item in self.items if item.is_image]
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        info = get_worker_info()
+        workers, worker = (info.num_workers, info.id) if info else (1, 0)
+        segments: dict[int, tuple[int, Segment]] = {}
+        for number in count(self.start + worker, workers):
+            stream, visit = number % workers, number // workers
+            crops = []
+            for slot in self.slots:
+                turn = (visit + slot * self.config.reuse // self.config.batch) // self.config.reuse
+                key = [self.seed, stream, slot, turn]
+                if slot not in segments or segments[slot][0] != turn:
+                    segments[slot] = turn, self._segment(np.random.default_rng(key))
+                crops.append(self._crop(segments[slot][1], np.random.default_rng([*key, visit + 1])))
+            degraded, clean, mask = (torch.stack(parts) for parts in zip(*crops, strict=True))
+            yield degraded, clean, mask
+
+    def _segment(self, rng: np.random.Generator) -> Segment:
+        from_image = bool(self._images) and (not self._videos or rng.random() < self.config.image_share)
+        pool = self._images if from_image else self._videos
+        item = pool[int(rng.integers(len(pool)))]
+        frames = read_frames(item.path)
+        masks = read_masks(item.label, *frames.shape[:3])
+        if from_image:
+            clean, mask = camera_motion(frames[0].permute(2, 0, 1), masks[0], self.config.segment, rng)
+        else:
+            first = int(rng.integers(len(frames) - self.config.segment + 1))
+            clean, mask = (x[first : first + self.config.segment] for x in (frames, masks))
+        if self.degradation is None:
+            return Segment(clean, mask, clean)
+        how = self.degradation.draw(rng)
+        return Segment(how.target(clean), mask, how.apply(clean, rng))
+
+    def _crop(self, segment: Segment, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        frames, side = self.config.frames, self.config.side
+        total, height, width = segment.mask.shape
+        start = int(rng.integers(total - frames + 1))
+        top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+        face = segment.mask[start].nonzero()
+        if len(face) and rng.random() < self.config.face_share:
+            y, x = face[int(rng.integers(len(face)))].tolist()
+            top, left = (min(max(p - side // 2, 0), size - side) for p, size in ((y, height), (x, width)))
+        window = (slice(start, start + frames), slice(top, top + side), slice(left, left + side))
+        return self._flip((segment.degraded[window], segment.clean[window], segment.mask[window]), rng)
+
+    def _flip(self, crop: tuple[Tensor, Tensor, Tensor], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        if rng.random() < 0.5:
+            crop = (crop[0].flip(2), crop[1].flip(2), crop[2].flip(2))
+        return crop
+
+
+def to_batch(degraded: Tensor, clean: Tensor, mask: Tensor) -> Batch:
+    """uint8 (B, T, H, W, 3) pairs and bool masks -> float video in [-1, 1], channels first."""
+    degraded, clean = (x.permute(0, 4, 1, 2, 3).float().div_(127.5).sub_(1) for x in (degraded, clean))
+    return Batch(degraded, clean, mask.float())

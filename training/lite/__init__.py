@@ -1,0 +1,1 @@
+"""The bundled lite model as training builds it."""

@@ -1,0 +1,35 @@
+"""How large the codec's coefficients are on clips, and what damage changes in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from vfe.models.lapped_codec import LappedCodec
+
+FLOOR = 2e-3  # half a grey level: finer coefficients are rounding noise of 8-bit video
+
+
+@torch.no_grad()
+def coefficient_scale(codec: LappedCodec, clips: Iterable[Tensor]) -> Tensor:
+    """(C,) scale that gives each coefficient unit variance over clips (B, 3, time n + 1, H, W) in [-1, 1]."""
+    squares, total = torch.zeros(codec.config.channels, device=codec.scale.device), 0
+    for video in clips:
+        latent = codec.encode(video)[:, :, 1:] / codec.scale.view(1, -1, 1, 1, 1)  # the first frame is a group alone
+        squares += latent.square().sum((0, 2, 3, 4))
+        total += latent[:, 0].numel()
+    return 1 / (squares / total).sqrt().clamp(min=FLOOR)
+
+
+@torch.no_grad()
+def damage_spread(codec: LappedCodec, pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
+    """(C,) root mean square of what damage does to each whitened coefficient, of damaged and clean clips: the size of a
+    velocity that restores."""
+    squares, total = torch.zeros_like(codec.scale), 0
+    for degraded, clean in pairs:
+        error = codec.encode(degraded) - codec.encode(clean)
+        squares += error.square().sum((0, 2, 3, 4))
+        total += error[:, 0].numel()
+    return (squares / total).sqrt()

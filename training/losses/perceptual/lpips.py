@@ -1,0 +1,58 @@
+"""LPIPS (Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric"), version 0.1 on
+VGG16: DVFace's perceptual loss (eq. 14).
+
+N images, C channels, H W sides; images are in [0, 1].
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from vfe.tensor_io.load import shapes_of
+
+from .files import read_weights
+from .vgg import VGG16, VGG16_FILE, VGGFeatures
+
+LAYERS = (3, 8, 15, 22, 29)  # the last ReLU of each stage
+LIN_FILE = "the linear layers of LPIPS v0.1 on VGG16 (lpips/weights/v0.1/vgg.pth)"
+EPSILON = 1e-10
+
+
+def unit(features: Tensor) -> Tensor:
+    """Features of length one over channels; a vector of zeros stays one, and so does its gradient finite."""
+    length = (features.square().sum(1, keepdim=True) + EPSILON**2).sqrt()
+    return features / (length + EPSILON)
+
+
+class Lpips(nn.Module):
+    """Sum over stages of the mean over places of w . (unit(f(x)) - unit(f(y)))^2 (eq. 1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vgg = VGGFeatures(VGG16, LAYERS)
+        self.weights = nn.ParameterList(torch.ones(1, stage[-1], 1, 1) for stage in VGG16)
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Mean distance of (N, 3, H, W) images, sides of 16 and more: 0 for equal ones."""
+        terms = [
+            ((unit(a) - unit(b)).square() * weight).sum(1).mean()
+            for a, b, weight in zip(self.vgg(prediction), self.vgg(target), self.weights, strict=True)
+        ]
+        return torch.stack(terms).sum()
+
+
+def load_lpips(vgg16: Path, lpips: Path) -> Lpips:
+    """From torchvision's VGG16 state dict and the published linear layers; frozen.
+
+    Raises VFEError where a file is another. (v0.0's linear layers have the same names and shapes and cannot be told
+    apart from v0.1's.)
+    """
+    model = Lpips()
+    model.vgg.load_state_dict(read_weights(vgg16, shapes_of(model.vgg), VGG16_FILE))
+    wanted = {f"lin{index}.model.1.weight": tuple(weight.shape) for index, weight in enumerate(model.weights)}
+    published = read_weights(lpips, wanted, LIN_FILE)
+    model.weights.load_state_dict({str(index): published[name] for index, name in enumerate(wanted)})
+    return model.eval().requires_grad_(False)

@@ -1,0 +1,1 @@
+"""A run: its loop, checkpoints, report, learning rate, average of weights, and processes."""

@@ -1,0 +1,129 @@
+"""The heavier choice: facexlib's RetinaFace (ResNet-50) for faces and BiSeNet for their regions.
+
+Nothing is downloaded here: the two files come from `vfe models pull facexlib-retinaface facexlib-bisenet`, which
+checks their hashes, and are given by path. facexlib and torchvision must be installed by the user.
+
+F faces, S crop side. Points are xy in pixels of the frame, pixels in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from ...types import VFEError
+from .detector import CloseFace, Face, one_frame
+from .upright import crop_matrices, put_back, roll_of, take_crops
+
+PARSED_SIDE = 512
+REGION = (1, 2, 3, 4, 5, 6, 10, 11, 12, 13)
+"""BiSeNet's classes that are face: skin, brows, eyes, glasses, nose, mouth, lips; not ears, neck, hair."""
+_NOT_A_TORCH_FILE = (
+    *(RuntimeError, pickle.UnpicklingError, struct.error, EOFError),
+    *(AttributeError, LookupError, TypeError, ValueError),
+)
+"""What torch.load raises on files of other kinds."""
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeavyConfig:
+    """Thresholds of facexlib's detector."""
+
+    score: float = 0.8
+    most_overlap: float = 0.4
+
+    def __post_init__(self) -> None:
+        if not 0 < self.score <= 1 or not 0 < self.most_overlap < 1:
+            raise ValueError(f"{self}: scores are in (0, 1], overlaps in (0, 1)")
+
+
+class HeavyFaceDetector:
+    """facexlib's nets with the methods of `FaceDetector`: its boxes are RetinaFace's, from hairline to chin."""
+
+    def __init__(self, detector: Any, parser: nn.Module, config: HeavyConfig | None = None) -> None:  # noqa: ANN401
+        self.detector, self.parser, self.config = detector, parser, config or HeavyConfig()
+
+    @classmethod
+    def load(
+        cls, detector: Path, parser: Path, device: torch.device | str = "cpu", config: HeavyConfig | None = None
+    ) -> HeavyFaceDetector:
+        """From the files `detection_Resnet50_Final.pth` and `parsing_bisenet.pth`.
+
+        Raises VFEError where facexlib is missing or a file is not what its name says.
+        """
+        try:
+            from facexlib.detection.retinaface import RetinaFace
+            from facexlib.parsing.bisenet import BiSeNet
+        except ImportError as error:
+            raise VFEError(
+                f"facexlib cannot be used ({error}): pip install facexlib, or use the bundled net"
+            ) from error
+        place = torch.device(device)
+        return cls(
+            _filled(RetinaFace(network_name="resnet50", device=place), detector).to(place),
+            _filled(BiSeNet(num_class=19), parser).to(place),
+            config,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parser.parameters()).device
+
+    def detect(self, frame: Tensor) -> list[Face]:
+        """Faces of one frame (3, H, W), best first. Raises ValueError for other shapes."""
+        pixels = (one_frame(frame).float() + 1) * 127.5
+        picture = rearrange(pixels.flip(0), "bgr h w -> h w bgr").cpu().numpy()
+        with torch.inference_mode():
+            rows = self.detector.detect_faces(picture, self.config.score, self.config.most_overlap)
+        found = torch.from_numpy(rows).to(self.device, torch.float32)
+        return [Face(row[:4], float(row[4]), row[5:].view(5, 2)) for row in found]
+
+    def detect_batch(self, frames: Tensor) -> list[list[Face]]:
+        """Faces of each of (B, 3, H, W), one after the other."""
+        return [self.detect(frame) for frame in frames]
+
+    @torch.inference_mode()
+    def follow(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:
+        """The regions of known faces on a frame (3, H, W). The faces stay as they are."""
+        if not faces:
+            return []
+        ready = one_frame(frame).to(self.device, torch.float32)
+        boxes, landmarks = (torch.stack([part.to(ready) for part in parts]) for parts in _columns(faces))
+        matrices = crop_matrices(boxes, roll_of(landmarks))
+        crops = take_crops(ready, matrices, PARSED_SIDE)
+        mean, std = (crops.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+        classes = self.parser(((crops + 1) / 2 - mean) / std)[0]
+        masks = classes.softmax(1)[:, list(REGION)].sum(1)
+        return [CloseFace(face, mask, matrix) for face, mask, matrix in zip(faces, masks, matrices, strict=True)]
+
+    @torch.inference_mode()
+    def mask(self, frame: Tensor, face: Face) -> Tensor:
+        """The region of a face on a frame (3, H, W): (H, W), 0 to 1, without what covers the face."""
+        (close,) = self.follow(frame, [face])
+        return put_back(close.mask, close.matrix, *frame.shape[-2:])
+
+
+def _columns(faces: Sequence[Face]) -> tuple[list[Tensor], list[Tensor]]:
+    return [face.box for face in faces], [face.landmarks for face in faces]
+
+
+def _filled(net: nn.Module, path: Path) -> nn.Module:
+    """The net with a torch file's weights, all of them and no other."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        net.load_state_dict({name.removeprefix("module."): value for name, value in state.items()}, strict=True)
+    except FileNotFoundError as error:
+        raise VFEError(f"{path}: no such file; get it with `vfe models pull`") from error
+    except _NOT_A_TORCH_FILE as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise VFEError(f"{path}: not facexlib's weights ({reason}); get the file again") from error
+    return net.eval().requires_grad_(False)

@@ -1,0 +1,88 @@
+"""A contact sheet of the faces of a clip: each from its best frame, with its number, its frames and its size.
+
+P side of a picture.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..detect.upright import unit_grid
+from ..track.tracks import FaceTrack, FaceTracks
+from .overlay import WHITE, colour_of, fill, label, text_size, write
+
+PICTURE = 160
+CAPTION = 40
+GAP = 8
+COLUMNS = 6
+AROUND = 2.0
+"""Side of a picture in roots of the area of the face's box."""
+GROUND = (-0.8, -0.8, -0.8)
+
+
+class SheetMaker:
+    """Takes the frames of the clip again, one by one, and keeps the pictures only."""
+
+    def __init__(self, tracks: FaceTracks) -> None:
+        self.tracks = tracks
+        self._wanted = {track.number: best_frame(track) for track in tracks.tracks}
+        self._pictures: dict[int, Tensor] = {}
+        self._frame = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether no further frame is needed."""
+        return len(self._pictures) == len(self._wanted)
+
+    def push(self, frame: Tensor) -> None:
+        """The next frame (3, H, W) in [-1, 1]."""
+        for track, at in self.tracks.at(self._frame):
+            if self._wanted[track.number] == self._frame:
+                self._pictures[track.number] = picture_of(frame, track.boxes[at])
+        self._frame += 1
+
+    def sheet(self) -> Tensor:
+        """(3, H, W) in [-1, 1], in the order of numbers; a plain small one where there is no face."""
+        count = max(len(self.tracks.tracks), 1)
+        columns = min(count, COLUMNS)
+        rows = math.ceil(count / columns)
+        width, height = GAP + columns * (PICTURE + GAP), GAP + rows * (PICTURE + CAPTION + GAP)
+        sheet = torch.tensor(GROUND)[:, None, None].repeat(1, height, width)
+        for index, track in enumerate(self.tracks.tracks):
+            row, column = divmod(index, columns)
+            self._draw(sheet, track, GAP + column * (PICTURE + GAP), GAP + row * (PICTURE + CAPTION + GAP))
+        return sheet
+
+    def _draw(self, sheet: Tensor, track: FaceTrack, left: int, top: int) -> None:
+        if track.number in self._pictures:
+            sheet[:, top : top + PICTURE, left : left + PICTURE] = self._pictures[track.number]
+        bottom = top + PICTURE
+        fill(sheet, (left, bottom, left + PICTURE, bottom + 4), colour_of(track.number))
+        label(sheet, str(track.number), (left, top), colour_of(track.number), 5)
+        for line, text in enumerate((f"{track.start}-{track.stop - 1}", f"{round(track.side)} px")):
+            scale = next(s for s in (3, 2, 1) if s == 1 or text_size(text, s)[0] <= PICTURE)
+            write(sheet, text, (left, bottom + 7 + 17 * line), scale, WHITE)
+
+
+def best_frame(track: FaceTrack) -> int:
+    """Frame on which a face is the most surely seen and large."""
+    sizes = (track.boxes[:, 2:] - track.boxes[:, :2]).clamp(min=1).prod(-1).sqrt()
+    worth = track.scores * (0.5 + sizes / sizes.max()) * (0.5 + track.presence) * track.seen
+    return track.start + int(worth.argmax())
+
+
+def picture_of(frame: Tensor, box: Tensor) -> Tensor:
+    """The square around a face, not turned: (3, P, P); outside of the frame its border goes on."""
+    height, width = frame.shape[-2:]
+    side = float((box[2:] - box[:2]).clamp(min=1).prod().sqrt()) * AROUND
+    corner = (box[:2] + box[2:]) / 2 - side / 2
+    # Enough samples for each pixel that nothing aliases, then their mean.
+    finer = max(math.ceil(side / PICTURE), 1)
+    places = unit_grid(PICTURE * finer, frame.device) * side + corner.to(frame)
+    grid = places / places.new_tensor([width, height]) * 2 - 1
+    taken = F.grid_sample(frame[None].float(), grid[None], padding_mode="border", align_corners=False)
+    return F.avg_pool2d(taken, finer)[0].cpu()

@@ -1,0 +1,120 @@
+"""Faces at fixed places: eyes, nose and mouth of every face come to lie where a template has them.
+
+F faces or frames, S crop side. Points are xy. A matrix (F, 2, 3) takes the crop, 0 to 1 on both axes, to pixels of the
+frame, as in `upright`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from ..detect.upright import apply, invert, unit_grid
+from .crop_window import smoothed
+from .resample import Area
+
+SIDE = 256
+"""Pixels of a side of aligned crops."""
+
+TEMPLATE = torch.tensor(
+    [[192.98, 239.95], [318.90, 240.19], [256.63, 314.02], [201.26, 371.41], [313.09, 371.15]], dtype=torch.float64
+)
+"""Landmarks in a crop of 512 pixels, the mean of FFHQ's aligned faces: what face restorers are commonly trained on."""
+TEMPLATE_SIDE = 512
+
+
+def template() -> Tensor:
+    """Where the five landmarks of an aligned crop are: (5, 2) float64, 0 to 1."""
+    return TEMPLATE / TEMPLATE_SIDE
+
+
+def similarities(landmarks: Tensor) -> Tensor:
+    """The similarity that takes the template nearest to landmarks (F, 5, 2), by least squares (Umeyama 1991): (F, 2, 3)
+    float64. Landmarks that are all one point give a crop of no size."""
+    points = landmarks.double()
+    ideal = template()
+    centre, middle = points.mean(1), ideal.mean(0)
+    a, b = ideal - middle, points - centre[:, None]
+    spread = a.square().sum()
+    cos = (a * b).sum((1, 2)) / spread
+    sin = (a[:, 0] * b[..., 1] - a[:, 1] * b[..., 0]).sum(1) / spread
+    linear = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)
+    return torch.cat([linear, (centre - linear @ middle)[..., None]], dim=-1)
+
+
+SMOOTH = 1.5
+"""Spread, in frames, of the Gaussian that steadies crops: landmarks are measured to about a pixel."""
+SIZE_SMOOTH = 3.0  # the size and the roll of a head change more slowly than its place
+
+
+def steady_similarities(landmarks: Tensor, smooth: float = SMOOTH) -> Tensor:
+    """`similarities` of one face's frames (n, 5, 2), steadied over time: place, size and roll, each for itself."""
+    matrices = similarities(landmarks)
+    linear = matrices[:, :, :2]
+    centres = apply(matrices, matrices.new_full((1, 1, 2), 0.5).expand(len(matrices), -1, -1))[:, 0]
+    sizes = torch.linalg.det(linear).clamp(min=1e-12).sqrt().log()
+    rolls = torch.atan2(linear[:, 1, 0], linear[:, 0, 0])
+    turns = rolls.diff() / (2 * math.pi)  # a roll that passes half a turn goes on beyond it
+    rolls = rolls - 2 * math.pi * torch.cat([turns.new_zeros(1), turns.round().cumsum(0)])
+    centres = _steadied(centres, smooth)
+    sizes, rolls = (_steadied(values, SIZE_SMOOTH * smooth) for values in (sizes, rolls))
+    cos, sin = rolls.cos() * sizes.exp(), rolls.sin() * sizes.exp()
+    linear = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)
+    return torch.cat([linear, (centres - linear.sum(-1) / 2)[..., None]], dim=-1)
+
+
+def _steadied(values: Tensor, spread: float) -> Tensor:
+    """Smoothed, and of what that took away the smooth part put back (Tukey's twicing): a shaking camera is followed,
+    which one Gaussian would lag behind."""
+    once = smoothed(values, spread)
+    return once + smoothed(values - once, spread)
+
+
+def take_aligned(frame: Tensor, matrix: Tensor, side: int = SIDE) -> Tensor:
+    """(C, H, W) -> (C, S, S), bicubic; antialiased where it shrinks. Beyond the frame it is mirrored."""
+    height, width = frame.shape[-2:]
+    step = float(torch.linalg.det(matrix[:, :2]).abs().sqrt()) / side
+    picture = soften(frame[None], step)
+    flat = rearrange(unit_grid(side, frame.device), "h w xy -> 1 (h w) xy").double()
+    places = apply(matrix[None].to(frame.device), flat) / torch.tensor([width, height], device=frame.device) * 2 - 1
+    grid = rearrange(places, "1 (h w) xy -> 1 h w xy", h=side).to(frame.dtype)
+    return F.grid_sample(picture, grid, mode="bicubic", padding_mode="reflection", align_corners=False)[0]
+
+
+def put_aligned(crop: Tensor, matrix: Tensor, height: int, width: int) -> tuple[Area, Tensor]:
+    """(C, S, S) -> the pixels (C, h, w) of the frame around the crop, 0 beyond it, and where they are; bicubic."""
+    corners = apply(matrix[None], matrix.new_tensor([[[0, 0], [1, 0], [0, 1], [1, 1]]]))[0]
+    (left, top), (right, bottom) = corners.amin(0).floor().int().tolist(), corners.amax(0).ceil().int().tolist()
+    area = Area(max(top, 0), max(min(bottom, height), 0), max(left, 0), max(min(right, width), 0))
+    rows, columns = max(area.bottom - area.top, 0), max(area.right - area.left, 0)
+    if not rows or not columns:
+        return Area(0, 0, 0, 0), crop.new_zeros(len(crop), 0, 0)
+    x = torch.arange(columns, dtype=torch.float64) + area.left + 0.5
+    y = torch.arange(rows, dtype=torch.float64) + area.top + 0.5
+    points = rearrange(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1), "h w xy -> 1 (h w) xy")
+    places = rearrange(apply(invert(matrix[None]), points), "1 (h w) xy -> h w xy", h=rows)
+    step = crop.shape[-1] / float(torch.linalg.det(matrix[:, :2]).abs().sqrt())
+    grid = (places * 2 - 1).to(crop)[None]
+    put = F.grid_sample(soften(crop[None], step), grid, mode="bicubic", padding_mode="border", align_corners=False)[0]
+    inside = ((places > 0) & (places < 1)).all(-1).to(crop.device)
+    return area, put * inside
+
+
+def soften(pictures: Tensor, step: float) -> Tensor:
+    """(..., H, W) blurred so that every `step`-th pixel says enough: as much as a box of that many pixels would."""
+    if step <= 1:
+        return pictures
+    sigma = math.sqrt((step**2 - 1) / 12)
+    rows, columns = (_gaussian(side, sigma).to(pictures) for side in pictures.shape[-2:])
+    return rows @ pictures @ columns.T
+
+
+def _gaussian(side: int, sigma: float) -> Tensor:
+    """(side, side): a blur along an axis as a product, ten times faster on a CPU than as a convolution."""
+    at = torch.arange(side, dtype=torch.float64)
+    weights = torch.exp(-0.5 * ((at[:, None] - at) / sigma) ** 2)
+    return weights / weights.sum(1, keepdim=True)

@@ -1,0 +1,42 @@
+"""Aligned crops of a track's face, and the patches that they become: what `FacePatcher` is for upright windows.
+
+C channels, H W frame sides, S crop side.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..track.tracks import FaceTrack
+from .align import SIDE, put_aligned, steady_similarities, take_aligned
+from .colour import match_colours
+from .paste import PasteConfig, Patch
+from .region import FaceRegion, border_fade
+
+
+class AlignedPatcher:
+    """Crops of one face in which eyes, nose and mouth stay where the template has them."""
+
+    side = SIDE
+    """Of all crops, in pixels."""
+
+    def __init__(self, track: FaceTrack, config: PasteConfig | None = None) -> None:
+        self.config = config or PasteConfig()
+        self.matrices = steady_similarities(track.landmarks)
+        self.presence = track.presence
+        self.region = FaceRegion(track, self.config.feather, self.config.smooth)
+        self._fade = border_fade(SIDE)
+
+    def take(self, frame: Tensor, index: int) -> Tensor:
+        """The crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W), both in [-1, 1]."""
+        return take_aligned(frame, self.matrices[index], self.side).clamp_(-1, 1)
+
+    def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
+        """Of the crop that `take` gave of this frame, and it restored: the change alone is put back."""
+        change = (match_colours(restored, crop) if self.config.match_colours else restored) - crop
+        layers = torch.cat([change, self._fade.to(change)[None]])
+        area, layers = put_aligned(layers, self.matrices[index], *frame.shape[-2:])
+        fade = layers[-1].clamp(0, 1)
+        weight = self.region.unfaded(index, area) * fade * (float(self.presence[index]) * self.config.blend)
+        return Patch(area, layers[:-1], weight)

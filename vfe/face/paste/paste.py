@@ -1,0 +1,103 @@
+"""Restored crops back into their frames: frame + w back(restored' - crop).
+
+Only the change is pasted, so that crops that were not restored give the frame itself, and where w is 0 no bit of it
+changes. C channels, H W frame sides, S crop side, h w sides of an area of the frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..track.tracks import FaceTrack
+from .colour import match_colours
+from .crop_window import CropConfig, crop_windows
+from .region import FaceRegion
+from .resample import Area, put_crop, take_crop
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasteConfig:
+    """How restored faces come back; ValueError where it makes no sense."""
+
+    blend: float = 1.0
+    """How much of the restored face is shown: 1 all, 0 none."""
+    feather: float = 0.08
+    """Spread of the region's soft border, in sides of the face."""
+    smooth: float = 2.0
+    """Spread, in frames, of the Gaussian that steadies the region."""
+    match_colours: bool = True
+    """Keep the slow changes of light and colour along the picture as they were in the frame."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.blend <= 1:
+            raise ValueError(f"blend is {self.blend}, needed is a number from 0 (frame unchanged) to 1 (all restored)")
+        if not 0 <= self.feather <= 0.5 or not 0 <= self.smooth <= 100:
+            raise ValueError(
+                f"feather={self.feather}, smooth={self.smooth}: needed from 0 to 0.5 sides of the face, 0 to 100 frames"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaceConfig:
+    """How faces are cut out, and how they come back."""
+
+    crop: CropConfig = field(default_factory=CropConfig)
+    paste: PasteConfig = field(default_factory=PasteConfig)
+
+
+class Patch(NamedTuple):
+    """What changes in an area of a frame, and how much of it is shown there."""
+
+    area: Area
+    change: Tensor  # (C, h, w)
+    weight: Tensor  # (h, w) 0 to 1
+
+
+class FacePatcher:
+    """Crops of one track's face, and the patches that they become."""
+
+    def __init__(self, track: FaceTrack, config: FaceConfig | None = None) -> None:
+        self.config = config or FaceConfig()
+        self.windows = crop_windows(track, self.config.crop)
+        self.presence = track.presence
+        self.region = FaceRegion(track, self.config.paste.feather, self.config.paste.smooth)
+
+    @property
+    def side(self) -> int:
+        """Of all its crops, in pixels."""
+        return self.windows.side
+
+    def take(self, frame: Tensor, index: int) -> Tensor:
+        """The crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W), both in [-1, 1]."""
+        return take_crop(frame, self.windows[index], self.side).clamp_(-1, 1)
+
+    def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
+        """Of the crop that `take` gave of this frame, and it restored."""
+        config, window = self.config.paste, self.windows[index]
+        change = (match_colours(restored, crop) if config.match_colours else restored) - crop
+        area, change = put_crop(change, window, *frame.shape[-2:])
+        weight = self.region.weight(index, area, window) * (float(self.presence[index]) * config.blend)
+        return Patch(area, change, weight)
+
+
+def paste(frame: Tensor, patches: Sequence[Patch]) -> Tensor:
+    """The frame (C, H, W) in [-1, 1] with its patches; where several faces share pixels, they share the weight."""
+    if not patches:
+        return frame
+    total = frame.new_zeros(frame.shape[-2:])
+    for patch in patches:
+        total[patch.area.place] += patch.weight
+    pasted = frame.clone()
+    for patch in patches:
+        rows, columns = patch.area.place
+        pasted[:, rows, columns] += patch.change * (patch.weight / total[rows, columns].clamp(min=1))
+    for patch in patches:
+        rows, columns = patch.area.place
+        inside = total[rows, columns] > 0
+        pasted[:, rows, columns] = torch.where(inside, pasted[:, rows, columns].clamp(-1, 1), frame[:, rows, columns])
+    return pasted

@@ -1,0 +1,98 @@
+"""Where a restored face is shown: its region, steady in time and soft at the border.
+
+S mask side, h w sides of an area of the frame. A matrix (2, 3) takes a mask, 0 to 1 on both axes, to the frame.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from ..detect.upright import CROP_SCALE, apply, invert
+from ..track.tracks import FaceTrack
+from .crop_window import CropWindow, smoothed
+from .resample import Area
+
+CERTAIN = 0.03
+"""Masks are never quite 0 or 1: what is nearer to them than this is."""
+WINDOW_FADE = 0.06
+"""Of a window's side: over this much of its border a region fades, should it reach there."""
+
+
+class FaceRegion:
+    """The region of a track's face on each of its frames."""
+
+    def __init__(self, track: FaceTrack, feather: float, smooth: float) -> None:
+        """`feather` is the spread of the soft border in sides of the face, `smooth` that along time in frames."""
+        self.masks = track.masks
+        self.smooth = smooth
+        side = track.masks.shape[-1]
+        self.spread = feather * side / CROP_SCALE  # pixels of the mask
+        self.pad = math.ceil(3 * self.spread) + 1
+        matrices = smoothed(track.matrices, smooth)
+        linear = matrices[:, :, :2] * (1 + 2 * self.pad / side)
+        corner = matrices[:, :, 2] - matrices[:, :, :2].sum(-1) * (self.pad / side)
+        self.to_mask = invert(torch.cat([linear, corner[..., None]], dim=-1))
+
+    def weight(self, index: int, area: Area, window: CropWindow) -> Tensor:
+        """0 to 1 for each pixel of an area of the track's frame `index`: (h, w); falls to 0 at the window's border."""
+        y, x = _centres(area)
+        fade = torch.outer(_inside(y, window.top, window.size), _inside(x, window.left, window.size))
+        return self.unfaded(index, area) * fade.float()
+
+    def unfaded(self, index: int, area: Area) -> Tensor:
+        """`weight` of a crop without a border."""
+        y, x = _centres(area)
+        points = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+        places = apply(self.to_mask[index][None], rearrange(points, "h w xy -> 1 (h w) xy")) * 2 - 1
+        grid = rearrange(places.float(), "1 (h w) xy -> 1 h w xy", h=len(y))
+        return F.grid_sample(self._soft_mask(index)[None, None], grid, align_corners=False)[0, 0]
+
+    def _soft_mask(self, index: int) -> Tensor:
+        """(S + 2 pad, S + 2 pad): the mean of the masks around a frame, blurred."""
+        reach = int(3 * self.smooth + 0.5)
+        start, stop = max(index - reach, 0), min(index + reach + 1, len(self.masks))
+        shares = torch.exp(-0.5 * ((torch.arange(start, stop) - index) / max(self.smooth, 1e-6)) ** 2)
+        mean = torch.einsum("n,nhw->hw", shares / shares.sum(), self.masks[start:stop].float() / 255)
+        soft = _blurred(F.pad(mean, [self.pad] * 4), self.spread)
+        return _smooth_step((soft - CERTAIN) / (1 - 2 * CERTAIN))
+
+
+def border_fade(side: int) -> Tensor:
+    """(S, S): 1 inside of a crop, falling to 0 at its border."""
+    at = torch.arange(side, dtype=torch.float64) + 0.5
+    inside = _inside(at, 0, side)
+    return torch.outer(inside, inside).float()
+
+
+def _centres(area: Area) -> tuple[Tensor, Tensor]:
+    """Of an area's rows and columns, pixels."""
+    y, x = (torch.arange(*span, dtype=torch.float64) + 0.5 for span in (area[:2], area[2:]))
+    return y, x
+
+
+def _inside(at: Tensor, start: float, size: float) -> Tensor:
+    """1 inside of a window, falling to 0 at its ends."""
+    border = torch.minimum(at - start, start + size - at) / (WINDOW_FADE * size)
+    return _smooth_step(border)
+
+
+def _smooth_step(x: Tensor) -> Tensor:
+    """From 0 at 0 to 1 at 1, level at both."""
+    x = x.clamp(0, 1)
+    return x * x * (3 - 2 * x)
+
+
+def _blurred(picture: Tensor, spread: float) -> Tensor:
+    """(S, S) under a Gaussian."""
+    reach = math.ceil(3 * spread)
+    if reach == 0:
+        return picture
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / spread) ** 2)
+    kernel = kernel / kernel.sum()
+    rows = F.conv2d(picture[None, None], kernel.view(1, 1, -1, 1), padding=(reach, 0))
+    return F.conv2d(rows, kernel.view(1, 1, 1, -1), padding=(0, reach))[0, 0]

@@ -1,0 +1,103 @@
+"""From a frame to the crop of a window and back, both by bicubic interpolation along each axis.
+
+C channels, H W frame sides, S crop side.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .crop_window import CropWindow
+
+REACH = 2  # pixels on each side that bicubic interpolation looks at
+
+
+class Area(NamedTuple):
+    """Whole pixels of a frame, half-open."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Index of its pixels: rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+def window_area(window: CropWindow, height: int, width: int) -> Area:
+    """The pixels of a frame whose centres are in the window; none where it is outside of the frame."""
+    top, bottom = (_first_centre(edge, height) for edge in (window.top, window.top + window.size))
+    left, right = (_first_centre(edge, width) for edge in (window.left, window.left + window.size))
+    return Area(top, bottom, left, right)
+
+
+def _first_centre(edge: float, length: int) -> int:
+    """The first of `length` pixels whose centre is not before the edge."""
+    return min(max(math.ceil(edge - 0.5), 0), length)
+
+
+def take_crop(frame: Tensor, window: CropWindow, side: int) -> Tensor:
+    """(C, H, W) -> (C, S, S); antialiased where it shrinks. Beyond the frame its border's pixels go on."""
+    step = window.size / side
+    centres = (torch.arange(side, dtype=torch.float64) + 0.5) * step
+    rows = cubic_weights(window.top + centres, frame.shape[-2], step)
+    columns = cubic_weights(window.left + centres, frame.shape[-1], step)
+    return _interpolate(frame, rows, columns)
+
+
+def put_crop(crop: Tensor, window: CropWindow, height: int, width: int) -> tuple[Area, Tensor]:
+    """(C, S, S) -> the pixels (C, h, w) of the frame that the window has, and where they are."""
+    area = window_area(window, height, width)
+    side = crop.shape[-1]
+    step = side / window.size
+    rows = cubic_weights((_centres(area.top, area.bottom) - window.top) * step, side, step)
+    columns = cubic_weights((_centres(area.left, area.right) - window.left) * step, side, step)
+    return area, _interpolate(crop, rows, columns)
+
+
+def _centres(start: int, stop: int) -> Tensor:
+    return torch.arange(start, stop, dtype=torch.float64) + 0.5
+
+
+class Weights(NamedTuple):
+    """Interpolation along an axis: K outputs from the pixels `start` to `start + L` of the input."""
+
+    start: int
+    matrix: Tensor  # (K, L)
+
+
+def cubic_weights(places: Tensor, length: int, step: float) -> Weights:
+    """Weights of `length` pixels for values at `places` (K,), rising, which are `step` pixels apart.
+
+    Keys' kernel with a = -0.5, widened where the step is above 1. Places beyond the ends get the end's pixels.
+    """
+    scale = max(step, 1.0)
+    first = torch.floor(places - REACH * scale).long()
+    pixels = first[:, None] + torch.arange(math.ceil(2 * REACH * scale) + 2)
+    weights = _keys((pixels + 0.5 - places[:, None]) / scale)
+    weights = weights / weights.sum(-1, keepdim=True)
+    pixels = pixels.clamp(0, length - 1)
+    start, stop = (int(pixels.min()), int(pixels.max()) + 1) if len(places) else (0, 1)
+    matrix = weights.new_zeros(len(places), stop - start)
+    return Weights(start, matrix.scatter_add_(1, pixels - start, weights).float())
+
+
+def _keys(x: Tensor) -> Tensor:
+    """Keys' cubic kernel (1981), a = -0.5."""
+    x = x.abs()
+    near = (1.5 * x - 2.5) * x**2 + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x < 1, near, torch.where(x < REACH, far, 0.0))
+
+
+def _interpolate(picture: Tensor, rows: Weights, columns: Weights) -> Tensor:
+    part = picture[
+        ..., rows.start : rows.start + rows.matrix.shape[1], columns.start : columns.start + columns.matrix.shape[1]
+    ]
+    return rows.matrix @ (part.float() @ columns.matrix.T)

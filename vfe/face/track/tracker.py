@@ -1,0 +1,264 @@
+"""People in a video: faces are detected every few frames, followed between, and told apart.
+
+Frame by frame only what is certain is kept: tracklets, which end where a face is lost, looks like somebody else or is
+in the way of another one. At the end of a shot the tracklets of one person are put together (links.py), so that who is
+who after an occlusion is decided by what was seen before and after it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from ...types import Progress
+from ..detect.boxes import covered, overlaps
+from ..detect.detector import CloseFace, Face, FaceDetector, given_faces, one_frame
+from .appearance import describe, difference
+from .gaps import GapConfig, join
+from .links import LinkConfig, chains
+from .shots import CutConfig, CutFinder
+from .tracklets import Tracklet, centre, side_of
+from .tracks import FaceTrack, FaceTracks
+
+SAME = 0.3
+"""Overlap from which on a detected and a followed face are the same one."""
+CLASH = 0.65
+"""Part of the smaller of two followed faces that is in the other one, from which on nobody knows who is who. Of two
+detected faces, the worse one is then none."""
+APART = 0.1
+"""The same part, up to which a face is seen alone, so that its look can be learned."""
+ESTABLISHED = 8
+"""Frames after which it is worth while to search for a face that is lost."""
+DOUBT = 0.75
+"""What is left of the belief in a face each time that the detector does not see it."""
+STRANGE_TIMES = 2
+"""So many detections in a row at which a face looks like somebody else, and it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackConfig:
+    """How faces are followed, and which of them are kept. Raises ValueError for values that make no sense."""
+
+    every: int = 4
+    """Frames from one detection to the next. There is one more at the start of a shot and while a face is lost."""
+    keep: float = 0.4
+    """Score down to which a face is followed."""
+    sure: float = 0.5
+    """Score down to which it is followed where the detector, when it looks, does not see it."""
+    weak: float = 0.35
+    """Score from which on a detection counts for a face that was lost, or else comes to nothing."""
+    sightings: int = 6
+    """Frames on which a face has to be seen; in shorter shots, on all of them."""
+    score: float = 0.65
+    """Mean score of a face."""
+    brief: int = 24
+    """Seen on fewer frames than this, and not all through the shot, a face needs a better mean score:"""
+    brief_score: float = 0.75
+    cut: CutConfig = field(default_factory=CutConfig)
+    link: LinkConfig = field(default_factory=LinkConfig)
+    gap: GapConfig = field(default_factory=GapConfig)
+
+    def __post_init__(self) -> None:
+        if self.every < 1 or self.sightings < 1:
+            raise ValueError(f"every={self.every}, sightings={self.sightings}: needed are numbers from 1 on")
+        scores = (self.keep, self.sure, self.weak, self.score, self.brief_score)
+        if not all(0 < score <= 1 for score in scores):
+            raise ValueError(f"keep, sure, weak, score, brief_score = {scores}: needed are scores in (0, 1]")
+
+
+class FaceTracker:
+    """Takes frames one by one. None is kept, but for a few where there may be a cut."""
+
+    def __init__(self, detector: FaceDetector, config: TrackConfig | None = None) -> None:
+        self.config = config or TrackConfig()
+        weak = min(self.config.weak, detector.config.score)
+        self._detector = FaceDetector(detector.net, replace(detector.config, score=weak))
+        self._cut_finder = CutFinder(self.config.cut)
+        self._size: tuple[int, int] | None = None  # height, width
+        self._frame = 0  # index of the next frame to be looked at
+        self._shot = 0  # its shot's first frame
+        self._cuts: list[int] = []
+        self._alive: list[Tracklet] = []
+        self._ended: list[Tracklet] = []  # of this shot
+        self._search_until = 0  # faces were lost: up to here each frame is searched
+        self._tracks: list[FaceTrack] = []
+        self._boxes: deque[Tensor | None] = deque()  # given with frames that are not looked at yet
+
+    def push(self, frame: Tensor, boxes: Tensor | None = None) -> None:
+        """The next frame (3, H, W), and the faces (F, 4) on it where another detector has found them already.
+
+        Raises ValueError for other shapes, and where the size changes.
+        """
+        size = (int(one_frame(frame).shape[1]), int(frame.shape[2]))
+        if size != (self._size or size):
+            raise ValueError(f"got a frame of (height, width) {size} after frames of {self._size}: needed is one size")
+        self._size = size
+        self._boxes.append(boxes)
+        for decided in self._cut_finder.push(frame):
+            self._look(decided.frame, decided.cut)
+
+    def finish(self) -> FaceTracks:
+        """All faces; nothing can be pushed after it. Raises ValueError where there was no frame."""
+        for decided in self._cut_finder.finish():
+            self._look(decided.frame, decided.cut)
+        if self._size is None:
+            raise ValueError("got no frame, needed is at least one")
+        self._end_shot()
+        ordered = sorted(self._tracks, key=lambda track: (track.start, float(track.boxes[0, 0])))
+        return FaceTracks(
+            width=self._size[1],
+            height=self._size[0],
+            frames=self._frame,
+            cuts=tuple(self._cuts),
+            tracks=tuple(replace(track, number=number) for number, track in enumerate(ordered, start=1)),
+        )
+
+    def _look(self, frame: Tensor, cut: bool) -> None:
+        if cut:
+            self._end_shot()
+            self._cuts.append(self._frame)
+            self._shot = self._frame
+        self._follow(frame)
+        boxes = self._boxes.popleft()
+        if boxes is not None:
+            self._meet(frame, [close.face for close in self._detector.follow(frame, given_faces(boxes))])
+        elif (self._frame - self._shot) % self.config.every == 0 or self._frame < self._search_until:
+            self._meet(frame, self._detector.detect(frame))
+        self._frame += 1
+
+    def _follow(self, frame: Tensor) -> None:
+        """Every face to this frame; tracklets of those that are lost or in each other's way end."""
+        assert self._size is not None  # there is a frame
+        closes = self._detector.follow(frame, [tracklet.expected() for tracklet in self._alive])
+        kept = [
+            (tracklet, close)
+            for tracklet, close in zip(self._alive, closes, strict=True)
+            if close.face.score >= self.config.keep and _plausible(tracklet, close, self._size)
+        ]
+        boxes = [close.face.box for _, close in kept]
+        for (tracklet, close), near in zip(kept, _crowding(boxes), strict=True):
+            tracklet.alone_at_end = near <= APART
+            if near <= CLASH:
+                tracklet.add(close)
+        self._end([tracklet for tracklet in self._alive if tracklet.stop <= self._frame])
+
+    def _meet(self, frame: Tensor, faces: list[Face]) -> None:
+        """Know new ones among the detected faces, and make sure of the known ones."""
+        known = list(self._alive)
+        common = overlaps(_boxes_of(face.box.cpu() for face in faces), _boxes_of(t.boxes[-1] for t in known))
+        match = _best_pairs(common)
+        for index, tracklet in enumerate(known):
+            if index in match:
+                tracklet.belief, tracklet.confirmed = faces[match[index]].score, self._frame
+            else:
+                tracklet.belief *= DOUBT
+        new = _apart([face for face, row in zip(faces, common, strict=True) if not bool((row >= SAME).any())], known)
+        closes = self._detector.follow(frame, new)
+        looks = describe(frame, closes)
+        nearness = _crowding([face.box for face in new] + [tracklet.boxes[-1] for tracklet in known])
+        for face, close, look, near in zip(new, closes, looks, nearness):  # noqa: B905 - of the new ones
+            tracklet = Tracklet(self._frame, face.score, look, alone=near <= APART)
+            tracklet.add(close)
+            self._alive.append(tracklet)
+        self._learn(frame, known)
+        undetected = [t for index, t in enumerate(known) if index not in match and t.scores[-1] < self.config.sure]
+        self._end([tracklet for tracklet in undetected if tracklet in self._alive])
+
+    def _learn(self, frame: Tensor, known: list[Tracklet]) -> None:
+        """How known faces look that are seen alone; who looks like somebody else for long is somebody else."""
+        near = _crowding([tracklet.boxes[-1] for tracklet in self._alive])
+        alone = [t for t, overlap in zip(self._alive, near, strict=True) if overlap <= APART and t in known]
+        for tracklet, look in zip(alone, describe(frame, [tracklet.latest() for tracklet in alone]), strict=True):
+            if difference(tracklet.appearance, look) <= self.config.link.stranger:
+                tracklet.strangers.clear()
+                tracklet.learn(look)
+                continue
+            tracklet.strangers.append((self._frame, look))
+            if len(tracklet.strangers) >= STRANGE_TIMES:
+                since, changed = tracklet.strangers[0]
+                self._alive.append(tracklet.split(since, tracklet.belief, changed))
+                self._end([tracklet])
+
+    def _end(self, tracklets: list[Tracklet]) -> None:
+        for tracklet in tracklets:
+            tracklet.trim(self.config.sure)
+        self._ended += tracklets
+        self._alive = [tracklet for tracklet in self._alive if tracklet not in tracklets]
+        if any(len(tracklet.boxes) >= ESTABLISHED for tracklet in tracklets):
+            self._search_until = self._frame + self.config.every
+
+    def _end_shot(self) -> None:
+        shot = (self._shot, self._frame)
+        for chain in chains([*self._ended, *self._alive], self.config.link):
+            track = join(chain, shot, self.config.gap)
+            if self._is_face(track, shot):
+                self._tracks.append(track)
+        self._alive, self._ended, self._search_until = [], [], 0
+
+    def _is_face(self, track: FaceTrack, shot: tuple[int, int]) -> bool:
+        sightings = int(track.seen.sum())
+        frames = shot[1] - shot[0]
+        brief = sightings < min(self.config.brief, frames)
+        score = float(track.scores[track.seen].mean())
+        enough = sightings >= min(self.config.sightings, frames)
+        return enough and score >= (self.config.brief_score if brief else self.config.score)
+
+
+def _plausible(tracklet: Tracklet, close: CloseFace, size: tuple[int, int]) -> bool:
+    """Whether a face may have become this one in a frame's time, and is on the frame."""
+    box = close.face.box.cpu()
+    grown = side_of(box) / tracklet.side
+    moved = float((centre(box) - centre(tracklet.boxes[-1])).norm()) / tracklet.side
+    x, y = centre(box).tolist()
+    return 0.7 < grown < 1.4 and moved < 0.8 and 0 < x < size[1] and 0 < y < size[0]
+
+
+def _crowding(boxes: Sequence[Tensor]) -> list[float]:
+    """How far each box is in another one, or another one is in it."""
+    stacked = _boxes_of(box.cpu() for box in boxes)
+    return covered(stacked, stacked).fill_diagonal_(0).sum(1).tolist()
+
+
+def _apart(faces: list[Face], known: list[Tracklet]) -> list[Face]:
+    """Of faces, best first, those that are no part of a known or a better one: a cheek is not a face of its own."""
+    kept: list[Face] = []
+    taken = [tracklet.boxes[-1] for tracklet in known]
+    for face in faces:
+        box = face.box.cpu()
+        if not bool((covered(box[None], _boxes_of(taken)) > CLASH).any()):
+            kept.append(face)
+            taken.append(box)
+    return kept
+
+
+def _best_pairs(common: Tensor) -> dict[int, int]:
+    """From overlaps (detected, known): for each known face the detected one, where one is at its place."""
+    from scipy.optimize import linear_sum_assignment
+
+    rows, columns = linear_sum_assignment(-common.numpy())
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    return {column: row for row, column in pairs if float(common[row, column]) >= SAME}
+
+
+def _boxes_of(boxes: Iterable[Tensor]) -> Tensor:
+    """(F, 4), also of none."""
+    return torch.stack([torch.zeros(4), *boxes])[1:]
+
+
+def track_faces(
+    frames: Iterable[Tensor],
+    detector: FaceDetector,
+    config: TrackConfig | None = None,
+    on_progress: Progress | None = None,
+) -> FaceTracks:
+    """Faces of a clip of frames (3, H, W) in [-1, 1]. Raises ValueError as `FaceTracker` does."""
+    tracker = FaceTracker(detector, config)
+    for done, frame in enumerate(frames, start=1):
+        tracker.push(frame)
+        if on_progress:
+            on_progress(done, None)
+    return tracker.finish()

@@ -1,0 +1,111 @@
+"""Tracklets: stretches of frames over which one face was followed without any doubt.
+
+S side of a region. Points are xy and boxes xyxy in pixels of the frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..detect.detector import CloseFace, Face
+from .appearance import Appearance, mixed
+from .tracks import MASK_SIDE
+
+SPEED_FRAMES = 6
+"""Frames over which a speed is measured."""
+NEW_SHARE = 0.25
+"""How much of the known look is replaced at each detection."""
+
+
+@dataclass(eq=False)
+class Tracklet:
+    """A face on consecutive frames from `start` on; grows by a frame at a time."""
+
+    start: int
+    belief: float
+    """The detector's word on this being a face; fades while the detector does not see it."""
+    appearance: Appearance
+    alone: bool
+    """Nobody else was near where it began."""
+    alone_at_end: bool = True
+    """... and where it ended."""
+    confirmed: int = 0
+    """The last frame on which it was detected."""
+    boxes: list[Tensor] = field(default_factory=list)  # (4,)
+    landmarks: list[Tensor] = field(default_factory=list)  # (5, 2)
+    scores: list[float] = field(default_factory=list)
+    masks: list[Tensor] = field(default_factory=list)  # (S, S) uint8
+    matrices: list[Tensor] = field(default_factory=list)  # (2, 3)
+    strangers: list[tuple[int, Appearance]] = field(default_factory=list)
+    """Latest detections at which it did not look like itself: the frame and the look."""
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.boxes)
+
+    @property
+    def side(self) -> float:
+        """Of a square with the area of the last box."""
+        return side_of(self.boxes[-1])
+
+    def add(self, close: CloseFace) -> None:
+        """The face on the next frame."""
+        self.boxes.append(close.face.box.cpu())
+        self.landmarks.append(close.face.landmarks.cpu())
+        self.scores.append(close.face.score)
+        small = F.adaptive_avg_pool2d(close.mask[None].float(), MASK_SIDE)[0]
+        self.masks.append((small * 255).round().byte().cpu())
+        self.matrices.append(close.matrix.cpu())
+
+    def expected(self) -> Face:
+        """Where it will be on the next frame, if it moves on as on the last few ones."""
+        step = 0.7 * speed(self.boxes[-3:])  # damped: what stops is not to be overrun
+        return Face(self.boxes[-1] + step.repeat(2), self.belief, self.landmarks[-1] + step)
+
+    def latest(self) -> CloseFace:
+        """As it was added last, its region smaller."""
+        face = Face(self.boxes[-1], self.scores[-1], self.landmarks[-1])
+        return CloseFace(face, self.masks[-1].float() / 255, self.matrices[-1])
+
+    def learn(self, look: Appearance) -> None:
+        self.appearance = mixed(self.appearance, look, NEW_SHARE)
+
+    def trim(self, sure: float) -> None:
+        """Forget the last frames, after the last detection, on which it was not a face for sure."""
+        while self.stop - 1 > max(self.confirmed, self.start) and self.scores[-1] < sure:
+            for values in self._values():
+                values.pop()
+
+    def split(self, frame: int, belief: float, look: Appearance) -> Tracklet:
+        """What it was from `frame` on, as a tracklet of its own, which looks like `look`."""
+        at = frame - self.start
+        assert 0 < at < len(self.boxes)
+        rest = Tracklet(frame, belief, look, alone=True)
+        rest.confirmed = self.confirmed
+        for mine, others in zip(self._values(), rest._values(), strict=True):
+            others.extend(mine[at:])
+            del mine[at:]
+        return rest
+
+    def _values(self) -> tuple[list[Any], ...]:
+        return self.boxes, self.landmarks, self.scores, self.masks, self.matrices
+
+
+def speed(boxes: list[Tensor]) -> Tensor:
+    """Mean motion of the centre a frame: (2,) xy; 0 for less than two boxes."""
+    if len(boxes) < 2:
+        return torch.zeros(2)
+    return (centre(boxes[-1]) - centre(boxes[0])) / (len(boxes) - 1)
+
+
+def centre(box: Tensor) -> Tensor:
+    return (box[:2] + box[2:]) / 2
+
+
+def side_of(box: Tensor) -> float:
+    return float((box[2:] - box[:2]).clamp(min=1).prod().sqrt())

@@ -1,0 +1,1 @@
+"""Files that appear when they are complete, under names that the file system takes."""

@@ -1,0 +1,77 @@
+"""Files appear when they are complete: each is written under a hidden name beside its place and moved there at the end.
+
+The place of a name that is a link is what it leads to: the file there is replaced, and the link stays.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..types import VFEError
+
+MAX_NAME = 255  # bytes: what the file systems of Linux, macOS and Windows all take
+_STEM = 64  # bytes of the name that a hidden one keeps, for people who find it after a crash
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """Yield a hidden name to write to; it takes the place of `path` after the block, and goes if that raised.
+
+    Raises VFEError for a link that leads in a circle, and OSError as writing does.
+    """
+    place = real_place(path)
+    hidden = hidden_name(place, path.suffix)
+    try:
+        yield hidden
+        hidden.replace(place)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def real_place(path: Path) -> Path:
+    """Where a file of this name lies or will lie; VFEError for a link that leads in a circle."""
+    if not path.is_symlink():
+        return path
+    try:
+        place = path.resolve()
+    except (RuntimeError, OSError):  # a circle: RuntimeError before Python 3.13
+        place = path
+    if place.is_symlink():
+        raise VFEError(f"{path}: is a link that leads in a circle; remove it or choose another name")
+    return place
+
+
+def hidden_name(place: Path, suffix: str = "") -> Path:
+    """A new hidden name beside `place`; the suffix tells muxers the format."""
+    return place.with_name(fitting_name(f".{shortened(place.stem, _STEM)}.vfe-{secrets.token_hex(4)}", suffix))
+
+
+def fitting_name(stem: str, suffix: str) -> str:
+    """A file name of at most MAX_NAME bytes; a stem that is too long is cut."""
+    return shortened(stem, MAX_NAME - len(os.fsencode(suffix))) + suffix
+
+
+def shortened(text: str, size: int) -> str:
+    """The first characters of a text, as many as fit into `size` bytes of a file name."""
+    while len(os.fsencode(text)) > size:
+        text = text[:-1]
+    return text
+
+
+def move_to(hidden: Path, path: Path) -> None:
+    """Move a finished file to its place, which a link may have on another disk."""
+    place = real_place(path)
+    try:
+        hidden.replace(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with written_aside(place) as nearer:
+            shutil.copyfile(hidden, nearer)
+        hidden.unlink()

@@ -1,0 +1,84 @@
+"""Folders in which model files may lie, in the order in which they are searched. Nothing is read but folder names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ..types import VFEError
+from .comfyui import comfyui_folders
+
+FOLDERS_VARIABLE = "VFE_MODELS"
+"""Environment variable: folders of further models, separated like PATH."""
+COMFYUI_VARIABLE = "COMFYUI_PATH"
+"""Environment variable: the folder of a ComfyUI installation, or its extra_model_paths.yaml."""
+
+BUNDLED, HUB = "bundled", "Hugging Face cache"
+
+
+class Place(NamedTuple):
+    """A folder that is searched, and how people call it."""
+
+    label: str
+    folder: Path
+
+
+def search_places(folders: Sequence[Path] = (), comfyui: Path | None = None) -> list[Place]:
+    """All folders that are there: the package's, VFE_MODELS, `folders`, ComfyUI's, the Hugging Face cache, our cache.
+
+    `comfyui` is a ComfyUI installation or an extra_model_paths.yaml; without it, COMFYUI_PATH may name one. A folder
+    that two sources name counts once. Raises VFEError where a folder that was asked for is none.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise VFEError(f"{folder}: no such folder; --models needs a folder of model files")
+    if comfyui is None and os.environ.get(COMFYUI_VARIABLE):
+        comfyui = Path(os.environ[COMFYUI_VARIABLE])
+    places = [Place(BUNDLED, folder) for folder in bundled_folders()[:1]]
+    places += [Place(FOLDERS_VARIABLE, folder) for folder in bundled_folders()[1:]]
+    places += [Place("--models", folder) for folder in folders]
+    places += [Place("ComfyUI", folder) for folder in (comfyui_folders(comfyui) if comfyui else ())]
+    places += [Place(HUB, hub_folder()), Place("vfe cache", cache_folder())]
+    return _there_once(places)
+
+
+def bundled_folders() -> list[Path]:
+    """Folders of models that a plain name finds first: the one in the package, then those of VFE_MODELS."""
+    further = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+    return [
+        Path(__file__).resolve().parents[1] / "assets",
+        *(Path(folder).expanduser() for folder in further if folder),
+    ]
+
+
+def cache_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where `vfe models pull` puts files: the platform's cache folder for users, then vfe/models."""
+    home = Path.home()
+    if platform == "win32":
+        cache = Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif platform == "darwin":
+        cache = home / "Library" / "Caches"
+    else:
+        named = Path(environ.get("XDG_CACHE_HOME", ""))
+        cache = named if named.is_absolute() else home / ".cache"  # the XDG rules: a relative one is to be ignored
+    return cache / "vfe" / "models"
+
+
+def hub_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The cache of huggingface_hub by its own variables, without importing it."""
+    for variable, below in (("HF_HUB_CACHE", ""), ("HUGGINGFACE_HUB_CACHE", ""), ("HF_HOME", "hub")):
+        if environ.get(variable):
+            return Path(os.path.expandvars(environ[variable])).expanduser() / below
+    cache = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache.expanduser() / "huggingface" / "hub"
+
+
+def _there_once(places: list[Place]) -> list[Place]:
+    first: dict[Path, Place] = {}
+    for place in places:
+        if place.folder.is_dir():
+            first.setdefault(place.folder.resolve(), place)
+    return list(first.values())

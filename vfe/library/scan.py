@@ -1,0 +1,131 @@
+"""Finding what may be model files in folders, by name only: nothing is opened, and a scan always comes to an end."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from .folders import HUB, Place
+
+SUFFIXES = (".safetensors", ".ckpt", ".pth", ".pt")
+"""File names that are looked at; where names are equal, an earlier suffix is preferred."""
+INDEX = ".safetensors.index.json"
+MAX_DEPTH = 6
+MAX_ENTRIES = 20_000
+"""Files and folders that are looked at below one folder; far more than a collection of models has."""
+
+# Names that say nothing; such a file is called after its folder.
+_GENERIC = re.compile(r"(diffusion_pytorch_model|pytorch_model|model)(\.(fp16|bf16|fp32|non_ema))?")
+_SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
+_PART_OF_RESTORER = ("transformer",)  # the subfolder of a diffusers pipeline that --model means
+
+
+class Candidate(NamedTuple):
+    """What may be a model: a file, or the index of a model that is split into several files."""
+
+    name: str
+    path: Path
+    place: Place
+    bytes: int
+
+    def is_called(self, wanted: str) -> bool:
+        """Whether a user may mean it by `wanted`: its name, file name, folder or repository, in any case."""
+        *above, last = self.name.casefold().split("/")
+        parts = above if above and last in _PART_OF_RESTORER else [*above, last]
+        names = {"/".join(parts[start:]) for start in range(len(parts))}
+        return wanted.casefold() in names | {self.name.casefold(), self.path.name.casefold()}
+
+
+class Scan(NamedTuple):
+    """Candidates in the order of the places, each file once, and a sentence for each folder that was not seen whole."""
+
+    found: list[Candidate]
+    notes: list[str]
+
+
+def scan(places: Sequence[Place]) -> Scan:
+    """Look through all places; hidden folders are passed over, links are followed once."""
+    found: dict[Path, Candidate] = {}
+    notes: list[str] = []
+    for place in places:
+        for root, repository in _roots(place):
+            for folder, files in _walk(root, notes):
+                for path, size in _models_of(folder, files):
+                    candidate = Candidate(_name(path, root, repository), path, place, size)
+                    found.setdefault(path.resolve(), candidate)
+    return Scan(list(found.values()), notes)
+
+
+def _roots(place: Place) -> Iterator[tuple[Path, str]]:
+    """(folder, repository): the snapshots of a Hugging Face cache, or the folder itself."""
+    if place.label != HUB:
+        yield place.folder, ""
+        return
+    for snapshot in sorted(place.folder.glob("models--*/snapshots/*")):
+        yield snapshot, snapshot.parents[1].name.removeprefix("models--").replace("--", "/")
+
+
+def _walk(root: Path, notes: list[str]) -> Iterator[tuple[Path, dict[str, int]]]:
+    """(folder, {file name: bytes}) of `root` and of what lies below it, in the order of names."""
+    waiting, seen, left = [(root, 0)], set[str](), MAX_ENTRIES
+    while waiting:
+        folder, depth = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in seen:  # a link back to a folder that was walked
+            continue
+        seen.add(real)
+        try:
+            entries = _entries(folder, left + 1)
+            files = {entry.name: entry.stat().st_size for entry in entries if _is_of_a_model(entry)}
+            below = [folder / entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+        except OSError as error:
+            notes.append(f"{folder} was passed over: {error.strerror}")
+            continue
+        yield folder, files
+        left -= len(entries)
+        if left < 0:
+            notes.append(f"{root}: only its first {MAX_ENTRIES} entries were searched; name a smaller folder")
+            return
+        if below and depth == MAX_DEPTH:
+            notes.append(f"{folder}: what lies deeper was not searched; name a folder further down with --models")
+            continue
+        waiting += [(inner, depth + 1) for inner in reversed(below)]
+
+
+def _entries(folder: Path, at_most: int) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted(islice(entries, at_most), key=lambda entry: entry.name)
+
+
+def _is_of_a_model(entry: os.DirEntry[str]) -> bool:
+    return entry.name.lower().endswith((*SUFFIXES, ".json")) and not entry.name.startswith(".") and entry.is_file()
+
+
+def _models_of(folder: Path, files: dict[str, int]) -> Iterator[tuple[Path, int]]:
+    """(path, bytes) of the files of weights in a folder; a model that is split is its index, with the shards' bytes."""
+    indexes = [name for name in files if name.endswith(INDEX)]
+    shards = {name for name in files if indexes and _SHARD.search(name)}
+    for index in indexes:
+        parts = [name for name in shards if name.startswith(f"{index.removesuffix(INDEX)}-")]
+        yield folder / index, sum(files[name] for name in parts)
+    single = [name for name in files if name not in shards and name.lower().endswith(SUFFIXES)]
+    for name in sorted(single, key=_by_stem_and_suffix):
+        yield folder / name, files[name]
+
+
+def _by_stem_and_suffix(name: str) -> tuple[str, int]:
+    path = Path(name)
+    return path.stem, SUFFIXES.index(path.suffix.lower())
+
+
+def _name(path: Path, root: Path, repository: str) -> str:
+    """The stem of a file; where it says nothing, its repository and folder, or just its folder."""
+    stem = path.name.removesuffix(INDEX) if path.name.endswith(INDEX) else path.stem
+    if not _GENERIC.fullmatch(stem):
+        return stem
+    below = path.parent.relative_to(root).as_posix()
+    return "/".join(part for part in (repository, below) if part not in ("", ".")) or path.parent.name

@@ -1,0 +1,125 @@
+"""The DiT of one timestep and one prompt: what depends on them alone is in the weights.
+
+    x + gate Attention(LayerNorm(x) (1 + scale) + shift)  ->  x + Attention'(LayerNorm(x))
+
+Scale and shift are in q, k, v and ffn.0, the gates in o and ffn.2, norm3's affine in the cross-attention's q, the
+prompt in constants: the networks of time and text are gone. Equal to `WanDiT` but for rounding.
+
+B batch, C latent channels, t h w latent grid, L tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from ...types import VideoShape
+from .fold_context import ContextRows, fold_cross_attention
+from .fold_linear import fold_input, fold_output
+from .model import Block, FeedForward, Fuse, PlaceCache, Places, SelfAttention, WanDiT, timestep_embedding, unpatch
+
+
+class FoldedBlock(nn.Module):
+    def __init__(self, self_attn: SelfAttention, cross_attn: nn.Module, ffn: FeedForward, eps: float) -> None:
+        super().__init__()
+        self.self_attn = self_attn
+        self.cross_attn = cross_attn
+        self.ffn = ffn
+        self.eps = eps
+
+    def forward(self, x: Tensor, places: Places) -> Tensor:
+        x = x + self.self_attn(normalise(x, self.eps), places)
+        x = x + self.cross_attn(normalise(x, self.eps))
+        return x + self.ffn(normalise(x, self.eps), places.layout.grid)
+
+
+class FoldedDiT(nn.Module):
+    """v(z): the velocity of a latent at the timestep and prompt that were folded in; made by `fold`."""
+
+    def __init__(self, dit: WanDiT, blocks: list[FoldedBlock], head: nn.Linear) -> None:
+        """Takes over all of `dit` that depends on neither timestep nor prompt."""
+        super().__init__()
+        self.config = dit.config
+        self.patch_embedding, self.pyramid, self.places = dit.patch_embedding, dit.pyramid, dit.places
+        self.blocks = nn.ModuleList(blocks)
+        self.head = head
+        self._place = PlaceCache(dit.config)
+
+    def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
+        """(B, C, t, h, w) -> velocity (B, C, t, h, w); `fuse` is called before each block."""
+        z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
+        x = self.patch_embedding(z)
+        grid = VideoShape(*x.shape[2:])
+        places = self._place(grid, x)
+        x = rearrange(x, "b d t h w -> b (t h w) d")
+        x = x if self.places is None else self.places(x, grid)
+        for index, block in enumerate(self.blocks):
+            if fuse is not None:
+                x = fuse(index, x)
+            x = block(x, places[index % 2])
+        v = unpatch(self.head(normalise(x, self.config.eps)), grid, self.config.patch)
+        return v if self.pyramid is None else self.pyramid.outward(v, skips)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which it computes."""
+        return self.head.weight.dtype
+
+
+def normalise(x: Tensor, eps: float) -> Tensor:
+    """LayerNorm without affine, accumulated in float32."""
+    return F.layer_norm(x, x.shape[-1:], eps=eps)
+
+
+class BlocksInTurn(nn.ModuleList):
+    """Blocks for `fold`, each made ready when it is taken out: `ready` gets its index and gives what is folded."""
+
+    def __init__(self, blocks: Iterable[nn.Module], ready: Callable[[int, nn.Module], nn.Module]) -> None:
+        super().__init__(blocks)
+        self._ready, self._count = ready, len(self)
+
+    def pop(self, key: int | slice) -> nn.Module:
+        assert key == 0
+        return self._ready(self._count - len(self), super().pop(0))
+
+
+@torch.no_grad()
+def fold(dit: WanDiT, timestep: float, context: Tensor, dtype: torch.dtype | None = None) -> FoldedDiT:
+    """Fold t* of 1000 and the prompt (1, S, text_dim) into `dit`, whose weights it takes over, one block after another.
+
+    `dit` is used up: it must not be called again. LoRAs must be merged before. Computed in float32 and rounded once, to
+    `dtype` or else that of the model; loading the weights at a file's full precision and folding them to the one that
+    runs rounds less than loading them rounded. Raises ValueError for a batch of prompts.
+    """
+    dtype = dtype or dit.patch_embedding.weight.dtype
+    rows = ContextRows.of(context.to(dit.patch_embedding.weight.device))
+    rows = replace(rows, rows=dit.text_embedding.float()(rows.rows))
+    sinusoids = timestep_embedding(timestep, dit.config.freq_dim, rows.rows.device)
+    embedding: Tensor = dit.time_embedding.float()(sinusoids)
+    time = dit.time_projection.float()(embedding).unflatten(1, (6, -1))  # (1, 6, D)
+    modulation = dit.head.modulations(embedding)
+    head = fold_input(dit.head.head, 1 + modulation.scale, modulation.shift, dtype)
+    del dit.text_embedding, dit.time_embedding, dit.time_projection, dit.head
+    blocks = []
+    while dit.blocks:
+        blocks.append(fold_block(cast(Block, dit.blocks.pop(0)), time, rows, dtype))
+    return FoldedDiT(dit, blocks, head).to(dtype).eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def fold_block(block: Block, time: Tensor, rows: ContextRows, dtype: torch.dtype) -> FoldedBlock:
+    """One block, whose weights are taken over, with the projected time (1, 6, D) and the embedded prompt's rows."""
+    attn, ffn = block.modulations(time, torch.float32)
+    for projection in (block.self_attn.q, block.self_attn.k, block.self_attn.v):
+        fold_input(projection, 1 + attn.scale, attn.shift, dtype)
+    fold_output(block.self_attn.o, attn.gate, dtype)
+    cross = fold_cross_attention(block.cross_attn, block.norm3, rows, dtype)
+    fold_input(cast(nn.Linear, block.ffn[0]), 1 + ffn.scale, ffn.shift, dtype)
+    fold_output(cast(nn.Linear, block.ffn[2]), ffn.gate, dtype)
+    return FoldedBlock(block.self_attn.to(dtype), cross, block.ffn.to(dtype), block.eps)

@@ -1,0 +1,116 @@
+"""Attention within windows of the latent grid, so that its cost is linear in the clip.
+
+B batch, L = t*h*w tokens, D width; g windows a grid, m tokens a window, N heads of width d.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from ...types import VideoShape
+
+
+@dataclass(frozen=True)
+class WindowLayout:
+    """How tokens of a grid fall into windows: padded to whole windows, shifted by half a window if asked.
+
+    Where the shift wraps around, or padding fills a window, `mask` keeps tokens of different regions apart. A window of
+    the grid's own size is full attention.
+    """
+
+    grid: VideoShape
+    window: VideoShape
+    shifted: bool
+
+    @property
+    def padded(self) -> VideoShape:
+        return VideoShape(*(-(-size // window) * window for size, window in zip(self.grid, self.window, strict=True)))
+
+    @property
+    def shift(self) -> tuple[int, int, int]:
+        """Half a window along each axis; an axis of a single window has no border to move."""
+        halves = (w // 2 if self.shifted and p > w else 0 for p, w in zip(self.padded, self.window, strict=True))
+        t, h, w = halves
+        return t, h, w
+
+    @property
+    def trivial(self) -> bool:
+        """One window holds the grid in its own order."""
+        return self.window == self.grid
+
+    def _windows(self, x: Tensor) -> Tensor:
+        """(t, h, w) of the padded grid -> (g, m)."""
+        (t, h, w), (a, b, c) = self.padded, self.window
+        x = torch.roll(x, [-s for s in self.shift], (0, 1, 2))
+        return rearrange(x, "(t a) (h b) (w c) -> (t h w) (a b c)", t=t // a, h=h // b, w=w // c, a=a, b=b, c=c)
+
+    @cached_property
+    def order(self) -> Tensor:
+        """Token at each place of the windows: (g, m) int64, L where it is padding."""
+        t, h, w = self.grid
+        tokens = torch.arange(t * h * w).view(self.grid)
+        margin = [0, self.padded.width - w, 0, self.padded.height - h, 0, self.padded.frames - t]
+        return self._windows(F.pad(tokens, margin, value=t * h * w))
+
+    @cached_property
+    def inverse(self) -> Tensor:
+        """Place in the windows of each token: (L,) int64."""
+        places = self.order.flatten().argsort()
+        return places[: self.grid.frames * self.grid.height * self.grid.width]
+
+    def partition(self, x: Tensor) -> Tensor:
+        """(B, L, D) -> (B, g, m, D); padding is zero."""
+        if self.trivial:
+            return x.unsqueeze(1)
+        if self.padded != self.grid:
+            x = F.pad(x, (0, 0, 0, 1))
+        return x.index_select(1, self.order.flatten().to(x.device)).unflatten(1, tuple(self.order.shape))
+
+    def merge(self, x: Tensor) -> Tensor:
+        """The inverse of `partition`."""
+        if self.trivial:
+            return x.squeeze(1)
+        return x.flatten(1, 2).index_select(1, self.inverse.to(x.device))
+
+    @cached_property
+    def mask(self) -> Tensor | None:
+        """Additive attention mask (g, 1, m, m) of 0 and -inf, or None where every window is whole."""
+        if self.padded == self.grid and not any(self.shift):
+            return None
+        region = torch.zeros(self.padded, dtype=torch.int64)
+        for axis, (size, shift) in enumerate(zip(self.grid, self.shift, strict=True)):
+            index = torch.arange(self.padded[axis])
+            label = (index >= size) + 2 * (index < shift)  # padding, and what the shift wraps around
+            region = region * 4 + label.view([-1 if i == axis else 1 for i in range(3)])
+        region = self._windows(region)
+        same = region[:, :, None] == region[:, None]
+        return torch.zeros(same.shape).masked_fill_(~same, float("-inf")).unsqueeze(1)
+
+
+SMALL_WINDOW = 160  # up to here two batched products beat the fused CPU kernel: 5 ms against 16 ms at 64 tokens in bf16
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Softmax attention over the last but one axis: (..., m, d) each; `mask` is added to the scores."""
+    if q.device.type != "cpu" or k.shape[-2] > SMALL_WINDOW:
+        return _fused_attention(q, k, v, mask)
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    if mask is not None:
+        scores += mask
+    return scores.softmax(dim=-1) @ v
+
+
+def _fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """torch's kernel on four axes: with five, as windows have them, it would fall back to an m x m matrix."""
+    leading = q.shape[:-3]
+    k, v = (x.expand(*leading, *x.shape[-3:]) for x in (k, v))
+    if mask is not None:
+        mask = mask.expand(*leading, -1, -1, -1).flatten(0, -4)
+    q, k, v = (x.flatten(0, -4) for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).unflatten(0, leading)

@@ -1,0 +1,207 @@
+"""What fits: dtype, window, VAE step, tiles and resident blocks from the bytes that are free. Pure: no model needed.
+
+Exact measures come first, from the cheapest in time to the dearest; only then shorter windows, which change the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..models.dit.model import DiTConfig
+from ..models.prior import PriorConfig
+from ..models.wan_vae import VAEPlan, WanVAEConfig, clip_bytes
+from ..types import Remedy, VFEError, VideoShape
+from .one_step import WindowConfig
+
+GIB = 1024**3
+RESERVE = 0.08  # of the memory: fragmentation, library workspaces, and what the system takes meanwhile
+DEFAULT_FRAMES = 81  # what Wan2.1 was trained on
+SHORTER_FRAMES = (49, 33, 21, 13, 5)
+NOMINAL_SIDE = 512  # pixels: the dtype is chosen before a frame is seen, for frames of this size
+STREAM_SLOTS = 2  # blocks on the device while all are streamed: the one that works and the next
+TILE_PARTS = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # of the longer side: after the first, at most a third less each
+SMALLEST_TILE = 16  # latent pixels: with its margin such a tile of the encoder costs four times its own area
+PROMPT_ROWS = 512  # of a context, at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class WanSizes:
+    """Bytes of a model's weights, and what its activations are computed from."""
+
+    dit: DiTConfig
+    vae: WanVAEConfig
+    block_bytes: int
+    """Of one DiT block."""
+    fixed_bytes: int
+    """Of all other weights: VAE, embeddings, head, adapter."""
+    dtype: torch.dtype = torch.bfloat16
+    """In which the DiT computes."""
+    vae_dtype: torch.dtype = torch.float16
+    fp8: bool = False
+    """Whether the DiT's linear layers are stored in 8 bits, and cast when they are used."""
+    prior: PriorConfig | None = None
+    """Of an adapter, whose weights are among the fixed ones."""
+    discrete: bool = True
+    """Whether the device has memory of its own, beside the host's: blocks can wait there, and frames do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryPlan:
+    """How a clip is worked through, and the peak of memory that this should need."""
+
+    window: WindowConfig
+    vae: VAEPlan
+    resident: int
+    """DiT blocks that stay on the device; the others are streamed from the host."""
+    bytes: int
+
+    def describe(self, sizes: WanSizes) -> str:
+        """The plan in one line."""
+        dtype, vae_dtype = (str(dtype).removeprefix("torch.") for dtype in (sizes.dtype, sizes.vae_dtype))
+        dtype += "" if vae_dtype == dtype else f", VAE {vae_dtype}"
+        tile = "whole frames" if self.vae.tile is None else f"tiles of {sizes.vae.space * self.vae.tile} px"
+        layers = sizes.dit.layers
+        blocks = "all blocks resident" if self.resident >= layers else f"{self.resident} of {layers} blocks resident"
+        window = f"windows of {self.window.frames} frames, overlap {self.window.overlap}"
+        step = f"{self.vae.latents_per_step} latent{'' if self.vae.latents_per_step == 1 else 's'} a VAE step"
+        return f"{dtype}; {window}; {step}, {tile}; {blocks}; about {self.bytes / GIB:.1f} GiB"
+
+
+def choose_dtype(options: Sequence[WanSizes], free: int, window: WindowConfig | None = None) -> WanSizes:
+    """The first of a model's sizes in several dtypes, best first, with which a whole window fits; else the last.
+
+    The window is the one that was asked for, or of 81 frames, and its frames count as 512x512: weights are cast when
+    they are loaded, and the first frame is seen after that. Only for larger frames may that be one format too many.
+    """
+    for sizes in options:
+        plans = plan_candidates(sizes, NOMINAL_SIDE, NOMINAL_SIDE, window)
+        if any(plan.window == plans[0].window and plan.bytes <= _room(free) for plan in plans):
+            return sizes
+    return options[-1]
+
+
+def plan_candidates(sizes: WanSizes, height: int, width: int, window: WindowConfig | None = None) -> list[MemoryPlan]:
+    """Plans for frames of height x width pixels, fastest first; each needs less memory than the one before.
+
+    Blocks are streamed before frames are tiled: on an H200 a block of the 1.3B DiT is copied in 3 ms and computes for 6
+    on 81 frames of 512x512, on slower devices for longer, while half the side makes the VAE's work 1.6 times as much.
+    Several latents at once fill a large GPU; on a CPU they gain nothing. A `window` that was asked for is the longest.
+    """
+    first = window or WindowConfig(DEFAULT_FRAMES, 9)
+    layers, streamed = sizes.dit.layers, 0 if sizes.discrete else sizes.dit.layers
+    tiles = tile_sides(-(-max(height, width) // sizes.vae.space))
+    ladder: list[tuple[WindowConfig, int, int | None, int]] = []
+    if sizes.discrete:
+        ladder += [(first, latents, None, layers) for latents in (4, 2)]
+        ladder += [(first, 1, None, resident) for resident in (layers, layers // 2)]
+    for frames in (first, *(WindowConfig.of(n) for n in SHORTER_FRAMES if n < first.frames)):
+        ladder += [(frames, 1, tile, streamed) for tile in (None, *tiles)]
+    plans: list[MemoryPlan] = []
+    for frames, latents, tile, resident in ladder:
+        vae = VAEPlan(latents_per_step=latents, tile=tile)
+        needed = peak_bytes(sizes, VideoShape(frames.frames, height, width), vae, resident)
+        if not plans or needed < plans[-1].bytes:
+            plans.append(MemoryPlan(window=frames, vae=vae, resident=resident, bytes=needed))
+    return plans
+
+
+def tile_sides(longest: int) -> list[int]:
+    """Sides of tiles in latent pixels, falling: they cut the longest side of a frame into equal parts.
+
+    Sides between them, as `tile_for` tries, cut it into as many parts; and stepping down needs a list to step along.
+    """
+    sides = (-(-longest // parts) for parts in TILE_PARTS)
+    return [side for side in dict.fromkeys(sides) if side >= SMALLEST_TILE]
+
+
+def choose_plan(plans: list[MemoryPlan], free: int) -> int:
+    """The first plan that fits into `free` bytes, as its index.
+
+    Raises VFEError where none does.
+    """
+    for index, plan in enumerate(plans):
+        if plan.bytes <= _room(free):
+            return index
+    least = plans[-1].bytes / (1 - RESERVE) / GIB
+    raise VFEError(
+        f"{free / GIB:.1f} GiB of memory are free, the smallest plan needs {least:.1f}",
+        Remedy.SHRINK_FRAMES,
+        "close other programs, restore smaller frames (--size), or use --device cpu",
+    )
+
+
+def _room(free: int) -> int:
+    return int(free * (1 - RESERVE))
+
+
+def peak_bytes(sizes: WanSizes, shape: VideoShape, vae: VAEPlan, resident: int) -> int:
+    """Weights on the device, the frames of a window, and the activations of the largest stage.
+
+    `shape` is the window in pixels; it is padded as the pipeline does.
+    """
+    on_device = resident + (STREAM_SLOTS if resident < sizes.dit.layers else 0)
+    weights = sizes.fixed_bytes + on_device * sizes.block_bytes
+    latents = latent_shape(sizes, shape)
+    coding = clip_bytes(latents, sizes.vae, sizes.vae_dtype.itemsize, vae.tile, vae.latents_per_step)
+    working = max(dit_bytes(sizes, latents), coding, prior_bytes(sizes, latents))
+    return weights + window_bytes(sizes, latents) + working
+
+
+def latent_shape(sizes: WanSizes, shape: VideoShape) -> VideoShape:
+    """Of a window in pixels, padded to whole latents and patches."""
+    (_, down, across), space = sizes.dit.patch, sizes.vae.space
+    height, width = (
+        -(-side // (space * patch)) * patch for side, patch in ((shape.height, down), (shape.width, across))
+    )
+    return VideoShape(-(-(shape.frames - 1) // sizes.vae.time) + 1, height, width)
+
+
+def window_bytes(sizes: WanSizes, latents: VideoShape) -> int:
+    """The frames of a window, and its three latents in float32: degraded, velocity, restored.
+
+    A device with memory of its own holds the clip before the VAE or after it. Else all copies count: the frames as they
+    were read, of this window and of the one before, the clip made of them, the decoded one, and that in float32.
+    """
+    frames, space = sizes.vae.time * (latents.frames - 1) + 1, sizes.vae.space**2
+    decoded = sizes.vae_dtype.itemsize
+    copies = max(4, decoded) if sizes.discrete else 3 * 4 + decoded + (0 if decoded == 4 else 4)
+    area = latents.height * latents.width
+    return area * (3 * copies * frames * space + 3 * 4 * sizes.vae.latent_channels * latents.frames)
+
+
+def prior_bytes(sizes: WanSizes, latents: VideoShape) -> int:
+    """Activations of a group of frames in the encoder's widest scale, or of the predictor's block on all tokens.
+
+    Encoder: input, shortcut, normalised, convolved, result. Predictor: as in `dit_bytes`. And latents and codes.
+    """
+    if sizes.prior is None:
+        return 0
+    prior = sizes.prior
+    pixels = latents.height * latents.width * sizes.vae.space**2
+    scales, frames = [], prior.time
+    for scale in prior.scales:
+        frames, pixels = frames // scale.time, pixels // scale.space**2
+        scales.append(5 * frames * pixels * scale.width)
+    tokens = latents.frames * pixels
+    predictor = tokens * (9 * prior.predictor.width + 2 * prior.predictor.ffn_dim)
+    return sizes.dtype.itemsize * (max(*scales, predictor) + 6 * tokens * prior.dim)
+
+
+def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
+    """Activations of a block, with a few copies of tokens (L, D), and what does not grow with the clip.
+
+    Feed-forward: the block's input, that of its last branch, it normalised, the result; and twice the wide layer,
+    before and after GELU. Attention: the input, it normalised, q, k, v, the result, it rearranged and projected; one
+    more in kernels that want another layout. Cosines and sines are kept. A weight is cast, or repacked by its kernel.
+    """
+    config = sizes.dit
+    down, across = config.patch[1:]
+    tokens = latents.frames * (latents.height // down) * (latents.width // across)
+    attention, feed_forward = 9 * config.dim, 4 * config.dim + 2 * config.ffn_dim
+    angles = 2 * config.head_dim
+    weight = (2 if sizes.fp8 else 1) * config.dim * config.ffn_dim
+    fixed = weight + PROMPT_ROWS * config.dim
+    return sizes.dtype.itemsize * (tokens * (max(attention, feed_forward) + angles) + fixed)

@@ -1,0 +1,260 @@
+"""One clip through the one-step restorer: encode, one DiT call, decode, in windows of time and tiles of space.
+
+B batch, T frames, H W sides in pixels; video is (B, 3, T, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Literal, Protocol
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from ..models.flow import OneStepFlow
+from ..models.prior import Prior
+from ..types import Check, Progress, no_check
+from .latents import TileLatent, WindowLatent, latent_mask, padded_mask
+from .tiling import Span, plan_spans
+from .windows import ClipRestorer as ClipRestorer
+from .windows import WindowConfig as WindowConfig
+
+TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ from the whole frame only near borders
+
+
+@dataclass(frozen=True)
+class TileConfig:
+    """Largest side restored at once, in pixels, and the overlap over which tiles are cross-faded."""
+
+    side: int = 640
+    overlap: int = 64
+
+    def __post_init__(self) -> None:
+        if self.side % TILE_GRID or self.overlap % TILE_GRID or not 0 <= 2 * self.overlap <= self.side:
+            raise ValueError(
+                f"tiles of {self.side} overlapping by {self.overlap}: needed multiples of {TILE_GRID}, at most half"
+            )
+
+
+DEFAULT_TILE = TileConfig()
+
+
+class Codec(Protocol):
+    """Pixels (B, 3, 4n+1, H, W) in [-1, 1] <-> float32 latents; both call `check` often enough to stop soon."""
+
+    def encode(self, video: Tensor, check: Check = ...) -> Tensor: ...
+    def decode(self, latent: Tensor, check: Check = ...) -> Tensor: ...
+
+
+class OneStepModel(Protocol):
+    """What the pipeline needs of a restorer: codec, flow, where it computes, and the velocity of a latent."""
+
+    @property
+    def codec(self) -> Codec: ...
+    @property
+    def flow(self) -> OneStepFlow: ...
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def side_multiple(self) -> int:
+        """Pixels: sides of a clip are padded to multiples of it."""
+
+    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+        """f_s, f_t of degraded video (B, 3, 4n+1, H, W), a token for each square of `side_multiple` pixels, or None.
+
+        The video may be on the CPU: not every model has a use for it.
+        """
+
+    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
+        """v(z_lq, t*, c, f_s, f_t), like z_lq in shape."""
+
+
+class OneStepPipeline:
+    """z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t) on clips of any length and size; not every model has the priors.
+
+    The step works in float32; codec and DiT in the dtypes of `model`, bfloat16 and float16 included.
+    """
+
+    def __init__(
+        self, model: OneStepModel, window: WindowConfig | None = None, tile: TileConfig | None = DEFAULT_TILE
+    ) -> None:
+        """`tile` None restores whole frames, which a model whose attention spans the frame needs."""
+        self.model = model
+        self.window = window or WindowConfig()
+        self.tile = tile
+
+    def restore(self, video: Tensor, *, strength: float = 1.0, on_progress: Progress | None = None) -> Tensor:
+        """Restore (B, 3, T, H, W) in [-1, 1] on the CPU or the model's device; the result is float32 where video is.
+
+        `on_progress` is called with (frames done, T) before each stage of each window; what it raises stops the work.
+        Raises ValueError for another layout or a strength outside [0, 1].
+        """
+        if video.ndim != 5 or video.shape[1] != 3 or min(video.shape) < 1:
+            raise ValueError(f"video is {tuple(video.shape)}, needed (B, 3, T, H, W) with no empty side")
+        frames = video.float().unbind(2)
+        restored = []
+        for frame in self._stream(frames, strength, on_progress, len(frames)):
+            restored.append(frame)
+        return torch.stack(restored, dim=2).to(video.dtype)
+
+    def stream(
+        self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
+    ) -> Iterator[Tensor]:
+        """(3, H, W) frames in [-1, 1] in, as many restored ones out, in order; memory is bounded by the window."""
+        return self._stream(frames, strength, on_progress, None)
+
+    def _stream(
+        self, frames: Iterable[Tensor], strength: float, on_progress: Progress | None, total: int | None
+    ) -> Iterator[Tensor]:
+        report = on_progress or _no_progress
+        clip = ClipRestorer(self, strength, lambda: report(clip.given, total))
+        for frame in frames:
+            yield from clip.push(frame)
+        yield from clip.finish()
+        report(clip.given, total)
+
+    def window_for(self, height: int, width: int) -> WindowConfig:
+        """The windows in which frames of this size are restored."""
+        del height, width
+        return self.window
+
+    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), on the CPU: `decode_latent(restore_latent())`.
+
+        Of several tiles, each is decoded before the next is encoded.
+        """
+        clip = self._padded(frames)
+        window = self._window(frames, clip)
+        latents = self._tile_latents(clip, window, _Step(strength, self._prior(clip, check)), check)
+        return _cut(window, self._decode_tiles(window, latents, check))
+
+    def restore_latent(
+        self,
+        frames: list[Tensor],
+        strength: float,
+        check: Check = no_check,
+        *,
+        prior: Prior | Literal["own"] | None = "own",
+        mask: Tensor | None = None,
+    ) -> WindowLatent:
+        """z_hq of up to a window of frames, on the model's device.
+
+        `prior` is of `read_prior` with the same frames; "own" reads it, None does without. `mask` (H, W) or (T, H, W),
+        0 to 1, scales the strength from place to place: z_hq = z_lq - s m v. Raises ValueError where it does not fit.
+        """
+        clip = self._padded(frames)
+        maps = None if mask is None else padded_mask(mask, frames, clip)
+        step = _Step(strength, self._prior(clip, check) if prior == "own" else prior, maps)
+        window = self._window(frames, clip)
+        return replace(window, tiles=tuple(self._tile_latents(clip, window, step, check)))
+
+    def decode_latent(self, latent: WindowLatent, check: Check = no_check) -> list[Tensor]:
+        """The restored frames of a window, in [-1, 1] on the CPU."""
+        return _cut(latent, self._decode_tiles(latent, iter(latent.tiles), check))
+
+    def read_prior(self, frames: list[Tensor], check: Check = no_check) -> Prior | None:
+        """The prior of up to a window of frames, None for a model without one."""
+        return self._prior(self._padded(frames), check)
+
+    def _tiled(self, height: int, width: int) -> TileConfig | None:
+        return self.tile if self.tile is not None and max(height, width) > self.tile.side else None
+
+    def _padded(self, frames: list[Tensor]) -> Tensor:
+        """Frames as a clip that the codec takes, (B, 3, 4n+1, H', W')."""
+        clip = torch.stack(frames, dim=-3)
+        clip = clip if clip.ndim == 5 else clip.unsqueeze(0)
+        return pad_clip(clip, TILE_GRID if self._tiled(*clip.shape[-2:]) else self.model.side_multiple)
+
+    def _window(self, frames: list[Tensor], clip: Tensor) -> WindowLatent:
+        """The layout of a window, its latents to come."""
+        tile = self._tiled(*clip.shape[-2:])
+        rows, columns = (tuple(_tile_spans(size, tile)) for size in clip.shape[-2:])
+        return WindowLatent(len(frames), tuple(frames[0].shape), rows, columns)
+
+    def _tile_latents(self, clip: Tensor, window: WindowLatent, step: _Step, check: Check) -> Iterator[TileLatent]:
+        for row, column in product(window.rows, window.columns):
+            place = slice(*row), slice(*column)
+            # The prior is of the whole frame: its pool is one for all tiles.
+            own = step.cut(*place, self.model.side_multiple)
+            yield TileLatent(row, column, self._take_step(clip[..., place[0], place[1]], own, check))
+
+    def _decode_tiles(self, window: WindowLatent, latents: Iterator[TileLatent], check: Check) -> Tensor:
+        """A window's padded clip from its tiles, cross-faded."""
+        if len(window.rows) == len(window.columns) == 1:
+            return self._decode(next(latents).z_hq, check)
+        total = torch.zeros(window.rows[-1].stop, window.columns[-1].stop)
+        restored = None
+        for latent in latents:
+            place = (..., slice(*latent.rows), slice(*latent.columns))
+            decoded = self._decode(latent.z_hq, check)
+            restored = decoded.new_zeros(*decoded.shape[:-2], *total.shape) if restored is None else restored
+            weight = window.weight(latent)
+            restored[place] += decoded * weight
+            total[place[1:]] += weight
+            del latent, decoded  # while the next tile is made
+        assert restored is not None
+        return restored / total
+
+    @torch.inference_mode()
+    def _prior(self, clip: Tensor, check: Check) -> Prior | None:
+        return self.model.read_prior(clip, check)
+
+    @torch.inference_mode()
+    def _take_step(self, clip: Tensor, step: _Step, check: Check) -> Tensor:
+        """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w)."""
+        z_lq = self.model.codec.encode(clip.to(self.model.device), check)
+        velocity = self.model.velocity(z_lq, check, step.prior)
+        if step.mask is not None:
+            t, h, w = z_lq.shape[-3:]
+            velocity = velocity * latent_mask(step.mask, (t, h, w)).to(velocity)
+        return self.model.flow.restore(z_lq, velocity, step.strength)
+
+    @torch.inference_mode()
+    def _decode(self, z_hq: Tensor, check: Check) -> Tensor:
+        """Pixels (B, 3, 4n+1, 8h, 8w) in [-1, 1] on the CPU."""
+        return self.model.codec.decode(z_hq.to(self.model.device), check).clamp_(-1, 1).cpu().float()
+
+
+@dataclass(frozen=True)
+class _Step:
+    """How far a latent goes, and what guides it: of a whole padded window, or of a tile."""
+
+    strength: float
+    prior: Prior | None = None
+    mask: Tensor | None = None  # (4n+1, H', W')
+
+    def cut(self, rows: slice, columns: slice, token: int) -> _Step:
+        """Of a tile, whose borders in pixels are multiples of the side of a prior's `token`."""
+        tokens = (slice(span.start // token, span.stop // token) for span in (rows, columns))
+        prior = None if self.prior is None else self.prior.tile(*tokens)
+        return _Step(self.strength, prior, None if self.mask is None else self.mask[:, rows, columns])
+
+
+def _cut(window: WindowLatent, restored: Tensor) -> list[Tensor]:
+    """The frames of a window without its padding, shaped as they came in."""
+    frames = restored[..., : window.height, : window.width].unbind(2)[: window.frames]
+    return list(frames) if len(window.frame_shape) == 4 else [frame.squeeze(0) for frame in frames]
+
+
+def _no_progress(_done: int, _total: int | None) -> None: ...
+
+
+def _tile_spans(size: int, tile: TileConfig | None) -> list[Span]:
+    if tile is None:
+        return [Span(0, size)]
+    return plan_spans(size, min(tile.side, size), tile.overlap if size > tile.side else 0, TILE_GRID)
+
+
+def pad_clip(clip: Tensor, multiple: int = 8) -> Tensor:
+    """Repeat the last frame up to 4n+1 frames and the right and bottom edges up to multiples of `multiple` pixels."""
+    frames, height, width = clip.shape[2:]
+    pad_t, pad_h, pad_w = -(frames - 1) % 4, -height % multiple, -width % multiple
+    if not (pad_t or pad_h or pad_w):
+        return clip
+    flat = rearrange(clip, "b c t h w -> b (c t) h w")
+    padded = rearrange(F.pad(flat, (0, pad_w, 0, pad_h), mode="replicate"), "b (c t) h w -> b c t h w", c=clip.shape[1])
+    return torch.cat([padded, padded[:, :, -1:].expand(-1, -1, pad_t, -1, -1)], dim=2) if pad_t else padded

@@ -1,0 +1,144 @@
+"""Faces of a clip restored in their frames: every track is a clip of crops, and frames wait until all theirs are back.
+
+Frames are (3, H, W) float32 in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+from torch import Tensor
+
+from ..face.paste.paste import FaceConfig, FacePatcher, Patch, paste
+from ..face.track.tracks import FaceTrack, FaceTracks
+from ..pipeline.windows import ClipRestorer, WindowRestorer
+from ..types import Progress
+
+
+def restore_faces(
+    pipeline: WindowRestorer,
+    frames: Iterable[Tensor],
+    tracks: FaceTracks,
+    config: FaceConfig | None = None,
+    *,
+    strength: float = 1.0,
+    on_progress: Progress | None = None,
+) -> Iterator[Tensor]:
+    """As many frames out as come in, in order; those without a face as they are, bit by bit.
+
+    Memory is bounded by the window, not by the clip. `on_progress` is called with frames done and in all between the
+    stages of each window; what it raises stops the work. Raises ValueError for frames of another size than the tracks'.
+    """
+    report = on_progress or _no_progress
+    stream = FaceStream(pipeline, tracks, config, strength, lambda done: report(done, tracks.frames))
+    for frame in frames:
+        yield from stream.push(frame)
+    yield from stream.finish()
+    report(stream.given, tracks.frames)
+
+
+class FaceStream:
+    """`restore_faces` for frames that are pushed."""
+
+    def __init__(
+        self,
+        pipeline: WindowRestorer,
+        tracks: FaceTracks,
+        config: FaceConfig | None = None,
+        strength: float = 1.0,
+        report: Callable[[int], None] | None = None,
+    ) -> None:
+        """`report` is called with the frames given between the stages of windows; what it raises stops the work."""
+        self.pipeline = pipeline
+        self.tracks = tracks
+        self.config = config
+        self.strength = strength
+        self.report = report
+        self.given = 0
+        """Frames that came out."""
+        self._taken = 0
+        self._waiting: deque[_Frame] = deque()
+        self._clips: dict[int, _FaceClip] = {}
+
+    def push(self, frame: Tensor) -> list[Tensor]:
+        """The frames that this one makes ready."""
+        if (frame.shape[-1], frame.shape[-2]) != (self.tracks.width, self.tracks.height):
+            raise ValueError(
+                f"a frame is {frame.shape[-1]}x{frame.shape[-2]}, needed {self.tracks.width}x{self.tracks.height}, "
+                "in which its faces were found"
+            )
+        waiting = _Frame(frame)
+        self._waiting.append(waiting)
+        for track, index in self.tracks.at(self._taken):
+            waiting.missing += 1
+            self._clip_of(track).push(waiting, index)
+            if index + 1 == len(track.boxes):
+                self._clips.pop(track.number).finish()
+        self._taken += 1
+        return self._ready()
+
+    def finish(self) -> list[Tensor]:
+        """The rest, when no frame follows."""
+        while self._clips:
+            self._clips.popitem()[1].finish()
+        ready = self._ready()
+        assert not self._waiting
+        return ready
+
+    def _clip_of(self, track: FaceTrack) -> _FaceClip:
+        if track.number not in self._clips:
+            restorer = ClipRestorer(self.pipeline, self.strength, self._check)
+            self._clips[track.number] = _FaceClip(track.number, FacePatcher(track, self.config), restorer)
+        return self._clips[track.number]
+
+    def _check(self) -> None:
+        if self.report is not None:
+            self.report(self.given)
+
+    def _ready(self) -> list[Tensor]:
+        ready = []
+        while self._waiting and not self._waiting[0].missing:
+            ready.append(self._waiting.popleft().pasted())
+        self.given += len(ready)
+        return ready
+
+
+class _Frame:
+    """A frame, and the patches that it has so far of those that it needs."""
+
+    def __init__(self, pixels: Tensor) -> None:
+        self.pixels = pixels
+        self.missing = 0
+        self.patches: dict[int, Patch] = {}  # by the track's number
+
+    def pasted(self) -> Tensor:
+        return paste(self.pixels, [patch for _, patch in sorted(self.patches.items())])
+
+
+class _FaceClip:
+    """The crops of one track on their way through the restorer."""
+
+    def __init__(self, number: int, patcher: FacePatcher, restorer: ClipRestorer) -> None:
+        self.number = number
+        self.patcher = patcher
+        self.restorer = restorer
+        self.pending: deque[tuple[_Frame, int, Tensor]] = deque()  # with the index in the track, and the crop
+
+    def push(self, frame: _Frame, index: int) -> None:
+        crop = self.patcher.take(frame.pixels, index)
+        self.pending.append((frame, index, crop))
+        self._hand_out(self.restorer.push(crop))
+
+    def finish(self) -> None:
+        self._hand_out(self.restorer.finish())
+        assert not self.pending
+
+    def _hand_out(self, restored: list[Tensor]) -> None:
+        for face in restored:
+            frame, index, crop = self.pending.popleft()
+            frame.patches[self.number] = self.patcher.patch(frame.pixels, index, crop, face)
+            frame.missing -= 1
+
+
+def _no_progress(_done: int, _total: int | None) -> None: ...

@@ -1,0 +1,110 @@
+"""What of a file is restored: its faces are found in a first pass over it, before a second one restores them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..face.detect.detector import SMALLEST_SIDE, FaceDetector
+from ..face.paste.crop_window import CropConfig, crop_windows
+from ..face.paste.paste import FaceConfig, PasteConfig
+from ..face.paste.resample import window_area
+from ..face.track.select import FaceSelection
+from ..face.track.tracker import track_faces
+from ..face.track.tracks import FaceTracks
+from ..options import RestoreOptions
+from ..types import Progress, Remedy, VFEError
+from ..video.read import open_source
+
+FILLED = 0.5
+"""Of the picture: where faces' windows fill more, auto restores whole frames."""
+
+
+@dataclass(frozen=True)
+class RegionPlan:
+    """What is restored, and what a person should know of it."""
+
+    tracks: FaceTracks | None
+    """The faces; None for whole frames."""
+    config: FaceConfig
+    note: str
+
+
+def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None) -> RegionPlan:
+    """Look through a file for faces, at its own size, in which they are chosen too.
+
+    `on_progress` gets the frames looked at and, where known, their total. Raises VFEError for files that cannot be
+    read, frames too small for faces, and faces that are not there.
+    """
+    selection = FaceSelection.parse(options.faces, options.min_face)
+    config = FaceConfig(paste=PasteConfig(blend=options.blend))
+    with open_source(src) as source:
+        width, height, total = source.info.width, source.info.height, source.info.frames
+        if min(width, height) < SMALLEST_SIDE:
+            raise VFEError(
+                f"{src}: frames of {width}x{height} are too small to find faces in, needed are sides of "
+                f"{SMALLEST_SIDE} and more",
+                Remedy.RESTORE_WHOLE_FRAMES,
+                "restore whole frames (--region frame)",
+            )
+
+        def pixels() -> Iterator[Tensor]:
+            for done, frame in enumerate(source):
+                if on_progress is not None:
+                    on_progress(done, total)
+                yield frame.pixels
+
+        frames = pixels()
+        first = next(frames, None)
+        if first is None:
+            raise VFEError(f"{src}: no frame could be decoded")
+        found = track_faces(chain([first], frames), FaceDetector.load())
+    tracks = scaled(selection.of(found), *options.output_size(width, height))
+    if options.region == "auto" and not tracks.tracks:
+        return RegionPlan(None, config, "whole frames were restored: no face was found")
+    if options.region == "auto" and (share := filled(tracks, config.crop)) > FILLED:
+        return RegionPlan(None, config, f"whole frames were restored: faces fill {100 * share:.0f} % of the picture")
+    return RegionPlan(tracks, config, describe(tracks))
+
+
+def scaled(tracks: FaceTracks, width: int, height: int) -> FaceTracks:
+    """The faces where they are in frames of another size."""
+    if (width, height) == (tracks.width, tracks.height):
+        return tracks
+    scale = torch.tensor([width / tracks.width, height / tracks.height])
+    moved = tuple(
+        replace(
+            track,
+            boxes=track.boxes * scale.repeat(2),
+            landmarks=track.landmarks * scale,
+            matrices=track.matrices * scale[:, None],
+        )
+        for track in tracks.tracks
+    )
+    return replace(tracks, width=width, height=height, tracks=moved)
+
+
+def filled(tracks: FaceTracks, config: CropConfig) -> float:
+    """How much of the picture the faces' windows fill, 0 to 1: the mean over the frames that have faces."""
+    areas = [0.0] * tracks.frames
+    for track in tracks.tracks:
+        windows = crop_windows(track, config)
+        for index in range(len(windows)):
+            area = window_area(windows[index], tracks.height, tracks.width)
+            areas[track.start + index] += (area.bottom - area.top) * (area.right - area.left)
+    shares = [min(area / (tracks.width * tracks.height), 1.0) for area in areas if area]
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def describe(tracks: FaceTracks) -> str:
+    """How many faces on how many frames, in one line."""
+    if not tracks.tracks:
+        return "no face was found: the frames are as they were"
+    on = sum(1 for frame in range(tracks.frames) if tracks.at(frame))
+    faces = "1 face" if len(tracks.tracks) == 1 else f"{len(tracks.tracks)} faces"
+    return f"{faces} restored on {on} of {tracks.frames} frames"

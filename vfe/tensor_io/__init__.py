@@ -1,0 +1,1 @@
+"""Tensor files in and out: safetensors and pickles, strict loading, writing aside."""

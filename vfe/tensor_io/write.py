@@ -1,0 +1,49 @@
+"""Writing a .safetensors file one tensor at a time: a 14B model is converted in the memory of its largest weight."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..files.aside import written_aside
+from .safetensors_file import DTYPES, METADATA, PREFIX
+from .source import Entry
+
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+ALIGNMENT = 8  # bytes: readers map the values in place
+
+
+def write_safetensors(path: Path, entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> None:
+    """Write what `entries` give, written aside and renamed: an interrupted run leaves no file, and the old one if any.
+
+    Raises OSError as writing does, and whatever reading a tensor raises.
+    """
+    names = sorted(entries, key=lambda name: (-entries[name].dtype.itemsize, name))  # so that all are aligned
+    with written_aside(path) as aside, aside.open("wb") as file:
+        file.write(_header({name: entries[name] for name in names}, metadata))
+        for name in names:
+            tensor = entries[name].read()
+            assert tuple(tensor.shape) == entries[name].shape and tensor.dtype == entries[name].dtype
+            file.write(_little_endian(tensor))
+
+
+def _header(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:
+    header: dict[str, object] = {METADATA: dict(metadata)}
+    place = 0
+    for name, entry in entries.items():
+        places = [place, place + entry.bytes]
+        header[name] = {"dtype": _NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": places}
+        place += entry.bytes
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    return len(text).to_bytes(PREFIX, "little") + text
+
+
+def _little_endian(tensor: Tensor) -> memoryview:
+    """The values' bytes, as every machine that torch is built for lays them out."""
+    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().data

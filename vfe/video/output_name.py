@@ -1,0 +1,29 @@
+"""What a restored file is called where nobody said. Needs nothing but Python: quickstart.py runs before an install."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..files.aside import fitting_name
+from .photo.count import is_animation
+from .suffixes import READ_SUFFIXES, VIDEO_SUFFIXES
+
+
+def output_for(clip: Path) -> Path:
+    """Where the restored clip goes: beside the clip, named after it."""
+    if is_glob(clip):  # of images: the folder that they are all in
+        clip = next(folder for folder in clip.absolute().parents if folder.exists())
+    if clip.is_dir():
+        folder = clip.resolve()
+        name = folder.name.replace(".", "_")  # to vfe, a name with a suffix would be a file
+        return folder.with_name(fitting_name(name, "_restored"))
+    suffix = clip.suffix.lower()
+    if suffix in READ_SUFFIXES and not (clip.is_file() and is_animation(clip)):
+        return clip.with_name(fitting_name(clip.stem, ".restored.png"))
+    ending = clip.suffix if suffix in VIDEO_SUFFIXES else ".mp4"
+    return clip.with_name(fitting_name(clip.stem, f".restored{ending}"))
+
+
+def is_glob(clip: Path) -> bool:
+    """Whether a name is a pattern: it has the marks of one, and nothing is called so."""
+    return any(mark in str(clip) for mark in "*?[") and not clip.exists()

@@ -1,0 +1,138 @@
+"""The files that training exports and users load: a LoRA, a whole DiT or a VAE, with how they were made as metadata.
+
+r rank; A (r, in) is the down, B (out, r) the up projection of a LoRA: W + scale B A.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..models.flow import OneStepFlow
+from ..tensor_io.open import open_tensors
+from ..tensor_io.source import Entry, TensorSource, some
+from ..tensor_io.write import write_safetensors
+from ..types import VFEError
+from .convert import FORMAT as WEIGHTS_FORMAT
+from .convert import flow_note
+from .lora_keys import LayerNames, is_lora, parse_key, unsupported_kind
+from .lora_scale import AdapterScale
+from .wan_vae import open_vae
+
+LORA_FORMAT = "vfe-lora-1"
+COMFYUI = "diffusion_model."  # what ComfyUI, and all that load LoRAs of Wan, put in front of a layer's official name
+NOTES = ("rule", "timestep", "base", "training")
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """The change of one layer: `scale` times `up` (out, r) by `down` (r, in)."""
+
+    down: Tensor
+    up: Tensor
+    scale: float
+
+    @property
+    def rank(self) -> int:
+        return self.down.shape[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a file says of how it was made: the restorer's step, the name of the file that was trained on from, facts
+    of the run (JSON)."""
+
+    base: str
+    flow: OneStepFlow | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    def note(self) -> dict[str, str]:
+        return {**flow_note(self.flow), "base": self.base, "training": json.dumps(self.training)}
+
+
+def save_lora(path: Path, layers: Mapping[str, LowRank], note: Mapping[str, str]) -> None:
+    """Write {official layer: change} as ComfyUI's LoRA loader and ours read it, in the factors' dtype.
+
+    Aside and renamed, as the others here. Raises OSError as writing does.
+    """
+    tensors: dict[str, Tensor] = {}
+    for layer, change in layers.items():
+        tensors[f"{COMFYUI}{layer}.lora_A.weight"] = change.down
+        tensors[f"{COMFYUI}{layer}.lora_B.weight"] = change.up
+        tensors[f"{COMFYUI}{layer}.alpha"] = torch.tensor(change.scale * change.rank)
+    write_safetensors(path, entries_of(tensors), {"format": LORA_FORMAT, "kind": "lora", **note})
+
+
+def save_dit(path: Path, state: Mapping[str, Tensor], heads: int, origin: Origin) -> None:
+    """Write a whole DiT, {official name: tensor}, as `vfe convert` does."""
+    metadata = {"format": WEIGHTS_FORMAT, "kind": "wan_dit", "heads": str(heads), **origin.note()}
+    write_safetensors(path, entries_of(state), metadata)
+
+
+def save_vae(path: Path, base: Path, trained: Mapping[str, Tensor], origin: Origin) -> None:
+    """Write the VAE of `base` with its trained weights, {official name: tensor}, in place of its own.
+
+    Raises VFEError as `open_vae` does, ValueError for a name or shape that the VAE has not.
+    """
+    _, source = open_vae(base)
+    wrong = sorted(name for name in trained if name not in source or source.shape(name) != tuple(trained[name].shape))
+    if wrong:
+        raise ValueError(f"{some(wrong)}: not of the VAE in {base}; needed the weights of a decoder trained on it")
+    entries = {name: source.entry(name) for name in source} | entries_of(trained)
+    write_safetensors(path, entries, {"format": WEIGHTS_FORMAT, "kind": "wan_vae", **origin.note()})
+
+
+def entries_of(tensors: Mapping[str, Tensor]) -> dict[str, Entry]:
+    """What `write_safetensors` takes, of tensors in memory."""
+
+    def entry(tensor: Tensor) -> Entry:
+        return Entry(tuple(tensor.shape), tensor.dtype, lambda: tensor)
+
+    return {name: entry(tensor) for name, tensor in tensors.items()}
+
+
+def read_lora(path: Path, parameters: Iterable[str]) -> dict[str, LowRank]:
+    """{official layer: its change} of a LoRA in any form, for a model with parameters of these official names.
+
+    Raises VFEError for a file that is no plain LoRA of this model's layers.
+    """
+    source = open_tensors(path)
+    kind = unsupported_kind(source.names)
+    if kind is not None or not is_lora(source.names):
+        raise VFEError(f"{path}: {kind or f'no LoRA (it holds {some(source.names)})'}; needed a plain LoRA")
+    names, scale_of = LayerNames(parameters), AdapterScale(source)
+    parts: dict[str, dict[str, str]] = {}
+    for name in source:
+        key = parse_key(name)
+        found = names.find(key.base) if key else []
+        if key is None or len(found) != 1 or key.part not in ("down", "up", "alpha"):
+            raise VFEError(
+                f"{path}: {some([name])} belongs to no linear layer of this model; needed a plain LoRA of it"
+            )
+        parts.setdefault(found[0], {})[key.part] = name
+    return {layer: _change(source, layer, part, scale_of) for layer, part in parts.items()}
+
+
+def _change(source: TensorSource, layer: str, parts: Mapping[str, str], scale_of: AdapterScale) -> LowRank:
+    if not {"down", "up"} <= parts.keys():
+        raise VFEError(f"{source.path}: {layer} has only one factor of a LoRA; the file is incomplete, get it again")
+    down, up = source.get(parts["down"]), source.get(parts["up"])
+    if down.ndim != 2 or up.ndim != 2 or up.shape[1] != down.shape[0] or 0 in (*up.shape, *down.shape):
+        raise VFEError(
+            f"{source.path}: {layer} has factors of {tuple(up.shape)} and {tuple(down.shape)}; "
+            "needed (out, r) and (r, in)"
+        )
+    if "alpha" not in parts:
+        key = parse_key(parts["up"])
+        assert key is not None
+        return LowRank(down, up, scale_of(key.base, len(down)))
+    alpha = source.get(parts["alpha"])
+    if alpha.numel() != 1:
+        raise VFEError(f"{source.path}: {parts['alpha']} is {tuple(alpha.shape)}, needed one number")
+    return LowRank(down, up, float(alpha) / len(down))
