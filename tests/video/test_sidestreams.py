@@ -143,3 +143,56 @@ def test_sound_of_a_truncated_file_ends_with_it(tmp_path: Path) -> None:
     source, _ = copy(path, tmp_path / "b.mp4")
     assert source.notes
     assert probe(tmp_path / "b.mp4").audio
+
+
+def without_durations(source: Path, target: Path) -> Path:
+    """A copy of a file whose packets of sound and text do not say how long they last."""
+    with av.open(str(source)) as read, av.open(str(target), "w") as written:
+        streams = {stream.index: written.add_stream_from_template(stream) for stream in read.streams}
+        for packet in read.demux():
+            if packet.size:
+                packet.duration = packet.duration if packet.stream.type == "video" else 0
+                packet.stream = streams[packet.stream_index]
+                written.mux(packet)
+    return target
+
+
+def spans(path: Path, kind: str) -> list[tuple[float, float]]:
+    """When the packets of a stream begin and end, in seconds."""
+    with av.open(str(path)) as container:
+        found = [p for p in container.demux(**{kind: 0}) if p.size and p.pts is not None]
+        return [(float(p.pts * p.time_base), float((p.pts + (p.duration or 0)) * p.time_base)) for p in found]
+
+
+@pytest.mark.parametrize(("codec", "container"), [("flac", "nut"), ("libopus", "nut"), ("flac", "avi")])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_sound_without_durations_is_as_long_as_its_samples(
+    tmp_path: Path, codec: str, container: str, suffix: str
+) -> None:
+    source = make(tmp_path / f"a.{container}", Media(codec="mpeg4", audio=codec, frames=30))
+    copy(source, tmp_path / f"b{suffix}")
+    with av.open(str(source)) as read:
+        samples = sum(frame.samples for p in read.demux(audio=0) if p.size for frame in p.decode())
+    start, end = spans(tmp_path / f"b{suffix}", "audio")[0][0], spans(tmp_path / f"b{suffix}", "audio")[-1][1]
+    assert end - start == pytest.approx(samples / 48000, abs=0.0011)
+
+
+def test_a_line_without_a_duration_is_shown_until_the_next(tmp_path: Path) -> None:
+    timed = make(tmp_path / "a.mkv", Media(frames=60, subtitles="subrip"))
+    source = without_durations(timed, tmp_path / "b.mkv")
+    starts = [start for start, _ in spans(source, "subtitles")]
+    assert spans(source, "subtitles") == [(start, start) for start in starts]
+    copy(source, tmp_path / "c.mp4")
+    shown = [span for span, (_, data) in zip(*_texts(tmp_path / "c.mp4"), strict=True) if len(data) > 2]
+    ends = [*starts[1:], 60 / 25]
+    assert shown == [pytest.approx(span, abs=0.0011) for span in zip(starts, ends, strict=True)]
+
+
+def test_a_line_without_a_duration_stays_so_where_it_can(tmp_path: Path) -> None:
+    source = without_durations(make(tmp_path / "a.mkv", Media(subtitles="subrip")), tmp_path / "b.mkv")
+    copy(source, tmp_path / "c.mkv")
+    assert spans(tmp_path / "c.mkv", "subtitles") == spans(source, "subtitles")
+
+
+def _texts(path: Path) -> tuple[list[tuple[float, float]], list[tuple[float | None, bytes]]]:
+    return spans(path, "subtitles"), packets(path, "subtitles")

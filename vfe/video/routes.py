@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from fractions import Fraction
 from typing import Protocol
 
@@ -32,13 +33,17 @@ class Route(Protocol):
         """Mux what a packet gives. Raises what FFmpeg raises for packets that the output does not take."""
         ...
 
-    def finish(self) -> None:
-        """Mux what is still held back."""
+    def finish(self, end: Fraction) -> None:
+        """Mux what is still held back. The video ends after `end` seconds."""
         ...
 
 
 class Copy:
-    """Stream copy. Sound gets the times that its samples give, where the source says them roughly."""
+    """Stream copy of sound or subtitles. Sound gets the times that its samples give where the source says them roughly.
+
+    Sound of which neither the container nor the codec tells how long a packet lasts (FLAC in NUT) waits for the next
+    packet: a muxer states the length of a stream from the last one.
+    """
 
     def __init__(self, source: Stream, target: Stream, output: OutputContainer) -> None:
         self._source, self._target, self._output = source, target, output
@@ -48,6 +53,7 @@ class Copy:
         self._priming = _priming(source) if isinstance(source, AudioStream) else _DAY
         self._rising = _rising(output)
         self._length = 0
+        self._waiting: Packet[Stream] | None = None
 
     def send(self, packet: Packet[Stream]) -> None:
         """Mux a packet as it is. One without any time goes nowhere, nor does sound that an edit list takes away."""
@@ -55,25 +61,50 @@ class Copy:
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None or not unit or not target or dts * unit < -self._priming:
             return
+        samples = self._samples(packet, unit)
         if self._clock is not None:
-            dts = pts = self._clock.exact(dts, unit, self._samples(packet, unit), target)
+            dts = pts = self._clock.exact(dts, unit, samples, target)
         else:
             pts = dts = rescale(packet.pts if packet.pts is not None else dts, unit, target)
         packet.pts, packet.dts = self._rising.mended(pts, dts)
-        if packet.duration:
-            self._length = rescale(packet.duration, unit, target)
-        elif self._sample is not None and not self._length:  # NUT never says any
-            self._length = rescale(self._samples(packet, unit), self._sample, target)
-        packet.duration = self._length  # of a last packet that says none: as long as the one before
+        self._mux_waiting(packet.dts)
         packet.time_base, packet.stream = target, self._target
+        if self._sample is None:  # a subtitle without a duration stays until the next one
+            packet.duration = rescale(packet.duration or 0, unit, target)
+        elif packet.duration or samples:
+            self._length = rescale(packet.duration or 0, unit, target) or rescale(samples, self._sample, target)
+            packet.duration = self._length
+        else:
+            self._waiting = packet
+            return
         self._output.mux(packet)
 
-    def finish(self) -> None:
-        """Nothing is held back."""
+    def finish(self, end: Fraction) -> None:
+        """Mux the sound that waits for a next packet, as long as the samples that the last one is decoded to."""
+        del end
+        if self._waiting is not None and self._sample is not None and self._target.time_base:
+            last = Packet(bytes(self._waiting))
+            samples = sum(frame.samples for frame in [*self._decoded(last), *self._decoded(None)])
+            length = rescale(samples, self._sample, self._target.time_base) or self._length
+            self._mux_waiting((self._waiting.dts or 0) + length)
+
+    def _mux_waiting(self, until: int) -> None:
+        packet, self._waiting = self._waiting, None
+        if packet is not None:
+            self._length = packet.duration = until - (packet.dts or 0)
+            self._output.mux(packet)
+
+    def _decoded(self, packet: Packet[Stream] | None) -> list[AudioFrame]:
+        assert isinstance(self._source, AudioStream)
+        with suppress(*MEDIA_ERRORS):
+            return self._source.codec_context.decode(packet)
+        return []
 
     def _samples(self, packet: Packet[Stream], unit: Fraction) -> int:
+        """How many samples a packet of sound holds; 0 where nothing tells, and for subtitles."""
         context = self._source.codec_context
-        assert self._sample is not None
+        if self._sample is None:
+            return 0
         if isinstance(context, AudioCodecContext) and context.frame_size:
             return context.frame_size
         return rescale(packet.duration or 0, unit, self._sample)
@@ -100,7 +131,7 @@ class CopyPicture:
         packet.time_base, packet.stream = target, self._target
         self._output.mux(packet)
 
-    def finish(self) -> None:
+    def finish(self, end: Fraction) -> None:
         """Nothing is held back."""
 
 
@@ -127,8 +158,9 @@ class Reencode:
             when = None  # further frames of a packet follow the first
             self._encode(frame, unit)
 
-    def finish(self) -> None:
+    def finish(self, end: Fraction) -> None:
         """Mux what the decoder, the resampler and the encoder still hold."""
+        del end
         for frame in self._source.codec_context.decode(None):
             self._encode(frame, self._source.time_base)
         self._drain()
@@ -179,30 +211,49 @@ def _rising(output: OutputContainer) -> Increasing:
 
 
 class Retext:
-    """Text subtitles decoded and encoded as the container's own kind of text."""
+    """Text subtitles decoded and encoded as the container's own kind of text.
+
+    A line without a duration is shown until the next one begins, as players of Matroska do, or the video ends; the
+    ffmpeg program writes it as shown for no time, which in MP4 nobody sees.
+    """
 
     def __init__(self, source: SubtitleStream, target: SubtitleStream, output: OutputContainer) -> None:
         self._source, self._target, self._output = source, target, output
         self._rising = Increasing(0)
+        self._waiting: tuple[int, list[bytes]] | None = None
 
     def send(self, packet: Packet[Stream]) -> None:
-        """Mux one line of text under the time and duration of its packet."""
-        if packet.pts is None or not packet.duration:
+        """Mux the lines of a packet under its time and duration. One without any time goes nowhere."""
+        when = packet.pts if packet.pts is not None else packet.dts
+        if when is None or not packet.time_base:
             return
-        start = rescale(packet.pts, packet.time_base, _MILLISECOND)
-        length = rescale(packet.duration, packet.time_base, _MILLISECOND)
+        start = rescale(when, packet.time_base, _MILLISECOND)
+        length = rescale(packet.duration or 0, packet.time_base, _MILLISECOND)
         try:
             decoded = self._source.codec_context.decode2(packet)
         except MEDIA_ERRORS:
             return
-        for rect in decoded.rects if decoded else ():
-            if not isinstance(rect, AssSubtitle):
-                continue
-            line = SubtitleSet.create(rect.ass, 0, length, start)
-            text = self._target.codec_context.encode_subtitle(line)
+        lines = [rect.ass for rect in decoded.rects if isinstance(rect, AssSubtitle)] if decoded else []
+        self._mux_waiting(start)
+        if length:
+            self._mux(start, length, lines)
+        else:
+            self._waiting = start, lines
+
+    def finish(self, end: Fraction) -> None:
+        """Mux the last line where it has no duration."""
+        self._mux_waiting(rescale(1, end, _MILLISECOND))
+
+    def _mux_waiting(self, until: int) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            start, lines = waiting
+            self._mux(start, max(1, until - start), lines)
+
+    def _mux(self, start: int, length: int, lines: list[bytes]) -> None:
+        """Lines of ASS text from `start` on, both times in milliseconds."""
+        for line in lines:
+            text = self._target.codec_context.encode_subtitle(SubtitleSet.create(line, 0, length, start))
             text.pts, text.dts = self._rising.mended(start, start)
             text.duration, text.time_base, text.stream = length, _MILLISECOND, self._target
             self._output.mux(text)
-
-    def finish(self) -> None:
-        """Nothing is held back."""

@@ -72,13 +72,13 @@ class SideStreams:
                 return
             self._send(packet)
 
-    def finish(self) -> None:
-        """Mux the rest, and note what the output did not take."""
+    def finish(self, end: Fraction) -> None:
+        """Mux the rest, and note what the output did not take. The video ends after `end` seconds."""
         while packet := self._next():
             self._send(packet)
         for index, route in self._routes.items():
             with self._refusal(index):
-                route.finish()
+                route.finish(end)
         for index, refused in self._refused.items():
             stream = self._input.streams[index]
             many = "a packet" if refused.packets == 1 else f"{refused.packets} packets"

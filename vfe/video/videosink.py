@@ -43,6 +43,7 @@ class VideoSink:
         self._writer = FrameWriter(plan.target)
         self._clock = OutputClock(info, path.suffix.lower())
         self._has_tags = False
+        self._end = Fraction(0)  # seconds, of the frames written so far
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._side: SideStreams | None = None
@@ -65,6 +66,7 @@ class VideoSink:
         picture.time_base = self._clock.time_base
         picture.pts, duration = self._clock.tick(frame)
         set_duration(picture, duration)
+        self._end = (picture.pts + duration) * self._clock.time_base
         with writing(self.path):
             self._mux(self._stream.encode(picture))
 
@@ -127,7 +129,7 @@ class VideoSink:
         assert self._container is not None and self._stream is not None
         self._mux(self._stream.encode(None))
         if self._side is not None:
-            self._side.finish()
+            self._side.finish(self._end)
             self._side.close()
         container, self._container = self._container, None
         container.close()
