@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..types import VFEError
 from .animated import pixels_of, read_animation
+from .boxes import opened
 from .complete import claim_of, damage_notes
 from .crop import NO_CROP
 from .decode import Damage, decode_frames
@@ -24,12 +25,15 @@ from .orient import UPRIGHT
 from .photo.animation import OWN_FORMATS
 from .photo.carry import tags_of
 from .photo.count import is_animation
-from .photo.file import read_photo
+from .photo.file import Photo, read_photo
 from .photo.tags import NO_TAGS, PhotoTags
+from .photo.whole import is_whole
 from .pixels import FrameReader
 from .stored import Stored
 from .times.edits import open_frames
 from .times.length import with_lengths
+
+_NAMED = 3  # damaged images that a note names
 
 
 @dataclass(frozen=True)
@@ -121,12 +125,13 @@ class Source:
         )
 
     def _read_animation(self) -> Generator[Frame, None, None]:
-        when = others = 0
-        with reading(self.info.path), about(self.info.path):
-            for picture in read_animation(self.info.path):
+        path, when, count, other_sizes = self.info.path, 0, 0, 0
+        with reading(path), about(path):
+            for picture in read_animation(path):
+                count += 1
                 height, width = picture.pixels.shape[-2:]
                 if (width, height) != (self.info.width, self.info.height):
-                    others += 1
+                    other_sizes += 1
                     continue
                 yield Frame(
                     picture.pixels,
@@ -137,14 +142,20 @@ class Source:
                     tags=picture.tags,
                 )
                 when += picture.duration
-        if others:
-            self.notes.append(f"{others} pictures of {self.info.path.name} have another size than the first: left out")
+            with opened(path) as (read, size):
+                whole = is_whole(read, size)
+        if not whole:
+            self.notes.append(f"{path.name} is damaged or cut short: {count} pictures were read")
+        if other_sizes:
+            self.notes.append(f"{other_sizes} pictures of {path.name} have another size than the first: left out")
 
     def _read_images(self) -> Generator[Frame, None, None]:
         size = (self.info.width, self.info.height)
         several = 0
+        damaged: list[str] = []
         for path in self.info.images:
-            frame = read_image(path)
+            photo = read_photo(path)
+            frame = _image_frame(photo, path.name)
             height, width = frame.pixels.shape[-2:]
             if (width, height) != size:
                 raise VFEError(
@@ -152,7 +163,12 @@ class Source:
                     "images of one folder must have one size, restore others apart"
                 )
             several += is_animation(path)
+            damaged += [] if photo.whole else [path.name]
             yield frame
+        if damaged:
+            names = ", ".join(damaged[:_NAMED]) + (f" and {len(damaged) - _NAMED} more" if damaged[_NAMED:] else "")
+            verb = "is" if len(damaged) == 1 else "are"
+            self.notes.append(f"{names} {verb} damaged or cut short: what is missing of a picture is grey or smeared")
         if several:
             self.notes.append(f"{several} of the images are animations or have pages: only the first picture was read")
 
@@ -169,10 +185,8 @@ def _end_of(frame: VideoFrame, length: int) -> float:
     return float(((frame.pts or 0) + length) * (frame.time_base or 0))
 
 
-def read_image(path: Path) -> Frame:
-    """Read one image, upright. Raises VFEError if it cannot be decoded."""
-    photo = read_photo(path)
-    pixels, alpha = pixels_of(photo)
-    shown, opaque = (None if p is None else photo.orientation.upright(photo.crop.cut(p)) for p in (pixels, alpha))
+def _image_frame(photo: Photo, name: str) -> Frame:
+    """The frame of an image, upright and as it is to be shown."""
+    shown, opaque = (None if p is None else photo.orientation.upright(photo.crop.cut(p)) for p in pixels_of(photo))
     assert shown is not None
-    return Frame(shown, opaque, name=path.name, tags=photo.tags)
+    return Frame(shown, opaque, name=name, tags=photo.tags)

@@ -23,6 +23,8 @@ from .count import has_still, is_heif
 from .exif import exif_orientation
 from .heif import read_heif
 from .tags import PhotoTags
+from .tiff import has_plain_fourth
+from .whole import is_whole
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Photo:
     orientation: Orientation
     aspect: Fraction
     tags: PhotoTags
+    whole: bool
+    """Whether nothing of the file is missing or damaged, as far as that shows."""
 
 
 def read_photo(path: Path) -> Photo:
@@ -58,10 +62,10 @@ def photo_of(data: bytes) -> Photo:
     first = next(webp.animation_frames(read, len(data)), None)
     if first is not None and first.size != webp.read_header(read).size:
         raise VFEError("is an animation whose first picture is not a whole one; restore it apart")
-    return _decoded(data if first is None else first.alone(read), tags_of(data))
+    return _decoded(data if first is None else first.alone(read), tags_of(data), is_whole(read, len(data)))
 
 
-def _decoded(data: bytes, tags: PhotoTags) -> Photo:
+def _decoded(data: bytes, tags: PhotoTags, whole: bool) -> Photo:
     damage = Damage()
     with av.open(io.BytesIO(data), "r", metadata_errors="replace") as container:
         if not container.streams.video or container.streams.video[0].codec_context is None:
@@ -73,7 +77,7 @@ def _decoded(data: bytes, tags: PhotoTags) -> Photo:
             raise VFEError(f"no frame can be decoded, {damage.cause}; needed is a whole image")
         codec = stream.codec_context.codec.canonical_name
         return Photo(
-            frame=_without_fourth(frame) if codec == "mjpeg" else frame,
+            frame=_opaque(frame) if _has_no_alpha(codec, data) else frame,
             alpha=None,
             codec=codec,
             container=container.format.name,
@@ -81,11 +85,30 @@ def _decoded(data: bytes, tags: PhotoTags) -> Photo:
             orientation=exif_orientation(tags.exif),
             aspect=Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1),
             tags=tags,
+            whole=whole and not damage.bad_packets and not damage.bad_frames,
         )
 
 
-def _without_fourth(frame: VideoFrame) -> VideoFrame:
-    """JPEGs of four inks come as RGB or YUV with an alpha that is none."""
-    name = frame.format.name
-    opaque = {"gbrap": "gbrp", "yuva444p": "yuv444p", "yuva422p": "yuv422p", "yuva420p": "yuv420p"}.get(name)
-    return frame if opaque is None else frame.reformat(format=opaque)
+def _has_no_alpha(codec: str, data: bytes) -> bool:
+    """Whether FFmpeg gives the picture of a file an alpha that is none: the fourth ink of a JPEG, an unused one."""
+    if codec == "webp":
+        return not webp.still_has_alpha(data)
+    return codec == "mjpeg" or (codec == "tiff" and has_plain_fourth(data))
+
+
+def _opaque(frame: VideoFrame) -> VideoFrame:
+    """A frame without its alpha, the other values as they are."""
+    without = _WITHOUT_ALPHA.get(frame.format.name)
+    return frame if without is None else frame.reformat(format=without)
+
+
+_WITHOUT_ALPHA = {
+    "argb": "rgb24",
+    "rgba": "rgb24",
+    "rgba64le": "rgb48le",
+    "rgba64be": "rgb48be",
+    "gbrap": "gbrp",
+    "yuva444p": "yuv444p",
+    "yuva422p": "yuv422p",
+    "yuva420p": "yuv420p",
+}

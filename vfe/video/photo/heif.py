@@ -48,6 +48,8 @@ class HeifPhoto:
     orientation: Orientation
     aspect: Fraction
     tags: PhotoTags
+    whole: bool
+    """Whether the data of all items is in the file."""
 
 
 def read_heif(read: Read, size: int) -> HeifPhoto:
@@ -71,6 +73,7 @@ def read_heif(read: Read, size: int) -> HeifPhoto:
         orientation=_orientation(items, picture),
         aspect=_aspect(items, picture),
         tags=_tags(items, read, picture),
+        whole=items.reach() <= size,
     )
 
 

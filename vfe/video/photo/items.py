@@ -52,6 +52,10 @@ class Items:
         """Content of the first property of a name."""
         return next((found.data for found in self.properties.get(item, ()) if found.name == name), None)
 
+    def reach(self) -> int:
+        """Where in the file the data of the items ends, as the file says."""
+        return max((e.place + e.size for pieces in self.extents.values() for e in pieces if not e.in_box), default=0)
+
     def data(self, read: Read, item: int) -> bytes:
         """The data of an item, as far as it is there."""
         parts, room = [], _MAX_ITEM

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,10 @@ _START_OF_SCAN, _END = 0xDA, 0xD9
 _EXIF, _ICC, _XMP, _PICTURES = b"Exif\0\0", b"ICC_PROFILE\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 _MAX_SEGMENT = 65533  # bytes of a segment besides its length
 MAX_EXIF = _MAX_SEGMENT - len(_EXIF)
+
+
+# What ends a scan: a marker that is neither a stuffed byte nor one of those that allow for restarts.
+_BEHIND_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class Segment(NamedTuple):
@@ -38,6 +43,17 @@ def segments_of(data: bytes) -> Iterator[Segment]:
             return
         yield Segment(marker, data[at + 4 : end], end)
         at = end
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether the picture is followed by the marker of its end, without which FFmpeg paints the rest grey."""
+    at = max((segment.end for segment in segments_of(data)), default=len(SIGNATURE))
+    while found := _BEHIND_SCAN.search(data, at):
+        marker = data[found.start() + 1]
+        if marker == _END:
+            return True
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return False
 
 
 def read_tags(data: bytes) -> PhotoTags:

@@ -15,15 +15,26 @@ _MAX_PAGES = 100_000
 
 def pages(reader: IfdReader) -> Iterator[Directory]:
     """The directories that hold pages, without smaller versions and masks of them."""
+    for directory in _chain(reader):
+        kind = directory.entries.get(_SUBFILE) if directory is not None else None
+        if directory is not None and (kind is None or not kind.numbers[0] & _REDUCED_OR_MASK):
+            yield directory
+
+
+def all_there(reader: IfdReader) -> bool:
+    """Whether no directory of a TIFF file is missing at its end."""
+    return all(directory is not None for directory in _chain(reader))
+
+
+def _chain(reader: IfdReader) -> Iterator[Directory | None]:
+    """The directories one after the other; at last None where the next one is said to be outside of the file."""
     place, seen = reader.first, set[int]()
     while place and place not in seen and len(seen) < _MAX_PAGES:
         seen.add(place)
         directory = reader.directory(place)
+        yield directory
         if directory is None:
             return
-        kind = directory.entries.get(_SUBFILE)
-        if kind is None or not kind.numbers[0] & _REDUCED_OR_MASK:
-            yield directory
         place = directory.next
 
 

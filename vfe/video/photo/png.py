@@ -55,6 +55,16 @@ def animation_frames(read: Read) -> int:
     return 1
 
 
+def is_whole(read: Read) -> bool:
+    """Whether a PNG file goes on to the chunk that ends it."""
+    at = len(SIGNATURE)
+    while len(head := read(at, 8)) == 8:
+        if head[4:] == b"IEND":
+            return True
+        at += 12 + int.from_bytes(head[:4], "big")
+    return False
+
+
 def with_tags(data: bytes, tags: PhotoTags) -> bytes:
     """A PNG file with this profile and EXIF; both have to stand before the picture."""
     added = []

@@ -8,6 +8,7 @@ from .tags import PhotoTags, profile_of
 
 _UNDEFINED = 7
 _PROFILE, _XMP, _IPTC = 34675, 700, 33723
+_EXTRA_SAMPLES = 338
 
 
 def read_tags(data: bytes) -> PhotoTags:
@@ -22,6 +23,14 @@ def page_tags(reader: IfdReader, directory: Directory) -> PhotoTags:
     profile = directory.entries.get(_PROFILE)
     lost = [name for tag, name in ((_XMP, "XMP data"), (_IPTC, "IPTC data")) if tag in directory.entries]
     return PhotoTags(profile_of(profile.value) if profile else None, exif_of_tiff(reader, directory), tuple(lost))
+
+
+def has_plain_fourth(data: bytes) -> bool:
+    """Whether the first page says of its fourth value that it is no alpha, which FFmpeg takes it for."""
+    reader = IfdReader.of(data)
+    directory = reader.directory(reader.first)
+    extra = directory.entries.get(_EXTRA_SAMPLES) if directory else None
+    return extra is not None and extra.numbers[0] == 0
 
 
 def with_tags(data: bytes, tags: PhotoTags) -> bytes:

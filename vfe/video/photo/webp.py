@@ -47,6 +47,16 @@ def shows_through(read: Read, size: int) -> bool:
     return not covered or any(frame.goes or (not frame.blends and frame.has_alpha(read)) for frame in frames)
 
 
+def still_has_alpha(data: bytes) -> bool:
+    """Whether the picture of a file of one may be transparent somewhere; FFmpeg gives lossless ones alpha always."""
+    return any(map(_has_alpha, chunks_of(data)))
+
+
+def is_whole(read: Read, size: int) -> bool:
+    """Whether a file of `size` bytes is as long as its header says."""
+    return 8 + int.from_bytes(read(4, 4), "little") <= size
+
+
 def places_of(read: Read, size: int) -> Iterator[tuple[bytes, int, int]]:
     """(name, start, end) of the chunks of a file of `size` bytes, as far as they are whole."""
     at = 12
