@@ -100,11 +100,46 @@ def test_title_and_language_of_the_restored_track(tmp_path: Path, written: str) 
     assert found.get("title", found.get("name")) == "Main view" and found["language"] == "ger"
 
 
-@pytest.mark.parametrize(("code", "other"), [("deu", "ger"), ("fre", "fra"), ("zho", "chi"), ("jpn", "jpn")])
+@pytest.mark.parametrize(
+    ("code", "other"), [("deu", "ger"), ("fre", "fra"), ("zho", "chi"), ("jpn", "jpn"), ("hrv", "hr ")]
+)
 def test_languages_with_two_codes(tmp_path: Path, code: str, other: str) -> None:
     """QuickTime's table has one of them."""
-    copy(tagged(tmp_path / "a.mkv", {}, {"language": code}), tmp_path / "b.mov")
+    _, sink = copy(tagged(tmp_path / "a.mkv", {}, {"language": code}), tmp_path / "b.mov")
+    assert not sink.notes
     assert metadata_of(tmp_path / "b.mov")[1]["language"] == other
+
+
+@pytest.mark.parametrize("written", [".mp4", ".mkv"])
+@pytest.mark.parametrize("code", ["hrv", "srp", "fao", "pan", "gle", "swe"])
+def test_languages_come_back_out_of_a_mov(tmp_path: Path, code: str, written: str) -> None:
+    copy(tagged(tmp_path / "a.mkv", {}, {"language": code}), tmp_path / "b.mov")
+    _, sink = copy(tmp_path / "b.mov", tmp_path / f"c{written}")
+    assert not sink.notes
+    assert metadata_of(tmp_path / f"c{written}")[1]["language"] == code
+
+
+@pytest.mark.parametrize(("written", "code"), [(".mov", "glg"), (".mov", "nno"), (".mp4", "pt-BR"), (".mov", "en")])
+def test_a_language_that_a_file_cannot_hold_is_said(tmp_path: Path, written: str, code: str) -> None:
+    _, sink = copy(tagged(tmp_path / "a.mkv", {}, {"language": code}), tmp_path / f"b{written}")
+    assert sink.notes == [f"the language {code!r} of the video is left out: this kind of file has no code for it"]
+    assert metadata_of(tmp_path / f"b{written}")[1].get("language", "und") == "und"
+
+
+def test_the_language_of_sound_and_text_is_said_too(tmp_path: Path) -> None:
+    with av.open(str(make(tmp_path / "a.mkv", Media(audio="aac", subtitles="subrip")))) as read:
+        with av.open(str(tmp_path / "b.mkv"), "w") as written:
+            streams = {stream.index: written.add_stream_from_template(stream) for stream in read.streams}
+            for stream in streams.values():
+                stream.metadata["language"] = "glg"
+            for packet in read.demux():
+                if packet.size:
+                    packet.stream = streams[packet.stream_index]
+                    written.mux(packet)
+    _, sink = copy(tmp_path / "b.mkv", tmp_path / "c.mov")
+    assert [note.split(" is left out")[0] for note in sink.notes] == [
+        f"the language 'glg' of {name}" for name in ("the video", "audio stream 1", "subtitle stream 2")
+    ]
 
 
 def test_what_the_source_says_of_its_own_bytes_goes(tmp_path: Path) -> None:

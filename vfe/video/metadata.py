@@ -8,12 +8,14 @@ from fractions import Fraction
 
 import av
 from av.container import OutputContainer
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .errors import MEDIA_ERRORS
 
 TIMECODE = "timecode"
+_ANY_RATE = Fraction(25)
 # Written by the source's muxer or encoder about the source's file; wrong for ours.
 _STALE = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder", "duration", "rotate", "vendor_id"})
 _STALE_STARTS = ("_statistics", "bps", "number_of_frames", "number_of_bytes")
@@ -24,13 +26,15 @@ _ATOMS = frozenset({
 })  # fmt: skip
 _MP4_ATOMS = _ATOMS | {"description", "synopsis", "show", "episode_id", "network", "keywords", "track", "disc"}
 
-
-# Of languages with two codes in ISO 639-2, FFmpeg knows one for QuickTime's table, and writes none for the other.
+# Languages whose code in FFmpeg's table for QuickTime is another one than ISO 639-2 gives first, or none of it.
 _QUICKTIME_LANGUAGES = {
     "sqi": "alb", "hye": "arm", "eus": "baq", "mya": "bur", "zho": "chi", "cze": "ces", "nld": "dut", "fre": "fra",
     "kat": "geo", "deu": "ger", "ell": "gre", "isl": "ice", "mkd": "mac", "msa": "may", "fas": "per", "rum": "ron",
-    "slo": "slk", "bod": "tib", "cym": "wel", "swe": "sve",
+    "slo": "slk", "bod": "tib", "cym": "wel", "swe": "sve", "hrv": "hr ", "srp": "sr ", "fao": "fo ", "pan": "pa ",
+    "gle": "iri",
 }  # fmt: skip
+_FROM_QUICKTIME = {code: name for name, code in _QUICKTIME_LANGUAGES.items() if code in {"sve", "iri"} or " " in code}
+_UNDETERMINED = "und"
 
 
 def fresh(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -44,12 +48,22 @@ def fresh(metadata: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def track_metadata(metadata: Mapping[str, str], suffix: str) -> dict[str, str]:
-    """What still holds for a track of a new file of this kind."""
-    kept = fresh(metadata)
-    if suffix == ".mov" and "language" in kept:
-        kept["language"] = _QUICKTIME_LANGUAGES.get(kept["language"], kept["language"])
-    return kept
+def add_track_metadata(target: Stream, metadata: Mapping[str, str], output: OutputContainer, name: str) -> list[str]:
+    """Give a track of an output what still holds of the metadata of its source.
+
+    Returns a sentence where the output holds no code for the language; the track is called `name` in it.
+    """
+    kept, container = fresh(metadata), output.format.name
+    language = kept.pop("language", _UNDETERMINED)
+    language = _FROM_QUICKTIME.get(language, language)
+    target.metadata.update(kept)
+    if language == _UNDETERMINED:
+        return []
+    code = _QUICKTIME_LANGUAGES.get(language, language) if container == "mov" else language
+    if not _comes_back(container, _ANY_RATE, "language", code):
+        return [f"the language {language!r} of {name} is left out: this kind of file has no code for it"]
+    target.metadata["language"] = code
+    return []
 
 
 def needs_keys(suffix: str, metadata: Mapping[str, str]) -> bool:
@@ -64,25 +78,28 @@ def drop_bad_timecode(output: OutputContainer, restored: VideoStream, rate: Frac
     It would stop the whole file.
     """
     found = restored.metadata.get(TIMECODE) or output.metadata.get(TIMECODE)
-    if found is None or _writes_timecode(output.format.name, rate, found):
+    if found is None or _comes_back(output.format.name, rate, TIMECODE, found):
         return []
     restored.metadata.pop(TIMECODE, None)
     output.metadata.pop(TIMECODE, None)
     return [f"the start timecode {found} is left out: this kind of file holds none at {float(rate):.3f} frames/s"]
 
 
-def _writes_timecode(format_name: str, rate: Fraction, timecode: str) -> bool:
-    """Whether it comes back out of a file of one small frame."""
+def _comes_back(container: str, rate: Fraction, key: str, value: str) -> bool:
+    """Whether a file of this kind and of one small frame still has this entry of its track's metadata when it is read.
+
+    Only the muxer itself knows what it can hold.
+    """
     file = io.BytesIO()
     try:
-        with av.open(file, "w", format=format_name) as trial:
+        with av.open(file, "w", format=container) as trial:
             stream = trial.add_stream("mpeg4", rate=rate)
             assert isinstance(stream, VideoStream)
             stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
-            stream.metadata[TIMECODE] = timecode
+            stream.metadata[key] = value
             trial.mux([*stream.encode(VideoFrame(16, 16, "yuv420p")), *stream.encode(None)])
         file.seek(0)
         with av.open(file, "r") as written:
-            return timecode in fresh(written.streams.video[0].metadata).values()
+            return fresh(written.streams.video[0].metadata).get(key) == value
     except (*MEDIA_ERRORS, ValueError):
         return False

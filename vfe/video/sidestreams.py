@@ -20,7 +20,7 @@ from .companions import companions
 from .errors import MEDIA_ERRORS, reason
 from .files import open_video
 from .info import VideoInfo, video_stream
-from .metadata import fresh, track_metadata
+from .metadata import add_track_metadata, fresh
 from .older import copy_chapters, copy_disposition, set_default, subtitle_header
 from .routes import Copy, CopyPicture, Reencode, Retext, Route
 from .times.packets import MendedPackets
@@ -126,7 +126,8 @@ class SideStreams:
         elif isinstance(stream, VideoStream):
             target = self._add_video(stream)
         if target is not None:
-            target.metadata.update(track_metadata(stream.metadata, self._suffix))
+            name = f"{stream.type} stream {stream.index}"
+            self._notes += add_track_metadata(target, stream.metadata, self._output, name)
             copy_disposition(stream, target)
             if isinstance(stream, VideoStream) and not stream.disposition & Disposition.attached_pic:
                 set_default(target, False)  # which the restored one is

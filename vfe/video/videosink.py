@@ -18,7 +18,7 @@ from ..files.aside import hidden_name, real_place
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
-from .metadata import drop_bad_timecode, needs_keys, track_metadata
+from .metadata import add_track_metadata, drop_bad_timecode, needs_keys
 from .older import set_default, set_duration, tag_colour
 from .photo.animation import OWN_FORMATS
 from .pixels import FrameWriter
@@ -101,7 +101,7 @@ class VideoSink:
             context.codec_tag = plan.tag
         set_default(stream)
         if self._info.kind == "video" and self._info.container not in OWN_FORMATS:
-            stream.metadata.update(track_metadata(self._info.track_metadata, self.path.suffix.lower()))
+            self.notes += add_track_metadata(stream, self._info.track_metadata, self._container, "the video")
             self._side = SideStreams(self._info, self._container, self.path.suffix.lower(), self.notes)
             self.notes += drop_bad_timecode(self._container, stream, self._info.rate)
         self._container.start_encoding()
