@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +19,8 @@ from ...vfe.models.wan_vae import WanVAE
 from ...vfe.models.wan_vae.latents import LATENT_MEAN, normalised
 from ...vfe.pipeline.one_step import OneStepModel, OneStepPipeline
 from ...vfe.tensor_io.load import build_on_meta, check_fits, shapes_of
-from ...vfe.tensor_io.source import Entry, TensorSource
+from ...vfe.tensor_io.source import TensorSource
+from ...vfe.tensor_io.write import entries_of
 from ...vfe.types import VFEError, VideoShape
 from ...vfe.weights.wan_vae import config_of, official
 from ..backend.restorer import ClipSize, ComfyRestorer, DecodePlan, load, room_beside
@@ -70,10 +70,7 @@ def decode_with_vae(vae: comfy.sd.VAE, latent: dict[str, Any], plan: DecodePlan)
 def own_vae(vae: comfy.sd.VAE) -> WanVAE:
     """vfe's network of the very weights that ComfyUI's has. VFEError where that is not Wan2.1's VAE."""
     vae.throw_exception_if_invalid()
-    state = vae.first_stage_model.state_dict()
-    entries = {
-        name: Entry(tuple(value.shape), value.dtype, partial(state.__getitem__, name)) for name, value in state.items()
-    }
+    entries = entries_of(vae.first_stage_model.state_dict())
     source = official(TensorSource(Path("this VAE"), entries, layout="ComfyUI"))
     config = config_of(source)
     own = build_on_meta(lambda: WanVAE(config))

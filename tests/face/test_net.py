@@ -212,7 +212,7 @@ def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(VFEError, match="no such file"):
         load_face_net(junk, torch.device("cpu"))
     junk.write_bytes(b"no tensors")
-    with pytest.raises(VFEError, match="not a readable safetensors file"):
+    with pytest.raises(VFEError, match="not a file of weights"):
         load_face_net(junk, torch.device("cpu"))
     with pytest.raises(VFEError, match="vfe-face-1"):
         load_face_net(LITE, torch.device("cpu"))

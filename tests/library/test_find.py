@@ -32,7 +32,7 @@ from vfe.library.folders import HUB, cache_folder, search_places
 from vfe.library.scan import scan
 from vfe.tensor_io.source import TensorSource
 from vfe.types import VFEError
-from vfe.weights.lite import FORMAT as RESTORER_FORMAT
+from vfe.weights.lite import RESTORER_FORMAT
 from vfe.weights.recognise import recognise
 
 
@@ -216,7 +216,7 @@ def write_everything(root: Path) -> None:
     write_lora(root / "style.safetensors")
     write_prompt(root / "context.safetensors")
     save(official_state(), root / "umt5.safetensors")
-    save_file({"x": torch.ones(2)}, root / "lite.safetensors", {"format": RESTORER_FORMAT})
+    save_file({"x": torch.ones(2)}, root / "lite.safetensors", {"format": RESTORER_FORMAT.name})
     save({"input_blocks.0.0.weight": torch.ones(2)}, root / "stable_diffusion.safetensors")
     (root / "cut.safetensors").write_bytes((root / "style.safetensors").read_bytes()[:-8])
     (root / "text.pth").write_text("<!DOCTYPE html> not found")

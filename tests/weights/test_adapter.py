@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from tests.support.tiny_prior import tiny_adapter
 from vfe.types import VFEError
-from vfe.weights.adapter import FORMAT, load_adapter, load_prior, write_adapter
+from vfe.weights.adapter import ADAPTER_FORMAT, load_adapter, load_prior, write_adapter
 
 
 def test_prior_and_fusion_come_back(tmp_path: Path) -> None:
@@ -67,10 +67,10 @@ def test_sizes_that_the_file_does_not_have(tmp_path: Path) -> None:
     config["prior"]["dim"] = 12
     config["fusion"]["prior_dim"] = 12
     tensors = {name: value.contiguous() for name, value in tiny_adapter().state_dict().items()}
-    save_file(tensors, path, {"format": FORMAT, "config": json.dumps(config)})
+    save_file(tensors, path, {"format": ADAPTER_FORMAT.name, "config": json.dumps(config)})
     with pytest.raises(VFEError, match="damaged or altered"):
         load_adapter(path, torch.float32)
     config["prior"]["predictor"]["layers"] = 10**9
-    save_file(tensors, path, {"format": FORMAT, "config": json.dumps(config)})
+    save_file(tensors, path, {"format": ADAPTER_FORMAT.name, "config": json.dumps(config)})
     with pytest.raises(VFEError, match="more layers than it has tensors"):
         load_adapter(path, torch.float32)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,11 +17,11 @@ import torch
 from torch import Tensor
 
 from vfe.tensor_io.open import open_tensors
-from vfe.tensor_io.write import write_safetensors
-from vfe.weights.save import entries_of
+from vfe.tensor_io.write import entries_of, write_safetensors
 from vfe.weights.wan_vae import open_vae
 
-FORMAT = "vfe-latents-1"  # to be raised when the making of pairs or latents changes: older files are then not found
+LATENTS_FORMAT = "vfe-latents-1"
+"""To be raised when the making of pairs or latents changes: older files are then not found."""
 BLOCK = 1 << 22  # bytes that are hashed at once
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -68,21 +67,19 @@ class LatentFiles:
         return LatentPair(*(source.get(name).float() for name in LatentPair._fields))
 
     def put(self, key: str, pair: LatentPair) -> None:
-        """Keep a pair, written aside and renamed. Raises OSError as writing does."""
+        """Keep a pair, written aside under a name of its own and renamed: another process may be at the same pair.
+
+        Raises OSError as writing does.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         stored = LatentPair(pair.degraded.to(self.dtype), pair.clean.to(self.dtype), pair.mask.to(torch.uint8))
-        aside = self.folder / f"{key}.{os.getpid()}"  # another process may be at the same pair
-        try:
-            write_safetensors(aside, entries_of(stored._asdict()), {"format": FORMAT})
-            aside.replace(self.path(key))
-        finally:
-            aside.unlink(missing_ok=True)
+        write_safetensors(self.path(key), entries_of(stored._asdict()), {"format": LATENTS_FORMAT})
 
 
 def key_of(vae: str, dtype: torch.dtype, pair: Mapping[str, Any]) -> str:
     """SHA-256 of what a pair's latents depend on: the hash of the VAE's weights, the dtype, and how the pair was made
     (plain values: hashes of its clip and labels, every number of its degradation and crop)."""
-    facts = {"format": FORMAT, "vae": vae, "dtype": str(dtype), "pair": pair}
+    facts = {"format": LATENTS_FORMAT, "vae": vae, "dtype": str(dtype), "pair": pair}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

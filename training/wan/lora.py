@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vfe.models.dit.model import WanDiT
-from vfe.tensor_io.source import some
+from vfe.tensor_io.source import preview_names
 from vfe.types import VFEError
 from vfe.weights.save import LowRank, read_lora
 
@@ -76,7 +76,9 @@ def _fill(dit: WanDiT, path: Path) -> None:
     found, own = read_lora(path, base_state(dit)), changes_of(dit)
     if found.keys() != own.keys():
         strange = sorted(found.keys() ^ own.keys())
-        raise VFEError(f"{path}: its layers are not those of lora.targets ({some(strange)}); change lora.targets")
+        raise VFEError(
+            f"{path}: its layers are not those of lora.targets ({preview_names(strange)}); change lora.targets"
+        )
     for layer, target in own.items():
         change = found[layer]
         if (change.down.shape, change.up.shape) != (target.down.shape, target.up.shape):

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..types import VFEError
 from .pickle_file import is_pickle, open_pickle
 from .safetensors_file import is_safetensors, open_safetensors
-from .source import Entry, TensorSource, printable, some
+from .source import Entry, TensorSource, preview_names, printable
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 INDEX = ".index.json"
@@ -61,7 +61,7 @@ def open_index(path: Path) -> TensorSource:
     files = {name: path.parent / name for name in sorted(set(places.values()))}
     missing = [name for name, file in files.items() if not file.is_file()]
     if missing:
-        raise VFEError(f"{path}: {len(missing)} of {len(files)} shards are missing: {some(missing)}; get them")
+        raise VFEError(f"{path}: {len(missing)} of {len(files)} shards are missing: {preview_names(missing)}; get them")
     shards = {name: _open_file(file) for name, file in files.items()}
     entries: dict[str, Entry] = {}
     for tensor, shard in places.items():
@@ -111,7 +111,7 @@ def _open_folder(folder: Path, wanted: Wanted | None) -> TensorSource:
         return found[0]
     if failures and not found:
         raise failures[0]
-    listed = some(str(path.relative_to(folder)) for path in paths)
+    listed = preview_names(str(path.relative_to(folder)) for path in paths)
     how_many = "several that fit" if found or wanted is None else "none that fits"
     raise VFEError(f"{folder}: a folder of {len(paths)} models ({listed}), {how_many}; give the file itself")
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ..types import VFEError
 from .pickle_scan import check_archive, check_old_file
-from .source import Entry, TensorSource, printable, some
+from .source import Entry, TensorSource, preview_names, printable
 
 ZIP_MAGIC = b"PK\x03\x04"
 MAX_DEPTH = 4  # nested dicts around a state dict
@@ -98,11 +98,11 @@ def find_state_dict(path: Path, loaded: object) -> tuple[str, Mapping[str, Tenso
     if not models and _is_optimizer(loaded):
         raise VFEError(f"{path}: an optimizer state; needed the model's weights, which lie in another file")
     if not chosen:
-        keys = some(map(str, loaded)) if isinstance(loaded, Mapping) else type(loaded).__name__
+        keys = preview_names(map(str, loaded)) if isinstance(loaded, Mapping) else type(loaded).__name__
         raise VFEError(f"{path}: a torch file without named tensors (it holds {keys or 'nothing'}); needed weights")
     if len(chosen) > 1:
         raise VFEError(
-            f"{path}: several state dicts ({some(place or 'top level' for place in chosen)}); "
+            f"{path}: several state dicts ({preview_names(place or 'top level' for place in chosen)}); "
             "save the one to use in a file of its own"
         )
     return next(iter(chosen.items()))

@@ -131,7 +131,7 @@ def is_finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(low)) and bool(torch.isfinite(high))
 
 
-def some(names: Iterable[str], most: int = 3) -> str:
+def preview_names(names: Iterable[str], most: int = 3) -> str:
     """The first few names, for an error message of one line."""
     listed = sorted(names)
     rest = f" and {len(listed) - most} more" if len(listed) > most else ""

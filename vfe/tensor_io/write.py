@@ -47,3 +47,12 @@ def _little_endian(tensor: Tensor) -> memoryview:
     """The values' bytes, as every machine that torch is built for lays them out."""
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().data
+
+
+def entries_of(tensors: Mapping[str, Tensor]) -> dict[str, Entry]:
+    """Tensors in memory as `write_safetensors` and `TensorSource` take them, without copying any."""
+
+    def entry(tensor: Tensor) -> Entry:
+        return Entry(tuple(tensor.shape), tensor.dtype, tensor.detach)
+
+    return {name: entry(tensor) for name, tensor in tensors.items()}

@@ -1,28 +1,24 @@
-"""Adapter files: the prior of DVFace, and what fuses it into a DiT, as one safetensors file that says its own sizes."""
+"""The files of DVFace's adapters, which describe themselves: the prior, and what fuses it into a DiT."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..config import from_mapping
 from ..models.ops import TORCH_OPS, Ops
 from ..models.prior import DualCodebookPrior, PriorConfig
 from ..models.prior.fusion import FusionConfig, PriorAdapter
-from ..tensor_io.load import Network, build_on_meta, check_fits, load_strictly, shapes_of
-from ..tensor_io.open import open_tensors
-from ..tensor_io.source import Entry, TensorSource
-from ..tensor_io.write import write_safetensors
+from ..tensor_io.described import FileFormat
+from ..tensor_io.load import load_model
+from ..tensor_io.source import TensorSource
 from ..types import Remedy, VFEError
 
-FORMAT = "vfe-adapter-1"
 PRIOR = "prior."
+"""Names that start so are of the prior."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +27,16 @@ class AdapterConfig:
 
     prior: PriorConfig
     fusion: FusionConfig | None = None
+
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Layers of the predictors, of each scale of the encoder, and of the DiT that the fusion is for."""
+        return (*self.prior.depths, self.fusion.layers if self.fusion else 0)
+
+
+ADAPTER_FORMAT = FileFormat(
+    "vfe-adapter-1", AdapterConfig, "an adapter as `vfe export` writes it", Remedy.CHOOSE_ADAPTER
+)
 
 
 def write_adapter(
@@ -46,12 +52,7 @@ def write_adapter(
     else:
         config = AdapterConfig(prior=network.prior.config, fusion=network.fusion.config)
         state = network.state_dict()
-    stored = {name: value.detach().to("cpu", dtype).contiguous() for name, value in state.items()}
-    entries = {
-        name: Entry(tuple(value.shape), dtype, partial(stored.__getitem__, name)) for name, value in stored.items()
-    }
-    metadata = {"format": FORMAT, "config": json.dumps(asdict(config)), "training": json.dumps(facts)}
-    write_safetensors(path, entries, metadata)
+    ADAPTER_FORMAT.write(path, config, {name: value.to(dtype) for name, value in state.items()}, facts)
 
 
 def load_adapter(path: Path, dtype: torch.dtype, ops: Ops = TORCH_OPS) -> PriorAdapter:
@@ -64,7 +65,7 @@ def load_adapter(path: Path, dtype: torch.dtype, ops: Ops = TORCH_OPS) -> PriorA
     if config.fusion is None:
         raise VFEError(f"{path}: a prior without its fusion; needed an adapter trained with a DiT")
     fusion = config.fusion
-    return _load(lambda: PriorAdapter(config.prior, fusion, ops), source, dtype)
+    return load_model(lambda: PriorAdapter(config.prior, fusion, ops), source, dtype=dtype)
 
 
 def load_prior(path: Path, dtype: torch.dtype) -> DualCodebookPrior:
@@ -72,31 +73,14 @@ def load_prior(path: Path, dtype: torch.dtype) -> DualCodebookPrior:
     source = open_adapter(path)
     config = adapter_config(source)
     prior = source.select({name.removeprefix(PRIOR): name for name in source.names if name.startswith(PRIOR)})
-    return _load(lambda: DualCodebookPrior(config.prior), prior, dtype)
+    return load_model(lambda: DualCodebookPrior(config.prior), prior, dtype=dtype)
 
 
 def open_adapter(path: Path) -> TensorSource:
-    """VFEError for a file that is no adapter."""
-    source = open_tensors(path)
-    if source.metadata.get("format") != FORMAT:
-        fact, needed = f"{path}: {source.description}", "needed an adapter as `vfe export` writes it"
-        raise VFEError(fact, Remedy.CHOOSE_ADAPTER, needed)
-    return source
+    """The tensors of an adapter, of which none is read. Raises VFEError for a file that is no adapter."""
+    return ADAPTER_FORMAT.open(path)
 
 
 def adapter_config(source: TensorSource) -> AdapterConfig:
     """The sizes that an adapter's metadata gives. Raises VFEError where they are damaged."""
-    try:
-        config = from_mapping(AdapterConfig, json.loads(source.metadata["config"]))
-    except (KeyError, ValueError) as error:
-        raise VFEError(f"{source.path}: its metadata is damaged ({error}); get the file again") from error
-    depths = (*config.prior.depths, config.fusion.layers if config.fusion else 0)
-    if max(depths) > len(source):  # it is built before its tensors are compared
-        raise VFEError(f"{source.path}: its metadata speaks of more layers than it has tensors; get the file again")
-    return config
-
-
-def _load(build: Callable[[], Network], source: TensorSource, dtype: torch.dtype) -> Network:
-    network = build_on_meta(build)
-    check_fits(source.path, shapes_of(network), source)
-    return load_strictly(network, source.get, source.path, device=torch.device("cpu"), dtype=dtype)
+    return ADAPTER_FORMAT.config_of(source)

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..tensor_io.open import open_tensors
-from ..tensor_io.source import FP8, Entry, TensorSource, some
+from ..tensor_io.source import FP8, Entry, TensorSource, preview_names
 from ..tensor_io.write import write_safetensors
 from ..types import Remedy, VFEError
 
-FORMAT = "vfe-context-1"
+CONTEXT_FORMAT = "vfe-context-1"
 NAME = "context"
 TEXT_DIM = 4096
 ROWS = 512
@@ -56,7 +56,7 @@ def _is_context(entry: Entry, text_dim: int | None) -> bool:
 
 
 def _held(source: TensorSource) -> str:
-    return some(f"{name} {source.shape(name)}" for name in source.names)
+    return preview_names(f"{name} {source.shape(name)}" for name in source.names)
 
 
 def write_context(path: Path, context: Tensor, metadata: Mapping[str, str] | None = None) -> None:
@@ -74,4 +74,4 @@ def write_context(path: Path, context: Tensor, metadata: Mapping[str, str] | Non
     filled = rows.ne(0).any(dim=1).nonzero()
     rows = rows[: int(filled.max()) + 1 if len(filled) else 1].contiguous()
     entry = Entry(tuple(rows.shape), rows.dtype, lambda: rows)
-    write_safetensors(path, {NAME: entry}, {"format": FORMAT, **(metadata or {})})
+    write_safetensors(path, {NAME: entry}, {"format": CONTEXT_FORMAT, **(metadata or {})})

@@ -22,7 +22,7 @@ from . import wan_dit, wan_vae
 from .lora import LoraPlan, LoraSpec
 from .recognise import Kind, recognise_source
 
-FORMAT = "vfe-weights-1"
+WEIGHTS_FORMAT = "vfe-weights-1"
 SUFFIX = ".safetensors"
 HASH_BLOCK = 1 << 22
 
@@ -65,7 +65,7 @@ def convert_file(path: Path, output: Path, options: ConvertOptions) -> str:
         raise VFEError(f"{path}: {_PEOPLE[kind]}; {needed}")
     loras = [open_tensors(lora.path).files for lora in options.loras]
     check_output(output, {file.resolve() for files in (source.files, *loras) for file in files}, options.overwrite)
-    metadata = {"format": FORMAT, "kind": kind, **note, "source": json.dumps(_origins(source.files))}
+    metadata = {"format": WEIGHTS_FORMAT, "kind": kind, **note, "source": json.dumps(_origins(source.files))}
     if loras:
         merged = zip(options.loras, loras, strict=True)
         metadata["loras"] = json.dumps([{"strength": s.strength, "files": _origins(files)} for s, files in merged])

@@ -14,16 +14,15 @@ from ..files.aside import written_aside
 from ..tensor_io.load import cast
 from ..tensor_io.open import open_tensors
 from ..tensor_io.source import TensorSource
-from ..tensor_io.write import write_safetensors
+from ..tensor_io.write import entries_of, write_safetensors
 from ..types import VFEError
-from .adapter import FORMAT as ADAPTER_FORMAT
-from .convert import FORMAT as WEIGHTS_FORMAT
-from .convert import ConvertOptions, check_output, convert_file
+from .adapter import ADAPTER_FORMAT
+from .convert import WEIGHTS_FORMAT, ConvertOptions, check_output, convert_file
 from .lora import LoraSpec
 from .lora_keys import is_lora
 from .lora_scale import CONFIG_FILE, WEIGHTS_STEM
 from .recognise import recognise, recognise_source
-from .save import COMFYUI, LORA_FORMAT, NOTES, LowRank, entries_of, read_lora, save_lora
+from .save import COMFYUI, LORA_FORMAT, NOTES, LowRank, read_lora, save_lora
 from .wan_dit import read_flow
 
 Form = Literal["comfyui", "peft", "merged", "adapter", "vae"]
@@ -80,7 +79,7 @@ def _export_lora(source: TensorSource, output: Path, options: ExportOptions) -> 
 
 def _copy_adapter(source: TensorSource, output: Path, options: ExportOptions) -> str:
     """Prior and fusion in another number format; its config and what made it stay in its metadata."""
-    if source.metadata.get("format") != ADAPTER_FORMAT:
+    if not ADAPTER_FORMAT.names(source):
         raise VFEError(f"{source.path}: {recognise_source(source).description}; needed what the stage dvface exported")
     check_output(output, {source.path.resolve()}, options.overwrite)
     entries = {name: source.entry(name) for name in source}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..tensor_io.source import TensorSource, some
+from ..tensor_io.source import TensorSource, preview_names
 
 # Where one of these is in the name of a tensor, the file is that. The first one wins.
 _SIGNS = (
@@ -32,4 +32,4 @@ def name_other(source: TensorSource) -> str:
     for sign, what in _SIGNS:
         if any(sign in name for name in source.names):
             return what
-    return f"unknown weights ({some(source.names)}; {source.layout})"
+    return f"unknown weights ({preview_names(source.names)}; {source.layout})"

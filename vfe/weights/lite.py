@@ -1,25 +1,21 @@
-"""Restorer files: one safetensors file whose metadata says what the weights are and how they were made."""
+"""The files of lite models, which describe themselves: config, training record and weights in one safetensors file."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
-from ..config import from_mapping
-from ..files.aside import written_aside
 from ..models.lite import LiteConfig, LiteRestorer
-from ..types import VFEError
+from ..tensor_io.described import FileFormat
+from ..tensor_io.load import load_model
 
-FORMAT = "vfe-restorer-1"
-MAX_METADATA = 1 << 20  # 1 MiB: our own is a few KB, and a hostile header could be of any size
+RESTORER_FORMAT = FileFormat("vfe-restorer-1", LiteConfig, "a restorer saved by vfe, or the name 'lite'")
+CODEC = "codec."
+"""Names that start so are of the codec, which is stored and loaded in float32."""
 
 
 @dataclass(frozen=True)
@@ -38,46 +34,21 @@ def save_checkpoint(
 ) -> None:
     """Write weights in `dtype` (the codec's scale in float32) and metadata; written aside and renamed."""
     state = {
-        name: value.detach().to("cpu", torch.float32 if name.startswith("codec.") else dtype).contiguous()
-        for name, value in model.state_dict().items()
+        name: value.to(torch.float32 if name.startswith(CODEC) else dtype) for name, value in model.state_dict().items()
     }
-    metadata = {"format": FORMAT, "config": json.dumps(asdict(model.config)), "training": json.dumps(training)}
-    with written_aside(path) as aside:
-        save_file(state, aside, metadata)
+    RESTORER_FORMAT.write(path, model.config, state, training)
 
 
 def is_restorer(path: Path) -> bool:
-    """Whether a file says that it is a restorer of this package; False for everything that cannot be read."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get("format") == FORMAT
-    except (SafetensorError, OSError):
-        return False
+    """Whether a file says that it is a lite model of this package; False for everything that cannot be read."""
+    return RESTORER_FORMAT.is_at(path)
 
 
 def read_metadata(path: Path) -> CheckpointInfo:
-    """Read a file's description without its weights. Raises VFEError where it is not a restorer of this package."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            parameters = sum(_count(file.get_slice(name).get_shape()) for name in file.keys())
-    except FileNotFoundError as error:
-        raise VFEError(f"{path}: no such model file; give 'lite' or the path of a restorer .safetensors") from error
-    except (SafetensorError, OSError) as error:
-        raise VFEError(
-            f"{path}: not a readable safetensors file ({error}); a restorer saved by vfe is needed"
-        ) from error
-    if metadata.get("format") != FORMAT:
-        got = metadata.get("format", "no format entry")
-        raise VFEError(f"{path}: its metadata says {got}, needed {FORMAT}; this file is not a vfe restorer")
-    if sum(len(value) for value in metadata.values()) > MAX_METADATA:
-        raise VFEError(f"{path}: metadata of over {MAX_METADATA} bytes; a restorer saved by vfe has a few KB")
-    try:
-        config = from_mapping(LiteConfig, json.loads(metadata["config"]))
-        training = json.loads(metadata.get("training", "{}"))
-    except (KeyError, ValueError) as error:
-        raise VFEError(f"{path}: its metadata is damaged ({error}); get the file again") from error
-    return CheckpointInfo(path, config, training, parameters, path.stat().st_size)
+    """Read a file's description without its weights. Raises VFEError where it is not a lite model of this package."""
+    source = RESTORER_FORMAT.open(path)
+    config, training = RESTORER_FORMAT.config_of(source), RESTORER_FORMAT.training_of(source)
+    return CheckpointInfo(path, config, training, source.parameters, path.stat().st_size)
 
 
 def load_restorer(
@@ -86,45 +57,12 @@ def load_restorer(
     dtype: torch.dtype,
     build: Callable[[LiteConfig], LiteRestorer] = LiteRestorer,
 ) -> LiteRestorer:
-    """Build on meta and load strictly; the codec stays in float32. Raises VFEError naming what does not fit.
+    """The model of a file in `dtype`, its codec in float32; frozen. Raises VFEError that says what does not fit.
 
     `build` makes the network, of a host's layers for one.
     """
-    info = read_metadata(path)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-            if max(info.config.depths) > len(found):  # it is built before its tensors are compared
-                raise VFEError(f"{path}: its metadata speaks of more layers than it has tensors; get the file again")
-            with torch.device("meta"):
-                model = build(info.config)
-            wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-            _check_shapes(path, wanted, found)
-            state: dict[str, Tensor] = {name: file.get_tensor(name) for name in found}
-    except SafetensorError as error:
-        raise VFEError(f"{path}: damaged ({error}); get the file again") from error
-    state = {
-        name: value.to(device, torch.float32 if name.startswith("codec.") else dtype) for name, value in state.items()
-    }
-    model.load_state_dict(state, strict=True, assign=True)
+    source = RESTORER_FORMAT.open(path)
+    config = RESTORER_FORMAT.config_of(source)
+    model = load_model(lambda: build(config), source, device=device, dtype=dtype, exact=(CODEC,))
     model.codec.build_transforms(device)  # the transform's matrices are computed, not stored
-    return model.eval().requires_grad_(False)
-
-
-def _check_shapes(path: Path, wanted: dict[str, tuple[int, ...]], found: dict[str, tuple[int, ...]]) -> None:
-    missing, unexpected = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-    if missing or unexpected:
-        raise VFEError(
-            f"{path}: {len(missing)} tensors missing {missing[:3]}, {len(unexpected)} unexpected {unexpected[:3]}; "
-            "the weights do not belong to the config in their metadata"
-        )
-    for name, shape in wanted.items():
-        if found[name] != shape:
-            raise VFEError(f"{path}: {name} is {found[name]}, needed {shape}; the weights do not belong to the config")
-
-
-def _count(shape: list[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
+    return model

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..tensor_io.open import open_tensors
-from ..tensor_io.source import TensorSource, some
+from ..tensor_io.source import TensorSource, preview_names
 from ..types import VFEError
 from .lora_keys import LayerNames, Part, is_lora, parse_key, unsupported_kind
 from .lora_scale import AdapterScale
@@ -85,7 +85,9 @@ def _read_lora(spec: LoraSpec, names: LayerNames, shapes: Mapping[str, Shape]) -
     if kind is not None:
         raise VFEError(f"{spec.path}: {kind}, which cannot be merged here; needed a plain LoRA")
     if not is_lora(source.names):
-        raise VFEError(f"{spec.path}: no LoRA (it holds {some(source.names)}); needed lora_A/B, lora_up/down or .diff")
+        raise VFEError(
+            f"{spec.path}: no LoRA (it holds {preview_names(source.names)}); needed lora_A/B, lora_up/down or .diff"
+        )
     scale_of = AdapterScale(source)
     deltas = []
     for layer, parts in _group(source, names).items():
@@ -112,7 +114,7 @@ def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
             strangers.append(name)
             continue
         if len(layers) > 1:
-            raise VFEError(f"{source.path}: {name} may mean {some(layers)}; rename it with dots")
+            raise VFEError(f"{source.path}: {name} may mean {preview_names(layers)}; rename it with dots")
         parts = groups[layers[0]]
         if key.part in parts:
             raise VFEError(f"{source.path}: {name} and {parts[key.part]} mean the same; save one adapter alone")
@@ -120,7 +122,7 @@ def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
     if strangers:
         raise VFEError(
             f"{source.path}: {len(strangers)} of its {len(source)} tensors belong to no layer of this model "
-            f"({some(strangers)}); needed a LoRA of Wan2.1 text-to-video of the same size"
+            f"({preview_names(strangers)}); needed a LoRA of Wan2.1 text-to-video of the same size"
         )
     return groups
 

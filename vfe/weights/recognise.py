@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from ..face.detect.weights import FORMAT as FACE_FORMAT
+from ..face.detect.weights import FACE_NET_FORMAT
 from ..tensor_io.open import open_tensors
 from ..tensor_io.prefix import find_marks
 from ..tensor_io.source import TensorSource
 from ..types import VFEError
 from . import wan_dit, wan_vae
-from .adapter import FORMAT as ADAPTER_FORMAT
-from .adapter import adapter_config
-from .context import FORMAT as CONTEXT_FORMAT
-from .context import context_names
+from .adapter import ADAPTER_FORMAT, adapter_config
+from .context import CONTEXT_FORMAT, context_names
 from .foreign import name_other
-from .lite import FORMAT as RESTORER_FORMAT
+from .lite import RESTORER_FORMAT
 from .lora_keys import is_lora, parse_key, unsupported_kind
 
 Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "context", "restorer", "text_encoder", "face_net"]
@@ -69,11 +67,11 @@ def recognise(path: Path) -> Recognised:
 
 def recognise_source(source: TensorSource) -> Recognised:
     """`recognise` for an open file."""
-    if source.metadata.get("format") == RESTORER_FORMAT:
+    if RESTORER_FORMAT.names(source):
         return Recognised("restorer", f"vfe restorer, {source.parameters / 1e6:.1f} M parameters; {source.description}")
-    if source.metadata.get("format") == FACE_FORMAT:
+    if FACE_NET_FORMAT.names(source):
         return Recognised("face_net", f"vfe face net, {source.parameters / 1e6:.1f} M parameters; {source.description}")
-    if source.metadata.get("format") == ADAPTER_FORMAT:
+    if ADAPTER_FORMAT.names(source):
         return Recognised("adapter", _describe_adapter(source))
     if wan_dit.is_dit(source):
         return Recognised("wan_dit", _describe_dit(wan_dit.official(source)))

@@ -16,11 +16,10 @@ from torch import Tensor
 
 from ..models.flow import OneStepFlow
 from ..tensor_io.open import open_tensors
-from ..tensor_io.source import Entry, TensorSource, some
-from ..tensor_io.write import write_safetensors
+from ..tensor_io.source import TensorSource, preview_names
+from ..tensor_io.write import entries_of, write_safetensors
 from ..types import VFEError
-from .convert import FORMAT as WEIGHTS_FORMAT
-from .convert import flow_note
+from .convert import WEIGHTS_FORMAT, flow_note
 from .lora_keys import LayerNames, is_lora, parse_key, unsupported_kind
 from .lora_scale import AdapterScale
 from .wan_vae import open_vae
@@ -83,18 +82,11 @@ def save_vae(path: Path, base: Path, trained: Mapping[str, Tensor], origin: Orig
     _, source = open_vae(base)
     wrong = sorted(name for name in trained if name not in source or source.shape(name) != tuple(trained[name].shape))
     if wrong:
-        raise ValueError(f"{some(wrong)}: not of the VAE in {base}; needed the weights of a decoder trained on it")
+        raise ValueError(
+            f"{preview_names(wrong)}: not of the VAE in {base}; needed the weights of a decoder trained on it"
+        )
     entries = {name: source.entry(name) for name in source} | entries_of(trained)
     write_safetensors(path, entries, {"format": WEIGHTS_FORMAT, "kind": "wan_vae", **origin.note()})
-
-
-def entries_of(tensors: Mapping[str, Tensor]) -> dict[str, Entry]:
-    """What `write_safetensors` takes, of tensors in memory."""
-
-    def entry(tensor: Tensor) -> Entry:
-        return Entry(tuple(tensor.shape), tensor.dtype, lambda: tensor)
-
-    return {name: entry(tensor) for name, tensor in tensors.items()}
 
 
 def read_lora(path: Path, parameters: Iterable[str]) -> dict[str, LowRank]:
@@ -105,7 +97,7 @@ def read_lora(path: Path, parameters: Iterable[str]) -> dict[str, LowRank]:
     source = open_tensors(path)
     kind = unsupported_kind(source.names)
     if kind is not None or not is_lora(source.names):
-        raise VFEError(f"{path}: {kind or f'no LoRA (it holds {some(source.names)})'}; needed a plain LoRA")
+        raise VFEError(f"{path}: {kind or f'no LoRA (it holds {preview_names(source.names)})'}; needed a plain LoRA")
     names, scale_of = LayerNames(parameters), AdapterScale(source)
     parts: dict[str, dict[str, str]] = {}
     for name in source:
@@ -113,7 +105,7 @@ def read_lora(path: Path, parameters: Iterable[str]) -> dict[str, LowRank]:
         found = names.find(key.base) if key else []
         if key is None or len(found) != 1 or key.part not in ("down", "up", "alpha"):
             raise VFEError(
-                f"{path}: {some([name])} belongs to no linear layer of this model; needed a plain LoRA of it"
+                f"{path}: {preview_names([name])} belongs to no linear layer of this model; needed a plain LoRA of it"
             )
         parts.setdefault(found[0], {})[key.part] = name
     return {layer: _change(source, layer, part, scale_of) for layer, part in parts.items()}

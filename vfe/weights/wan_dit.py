@@ -19,7 +19,7 @@ from ..tensor_io.load import build_on_meta, cast, check_fits, load_strictly, sha
 from ..tensor_io.open import open_tensors
 from ..tensor_io.prefix import find_marks, label, names_after
 from ..tensor_io.quantised import dequantised
-from ..tensor_io.source import TensorSource, printable, some
+from ..tensor_io.source import TensorSource, preview_names, printable
 from ..types import VFEError
 from .dit_names import DIFFUSERS_MARK, OFFICIAL_MARK, from_diffusers
 from .lora import LoraPlan, LoraSpec
@@ -121,13 +121,13 @@ def official(source: TensorSource) -> TensorSource:
     marks = find_marks(source, MARKS)
     if not marks:
         raise VFEError(
-            f"{source.path}: no Wan DiT in it (no {OFFICIAL_MARK}; it holds {some(source.names)}); "
+            f"{source.path}: no Wan DiT in it (no {OFFICIAL_MARK}; it holds {preview_names(source.names)}); "
             "give wan2.1_t2v_1.3B, its diffusers folder or a VividFace checkpoint"
         )
     if len(marks) > 1:
+        prefixes = preview_names(found.prefix or "no prefix" for found in marks)
         raise VFEError(
-            f"{source.path}: {len(marks)} Wan DiTs in it ({some(found.prefix or 'no prefix' for found in marks)}); "
-            "save the one to use in a file of its own"
+            f"{source.path}: {len(marks)} Wan DiTs in it ({prefixes}); save the one to use in a file of its own"
         )
     naming, names = "official names", names_after(source, marks[0].prefix)
     for start, what in _VARIANTS:
@@ -181,7 +181,7 @@ def _shape(source: TensorSource, name: str, axes: int) -> tuple[int, ...]:
 def _count_layers(source: TensorSource) -> int:
     indices = {int(match[1]) for name in source.names if (match := re.match(r"blocks\.(\d{1,6})\.", name))}
     if not indices or indices != set(range(len(indices))):
-        gaps = some(map(str, set(range(max(indices, default=0) + 1)) - indices))
+        gaps = preview_names(map(str, set(range(max(indices, default=0) + 1)) - indices))
         raise VFEError(f"{source.path}: a Wan DiT without blocks {gaps}; the file is incomplete, get it again")
     if len(indices) > MAX_LAYERS:
         raise VFEError(f"{source.path}: a DiT of {len(indices)} blocks, at most {MAX_LAYERS} are built")

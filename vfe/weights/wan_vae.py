@@ -15,7 +15,7 @@ from ..tensor_io.load import build_on_meta, check_fits, load_strictly, shapes_of
 from ..tensor_io.open import open_tensors
 from ..tensor_io.prefix import find_marks, label, names_after
 from ..tensor_io.quantised import dequantised
-from ..tensor_io.source import TensorSource, some
+from ..tensor_io.source import TensorSource, preview_names
 from ..types import VFEError
 
 OFFICIAL_MARK = "decoder.middle.0.residual.0.gamma"
@@ -73,7 +73,7 @@ def official(source: TensorSource) -> TensorSource:
     """The VAE of an open file alone: prefix stripped, official names. VFEError where there is not one Wan2.1 VAE."""
     marks = find_marks(source, MARKS)
     if not marks:
-        raise VFEError(f"{source.path}: no Wan VAE in it (it holds {some(source.names)}); {NEEDED}")
+        raise VFEError(f"{source.path}: no Wan VAE in it (it holds {preview_names(source.names)}); {NEEDED}")
     if len(marks) > 1:
         raise VFEError(f"{source.path}: {len(marks)} Wan VAEs in it; save the one to use in a file of its own")
     naming, names = "official names", names_after(source, marks[0].prefix)

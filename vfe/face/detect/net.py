@@ -59,6 +59,11 @@ class FaceNetConfig:
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     refiner: RefinerConfig = field(default_factory=RefinerConfig)
 
+    @property
+    def depths(self) -> tuple[int, ...]:
+        """Residual blocks of each level of the detector."""
+        return self.detector.blocks
+
 
 class Cells(NamedTuple):
     """What the detector says of each cell."""
