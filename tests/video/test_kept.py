@@ -14,7 +14,6 @@ import pytest
 from tests.support.media import Media, make, picture
 from tests.support.paths import ROOT
 from tests.video.test_write import copy
-from vfe.video.codecs import plan_encoder
 from vfe.video.hdr import Display, Hdr, Light
 from vfe.video.info import probe
 from vfe.video.write import SinkConfig
@@ -172,12 +171,6 @@ def test_hdr10_that_a_codec_does_not_hold_is_noted(tmp_path: Path, codec: str, s
     _, sink = copy(hdr_clip(tmp_path / "a.mkv"), tmp_path / f"b{suffix}", SinkConfig(codec=codec))  # type: ignore[arg-type]
     note = f"mastering display and light levels are left out: {codec} holds none; write H.265 or H.264"
     assert sink.notes == [note]
-
-
-def test_light_that_changes_is_noted(tmp_path: Path) -> None:
-    info = replace(probe(make(tmp_path / "a.mp4")), hdr=Hdr(dynamic=("HDR10+", "Dolby Vision")))
-    notes = plan_encoder(info, (64, 48), ".mp4", SinkConfig()).notes
-    assert [note.split(" metadata")[0] for note in notes] == ["HDR10+", "Dolby Vision"]
 
 
 @pytest.mark.parametrize(("suffix", "tag"), [(".mp4", "hvc1"), (".mov", "hvc1"), (".mkv", None)])

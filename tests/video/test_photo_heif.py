@@ -113,7 +113,7 @@ def test_profile_and_camera_data_of_a_grid(tmp_path: Path) -> None:
     exif = camera_data(1).tobytes()[6:]
     path = tmp_path / "photo.heic"
     path.write_bytes(build(grid(exif=exif, properties=(box(b"colr", b"prof", profile()),))))
-    assert only_frame(path).tags == (profile(), exif, ())
+    assert only_frame(path).tags[:3] == (profile(), exif, ())
 
 
 def test_alpha_that_lies_apart(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -194,6 +195,11 @@ def transparent(folder: Path) -> Path:
     return folder / "a.png"
 
 
+def bright(folder: Path) -> Path:
+    copy(make(folder / "a.mkv", replace(DEEP, frames=1)), folder / "a.png")
+    return folder / "a.png"
+
+
 def deep(folder: Path) -> Path:
     Image.fromarray(np.asarray(image().convert("L")).astype("uint16") * 250).save(folder / "a.png")
     return folder / "a.png"
@@ -216,6 +222,9 @@ OF_AN_IMAGE = {
         "EXIF data are left out",
     ),
     "transparency": Case(transparent, lambda _, output: probe(output).has_alpha, "alpha is dropped"),
+    "that colours are HDR": Case(
+        bright, lambda _, output: probe(output).color_transfer == 16, "that the colours are HDR is left out"
+    ),
     "16 bits": Case(deep, lambda _, output: probe(output).bit_depth == 16, "bit depth above 8 is dropped"),
 }
 

@@ -129,7 +129,7 @@ def _default_codec(info: VideoInfo) -> CodecName:
 
 
 def _lost_hdr(name: str, hdr: Hdr) -> list[str]:
-    notes = [f"{kind} metadata is left out: it describes each frame of the source" for kind in hdr.dynamic]
+    notes = hdr.notes_on_dynamic()
     if name not in _HDR_PARAMETERS and (hdr.display is not None or hdr.light is not None):
         notes.append(f"mastering display and light levels are left out: {name} holds none; write H.265 or H.264")
     return notes

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..types import Progress, VFEError
 from .info import VideoInfo
-from .photo.tags import PhotoTags
+from .photo.tags import NO_TAGS, PhotoTags
 from .read import Frame, open_source
 from .resize import resize
 from .suffixes import IMAGE_SUFFIXES
@@ -84,7 +84,7 @@ class ContactSheet:
         self.path = sink.path
         self.notes = sink.notes
         self._rows: list[Tensor] = []  # (3, H, W) uint8: floats of four large frames would be felt
-        self._icc: bytes | None = None
+        self._tags = NO_TAGS
         self._every = 1
         self._seen = 0
 
@@ -96,11 +96,11 @@ class ContactSheet:
     ) -> None:
         if kind is None and self._rows:
             with self.sink as sink:
-                sink.write(Frame(torch.cat(self._rows, dim=1).float() / 127.5 - 1, tags=PhotoTags(self._icc)))
+                sink.write(Frame(torch.cat(self._rows, dim=1).float() / 127.5 - 1, tags=self._tags))
 
     def write(self, frame: Frame) -> None:
         """Keep the frame if it is due; with too many rows every second one goes and fewer come in."""
-        self._icc = frame.tags.icc
+        self._tags = PhotoTags(frame.tags.icc, coding=frame.tags.coding)
         if self._seen % self._every == 0:
             self._rows.append(((frame.pixels + 1) * 127.5).round().clamp(0, 255).byte())
         if len(self._rows) > MAX_ROWS:

@@ -1,27 +1,16 @@
-"""HDR10: the display a picture was made on and its brightest pixels, from the source into the encoder.
+"""HDR10: the display a picture was made on and its brightest pixels, as encoders and PNG files take them.
 
 The numbers are SMPTE ST 2086's and CTA-861.3's: chromaticities in steps of 0.00002, luminance in steps of 0.0001
-cd/m2, light levels in cd/m2.
+cd/m2, light levels in cd/m2. Needs nothing but Python.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping
-from fractions import Fraction
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-from av.buffer import Buffer
-from av.sidedata.sidedata import Type as SideDataType
-from av.video.frame import VideoFrame
-
-from .orient import WITH_PROFILE_NAMES
-
-_CHROMATICITY, _LUMINANCE = 50_000, 10_000
-_DISPLAY = struct.Struct("=22i")  # AVMasteringDisplayMetadata: fractions of R, G, B, white, min, max, and two flags
-_LIGHT = struct.Struct("=2I")  # AVContentLightMetadata
-# Changing from frame to frame, and made for pixels that are no longer there.
-_DYNAMIC = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_RPU_BUFFER": "Dolby Vision", "DOVI_METADATA": "Dolby Vision"}
+_PQ, _HLG = 16, 18
+_BT2020, _P3_DCI, _P3_D65 = 9, 11, 12
+_UNSAID = frozenset({0, 2, 3})  # code points that are reserved or mean unspecified
 
 
 class Display(NamedTuple):
@@ -63,41 +52,28 @@ class Hdr(NamedTuple):
             parts.append(f"{names[1]}={self.light.brightest_pixel},{self.light.brightest_frame}")
         return ":".join(parts)
 
+    def notes_on_dynamic(self) -> list[str]:
+        """A sentence for each kind of metadata that it says anew for each frame."""
+        return [f"{kind} metadata is left out: it describes each frame of the source" for kind in self.dynamic]
+
 
 NO_HDR = Hdr()
 
 
-def read_hdr(frame: VideoFrame, codec: str) -> Hdr:
-    """From the first frame of a stream, onto which FFmpeg also puts what the container says."""
-    if codec in WITH_PROFILE_NAMES:
-        return NO_HDR
-    try:
-        found = cast("Mapping[SideDataType, Buffer]", frame.side_data)
-        data = {name: bytes(found[kind]) for kind in SideDataType if (name := kind.name) in _KNOWN and kind in found}
-    except ValueError:  # PyAV stumbles over kinds of side data newer than itself
-        return NO_HDR
-    dynamic = tuple(dict.fromkeys(_DYNAMIC[name] for name in data if name in _DYNAMIC))
-    return Hdr(_display(data.get("MASTERING_DISPLAY_METADATA")), _light(data.get("CONTENT_LIGHT_LEVEL")), dynamic)
+class ColourCoding(NamedTuple):
+    """How the RGB values of a picture are meant: code points of ISO/IEC 23091-2, and the light of HDR10."""
 
+    primaries: int
+    transfer: int
+    hdr: Hdr = NO_HDR
 
-_KNOWN = _DYNAMIC.keys() | {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"}
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the values are those of PQ or HLG (ITU-R BT.2100)."""
+        return self.transfer in (_PQ, _HLG)
 
-
-def _display(data: bytes | None) -> Display | None:
-    if data is None or len(data) < _DISPLAY.size:
-        return None
-    numbers = _DISPLAY.unpack_from(data)
-    if not all(numbers[1:20:2]) or not all(numbers[20:]):
-        return None
-    values = [Fraction(n, d) for n, d in zip(numbers[:20:2], numbers[1:20:2], strict=True)]
-    steps = [_steps(value, _CHROMATICITY) for value in values[:8]]
-    red, green, blue, white = zip(steps[::2], steps[1::2], strict=True)
-    return Display(red, green, blue, white, _steps(values[8], _LUMINANCE), _steps(values[9], _LUMINANCE))
-
-
-def _steps(value: Fraction, unit: int) -> int:
-    return max(0, round(value * unit))
-
-
-def _light(data: bytes | None) -> Light | None:
-    return None if data is None or len(data) < _LIGHT.size else Light(*_LIGHT.unpack_from(data))
+    @property
+    def matters(self) -> bool:
+        """Whether a viewer that is not told takes the picture for another one: it is HDR or of a wide gamut."""
+        known = self.transfer not in _UNSAID and self.primaries not in _UNSAID
+        return known and (self.is_hdr or self.primaries in (_BT2020, _P3_DCI, _P3_D65))

@@ -88,6 +88,7 @@ class ImageSink:
         self.path = path
         self._writer = ImageWriter(path.suffix.lower(), info.bit_depth > 8)
         self.notes: list[str] = self._writer.notes(info.bit_depth > 8, info.has_alpha)
+        self.notes += info.hdr.notes_on_dynamic()
         self._place = real_place(path)
         self._temporary = hidden_name(self._place, path.suffix)
         self._written = 0
@@ -120,7 +121,7 @@ class FolderSink:
 
     def __init__(self, path: Path, info: VideoInfo) -> None:
         self.path = path
-        self.notes: list[str] = []
+        self.notes: list[str] = info.hdr.notes_on_dynamic()
         self._images = bool(info.images)
         self._writer = ImageWriter(".png", info.bit_depth > 8)
         self._place = real_place(path)

@@ -23,7 +23,8 @@ from .crop import NO_CROP, Crop
 from .decode import Damage, decode_frames
 from .errors import reading
 from .files import Input, find_input, open_video
-from .hdr import NO_HDR, Hdr, read_hdr
+from .hdr import NO_HDR, ColourCoding, Hdr
+from .hdr_of_frame import read_hdr
 from .older import colour_tags
 from .orient import UPRIGHT, Orientation, orientation_of
 from .photo.animation import Animation, describe_animation
@@ -209,7 +210,7 @@ def _still_info(source: Input, photo: Photo) -> VideoInfo:
     """Of an image, or of a set by its first one."""
     frame, layout = photo.frame, layout_of(photo.frame.format.name)
     width, height = photo.orientation.upright_size(photo.crop.size((frame.width, frame.height)))
-    primaries, transfer = colour_tags(frame, None)
+    coding = photo.tags.coding or ColourCoding(*colour_tags(frame, None))
     return VideoInfo(
         path=source.path,
         kind=source.kind,
@@ -226,8 +227,8 @@ def _still_info(source: Input, photo: Photo) -> VideoInfo:
         sample_aspect_ratio=_shown_aspect(photo.aspect, photo.orientation),
         color_range=guess_range(layout, frame.color_range),
         color_space=guess_matrix(layout, frame.colorspace, (frame.width, frame.height), still=True),
-        color_primaries=primaries,
-        color_transfer=transfer,
+        color_primaries=coding.primaries,
+        color_transfer=coding.transfer,
         interlaced=False,
         container=photo.container,
         time_base=1 / IMAGE_RATE,
@@ -235,6 +236,7 @@ def _still_info(source: Input, photo: Photo) -> VideoInfo:
         subtitles=(),
         orientation=photo.orientation,
         images=source.images,
+        hdr=coding.hdr,
     )
 
 

@@ -20,6 +20,7 @@ from .crop import NO_CROP
 from .decode import Damage, decode_frames
 from .errors import about, reading
 from .files import is_image
+from .hdr import ColourCoding
 from .info import VideoInfo, probe, video_stream
 from .orient import UPRIGHT
 from .photo.animation import OWN_FORMATS
@@ -92,7 +93,7 @@ class Source:
         stored_size = self.info.stored_size
         count, resized, woven, end = 0, 0, 0, 0.0
         with reading(path), open_frames(path) as container:
-            self._tags = tags_of(path.read_bytes()) if is_image(path) else NO_TAGS  # an animated PNG
+            self._tags = tags_of(path.read_bytes()) if is_image(path) else self._coding()  # an animated PNG, or a video
             stream = video_stream(container, path)
             claim = claim_of(container, stream)
             with closing(decode_frames(container, stream, damage)) as frames:
@@ -109,6 +110,11 @@ class Source:
             self.notes.append(f"{woven} of {count} frames are interlaced; they are written as they are, as progressive")
         if resized:
             self.notes.append(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
+
+    def _coding(self) -> PhotoTags:
+        """What images of the frames of a video have to say of their colours."""
+        coding = ColourCoding(self.info.color_primaries, self.info.color_transfer, self.info.hdr)
+        return PhotoTags(coding=coding)
 
     def _frame(self, frame: VideoFrame, length: int, reader: FrameReader, stored_size: tuple[int, int]) -> Frame:
         pixels, alpha = reader.read(frame, stored_size)

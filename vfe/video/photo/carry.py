@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from . import jpeg, png, tiff, webp
 from .exif import upright_exif
-from .tags import PhotoTags, colour_model
+from .tags import NO_TAGS, PhotoTags, colour_model
 
 _TIFF = (b"II*\0", b"MM\0*")
 _KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".tif": "TIFF", ".tiff": "TIFF"}
@@ -39,13 +39,19 @@ def fitting_tags(tags: PhotoTags, suffix: str, size: tuple[int, int]) -> tuple[P
     if suffix not in _KINDS and (icc is not None or exif is not None):
         notes.append(f"ICC profile and EXIF data are left out: {suffix} files hold none; write PNG to keep them")
         icc = exif = None
+    coding = tags.coding if tags.coding is not None and tags.coding.matters else None
+    if coding is not None and _KINDS.get(suffix) != "PNG":
+        if coding.is_hdr or icc is None:
+            what = "HDR" if coding.is_hdr else "of a wide gamut"
+            notes.append(f"that the colours are {what} is left out: {suffix} files cannot say it; write PNG to keep it")
+        coding = None
     notes += [f"{what} is left out: only ICC profile and EXIF data are carried over" for what in tags.lost]
-    return PhotoTags(icc, exif), notes
+    return PhotoTags(icc, exif, coding=coding), notes
 
 
 def tagged(data: bytes, tags: PhotoTags, suffix: str, size: tuple[int, int]) -> bytes:
     """The bytes of an image file of this kind and `size` (width, height), with tags that fit it."""
-    if tags.icc is None and tags.exif is None:
+    if tags == NO_TAGS:
         return data
     if _KINDS[suffix] == "PNG":
         return png.with_tags(data, tags)

@@ -7,6 +7,7 @@ FFmpeg hands out tiles one by one, and its libraries before 7 not even that.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,12 +19,16 @@ from ..boxes import Read
 from ..colour import FULL, LIMITED
 from ..crop import NO_CROP, Crop, clean_aperture
 from ..decode import decode_picture
+from ..hdr import ColourCoding, Display, Hdr, Light
+from ..older import colour_tags
 from ..orient import UPRIGHT, Orientation
 from .canvas import join
 from .items import Items, read_items
 from .tags import PhotoTags, profile_of
 
 MAX_TILES = 4096
+_DISPLAY = struct.Struct(">8H2I")  # chromaticities of green, blue, red and white, the brightest and darkest luminance
+_LIGHT = struct.Struct(">2H")
 _ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0", b"urn:mpeg:hevc:2015:auxid:1\0"
 # Kind of an item -> decoders, the first that this FFmpeg has, and the property with what the decoder needs beforehand.
 _CODECS: dict[bytes, tuple[tuple[str, ...], bytes | None]] = {
@@ -72,7 +77,7 @@ def read_heif(read: Read, size: int) -> HeifPhoto:
         crop=_crop(items, picture, (frame.width, frame.height)),
         orientation=_orientation(items, picture),
         aspect=_aspect(items, picture),
-        tags=_tags(items, read, picture),
+        tags=_tags(items, read, picture)._replace(coding=_coding(frame, items, picture)),
         whole=items.reach() <= size,
     )
 
@@ -127,10 +132,38 @@ def _decoder_name(kind: bytes) -> str:
 
 def _tag_colours(frame: VideoFrame, items: Items, item: int) -> None:
     """Matrix and range that the file states hold above those of the codec."""
+    stated = _stated_coding(items, item)
+    if stated is not None:
+        frame.colorspace = int.from_bytes(stated[4:6], "big")
+        frame.color_range = FULL if stated[6] & 0x80 else LIMITED
+
+
+def _coding(frame: VideoFrame, items: Items, item: int) -> ColourCoding:
+    """Primaries, transfer and light that the file states, or else those of the codec (14496-12, 12.1.5 to 12.1.9)."""
+    stated = _stated_coding(items, item)
+    primaries, transfer = colour_tags(frame, None) if stated is None else struct.unpack(">2H", stated[:4])
+    display, light = items.first_property(item, b"mdcv") or b"", items.first_property(item, b"clli") or b""
+    return ColourCoding(
+        primaries,
+        transfer,
+        Hdr(
+            _display(*_DISPLAY.unpack(display)) if len(display) == _DISPLAY.size else None,
+            Light(*_LIGHT.unpack(light)) if len(light) == _LIGHT.size else None,
+        ),
+    )
+
+
+def _display(*numbers: int) -> Display:
+    green, blue, red, white = zip(numbers[:8:2], numbers[1:8:2], strict=True)
+    return Display(red, green, blue, white, darkest=numbers[9], brightest=numbers[8])
+
+
+def _stated_coding(items: Items, item: int) -> bytes | None:
+    """Primaries, transfer and matrix, of two bytes each, and the range in the first bit of a seventh byte."""
     for name, data in items.properties.get(item, ()):
         if name == b"colr" and data[:4] == b"nclx" and len(data) >= 11:
-            frame.colorspace = int.from_bytes(data[8:10], "big")
-            frame.color_range = FULL if data[10] & 0x80 else LIMITED
+            return data[4:11]
+    return None
 
 
 def _crop(items: Items, item: int, size: tuple[int, int]) -> Crop:

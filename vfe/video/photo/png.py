@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..boxes import Read
+from ..hdr import ColourCoding, Display, Hdr, Light
 from .tags import PhotoTags, profile_of
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PROFILE = 1 << 24  # bytes of an unpacked profile; real ones have a few thousand, some printers' a few million
 _PROFILE_NAME = b"ICC profile"
+_CODING = struct.Struct(">4B")  # primaries, transfer, matrix, which is none, and whether the range is full
+_DISPLAY = struct.Struct(">8H2I")  # chromaticities of red, green, blue and white, the brightest and darkest luminance
+_LIGHT = struct.Struct(">2I")
+_LIGHT_UNIT = 10_000  # of a candela per square metre
 
 
 class Chunk(NamedTuple):
@@ -33,16 +39,48 @@ def chunks_of(data: bytes) -> Iterator[Chunk]:
 
 
 def read_tags(data: bytes) -> PhotoTags:
-    """Profile and EXIF of a PNG file."""
+    """Profile, coding and EXIF of a PNG file."""
     icc = exif = None
+    colours: dict[bytes, bytes] = {}
     for name, content in chunks_of(data):
         if name == b"iCCP" and icc is None:
             icc = _unpacked(content)
         elif name == b"eXIf" and exif is None:
             exif = content
+        elif name in (b"cICP", b"mDCV", b"cLLI"):
+            colours.setdefault(name, content)
         elif name == b"IEND":
             break
-    return PhotoTags(icc, exif)
+    return PhotoTags(icc, exif, coding=_coding(colours))
+
+
+def _coding(chunks: dict[bytes, bytes]) -> ColourCoding | None:
+    """What the chunks about colours say, by their names (PNG specification, third edition, 11.3.2.6 to 11.3.2.8)."""
+    content = chunks.get(b"cICP", b"")
+    if len(content) != _CODING.size:
+        return None
+    primaries, transfer, matrix, _ = _CODING.unpack(content)
+    display, light = chunks.get(b"mDCV", b""), chunks.get(b"cLLI", b"")
+    hdr = Hdr(
+        _display(*_DISPLAY.unpack(display)) if len(display) == _DISPLAY.size else None,
+        Light(*(level // _LIGHT_UNIT for level in _LIGHT.unpack(light))) if len(light) == _LIGHT.size else None,
+    )
+    return ColourCoding(primaries, transfer, hdr) if matrix == 0 else None
+
+
+def _display(*numbers: int) -> Display:
+    red, green, blue, white = zip(numbers[:8:2], numbers[1:8:2], strict=True)
+    return Display(red, green, blue, white, darkest=numbers[9], brightest=numbers[8])
+
+
+def _coding_chunks(coding: ColourCoding) -> Iterator[Chunk]:
+    yield Chunk(b"cICP", _CODING.pack(coding.primaries, coding.transfer, 0, 1))
+    display, light = coding.hdr.display, coding.hdr.light
+    if display is not None:
+        points = (*display.red, *display.green, *display.blue, *display.white)
+        yield Chunk(b"mDCV", _DISPLAY.pack(*(min(p, 0xFFFF) for p in points), display.brightest, display.darkest))
+    if light is not None:
+        yield Chunk(b"cLLI", _LIGHT.pack(*(min(level * _LIGHT_UNIT, 0xFFFFFFFF) for level in light)))
 
 
 def animation_frames(read: Read) -> int:
@@ -66,8 +104,8 @@ def is_whole(read: Read) -> bool:
 
 
 def with_tags(data: bytes, tags: PhotoTags) -> bytes:
-    """A PNG file with this profile and EXIF; both have to stand before the picture."""
-    added = []
+    """A PNG file with this profile, coding and EXIF; all have to stand before the picture."""
+    added = list(_coding_chunks(tags.coding)) if tags.coding is not None else []
     if tags.icc is not None:
         added.append(Chunk(b"iCCP", _PROFILE_NAME + b"\0\0" + zlib.compress(tags.icc)))
     if tags.exif is not None:

@@ -1,8 +1,10 @@
-"""The two things about a photo that travel with its pixels: the ICC profile of its colours and its EXIF data."""
+"""What travels with the pixels of a photo: the ICC profile and the coding of its colours, and its EXIF data."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+from ..hdr import ColourCoding
 
 _HEADER = 128  # bytes of an ICC profile before its table of tags (ICC.1:2022, 7.2)
 _SPACE, _SIGNATURE = slice(16, 20), slice(36, 40)
@@ -16,6 +18,8 @@ class PhotoTags(NamedTuple):
     """A TIFF block, as it stands behind "Exif\\0\\0" in a JPEG file."""
     lost: tuple[str, ...] = ()
     """What else the file holds and no output will, in words."""
+    coding: ColourCoding | None = None
+    """Of the RGB values; where there is an ICC profile too, it holds above that."""
 
 
 NO_TAGS = PhotoTags()
