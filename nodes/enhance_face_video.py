@@ -10,9 +10,11 @@ import folder_paths
 from comfy_api.latest import Input, InputImpl, io
 from torch import Tensor
 
+from ..vfe.face.paste.align import SIDE
 from ..vfe.options import Region, RestoreOptions
 from ..vfe.pipeline.one_step import OneStepPipeline
 from ..vfe.pipeline.windows import ClipRestorer, WindowConfig
+from ..vfe.restore.face_stream import FacePart
 from ..vfe.restore.restorer import Restorer, RestoreReport
 from ..vfe.types import Check, Progress
 from .backend.restorer import ClipSize, ComfyRestorer
@@ -119,8 +121,15 @@ def enhance_video(
     width, height = video.get_dimensions()
     pipeline = restorer.enhancer(ClipSize(MANY, height, width), window)
     reporter = Reporter(MANY)
-    shown = Restorer(ShownPipeline(pipeline, reporter))
+    shown = Restorer(ShownPipeline(pipeline, reporter), face_part_of(restorer))
     return shown.restore_file(source, folder / f"vfe_{secrets.token_hex(8)}.mp4", options, reporter.report)
+
+
+def face_part_of(restorer: ComfyRestorer) -> FacePart | None:
+    """The part of a restorer that knows faces, loaded; None for one without."""
+    if restorer.faces is None:
+        return None
+    return FacePart(restorer.faces.enhancer(ClipSize(MANY, SIDE, SIDE), None), is_aligned=True)
 
 
 class ShownPipeline:

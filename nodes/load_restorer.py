@@ -11,6 +11,7 @@ from comfy_api.latest import io
 
 from ..vfe.device import choose_dtype
 from ..vfe.library.find import find_component, find_model
+from ..vfe.loading.load import LITE_FACES
 from ..vfe.loading.wan import WanFiles
 from ..vfe.types import VFEError
 from ..vfe.weights.lite import is_restorer
@@ -144,7 +145,10 @@ def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
 def _load_lite(name: str, path: Path, dtype: str, has_additions: bool) -> ComfyRestorer:
     if has_additions:
         raise VFEError(f"{name} is a lite restorer, which takes no LoRA and no adapter; set them to {NONE!r}")
-    return ComfyLite.load(name, path, _dtype(dtype))
+    restorer = ComfyLite.load(name, path, _dtype(dtype))
+    if name == LITE:
+        restorer.faces = ComfyLite.load(LITE_FACES, find_model(LITE_FACES), _dtype(dtype))
+    return restorer
 
 
 def _dtype(name: str) -> torch.dtype:

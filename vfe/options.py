@@ -39,6 +39,8 @@ class ModelOptions:
     """Keep the DiT's linear layers in 8 bits: half the memory, and a little less precision."""
     memory: int | None = None
     """Bytes of device memory that may be used; None: what is free."""
+    face_model: str | Path | None = None
+    """The part that restores aligned faces: a name, a file, or "none"; None: the bundled one with the lite model."""
     adapter: Path | None = None
     """Prior and fusion of DVFace that belong to the DiT; None runs it without."""
     folders: tuple[Path, ...] = ()

@@ -40,6 +40,8 @@ class ComfyRestorer(ABC):
     """
 
     name: str
+    faces: ComfyRestorer | None = None
+    """What restores aligned faces for it, in whole frames too; None: faces are restored as frames are."""
 
     @property
     @abstractmethod
@@ -70,7 +72,8 @@ class ComfyRestorer(ABC):
 
     def get_ram_usage(self) -> int:
         """Bytes: ComfyUI asks when it looks for what to forget."""
-        return sum(patcher.model_size() for patcher in self.patchers)
+        own = sum(patcher.model_size() for patcher in self.patchers)
+        return own + (0 if self.faces is None else self.faces.get_ram_usage())
 
 
 def load(patchers: Sequence[ModelPatcher], activations: int) -> None:

@@ -12,7 +12,7 @@ from tests.comfy_cases.pack import Loose, frames_of, images_of, run, smooth_clip
 from vfe.face.detect.detector import FaceDetector
 from vfe.face.track.tracker import track_faces
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
-from vfe.restore.face_stream import restore_faces
+from vfe.restore.face_stream import FacePart, restore_faces
 
 FRAMES, SIDE = 10, 192
 
@@ -77,7 +77,7 @@ def test_chain_equals_vfe(images: Tensor, masked: tuple[Loose, ...], crops: list
     frames = frames_of(images).unbind(0)
     pipeline = vfe.load("lite", "cpu", "fp32", WindowConfig(9, 1)).pipeline
     assert isinstance(pipeline, OneStepPipeline)
-    own = restore_faces(pipeline, frames, track_faces(frames, FaceDetector.load()))
+    own = restore_faces(FacePart(pipeline), frames, track_faces(frames, FaceDetector.load()))
     assert (result - images_of(torch.stack(list(own)))).abs().max() <= 1 / 255
     assert (result - images).abs().max() > 0.05  # it does something
 

@@ -62,3 +62,13 @@ def test_slow_changes_of_colour_are_kept_out() -> None:
     crop = patcher.take(frame(), 0)
     patch = patcher.patch(frame(), 0, crop, crop + torch.tensor([0.2, 0.0, -0.2]).view(3, 1, 1))
     assert patch.change.abs().max() < 1e-3
+
+
+def test_a_profile_is_left_as_it_is() -> None:
+    """The nose's tip far beyond an eye."""
+    profile = track()
+    landmarks = profile.landmarks.clone()
+    landmarks[:, 2, 0] += 40
+    patcher = AlignedPatcher(replace(profile, landmarks=landmarks), PLAIN)
+    crop = patcher.take(frame(), 2)
+    assert torch.equal(paste(frame(), [patcher.patch(frame(), 2, crop, crop + 0.5)]), frame())

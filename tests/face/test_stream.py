@@ -15,7 +15,7 @@ from vfe.face.paste.crop_window import CropConfig
 from vfe.face.paste.paste import FaceConfig, FacePatcher, paste
 from vfe.face.track.tracks import FaceTrack, FaceTracks
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
-from vfe.restore.face_stream import FaceStream, restore_faces
+from vfe.restore.face_stream import FacePart, FaceStream, restore_faces, restore_faces_over
 from vfe.types import Cancelled, Check
 
 SMALL = FaceConfig(crop=CropConfig(side=64))
@@ -57,7 +57,7 @@ def crossing() -> FaceTracks:
 def test_each_face_is_restored_as_a_clip_of_its_own() -> None:
     """Tracks that enter, cross and end: bit by bit what cropping, restoring and pasting one after the other gives."""
     pipeline, frames, tracks = OneStepPipeline(model(0.02), WINDOW), frames_of(26), crossing()
-    out = list(restore_faces(pipeline, iter(frames), tracks, SMALL, strength=0.7))
+    out = list(restore_faces(FacePart(pipeline), iter(frames), tracks, SMALL, strength=0.7))
     faces = {}
     for track in tracks.tracks:
         patcher = FacePatcher(track, SMALL)
@@ -76,7 +76,7 @@ def test_each_face_is_restored_as_a_clip_of_its_own() -> None:
 
 def test_pushing_equals_pulling_and_frames_without_faces_pass_at_once() -> None:
     frames, tracks = frames_of(26), crossing()
-    stream = FaceStream(Brighten(), tracks, SMALL)
+    stream = FaceStream(FacePart(Brighten()), tracks, SMALL)
     pushed = []
     for number, frame in enumerate(frames):
         ready = stream.push(frame)
@@ -85,20 +85,20 @@ def test_pushing_equals_pulling_and_frames_without_faces_pass_at_once() -> None:
         if number in (17, 18, 19):
             assert len(pushed) == number + 1  # tracks that ended hold nothing back
     pushed += stream.finish()
-    for ours, pulled in zip(pushed, restore_faces(Brighten(), frames, tracks, SMALL), strict=True):
+    for ours, pulled in zip(pushed, restore_faces(FacePart(Brighten()), frames, tracks, SMALL), strict=True):
         assert torch.equal(ours, pulled)
 
 
 def test_clips_without_faces_are_handed_through() -> None:
     frames = frames_of(3)
-    out = list(restore_faces(Brighten(), frames, tracks_of(3)))
+    out = list(restore_faces(FacePart(Brighten()), frames, tracks_of(3)))
     assert all(ours is frame for ours, frame in zip(out, frames, strict=True))
 
 
 @pytest.mark.parametrize("count", [0, 1, 11, 40])
 def test_clips_of_another_length_than_the_tracks_keep_their_frames(count: int) -> None:
     frames = frames_of(count) if count else []
-    out = list(restore_faces(Brighten(), frames, crossing(), SMALL))
+    out = list(restore_faces(FacePart(Brighten()), frames, crossing(), SMALL))
     assert len(out) == count
     assert all(torch.equal(ours, frame) for ours, frame in zip(out[26:], frames[26:], strict=True))
 
@@ -119,7 +119,7 @@ def test_memory_is_bounded_by_the_window() -> None:
             yield frame
             del frame
 
-    assert sum(1 for _ in restore_faces(Brighten(), frames(), tracks_of(120, *many), SMALL)) == 120
+    assert sum(1 for _ in restore_faces(FacePart(Brighten()), frames(), tracks_of(120, *many), SMALL)) == 120
     assert most <= WINDOW.frames + 2
 
 
@@ -132,15 +132,39 @@ def test_progress_counts_frames_and_can_stop() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        list(restore_faces(Brighten(), frames_of(26), crossing(), SMALL, on_progress=stop))
+        list(restore_faces(FacePart(Brighten()), frames_of(26), crossing(), SMALL, on_progress=stop))
     assert calls[0] == (0, 26) and calls[-1][0] >= 4
     calls.clear()
     ends = restore_faces(
-        Brighten(), frames_of(3), tracks_of(3), on_progress=lambda done, all_: calls.append((done, all_))
+        FacePart(Brighten()), frames_of(3), tracks_of(3), on_progress=lambda done, all_: calls.append((done, all_))
     )
     assert len(list(ends)) == 3 and calls == [(3, 3)]
 
 
 def test_frames_of_another_size_are_refused() -> None:
     with pytest.raises(ValueError, match="a frame is 40x30, needed 110x70"):
-        list(restore_faces(Brighten(), [torch.zeros(3, 30, 40)], crossing()))
+        list(restore_faces(FacePart(Brighten()), [torch.zeros(3, 30, 40)], crossing()))
+
+
+def test_faces_are_pasted_into_frames_that_were_restored_before() -> None:
+    """Taken of the frame as it was; what is pasted is the difference to the frame that is shown."""
+    frames, tracks = frames_of(26), crossing()
+    shown = [(frame * 0.5).clone() for frame in frames]
+    out = list(restore_faces_over(FacePart(Brighten()), zip(frames, shown, strict=True), tracks, SMALL))
+    assert torch.equal(out[18], shown[18])
+    patcher = FacePatcher(tracks.tracks[2], SMALL)
+    restored = patcher.take(frames[22], 2) + 0.3
+    expected = paste(shown[22], [patcher.patch(shown[22], 2, patcher.take(shown[22], 2), restored)])
+    assert torch.allclose(out[22], expected, atol=1e-6)
+
+
+def test_restored_frames_without_a_change_to_faces_stay() -> None:
+    class Keep(Brighten):
+        def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+            del strength, check
+            return frames
+
+    frames = frames_of(26)
+    pairs = ((frame, frame) for frame in frames)
+    for ours, given in zip(restore_faces_over(FacePart(Keep()), pairs, crossing(), SMALL), frames, strict=True):
+        assert torch.equal(ours, given)

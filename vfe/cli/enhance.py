@@ -9,6 +9,7 @@ from ..face.track.select import FaceSelection
 from ..options import ModelOptions, RestoreOptions
 from ..pipeline.one_step import WindowConfig
 from ..restore.restorer import RestoreReport, load
+from ..types import VFEError
 from .progress import ProgressLine
 from .text import say
 
@@ -30,7 +31,13 @@ def enhance(
     """Restore the input; VFEError and OSError for what cannot be done."""
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
     restorer = load(args.model, args.device, args.dtype, window, model, tell=lambda plan: say(f"plan: {plan}"))
-    progress = ProgressLine(sys.stderr, first="" if options.region == "frame" else "finding faces")
+    finds_faces = options.region != "frame" or restorer.face_part is not None
+    if not finds_faces and (options.faces, options.min_face, options.blend) != ("all", 0, 1.0):
+        raise VFEError(
+            f"{args.model} restores whole frames without looking for faces, and --faces, --min-face and --blend choose "
+            "among them; add --region face, or --region auto"
+        )
+    progress = ProgressLine(sys.stderr, first="finding faces" if finds_faces else "")
     try:
         report = restorer.restore_file(args.input, args.output, options, on_progress=progress)
     finally:

@@ -56,8 +56,6 @@ def build_parser() -> Parser:
 def options_of(args: argparse.Namespace) -> RestoreOptions:
     """The options of `vfe enhance`; ValueError where one makes no sense."""
     chosen = {name: value for name in ("faces", "min_face", "blend") if (value := getattr(args, name)) is not None}
-    if chosen and args.region == "frame":
-        raise ValueError("--faces, --min-face and --blend choose among faces: add --region face, or --region auto")
     return RestoreOptions(
         strength=args.strength,
         size=args.size,
@@ -74,6 +72,7 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
 def model_options_of(args: argparse.Namespace) -> ModelOptions:
     """The options of the model; ValueError where one makes no sense."""
     return ModelOptions(
+        face_model=args.face_model,
         vae=args.vae,
         context=args.context,
         loras=tuple(args.lora),
@@ -112,6 +111,9 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
 
 def _add_region(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--region", default="frame", choices=REGIONS, help="what to restore (default: whole frames)")
+    group.add_argument(
+        "--face-model", metavar="M", help="what restores faces: name, path or none (default: lite's own)"
+    )
     group.add_argument("--faces", metavar="WHICH", help="all (default), largest, 2,5 or 'nearest X,Y'; see `vfe faces`")
     group.add_argument("--min-face", type=int, metavar="PX", help="leave faces alone that are smaller")
     group.add_argument("--blend", type=float, metavar="B", help="0 input to 1 restored faces (default)")

@@ -10,13 +10,17 @@ import torch
 
 from ..device import free_memory
 from ..library.catalogue import CATALOGUE
-from ..library.find import find_component
+from ..library.find import find_component, find_model
 from ..library.folders import Place
 from ..options import ModelOptions
 from ..pipeline.one_step import OneStepPipeline, WindowConfig
 from ..types import Tell, VFEError
 from ..weights.lite import is_restorer
 from .lite import load_pipeline as load_lite
+
+LITE, LITE_FACES = "lite", "lite_faces"
+"""Names of the bundled model's parts: for whole frames, and for faces."""
+NO_FACE_MODEL = "none"
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,14 @@ def _load_wan(request: LoadRequest, tell: Tell) -> OneStepPipeline:
     return load_wan(files, run, request.window, tell)
 
 
+def face_model_for(request: LoadRequest) -> Path | None:
+    """The part for faces that goes with a model: the one that was asked for, the bundled one with lite, or none."""
+    asked = request.options.face_model
+    if asked is None:
+        return find_model(LITE_FACES) if request.path == find_model(LITE) else None
+    return None if str(asked) == NO_FACE_MODEL else find_model(asked, request.places)
+
+
 def is_known_dit(name: str | None) -> bool:
     """Whether a name means a DiT of the catalogue, where it is called or as its file is; all of them are 1.3B ones."""
     known = [entry for entry in CATALOGUE if entry.folder == "diffusion_models"]
@@ -82,7 +94,7 @@ def is_known_dit(name: str | None) -> bool:
 
 def _refuse_wan_options(options: ModelOptions) -> None:
     """Raise VFEError where something was asked for that lite has no part for."""
-    plain = ModelOptions(folders=options.folders, comfyui=options.comfyui)
+    plain = ModelOptions(folders=options.folders, comfyui=options.comfyui, face_model=options.face_model)
     if options != plain:
         asked = [name for name, value in vars(options).items() if value != getattr(plain, name)]
         raise VFEError(

@@ -7,17 +7,32 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from torch import Tensor
 
-from ..face.paste.paste import FaceConfig, FacePatcher, Patch, paste
+from ..face.paste.aligned import AlignedPatcher
+from ..face.paste.paste import FaceConfig, FacePatcher, Patch, Patcher, paste
 from ..face.track.tracks import FaceTrack, FaceTracks
 from ..pipeline.windows import ClipRestorer, WindowRestorer
 from ..types import Progress
 
 
+@dataclass(frozen=True)
+class FacePart:
+    """What restores faces, and how they are cut out for it."""
+
+    pipeline: WindowRestorer
+    is_aligned: bool = False
+    """Whether eyes, nose and mouth of its crops lie where the template has them; else crops are upright windows."""
+
+    def patcher(self, track: FaceTrack, config: FaceConfig) -> Patcher:
+        """For the crops of one face."""
+        return AlignedPatcher(track, config.paste) if self.is_aligned else FacePatcher(track, config)
+
+
 def restore_faces(
-    pipeline: WindowRestorer,
+    part: FacePart,
     frames: Iterable[Tensor],
     tracks: FaceTracks,
     config: FaceConfig | None = None,
@@ -30,10 +45,25 @@ def restore_faces(
     Memory is bounded by the window, not by the clip. `on_progress` is called with frames done and in all between the
     stages of each window; what it raises stops the work. Raises ValueError for frames of another size than the tracks'.
     """
+    pairs = ((frame, frame) for frame in frames)
+    return restore_faces_over(part, pairs, tracks, config, strength=strength, on_progress=on_progress)
+
+
+def restore_faces_over(
+    part: FacePart,
+    frames: Iterable[tuple[Tensor, Tensor]],
+    tracks: FaceTracks,
+    config: FaceConfig | None = None,
+    *,
+    strength: float = 1.0,
+    on_progress: Progress | None = None,
+) -> Iterator[Tensor]:
+    """`restore_faces` of frames that were restored as a whole before: pairs of the frame as it was, of which faces are
+    restored, and of the one into which they are pasted."""
     report = on_progress or _no_progress
-    stream = FaceStream(pipeline, tracks, config, strength, lambda done: report(done, tracks.frames))
-    for frame in frames:
-        yield from stream.push(frame)
+    stream = FaceStream(part, tracks, config, strength, lambda done: report(done, tracks.frames))
+    for degraded, shown in frames:
+        yield from stream.push(degraded, shown)
     yield from stream.finish()
     report(stream.given, tracks.frames)
 
@@ -43,16 +73,16 @@ class FaceStream:
 
     def __init__(
         self,
-        pipeline: WindowRestorer,
+        part: FacePart,
         tracks: FaceTracks,
         config: FaceConfig | None = None,
         strength: float = 1.0,
         report: Callable[[int], None] | None = None,
     ) -> None:
         """`report` is called with the frames given between the stages of windows; what it raises stops the work."""
-        self.pipeline = pipeline
+        self.part = part
         self.tracks = tracks
-        self.config = config
+        self.config = config or FaceConfig()
         self.strength = strength
         self.report = report
         self.given = 0
@@ -61,18 +91,18 @@ class FaceStream:
         self._waiting: deque[_Frame] = deque()
         self._clips: dict[int, _FaceClip] = {}
 
-    def push(self, frame: Tensor) -> list[Tensor]:
-        """The frames that this one makes ready."""
+    def push(self, frame: Tensor, shown: Tensor | None = None) -> list[Tensor]:
+        """The frames that this one makes ready. Its faces are pasted into `shown`, by default into itself."""
         if (frame.shape[-1], frame.shape[-2]) != (self.tracks.width, self.tracks.height):
             raise ValueError(
                 f"a frame is {frame.shape[-1]}x{frame.shape[-2]}, needed {self.tracks.width}x{self.tracks.height}, "
                 "in which its faces were found"
             )
-        waiting = _Frame(frame)
+        waiting = _Frame(frame if shown is None else shown)
         self._waiting.append(waiting)
         for track, index in self.tracks.at(self._taken):
             waiting.missing += 1
-            self._clip_of(track).push(waiting, index)
+            self._clip_of(track).push(frame, waiting, index)
             if index + 1 == len(track.boxes):
                 self._clips.pop(track.number).finish()
         self._taken += 1
@@ -88,8 +118,9 @@ class FaceStream:
 
     def _clip_of(self, track: FaceTrack) -> _FaceClip:
         if track.number not in self._clips:
-            restorer = ClipRestorer(self.pipeline, self.strength, self._check)
-            self._clips[track.number] = _FaceClip(track.number, FacePatcher(track, self.config), restorer)
+            restorer = ClipRestorer(self.part.pipeline, self.strength, self._check)
+            patcher = self.part.patcher(track, self.config)
+            self._clips[track.number] = _FaceClip(track.number, patcher, restorer)
         return self._clips[track.number]
 
     def _check(self) -> None:
@@ -105,7 +136,7 @@ class FaceStream:
 
 
 class _Frame:
-    """A frame, and the patches that it has so far of those that it needs."""
+    """A frame into which faces are pasted, and the patches that it has so far of those that it needs."""
 
     def __init__(self, pixels: Tensor) -> None:
         self.pixels = pixels
@@ -119,15 +150,17 @@ class _Frame:
 class _FaceClip:
     """The crops of one track on their way through the restorer."""
 
-    def __init__(self, number: int, patcher: FacePatcher, restorer: ClipRestorer) -> None:
+    def __init__(self, number: int, patcher: Patcher, restorer: ClipRestorer) -> None:
         self.number = number
         self.patcher = patcher
         self.restorer = restorer
         self.pending: deque[tuple[_Frame, int, Tensor]] = deque()  # with the index in the track, and the crop
 
-    def push(self, frame: _Frame, index: int) -> None:
-        crop = self.patcher.take(frame.pixels, index)
-        self.pending.append((frame, index, crop))
+    def push(self, degraded: Tensor, frame: _Frame, index: int) -> None:
+        """A frame as it was, and the one that is shown: what changes is the difference to the crop of that one."""
+        crop = self.patcher.take(degraded, index)
+        under = crop if frame.pixels is degraded else self.patcher.take(frame.pixels, index)
+        self.pending.append((frame, index, under))
         self._hand_out(self.restorer.push(crop))
 
     def finish(self) -> None:

@@ -29,23 +29,49 @@ FILLED = 0.5
 class RegionPlan:
     """What is restored, and what a person should know of it."""
 
+    whole_frames: bool
     tracks: FaceTracks | None
-    """The faces; None for whole frames."""
+    """The faces that are restored, in whole frames by the part that knows faces; None where there is no such part."""
     config: FaceConfig
-    note: str
+    notes: tuple[str, ...] = ()
 
 
-def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None) -> RegionPlan:
-    """Look through a file for faces, at its own size, in which they are chosen too.
+def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None, *, has_face_part: bool) -> RegionPlan:
+    """Look through a file for faces, at its own size, in which they are chosen too; not where nothing depends on them.
 
-    `on_progress` gets the frames looked at and, where known, their total. Raises VFEError for files that cannot be
-    read, frames too small for faces, and faces that are not there.
+    `has_face_part` says whether faces of whole frames are restored as well. `on_progress` gets the frames looked at
+    and, where known, their total. Raises VFEError for files that cannot be read, for faces that are not there, and
+    where nothing but faces is to be restored for frames that are too small for them.
+    """
+    config = FaceConfig(paste=PasteConfig(blend=options.blend))
+    beside = has_face_part and options.blend > 0
+    if options.region == "frame" and not beside:
+        return RegionPlan(True, None, config)
+    tracks = find_tracks(src, options, on_progress)
+    if options.region == "frame":
+        return RegionPlan(True, tracks, config, (describe(tracks),) if tracks and tracks.tracks else ())
+    if tracks is None:
+        return RegionPlan(True, None, config, ("whole frames were restored: they are too small to find faces in",))
+    found = tracks if beside else None
+    if options.region == "auto" and not tracks.tracks:
+        return RegionPlan(True, None, config, ("whole frames were restored: no face was found",))
+    if options.region == "auto" and (share := filled(tracks, config.crop)) > FILLED:
+        note = f"whole frames were restored: faces fill {100 * share:.0f} % of the picture"
+        return RegionPlan(True, found, config, (note,) if found is None else (note, describe(found)))
+    return RegionPlan(False, tracks, config, (describe(tracks),))
+
+
+def find_tracks(src: Path, options: RestoreOptions, on_progress: Progress | None) -> FaceTracks | None:
+    """The chosen faces where they are in frames of the output's size; None for frames too small to find any in.
+
+    Raises VFEError as `plan_region` does.
     """
     selection = FaceSelection.parse(options.faces, options.min_face)
-    config = FaceConfig(paste=PasteConfig(blend=options.blend))
     with open_source(src) as source:
         width, height, total = source.info.width, source.info.height, source.info.frames
         if min(width, height) < SMALLEST_SIDE:
+            if options.region != "face":
+                return None
             raise VFEError(
                 f"{src}: frames of {width}x{height} are too small to find faces in, needed are sides of "
                 f"{SMALLEST_SIDE} and more",
@@ -64,12 +90,7 @@ def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None
         if first is None:
             raise VFEError(f"{src}: no frame could be decoded")
         found = track_faces(chain([first], frames), FaceDetector.load())
-    tracks = scaled(selection.of(found), *options.output_size(width, height))
-    if options.region == "auto" and not tracks.tracks:
-        return RegionPlan(None, config, "whole frames were restored: no face was found")
-    if options.region == "auto" and (share := filled(tracks, config.crop)) > FILLED:
-        return RegionPlan(None, config, f"whole frames were restored: faces fill {100 * share:.0f} % of the picture")
-    return RegionPlan(tracks, config, describe(tracks))
+    return scaled(selection.of(found), *options.output_size(width, height))
 
 
 def scaled(tracks: FaceTracks, width: int, height: int) -> FaceTracks:

@@ -19,7 +19,8 @@ from torch import Tensor
 from ..device import choose_device, choose_dtype, dtypes_for
 from ..library.find import find_model
 from ..library.folders import search_places
-from ..loading.load import LoadRequest, load_pipeline
+from ..loading.lite import load_face_pipeline
+from ..loading.load import LoadRequest, face_model_for, load_pipeline
 from ..options import ModelOptions as ModelOptions
 from ..options import RestoreOptions as RestoreOptions
 from ..pipeline.one_step import WindowConfig
@@ -29,7 +30,7 @@ from ..video.compare import check_apart, open_comparison, side_by_side
 from ..video.read import Frame, Source, open_source
 from ..video.resize import resize
 from ..video.write import Sink, SinkConfig, open_sink
-from .face_stream import restore_faces
+from .face_stream import FacePart, restore_faces, restore_faces_over
 
 
 class StageSeconds(NamedTuple):
@@ -90,20 +91,27 @@ def load(
     dtypes = dtypes_for(chosen) if dtype == "auto" else (choose_dtype(dtype, chosen),)
     name = None if path == Path(name_or_path) else str(name_or_path)
     request = LoadRequest(path, places, chosen, dtypes, window, options, name)
-    return Restorer(load_pipeline(request, tell or _tell_nobody))
+    pipeline = load_pipeline(request, tell or _tell_nobody)
+    face_model = face_model_for(request)
+    if face_model is None:
+        return Restorer(pipeline)
+    return Restorer(pipeline, FacePart(load_face_pipeline(face_model, chosen, dtypes[0]), is_aligned=True))
 
 
 class Restorer:
     """A loaded model. It keeps no state between calls: the same input gives the same output."""
 
-    def __init__(self, pipeline: FramePipeline) -> None:
+    def __init__(self, pipeline: FramePipeline, face_part: FacePart | None = None) -> None:
+        """`pipeline` restores whole frames, and faces too where there is no `face_part` for them."""
         self.pipeline = pipeline
+        self.face_part = face_part
 
     def restore_frames(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
     ) -> Iterator[Tensor]:
         """Restored frames, as many as come in, in order; frames are (3, H, W) float32 in [-1, 1] of one size.
 
+        Whole frames alone: faces are followed forwards and backwards in time, for which `restore_file` reads twice.
         Reads ahead by one window at most, so a stream of any length fits in memory. `on_progress` is called between
         the stages of a window with the frames done; what it raises stops the work.
         """
@@ -120,7 +128,7 @@ class Restorer:
 
         Sound, subtitles and frame times are kept. `dst` appears when it is complete: an error, or an exception of
         `on_progress`, leaves what was there before. `on_progress` gets frames written and, where known, their total;
-        with a region other than "frame", first those in which faces were looked for, and then it starts anew.
+        where faces are looked for, first those in which they were, and then it starts anew.
         Raises VFEError for what cannot be read, written or does not fit.
         """
         options = options or RestoreOptions()
@@ -154,23 +162,47 @@ class Restorer:
         def whole_frames(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
             return self.restore_frames(frames, strength=options.strength, on_progress=report)
 
-        if options.region == "frame":
+        if options.region == "frame" and self.face_part is None:
             return _Work(whole_frames)
+        part = self.face_part or self._faces_by_pipeline()
+        from .find_faces import plan_region
+
+        plan = plan_region(src, options, on_progress, has_face_part=self.face_part is not None)
+        if plan.tracks is None or (plan.whole_frames and not plan.tracks.tracks):
+            return _Work(whole_frames, plan.notes)
+        tracks, config = plan.tracks, plan.config
+
+        def faces(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
+            return restore_faces(part, frames, tracks, config, strength=options.strength, on_progress=report)
+
+        def both(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
+            pairs = beside_restored(frames, lambda degraded: whole_frames(degraded, report))
+            return restore_faces_over(part, pairs, tracks, config, strength=options.strength, on_progress=report)
+
+        return _Work(both, plan.notes) if plan.whole_frames else _Work(faces, plan.notes, is_partial=True)
+
+    def _faces_by_pipeline(self) -> FacePart:
+        """Of models without a part for faces: what restores frames restores upright crops of them."""
         if not isinstance(self.pipeline, WindowRestorer):
             raise ValueError(
                 f"{type(self.pipeline).__name__} cannot restore faces, needed are window_for, restore_window"
             )
-        from .find_faces import plan_region
+        return FacePart(self.pipeline)
 
-        pipeline, plan = self.pipeline, plan_region(src, options, on_progress)
-        tracks = plan.tracks
-        if tracks is None:
-            return _Work(whole_frames, (plan.note,))
 
-        def faces(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            return restore_faces(pipeline, frames, tracks, plan.config, strength=options.strength, on_progress=report)
+def beside_restored(
+    frames: Iterable[Tensor], restore: Callable[[Iterable[Tensor]], Iterator[Tensor]]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Each frame with what a restorer makes of it; frames wait while it reads ahead."""
+    waiting: deque[Tensor] = deque()
 
-        return _Work(faces, (plan.note,), is_partial=True)
+    def noted() -> Iterator[Tensor]:
+        for frame in frames:
+            waiting.append(frame)
+            yield frame
+
+    for restored in restore(noted()):
+        yield waiting.popleft(), restored
 
 
 _Restoration = Callable[[Iterable[Tensor], Progress], Iterator[Tensor]]

@@ -1,5 +1,7 @@
 """Aligned crops of a track's face, and the patches that they become: what `FacePatcher` is for upright windows.
 
+Profiles are left as they are: of what the template knows, they show half.
+
 C channels, H W frame sides, S crop side.
 """
 
@@ -11,6 +13,7 @@ from torch import Tensor
 from ..track.tracks import FaceTrack
 from .align import SIDE, put_aligned, steady_similarities, take_aligned
 from .colour import match_colours
+from .frontal import frontal_weights
 from .paste import PasteConfig, Patch
 from .region import FaceRegion, border_fade
 
@@ -24,7 +27,7 @@ class AlignedPatcher:
     def __init__(self, track: FaceTrack, config: PasteConfig | None = None) -> None:
         self.config = config or PasteConfig()
         self.matrices = steady_similarities(track.landmarks)
-        self.presence = track.presence
+        self.shown = track.presence * frontal_weights(track.landmarks)
         self.region = FaceRegion(track, self.config.feather, self.config.smooth)
         self._fade = border_fade(SIDE)
 
@@ -38,5 +41,5 @@ class AlignedPatcher:
         layers = torch.cat([change, self._fade.to(change)[None]])
         area, layers = put_aligned(layers, self.matrices[index], *frame.shape[-2:])
         fade = layers[-1].clamp(0, 1)
-        weight = self.region.unfaded(index, area) * fade * (float(self.presence[index]) * self.config.blend)
+        weight = self.region.unfaded(index, area) * fade * (float(self.shown[index]) * self.config.blend)
         return Patch(area, layers[:-1], weight)

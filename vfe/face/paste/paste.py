@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -56,6 +56,16 @@ class Patch(NamedTuple):
     area: Area
     change: Tensor  # (C, h, w)
     weight: Tensor  # (h, w) 0 to 1
+
+
+class Patcher(Protocol):
+    """How the face of one track is cut out of frames, and how it comes back."""
+
+    def take(self, frame: Tensor, index: int) -> Tensor:
+        """The crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W), both in [-1, 1]."""
+
+    def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
+        """The change from the crop that `take` gave of this frame to the restored one, to be pasted into it."""
 
 
 class FacePatcher:
