@@ -97,7 +97,9 @@ def test_the_layout_is_told(layout: str, told: str, tmp_path: Path) -> None:
 
 def test_our_own_files_are_recognised(tmp_path: Path) -> None:
     restorer = recognise(find_models()["lite"])
-    assert restorer.kind == "restorer" and restorer.description.startswith("vfe restorer, ")
+    assert restorer.kind == "restorer"
+    assert restorer.description.startswith("vfe restorer of whole frames, ")
+    assert recognise(find_models()["lite_faces"]).description.startswith("vfe restorer of aligned faces, ")
     write_context(tmp_path / "c", torch.ones(3, 24))
     assert recognise(tmp_path / "c").kind == "context"
 

@@ -21,6 +21,8 @@ from .lora_keys import is_lora, parse_key, unsupported_kind
 
 Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "context", "restorer", "text_encoder", "face_net"]
 
+LEARNED_PLACES = "dit.places.embedding"
+"""Weights of restorers that know where in the picture a token is, as those of aligned faces do."""
 NEEDED = "needed a Wan2.1 DiT, its VAE, a LoRA, an adapter, a prompt context, a umT5 text encoder or a vfe restorer"
 
 
@@ -68,7 +70,7 @@ def recognise(path: Path) -> Recognised:
 def recognise_source(source: TensorSource) -> Recognised:
     """`recognise` for an open file."""
     if RESTORER_FORMAT.names(source):
-        return Recognised("restorer", f"vfe restorer, {source.parameters / 1e6:.1f} M parameters; {source.description}")
+        return Recognised("restorer", _describe_restorer(source))
     if FACE_NET_FORMAT.names(source):
         return Recognised("face_net", f"vfe face net, {source.parameters / 1e6:.1f} M parameters; {source.description}")
     if ADAPTER_FORMAT.names(source):
@@ -86,6 +88,11 @@ def recognise_source(source: TensorSource) -> Recognised:
         rows, width = source.shape(contexts[0])[-2:]
         return Recognised("context", f"prompt context, {rows} rows of {width}; {source.description}")
     raise VFEError(f"{source.path}: {name_other(source)}; {NEEDED}")
+
+
+def _describe_restorer(source: TensorSource) -> str:
+    of_what = "of aligned faces" if LEARNED_PLACES in source.names else "of whole frames"
+    return f"vfe restorer {of_what}, {source.parameters / 1e6:.1f} M parameters; {source.description}"
 
 
 def _describe_adapter(source: TensorSource) -> str:
