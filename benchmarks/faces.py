@@ -25,7 +25,7 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
-from vfe.face.paste.align import SIDE, steady_similarities, take_aligned, template
+from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned, template
 from vfe.models.lite import LiteRestorer
 from vfe.restore.restorer import load
 from vfe.types import no_check
@@ -85,7 +85,7 @@ class Judges:
 
     def __init__(self, nets: Any, frames: list[int]) -> None:  # noqa: ANN401 - a module by path
         self.nets, self.vgg, self.identity, self.frames = nets, nets.VGG(), nets.FaceID(), frames
-        self.points = template().float() * SIDE
+        self.points = template().float() * ALIGNED_SIDE
 
     @torch.inference_mode()
     def __call__(self, result: Tensor, clean: Tensor) -> dict[str, float]:

@@ -22,7 +22,7 @@ from torch import Tensor
 from training.burst.damage import Damage, DamageConfig
 from training.burst.dice import Dice
 from training.data.clips import read_frames
-from vfe.face.paste.align import SIDE, similarities, take_aligned, template
+from vfe.face.paste.align import ALIGNED_SIDE, similarities, take_aligned, template
 from vfe.weights.lite import load_restorer
 
 from .faces import restored
@@ -54,7 +54,7 @@ class Embedding:
     @torch.inference_mode()
     def __call__(self, faces: Tensor) -> Tensor:
         """(N, 3, S, S) uint8 -> (N, 128)"""
-        points = (template().float() * SIDE).expand(len(faces), -1, -1)
+        points = (template().float() * ALIGNED_SIDE).expand(len(faces), -1, -1)
         found: Tensor = self.net(self.nets.align(faces.float() / 255, points))
         return found
 

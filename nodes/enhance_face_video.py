@@ -10,7 +10,7 @@ import folder_paths
 from comfy_api.latest import Input, InputImpl, io
 from torch import Tensor
 
-from ..vfe.face.paste.align import SIDE
+from ..vfe.face.paste.align import ALIGNED_SIDE
 from ..vfe.options import Region, RestoreOptions
 from ..vfe.pipeline.one_step import OneStepPipeline
 from ..vfe.pipeline.windows import ClipRestorer, WindowConfig
@@ -129,7 +129,7 @@ def face_part_of(restorer: ComfyRestorer) -> FacePart | None:
     """The part of a restorer that knows faces, loaded; None for one without."""
     if restorer.faces is None:
         return None
-    return FacePart(restorer.faces.enhancer(ClipSize(MANY, SIDE, SIDE), None), is_aligned=True)
+    return FacePart(restorer.faces.enhancer(ClipSize(MANY, ALIGNED_SIDE, ALIGNED_SIDE), None), is_aligned=True)
 
 
 class ShownPipeline:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..vfe.face.detect.detector import FaceDetector
 from ..vfe.face.draw.overlay import draw_tracks
-from ..vfe.face.paste.crop_window import CropConfig
+from ..vfe.face.paste.crop_box import CropConfig
 from ..vfe.face.paste.paste import FaceConfig, PasteConfig
 from ..vfe.face.track.select import FaceSelection
 from ..vfe.face.track.tracker import FaceTracker, TrackConfig

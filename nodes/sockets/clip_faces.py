@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...vfe.face.paste.paste import FaceConfig, FacePatcher
-from ...vfe.face.paste.resample import window_area
+from ...vfe.face.paste.resample import box_area
 from ...vfe.face.track.tracks import FaceTracks
 from ...vfe.types import VFEError
 from ..host.images import check_images
@@ -49,6 +49,6 @@ class ClipFaces:
             mask = torch.zeros(self.tracks.height, self.tracks.width)
             for track, at in self.tracks.at(index):
                 patcher = patchers[track.number]
-                area = window_area(patcher.windows[at], *mask.shape)
-                mask[area.place] += patcher.region.weight(at, area, patcher.windows[at]) * patcher.presence[at]
+                area = box_area(patcher.crop_boxes[at], *mask.shape)
+                mask[area.slices] += patcher.region.weight(at, area, patcher.crop_boxes[at]) * patcher.presence[at]
             yield mask.clamp_(0, 1)

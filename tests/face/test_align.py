@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfe.face.detect.upright import apply, invert
-from vfe.face.paste.align import SIDE, put_aligned, similarities, steady_similarities, take_aligned, template
+from vfe.face.paste.align import ALIGNED_SIDE, put_aligned, similarities, steady_similarities, take_aligned, template
 
 
 def placed(scale: float, roll: float, x: float, y: float) -> Tensor:
@@ -49,8 +49,8 @@ def test_a_frame_is_cut_and_put_back_where_it_was() -> None:
     frame = smooth_frame(240, 320)
     matrix = similarities(placed(180, 0.3, 170, 110)[None])[0]
     area, back = put_aligned(take_aligned(frame, matrix), matrix, 240, 320)
-    rows, columns = area.place
-    frame_of_ones = F.pad(torch.ones(1, SIDE - 16, SIDE - 16), (8,) * 4)
+    rows, columns = area.slices
+    frame_of_ones = F.pad(torch.ones(1, ALIGNED_SIDE - 16, ALIGNED_SIDE - 16), (8,) * 4)
     inside = put_aligned(frame_of_ones, matrix, 240, 320)[1][0] > 0.99
     assert inside.sum() > 25000
     assert (back - frame[:, rows, columns]).abs()[:, inside].max() < 1 / 255
@@ -58,11 +58,11 @@ def test_a_frame_is_cut_and_put_back_where_it_was() -> None:
 
 def test_nothing_is_put_beyond_the_crop_or_the_frame() -> None:
     matrix = similarities(placed(100, 0.5, 20, 30)[None])[0]
-    area, put = put_aligned(torch.ones(3, SIDE, SIDE), matrix, 100, 100)
+    area, put = put_aligned(torch.ones(3, ALIGNED_SIDE, ALIGNED_SIDE), matrix, 100, 100)
     assert put.shape == (3, area.bottom - area.top, area.right - area.left) and area.top >= 0 and area.left >= 0
     assert (put[:, -1, -1] == 0).all() and put.max() == pytest.approx(1, abs=1e-4)
     far = similarities(placed(100, 0.0, 900, 30)[None])[0]
-    assert put_aligned(torch.ones(3, SIDE, SIDE), far, 100, 100)[1].numel() == 0
+    assert put_aligned(torch.ones(3, ALIGNED_SIDE, ALIGNED_SIDE), far, 100, 100)[1].numel() == 0
 
 
 def test_small_faces_are_averaged_and_not_sampled() -> None:
@@ -74,7 +74,7 @@ def test_small_faces_are_averaged_and_not_sampled() -> None:
 
 def crop_places(landmarks: Tensor, matrices: Tensor) -> Tensor:
     """Where landmarks lie in their crops, pixels."""
-    return apply(invert(matrices), landmarks) * SIDE
+    return apply(invert(matrices), landmarks) * ALIGNED_SIDE
 
 
 def test_a_still_face_under_a_moving_camera_stays_still() -> None:
@@ -110,4 +110,4 @@ def test_a_head_that_rolls_over_half_a_turn_turns_on() -> None:
     rolls = torch.linspace(2.6, 3.8, 30)
     landmarks = torch.stack([placed(200, float(roll), 200, 150) for roll in rolls])
     matrices = steady_similarities(landmarks)
-    assert (crop_places(landmarks, matrices) - template() * SIDE).abs().max() < 0.5
+    assert (crop_places(landmarks, matrices) - template() * ALIGNED_SIDE).abs().max() < 0.5

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tests.support.paths import DEV
 from training.face.score import landmark_error, measure_speed, score_net
-from vfe.face.detect.boxes import overlaps
+from vfe.face.detect.boxes import iou
 from vfe.face.detect.detector import DetectConfig, Face, FaceDetector, box_of_mask
 from vfe.face.detect.upright import unit_grid
 from vfe.face.detect.weights import BUNDLED, read_face_metadata
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 # The astronaut's, as seen by eye: forehead to chin, and the five points.
 BOX = torch.tensor([180.0, 68, 271, 177])
-LANDMARKS = torch.tensor([[203.0, 101], [247.5, 103], [226, 127], [205, 140], [244, 142.5]])
+LANDMARK_COUNT = torch.tensor([[203.0, 101], [247.5, 103], [226, 127], [205, 140], [244, 142.5]])
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def seen(scale: float = 1.0, degrees: float = 0.0, size: tuple[int, int] = (360,
     height, width = size
     angle = math.radians(degrees)
     turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    middle, nose = torch.tensor([width / 2, height / 2]), LANDMARKS[2]
+    middle, nose = torch.tensor([width / 2, height / 2]), LANDMARK_COUNT[2]
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     places = (torch.stack([x, y], -1) - middle) @ turn / scale + nose  # row vectors: the transpose turns back
     whole = picture()
@@ -52,7 +52,7 @@ def seen(scale: float = 1.0, degrees: float = 0.0, size: tuple[int, int] = (360,
         whole if scale >= 1 else F.interpolate(whole[None], scale_factor=scale, antialias=True, mode="bilinear")[0]
     )
     frame = F.grid_sample(blurred[None], places[None] / 512 * 2 - 1, align_corners=False)[0]
-    return frame, (LANDMARKS - nose) @ turn.T * scale + middle
+    return frame, (LANDMARK_COUNT - nose) @ turn.T * scale + middle
 
 
 def same(face: Face, landmarks: Tensor) -> bool:
@@ -70,8 +70,8 @@ def test_the_file_is_small_and_says_how_it_was_made() -> None:
 
 def test_the_astronaut_is_found_where_she_is(detector: FaceDetector) -> None:
     (face,) = detector.detect(picture())
-    assert float(overlaps(face.box[None], BOX[None])) > 0.75
-    assert landmark_error(face.landmarks, LANDMARKS) < 0.08
+    assert float(iou(face.box[None], BOX[None])) > 0.75
+    assert landmark_error(face.landmarks, LANDMARK_COUNT) < 0.08
     assert face.score > 0.7
 
 
@@ -146,10 +146,10 @@ def test_the_region_covers_the_face_and_little_else(detector: FaceDetector) -> N
     (face,) = detector.detect(frame)
     mask = detector.mask(frame, face)
     assert mask.shape == frame.shape[1:] and 0 <= mask.min() and mask.max() <= 1
-    for x, y in LANDMARKS.long().tolist():
+    for x, y in LANDMARK_COUNT.long().tolist():
         assert mask[y, x] > 0.5
     assert mask[:45].max() < 0.5 and mask[200:].max() < 0.5 and mask[:, :155].max() < 0.5
-    assert float(overlaps(box_of(mask)[None], BOX[None])) > 0.65
+    assert float(iou(box_of(mask)[None], BOX[None])) > 0.65
 
 
 def box_of(mask: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ def test_bytes_are_refused(detector: FaceDetector) -> None:
         detector.detect(torch.zeros(3, 64, 64, dtype=torch.uint8))
 
 
-@pytest.mark.parametrize("values", [{"longest": 16}, {"score": 0.0}, {"most_overlap": 1.0}, {"most_faces": 0}])
+@pytest.mark.parametrize("values", [{"longest": 16}, {"score": 0.0}, {"iou_threshold": 1.0}, {"most_faces": 0}])
 def test_impossible_settings_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"needed|in"):
         DetectConfig(**values)  # type: ignore[arg-type]

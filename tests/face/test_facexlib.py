@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tests.support.paths import ROOT
 from vfe.face.detect.detector import Face
-from vfe.face.detect.facexlib import PARSED_SIDE, REGION, HeavyConfig, HeavyFaceDetector
+from vfe.face.detect.facexlib import FACE_CLASSES, PARSED_SIDE, HeavyConfig, HeavyFaceDetector
 from vfe.face.detect.upright import crop_matrices, take_crops
 from vfe.types import VFEError
 
@@ -57,7 +57,7 @@ def test_without_facexlib_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPa
         HeavyFaceDetector.load(Path("a.pth"), Path("b.pth"))
 
 
-@pytest.mark.parametrize("values", [{"score": 0.0}, {"most_overlap": 1.0}])
+@pytest.mark.parametrize("values", [{"score": 0.0}, {"iou_threshold": 1.0}])
 def test_impossible_thresholds_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="in"):
         HeavyConfig(**values)
@@ -89,7 +89,7 @@ def test_regions_are_bisenets_classes_of_the_upright_crop(files: tuple[Path, Pat
     _, parser = facexlib_nets()
     with torch.no_grad():
         classes = parser((crop - mean[:, None, None]) / std[:, None, None])[0].softmax(1)
-    torch.testing.assert_close(close.mask, classes[0, list(REGION)].sum(0), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(close.mask, classes[0, list(FACE_CLASSES)].sum(0), rtol=1e-3, atol=1e-4)
     assert close.face is face
     assert heavy.mask(frame(), face).shape == (160, 160)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.support.paths import LITE
-from vfe.face.detect.boxes import overlaps, suppress
+from vfe.face.detect.boxes import iou, suppress
 from vfe.face.detect.mirrored import detect_both, mirrored, mirrored_scores, refine_both
 from vfe.face.detect.net import (
     STRIDES,
@@ -189,7 +189,7 @@ def test_overlaps_are_those_of_a_drawing() -> None:
     for i in range(3):
         for j in range(3):
             common, union = (canvas[i] & canvas[j]).sum(), (canvas[i] | canvas[j]).sum()
-            assert float(overlaps(boxes, boxes)[i, j]) == pytest.approx(float(common / union))
+            assert float(iou(boxes, boxes)[i, j]) == pytest.approx(float(common / union))
 
 
 def test_of_doubles_the_best_stays() -> None:

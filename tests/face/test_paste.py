@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.face.test_resample import moving, track_of
 from vfe.face.paste.colour import match_colours
-from vfe.face.paste.crop_window import CropConfig
+from vfe.face.paste.crop_box import CropConfig
 from vfe.face.paste.paste import FaceConfig, FacePatcher, PasteConfig, Patch, paste
 from vfe.face.track.tracks import FaceTrack
 
@@ -59,7 +59,7 @@ def test_pixels_outside_of_the_region_keep_every_bit(size: tuple[int, int], boxe
         crop = patcher.take(frame, index)
         patch = patcher.patch(frame, index, crop, frame_of(patcher.side, patcher.side, 1))
         weight = torch.zeros(size)
-        weight[patch.area.place] = patch.weight
+        weight[patch.area.slices] = patch.weight
         out = paste(frame, [patch])
         assert torch.equal(out[:, weight == 0], frame[:, weight == 0])
         changed = (out != frame).any(0)

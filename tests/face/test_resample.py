@@ -1,4 +1,4 @@
-"""Laws of crop windows, which follow faces smoothly, and of crops, which lose nothing."""
+"""Laws of crop boxes_of_crops, which follow faces smoothly, and of crops, which lose nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from vfe.face.detect.upright import crop_matrices
-from vfe.face.paste.crop_window import CropConfig, CropWindow, crop_side, crop_windows, smoothed
-from vfe.face.paste.resample import put_crop, take_crop, window_area
+from vfe.face.paste.crop_box import CropBox, CropConfig, crop_boxes, crop_side, smoothed
+from vfe.face.paste.resample import box_area, put_crop, take_crop
 from vfe.face.track.tracks import FaceTrack, oval_masks
 
 
@@ -42,32 +42,32 @@ def ramp(height: int, width: int) -> Tensor:
 
 def test_a_steady_motion_is_followed_exactly_and_a_jitter_is_not() -> None:
     boxes = moving(40, (20, 30, 60, 80), (1.5, -0.3))
-    windows = crop_windows(track_of(boxes), CropConfig(smooth=3))
-    middles = windows.corners + windows.sizes[:, None] / 2
+    boxes_of_crops = crop_boxes(track_of(boxes), CropConfig(smooth=3))
+    middles = boxes_of_crops.corners + boxes_of_crops.sizes[:, None] / 2
     assert torch.allclose(middles, ((boxes[:, :2] + boxes[:, 2:]) / 2).double(), atol=1e-4)
-    assert torch.allclose(windows.sizes, torch.tensor(1.75 * (40 * 50) ** 0.5).double())
+    assert torch.allclose(boxes_of_crops.sizes, torch.tensor(1.75 * (40 * 50) ** 0.5).double())
     jitter = torch.randn(40, 2, generator=torch.Generator().manual_seed(0)).repeat(1, 2)
-    shaken = crop_windows(track_of(boxes + jitter), CropConfig(smooth=3))
-    assert (shaken.corners - windows.corners).diff(dim=0).abs().mean() < 0.1 * jitter.diff(dim=0).abs().mean()
+    shaken = crop_boxes(track_of(boxes + jitter), CropConfig(smooth=3))
+    assert (shaken.corners - boxes_of_crops.corners).diff(dim=0).abs().mean() < 0.1 * jitter.diff(dim=0).abs().mean()
 
 
 @pytest.mark.parametrize("period", [12, 20, 40])
 def test_a_face_that_dances_stays_within_its_window(period: int) -> None:
-    """Its middle is never off by more than a tenth of the side, and the window still moves smoothly."""
+    """Its middle is never off by more than a tenth of the side, and the box still moves smoothly."""
     sway = 20 * torch.sin(torch.arange(60) * (2 * torch.pi / period))
     boxes = moving(60, (100, 30, 130, 60)) + sway[:, None] * torch.tensor([1, 0.3, 1, 0.3])
-    windows = crop_windows(track_of(boxes))
-    off = windows.corners + windows.sizes[:, None] / 2 - (boxes[:, :2] + boxes[:, 2:]) / 2
-    assert off.abs().max() < 0.1 * windows.sizes.min()
-    assert windows.corners.diff(dim=0).abs().max() <= boxes.diff(dim=0).abs().max() * 1.05
+    boxes_of_crops = crop_boxes(track_of(boxes))
+    off = boxes_of_crops.corners + boxes_of_crops.sizes[:, None] / 2 - (boxes[:, :2] + boxes[:, 2:]) / 2
+    assert off.abs().max() < 0.1 * boxes_of_crops.sizes.min()
+    assert boxes_of_crops.corners.diff(dim=0).abs().max() <= boxes.diff(dim=0).abs().max() * 1.05
 
 
 def test_sizes_are_steadier_than_places() -> None:
     grown = moving(60, (20, 30, 60, 80))
     grown[30:] += torch.tensor([-10.0, -10, 10, 10]) + 10
-    windows = crop_windows(track_of(grown))
-    share = windows.sizes.diff().abs().max() / (windows.sizes[-1] - windows.sizes[0])
-    middles = (windows.corners + windows.sizes[:, None] / 2)[:, 0]
+    boxes_of_crops = crop_boxes(track_of(grown))
+    share = boxes_of_crops.sizes.diff().abs().max() / (boxes_of_crops.sizes[-1] - boxes_of_crops.sizes[0])
+    middles = (boxes_of_crops.corners + boxes_of_crops.sizes[:, None] / 2)[:, 0]
     assert share < 0.5 * middles.diff().abs().max() / (middles[-1] - middles[0])
 
 
@@ -98,50 +98,50 @@ def test_crops_are_large_enough_and_small_faces_enlarged(largest: float, least: 
 
 def test_a_window_on_whole_pixels_is_the_frame_itself() -> None:
     frame = torch.rand(3, 50, 60, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(take_crop(frame, CropWindow(7, 11, 32), 32), frame[:, 11:43, 7:39])
-    area, back = put_crop(frame[:, 11:43, 7:39], CropWindow(7, 11, 32), 50, 60)
+    assert torch.equal(take_crop(frame, CropBox(7, 11, 32), 32), frame[:, 11:43, 7:39])
+    area, back = put_crop(frame[:, 11:43, 7:39], CropBox(7, 11, 32), 50, 60)
     assert tuple(area) == (11, 43, 7, 39) and torch.equal(back, frame[:, 11:43, 7:39])
 
 
 @pytest.mark.parametrize("side", [16, 64, 128])
 def test_crops_take_the_very_place(side: int) -> None:
     """Interpolation is exact for ramps, enlarging and shrinking: no crop is off by a part of a pixel."""
-    window = CropWindow(20.3, 31.7, 40.9)
-    crop = take_crop(ramp(120, 110), window, side)
-    expected = ramp(side, side) * window.size / side + torch.tensor([window.left, window.top])[:, None, None]
+    box = CropBox(20.3, 31.7, 40.9)
+    crop = take_crop(ramp(120, 110), box, side)
+    expected = ramp(side, side) * box.size / side + torch.tensor([box.left, box.top])[:, None, None]
     assert torch.allclose(crop, expected, atol=0.01)
-    area, back = put_crop(crop, window, 120, 110)
-    rows, columns = area.place
+    area, back = put_crop(crop, box, 120, 110)
+    rows, columns = area.slices
     assert torch.allclose(back[:, 8:-8, 8:-8], ramp(120, 110)[:, rows, columns][:, 8:-8, 8:-8], atol=0.01)
 
 
 def test_the_border_goes_on_beyond_the_frame() -> None:
     frame = torch.rand(3, 40, 30, generator=torch.Generator().manual_seed(0))
-    crop = take_crop(frame, CropWindow(-16, 20, 32), 32)
+    crop = take_crop(frame, CropBox(-16, 20, 32), 32)
     assert torch.equal(crop[:, :20, 16:], frame[:, 20:, :16])
     assert torch.equal(crop[:, :20, :16], frame[:, 20:, :1].expand(-1, -1, 16))
     assert torch.equal(crop[:, 20:, 16:], frame[:, -1:, :16].expand(-1, 12, -1))
-    outside = take_crop(frame, CropWindow(100, -200, 16), 16)
+    outside = take_crop(frame, CropBox(100, -200, 16), 16)
     assert torch.allclose(outside, frame[:, :1, -1:].expand(-1, 16, 16))
-    assert window_area(CropWindow(100, -200, 16), 40, 30) == (0, 0, 30, 30)
-    assert put_crop(outside, CropWindow(100, -200, 16), 40, 30)[1].shape == (3, 0, 0)
+    assert box_area(CropBox(100, -200, 16), 40, 30) == (0, 0, 30, 30)
+    assert put_crop(outside, CropBox(100, -200, 16), 40, 30)[1].shape == (3, 0, 0)
 
 
 def test_shrinking_does_not_alias() -> None:
     y, x = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
     board = ((x + y) % 2).float()[None]
-    inner = take_crop(board, CropWindow(0, 0, 96), 32)[:, 4:-4, 4:-4]
+    inner = take_crop(board, CropBox(0, 0, 96), 32)[:, 4:-4, 4:-4]
     assert (inner - 0.5).abs().max() < 0.05
 
 
-@pytest.mark.parametrize("window", [CropWindow(3.4, 5.6, 10), CropWindow(-4.5, 2.5, 9), CropWindow(20, 20, 30.2)])
-def test_the_pixels_of_a_window_are_those_whose_centres_it_has(window: CropWindow) -> None:
-    area = window_area(window, 32, 40)
-    inside = (ramp(32, 40) >= torch.tensor([window.left, window.top])[:, None, None]) & (
-        ramp(32, 40) < torch.tensor([window.left, window.top])[:, None, None] + window.size
+@pytest.mark.parametrize("box", [CropBox(3.4, 5.6, 10), CropBox(-4.5, 2.5, 9), CropBox(20, 20, 30.2)])
+def test_the_pixels_of_a_window_are_those_whose_centres_it_has(box: CropBox) -> None:
+    area = box_area(box, 32, 40)
+    inside = (ramp(32, 40) >= torch.tensor([box.left, box.top])[:, None, None]) & (
+        ramp(32, 40) < torch.tensor([box.left, box.top])[:, None, None] + box.size
     )
     found = torch.zeros(32, 40, dtype=torch.bool)
-    found[area.place] = True
+    found[area.slices] = True
     assert torch.equal(found, inside.all(0))
 
 

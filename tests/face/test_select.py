@@ -8,7 +8,7 @@ import torch
 from tests.support.moving_faces import Actor, film
 from vfe.face.detect.upright import crop_matrices, roll_of
 from vfe.face.draw.overlay import COLOURS, GLYPHS, colour_of, draw_tracks, fill, write
-from vfe.face.draw.sheet import CAPTION, COLUMNS, GAP, PICTURE, SheetMaker, best_frame, picture_of
+from vfe.face.draw.sheet import CAPTION_HEIGHT, GAP, MAX_COLUMNS, PICTURE_SIDE, SheetMaker, best_frame, picture_of
 from vfe.face.track.select import FaceSelection
 from vfe.face.track.tracks import FaceTrack, FaceTracks, oval_masks
 from vfe.types import VFEError
@@ -140,7 +140,7 @@ def test_a_picture_shows_the_face_in_its_middle() -> None:
     box = actor.box(0)
     assert box is not None
     picture = picture_of(frame, box)
-    assert picture.shape == (3, PICTURE, PICTURE)
+    assert picture.shape == (3, PICTURE_SIDE, PICTURE_SIDE)
     torch.testing.assert_close(picture[:, 80, 80], frame[:, 70, 100], rtol=0, atol=0.1)
     small = picture_of(frame.repeat_interleave(4, 1).repeat_interleave(4, 2), box * 4)  # as seen in a larger frame
     torch.testing.assert_close(small, picture, rtol=0, atol=0.35)
@@ -154,15 +154,15 @@ def test_the_sheet_has_one_picture_a_track_in_rows(tracks: FaceTracks) -> None:
         pushed += 1
     assert pushed == 13  # face 5 is the last to come
     sheet = maker.sheet()
-    assert sheet.shape == (3, GAP + PICTURE + CAPTION + GAP, GAP + 5 * (PICTURE + GAP))
+    assert sheet.shape == (3, GAP + PICTURE_SIDE + CAPTION_HEIGHT + GAP, GAP + 5 * (PICTURE_SIDE + GAP))
     for index, shade in enumerate((0, 0, 2, 10, 12)):
-        middle = sheet[:, GAP + PICTURE // 2, GAP + index * (PICTURE + GAP) + PICTURE // 2]
+        middle = sheet[:, GAP + PICTURE_SIDE // 2, GAP + index * (PICTURE_SIDE + GAP) + PICTURE_SIDE // 2]
         torch.testing.assert_close(middle, torch.full((3,), shade / 20))
-        caption = sheet[:, GAP + PICTURE + 4 :, GAP + index * (PICTURE + GAP) :][:, :, :PICTURE]
+        caption = sheet[:, GAP + PICTURE_SIDE + 4 :, GAP + index * (PICTURE_SIDE + GAP) :][:, :, :PICTURE_SIDE]
         assert (caption == 1).all(0).sum() > 100  # something is written
-    many = tuple(track(number, 0, 1, (50, 50), 20) for number in range(1, COLUMNS + 2))
+    many = tuple(track(number, 0, 1, (50, 50), 20) for number in range(1, MAX_COLUMNS + 2))
     rows = SheetMaker(FaceTracks(width=99, height=99, frames=1, cuts=(), tracks=many)).sheet()
-    assert rows.shape[1:] == (GAP + 2 * (PICTURE + CAPTION + GAP), GAP + COLUMNS * (PICTURE + GAP))
+    assert rows.shape[1:] == (GAP + 2 * (PICTURE_SIDE + CAPTION_HEIGHT + GAP), GAP + MAX_COLUMNS * (PICTURE_SIDE + GAP))
 
 
 def test_a_sheet_of_nobody() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.face.test_resample import moving, track_of
 from tests.pipeline.test_one_step import clip, model
-from vfe.face.paste.crop_window import CropConfig
+from vfe.face.paste.crop_box import CropConfig
 from vfe.face.paste.paste import FaceConfig, FacePatcher, paste
 from vfe.face.track.tracks import FaceTrack, FaceTracks
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig

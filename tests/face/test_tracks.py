@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tests.support.moving_faces import WIDTH, Actor, film
 from tests.support.paths import SCENES
-from vfe.face.detect.boxes import covered, overlaps
+from vfe.face.detect.boxes import intersection_over_smaller, iou
 from vfe.face.detect.detector import FaceDetector
 from vfe.face.track.appearance import Appearance, describe, difference, mixed
 from vfe.face.track.gaps import GapConfig, between, presence
@@ -28,7 +28,7 @@ from vfe.video.read import open_source
 
 pytestmark = pytest.mark.slow
 
-AROUND = TrackConfig().cut.around
+PICTURE_SCALE = TrackConfig().cut.around
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def detector() -> FaceDetector:
 def overlap(track: FaceTrack, actor: Actor, frame: int) -> float:
     box = actor.box(frame)
     assert box is not None
-    return float(overlaps(track.boxes[frame - track.start][None], box[None]))
+    return float(iou(track.boxes[frame - track.start][None], box[None]))
 
 
 def same_all_along(track: FaceTrack, actor: Actor, least: float = 0.6) -> bool:
@@ -193,7 +193,7 @@ class TestTracker:
             del frame
             count = sum(reference() is not None for reference in alive)
             most, calm = max(most, count), max(calm, count) if index < 20 else calm
-        assert calm == 0 and 0 < most <= AROUND + 1
+        assert calm == 0 and 0 < most <= PICTURE_SCALE + 1
         assert tracker.finish().cuts == (20,)
         assert all(reference() is None for reference in alive)
 
@@ -288,7 +288,7 @@ class TestAppearance:
 
     def test_covered_counts_boxes_inside_of_others(self) -> None:
         boxes = torch.tensor([[0.0, 0, 10, 10], [2, 2, 4, 4], [5, 0, 15, 10], [50, 50, 60, 60]])
-        torch.testing.assert_close(covered(boxes[:1], boxes)[0], torch.tensor([1.0, 1.0, 0.5, 0.0]))
+        torch.testing.assert_close(intersection_over_smaller(boxes[:1], boxes)[0], torch.tensor([1.0, 1.0, 0.5, 0.0]))
 
 
 def made_track(number: int, start: int, frames: int, left: float = 10.0, side: float = 20.0) -> FaceTrack:
@@ -374,7 +374,7 @@ def found(tracks: FaceTracks, labels: list[Tensor]) -> Iterator[tuple[int, int]]
     for frame, boxes in enumerate(labels):
         there = tracks.at(frame)
         for box in boxes:
-            common = [float(overlaps(track.boxes[at][None], box[None])) for track, at in there]
+            common = [float(iou(track.boxes[at][None], box[None])) for track, at in there]
             if common and max(common) > 0.35:
                 yield frame, there[common.index(max(common))][0].number
 

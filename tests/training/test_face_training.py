@@ -24,7 +24,7 @@ from training.face.warp import Rect, View, invert, move, move_face, sample
 from training.run.config import EvalConfig, OptimConfig
 from training.run.stage import Draw, Slots
 from training.stages.face_net import FaceNetStage, FaceNetTrainConfig
-from vfe.face.detect.boxes import overlaps
+from vfe.face.detect.boxes import iou
 from vfe.face.detect.net import STRIDES, Cells, Closeup, DetectorConfig, FaceNetConfig, RefinerConfig, cells_of
 from vfe.face.detect.weights import load_face_net
 
@@ -228,7 +228,7 @@ def test_losses_are_their_formulas() -> None:
     box = torch.tensor([0.0, 0, 10, 10])
     assert float(giou_loss(box, box)) == pytest.approx(0)
     other = torch.tensor([5.0, 0, 15, 10])
-    assert float(giou_loss(box, other)) == pytest.approx(1 - float(overlaps(box[None], other[None])))
+    assert float(giou_loss(box, other)) == pytest.approx(1 - float(iou(box[None], other[None])))
     assert float(giou_loss(box, box + 20)) == pytest.approx(1 + 700 / 900)
     known = torch.zeros(5, 2)
     known[0] = torch.nan

@@ -22,7 +22,7 @@ from PIL import Image
 from torch import Tensor
 
 from vfe.face.detect.upright import apply, invert
-from vfe.face.paste.align import SIDE, steady_similarities, take_aligned
+from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned
 from vfe.types import VFEError
 
 from ..data.clips import read_frames
@@ -103,7 +103,7 @@ def aligned(item: Item, config: PackConfig) -> Aligned:
     for index, matrix in zip(chosen, matrices, strict=True):
         crop = take_aligned(frames[index].permute(2, 0, 1).float(), matrix)
         pictures.append(crop.round().clamp(0, 255).byte().permute(1, 2, 0).contiguous())
-    return Aligned(pictures, (apply(invert(matrices), points[chosen]) * SIDE).numpy())
+    return Aligned(pictures, (apply(invert(matrices), points[chosen]) * ALIGNED_SIDE).numpy())
 
 
 def encode(picture: Tensor, quality: int) -> bytes:

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from vfe.face.detect.boxes import overlaps
+from vfe.face.detect.boxes import iou
 from vfe.face.detect.net import Cells
 from vfe.face.detect.upright import crop_matrices, roll_of, take_crops
 
 from .batches import NONE, FaceBatch
 from .targets import Targets
 
-APART = 0.15
+BACKGROUND_IOU = 0.15
 """Overlap with every labelled face under which a found box is none of them."""
 
 
@@ -40,7 +40,7 @@ def mine(batch: FaceBatch, cells: Cells, targets: Targets, side: int) -> Mined:
         known = batch.boxes[index][batch.kinds[index] != NONE]
         apart = torch.ones_like(targets.positive[index])
         if len(known):
-            apart = overlaps(boxes, known).amax(1) < APART
+            apart = iou(boxes, known).amax(1) < BACKGROUND_IOU
         wrong = torch.where(apart & ~targets.positive[index], scores, -torch.inf).topk(2).indices
         right = torch.where(targets.positive[index], scores, -torch.inf).argmax()
         answered = bool(targets.positive[index].any())

@@ -17,14 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfe.face.detect.boxes import overlaps
+from vfe.face.detect.boxes import iou
 from vfe.face.detect.detector import Face, FaceDetector
 from vfe.face.detect.net import FaceNet
 from vfe.face.detect.upright import put_back
 
 from .pictures import read_frames, read_manifest
 
-SAME = 0.4
+MATCH_IOU = 0.4
 """Overlap from which on a found box is the labelled one: scenes are labelled with squares from brows to chin."""
 SMALLEST = 48.0
 """Height in pixels of labelled boxes that must be found; smaller ones may be."""
@@ -108,8 +108,8 @@ def score_scene_frame(detector: FaceDetector, frame: Tensor, known: Tensor) -> S
     free = torch.ones(len(known), dtype=torch.bool)
     found = false = false_large = 0
     for face in faces:
-        overlap = overlaps(face.box[None].cpu(), known)[0] * free
-        if len(known) and overlap.max() >= SAME:
+        overlap = iou(face.box[None].cpu(), known)[0] * free
+        if len(known) and overlap.max() >= MATCH_IOU:
             free[overlap.argmax()] = False
             found += int(large[overlap.argmax()])
         else:
@@ -137,10 +137,10 @@ def _with_item(scores: FaceScores, detector: FaceDetector, root: Path, item: dic
 
 
 def best_match(faces: list[Face], box: Tensor) -> tuple[Face | None, float]:
-    """The found face that overlaps a labelled box (4,) most, and by how much; None under SAME."""
-    rated = [(float(overlaps(face.box[None].cpu(), box[None])), face) for face in faces]
+    """The found face that overlaps a labelled box (4,) most, and by how much; None under MATCH_IOU."""
+    rated = [(float(iou(face.box[None].cpu(), box[None])), face) for face in faces]
     overlap, best = max(rated, key=lambda pair: pair[0], default=(0.0, None))
-    return (best, overlap) if overlap >= SAME else (None, overlap)
+    return (best, overlap) if overlap >= MATCH_IOU else (None, overlap)
 
 
 def landmark_error(found: Tensor, known: Tensor) -> float:

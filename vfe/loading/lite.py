@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ..face.paste.align import SIDE
+from ..face.paste.align import ALIGNED_SIDE
 from ..pipeline.one_step import OneStepPipeline, WindowConfig
 from ..types import VFEError
 from ..weights.lite import load_restorer, read_metadata
@@ -15,7 +15,9 @@ from ..weights.lite import load_restorer, read_metadata
 def load_pipeline(path: Path, device: torch.device, dtype: torch.dtype, window: WindowConfig) -> OneStepPipeline:
     """A restorer of whole frames; raises VFEError as `load_restorer` does, and for a restorer of aligned faces."""
     if read_metadata(path).config.dit.places is not None:
-        raise VFEError(f"{path}: restores aligned faces of {SIDE}x{SIDE}, not whole frames; name it with --face-model")
+        raise VFEError(
+            f"{path}: restores aligned faces of {ALIGNED_SIDE} pixels, not whole frames; name it with --face-model"
+        )
     return OneStepPipeline(load_restorer(path, device, torch.float32).fold(dtype), window)
 
 
@@ -23,6 +25,6 @@ def load_face_pipeline(path: Path, device: torch.device, dtype: torch.dtype) -> 
     """A restorer of aligned faces; raises VFEError as `load_restorer` does, and for one of whole frames."""
     config = read_metadata(path).config
     places, token = config.dit.places, config.codec.space * config.dit.token
-    if places is None or any(count * token != SIDE for count in places):
-        raise VFEError(f"{path}: not a restorer of aligned faces of {SIDE}x{SIDE}; name it with --model")
+    if places is None or any(count * token != ALIGNED_SIDE for count in places):
+        raise VFEError(f"{path}: not a restorer of aligned faces of {ALIGNED_SIDE} pixels; name it with --model")
     return OneStepPipeline(load_restorer(path, device, torch.float32).fold(dtype), tile=None)

@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..face.detect.detector import SMALLEST_SIDE, FaceDetector
-from ..face.paste.crop_window import CropConfig, crop_windows
+from ..face.detect.detector import MIN_FRAME_SIDE, FaceDetector
+from ..face.paste.crop_box import CropConfig, crop_boxes
 from ..face.paste.paste import FaceConfig, PasteConfig
-from ..face.paste.resample import window_area
+from ..face.paste.resample import box_area
 from ..face.track.select import FaceSelection
 from ..face.track.tracker import track_faces
 from ..face.track.tracks import FaceTracks
@@ -22,7 +22,7 @@ from ..types import Progress, Remedy, VFEError
 from ..video.read import open_source
 
 FILLED = 0.5
-"""Of the picture: where faces' windows fill more, auto restores whole frames."""
+"""Of the picture: where the crop boxes of faces fill more, auto restores whole frames."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ def find_tracks(src: Path, options: RestoreOptions, on_progress: Progress | None
     selection = FaceSelection.parse(options.faces, options.min_face)
     with open_source(src) as source:
         width, height, total = source.info.width, source.info.height, source.info.frames
-        if min(width, height) < SMALLEST_SIDE:
+        if min(width, height) < MIN_FRAME_SIDE:
             if options.region != "face":
                 return None
             raise VFEError(
                 f"{src}: frames of {width}x{height} are too small to find faces in, needed are sides of "
-                f"{SMALLEST_SIDE} and more",
+                f"{MIN_FRAME_SIDE} and more",
                 Remedy.RESTORE_WHOLE_FRAMES,
                 "restore whole frames (--region frame)",
             )
@@ -111,12 +111,12 @@ def scaled(tracks: FaceTracks, width: int, height: int) -> FaceTracks:
 
 
 def filled(tracks: FaceTracks, config: CropConfig) -> float:
-    """How much of the picture the faces' windows fill, 0 to 1: the mean over the frames that have faces."""
+    """How much of the picture the crop boxes of faces fill, 0 to 1: the mean over the frames that have faces."""
     areas = [0.0] * tracks.frames
     for track in tracks.tracks:
-        windows = crop_windows(track, config)
-        for index in range(len(windows)):
-            area = window_area(windows[index], tracks.height, tracks.width)
+        boxes = crop_boxes(track, config)
+        for index in range(len(boxes)):
+            area = box_area(boxes[index], tracks.height, tracks.width)
             areas[track.start + index] += (area.bottom - area.top) * (area.right - area.left)
     shares = [min(area / (tracks.width * tracks.height), 1.0) for area in areas if area]
     return sum(shares) / len(shares) if shares else 0.0

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def overlaps(first: Tensor, second: Tensor) -> Tensor:
+def iou(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over union of every pair: (N, 4) and (M, 4) -> (N, M)."""
     low = torch.maximum(first[:, None, :2], second[None, :, :2])
     high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
@@ -16,7 +16,7 @@ def overlaps(first: Tensor, second: Tensor) -> Tensor:
     return common / union.clamp(min=1e-6)
 
 
-def covered(first: Tensor, second: Tensor) -> Tensor:
+def intersection_over_smaller(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over the smaller area of every pair, 1 for a box inside of another: (N, 4) and (M, 4) -> (N, M)."""
     low = torch.maximum(first[:, None, :2], second[None, :, :2])
     high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
@@ -25,10 +25,10 @@ def covered(first: Tensor, second: Tensor) -> Tensor:
     return (high - low).clamp(min=0).prod(-1) / smaller.clamp(min=1e-6)
 
 
-def suppress(boxes: Tensor, scores: Tensor, most_overlap: float) -> Tensor:
-    """Indices, best first, of boxes that no better kept box overlaps by more than `most_overlap`."""
+def suppress(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """Indices, best first, of boxes that no better kept box overlaps by more than `iou_threshold`."""
     order = scores.argsort(descending=True, stable=True)
-    rivals = overlaps(boxes[order], boxes[order]) > most_overlap
+    rivals = iou(boxes[order], boxes[order]) > iou_threshold
     kept: list[int] = []
     for index, row in enumerate(rivals.tolist()):
         if not any(row[better] for better in kept):

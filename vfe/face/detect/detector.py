@@ -21,7 +21,7 @@ from .net import STRIDES, Closeup, FaceNet
 from .upright import apply, crop_matrices, put_back, roll_of, take_crops, unit_grid
 from .weights import BUNDLED, load_face_net
 
-SMALLEST_SIDE = 32
+MIN_FRAME_SIDE = 32
 LARGE_SHARE = 0.4
 """Of the frame's longer side: from this height or width on, faces are also looked for at half the size."""
 MASK_MARGINS = (0.098, 0.080, 0.102, 0.085)
@@ -55,15 +55,15 @@ class DetectConfig:
     longest: int = 384
     """Frames with a longer side are looked at smaller: faces under about 1/35 of the longer side are then missed."""
     score: float = 0.5
-    most_overlap: float = 0.4
+    iou_threshold: float = 0.4
     most_faces: int = 32
     mirror: bool = True
     """Also look at the mirror image of the frame and of each face: fewer mistakes for twice the time."""
 
     def __post_init__(self) -> None:
-        if self.longest < SMALLEST_SIDE or self.most_faces < 1:
-            raise ValueError(f"longest={self.longest}, most_faces={self.most_faces}: needed >= {SMALLEST_SIDE}, >= 1")
-        if not 0 < self.score <= 1 or not 0 < self.most_overlap < 1:
+        if self.longest < MIN_FRAME_SIDE or self.most_faces < 1:
+            raise ValueError(f"longest={self.longest}, most_faces={self.most_faces}: needed >= {MIN_FRAME_SIDE}, >= 1")
+        if not 0 < self.score <= 1 or not 0 < self.iou_threshold < 1:
             raise ValueError(f"{self}: scores are in (0, 1], overlaps in (0, 1)")
 
     @property
@@ -119,8 +119,8 @@ class FaceDetector:
     def _ready(self, frames: Tensor) -> Tensor:
         if frames.dim() != 4 or frames.shape[1] != 3 or not frames.is_floating_point():
             raise ValueError(f"got {frames.dtype} {tuple(frames.shape)}, needed floats of (B, 3, H, W) in [-1, 1]")
-        if min(frames.shape[-2:]) < SMALLEST_SIDE:
-            raise ValueError(f"frames are {tuple(frames.shape[-2:])}, needed are sides of {SMALLEST_SIDE} and more")
+        if min(frames.shape[-2:]) < MIN_FRAME_SIDE:
+            raise ValueError(f"frames are {tuple(frames.shape[-2:])}, needed are sides of {MIN_FRAME_SIDE} and more")
         return frames.to(self.device, torch.float32)
 
     def _candidates(self, frames: Tensor) -> list[list[Face]]:
@@ -130,7 +130,7 @@ class FaceDetector:
         """
         shrink = min(self.config.longest / max(frames.shape[-2:]), 1.0)
         looks = [self._look(frames, shrink)]
-        if max(frames.shape[-2:]) * shrink >= 2 * SMALLEST_SIDE:
+        if max(frames.shape[-2:]) * shrink >= 2 * MIN_FRAME_SIDE:
             looks.append([self._large(faces, frames) for faces in self._look(frames, shrink / 2)])
         return [self._best(list(chain.from_iterable(found))) for found in zip(*looks, strict=True)]
 
@@ -166,7 +166,7 @@ class FaceDetector:
         if not faces:
             return []
         scores = torch.tensor([face.score for face in faces])
-        kept = suppress(torch.stack([face.box for face in faces]).cpu(), scores, self.config.most_overlap)
+        kept = suppress(torch.stack([face.box for face in faces]).cpu(), scores, self.config.iou_threshold)
         return [faces[index] for index in kept[: self.config.most_faces].tolist()]
 
     def _close(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:

@@ -24,7 +24,7 @@ from .detector import CloseFace, Face, one_frame
 from .upright import crop_matrices, put_back, roll_of, take_crops
 
 PARSED_SIDE = 512
-REGION = (1, 2, 3, 4, 5, 6, 10, 11, 12, 13)
+FACE_CLASSES = (1, 2, 3, 4, 5, 6, 10, 11, 12, 13)
 """BiSeNet's classes that are face: skin, brows, eyes, glasses, nose, mouth, lips; not ears, neck, hair."""
 _NOT_A_TORCH_FILE = (
     *(RuntimeError, pickle.UnpicklingError, struct.error, EOFError),
@@ -39,10 +39,10 @@ class HeavyConfig:
     """Thresholds of facexlib's detector."""
 
     score: float = 0.8
-    most_overlap: float = 0.4
+    iou_threshold: float = 0.4
 
     def __post_init__(self) -> None:
-        if not 0 < self.score <= 1 or not 0 < self.most_overlap < 1:
+        if not 0 < self.score <= 1 or not 0 < self.iou_threshold < 1:
             raise ValueError(f"{self}: scores are in (0, 1], overlaps in (0, 1)")
 
 
@@ -83,7 +83,7 @@ class HeavyFaceDetector:
         pixels = (one_frame(frame).float() + 1) * 127.5
         picture = rearrange(pixels.flip(0), "bgr h w -> h w bgr").cpu().numpy()
         with torch.inference_mode():
-            rows = self.detector.detect_faces(picture, self.config.score, self.config.most_overlap)
+            rows = self.detector.detect_faces(picture, self.config.score, self.config.iou_threshold)
         found = torch.from_numpy(rows).to(self.device, torch.float32)
         return [Face(row[:4], float(row[4]), row[5:].view(5, 2)) for row in found]
 
@@ -102,7 +102,7 @@ class HeavyFaceDetector:
         crops = take_crops(ready, matrices, PARSED_SIDE)
         mean, std = (crops.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
         classes = self.parser(((crops + 1) / 2 - mean) / std)[0]
-        masks = classes.softmax(1)[:, list(REGION)].sum(1)
+        masks = classes.softmax(1)[:, list(FACE_CLASSES)].sum(1)
         return [CloseFace(face, mask, matrix) for face, mask, matrix in zip(faces, masks, matrices, strict=True)]
 
     @torch.inference_mode()

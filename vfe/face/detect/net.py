@@ -15,8 +15,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 STRIDES = (8, 16, 32, 64)
-LANDMARKS = 5
-WIDEST = 1024
+LANDMARK_COUNT = 5
+MAX_CHANNELS = 1024
 """Most channels of a layer: a damaged file must not ask for any size."""
 BOX_UNIT = 2.0
 """Sides of a box are regressed as BOX_UNIT strides times an exponential, landmarks in the same unit."""
@@ -33,8 +33,11 @@ class DetectorConfig:
 
     def __post_init__(self) -> None:
         channels = (*self.stem, *self.widths, self.head)
-        if not 1 <= min(channels) <= max(channels) <= WIDEST or not 0 <= min(self.blocks) <= max(self.blocks) <= 16:
-            raise ValueError(f"{self}: needed are widths from 1 to {WIDEST} and at most 16 blocks a level")
+        if (
+            not 1 <= min(channels) <= max(channels) <= MAX_CHANNELS
+            or not 0 <= min(self.blocks) <= max(self.blocks) <= 16
+        ):
+            raise ValueError(f"{self}: needed are widths from 1 to {MAX_CHANNELS} and at most 16 blocks a level")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +51,8 @@ class RefinerConfig:
     def __post_init__(self) -> None:
         if self.side % 16 or not 16 <= self.side <= 512:
             raise ValueError(f"side={self.side}, needed a multiple of 16 up to 512")
-        if not 1 <= min(*self.widths, self.head) <= max(*self.widths, self.head) <= WIDEST:
-            raise ValueError(f"{self}: needed are widths from 1 to {WIDEST}")
+        if not 1 <= min(*self.widths, self.head) <= max(*self.widths, self.head) <= MAX_CHANNELS:
+            raise ValueError(f"{self}: needed are widths from 1 to {MAX_CHANNELS}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +136,7 @@ class Detector(nn.Module):
         self.lateral = nn.ModuleList(Conv(width, config.head, size=1) for width in config.widths)
         self.smooth = Conv(config.head, config.head)
         self.head = Conv(config.head, config.head)
-        self.out = nn.Conv2d(config.head, 1 + 4 + 2 * LANDMARKS, 3, padding=1)
+        self.out = nn.Conv2d(config.head, 1 + 4 + 2 * LANDMARK_COUNT, 3, padding=1)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -194,7 +197,7 @@ class Refiner(nn.Module):
         self.merge_quarter = Conv(config.head, config.head)
         self.fine = Conv(config.head + half, config.head)
         self.score = nn.Linear(last, 1)
-        self.heat = nn.Conv2d(config.head, LANDMARKS, 1)
+        self.heat = nn.Conv2d(config.head, LANDMARK_COUNT, 1)
         self.mask = nn.Conv2d(config.head, 1, 3, padding=1)
 
     def forward(self, crops: Tensor) -> Closeup:

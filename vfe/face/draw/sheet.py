@@ -15,13 +15,13 @@ from ..detect.upright import unit_grid
 from ..track.tracks import FaceTrack, FaceTracks
 from .overlay import WHITE, colour_of, fill, label, text_size, write
 
-PICTURE = 160
-CAPTION = 40
+PICTURE_SIDE = 160
+CAPTION_HEIGHT = 40
 GAP = 8
-COLUMNS = 6
-AROUND = 2.0
+MAX_COLUMNS = 6
+PICTURE_SCALE = 2.0
 """Side of a picture in roots of the area of the face's box."""
-GROUND = (-0.8, -0.8, -0.8)
+BACKGROUND = (-0.8, -0.8, -0.8)
 
 
 class SheetMaker:
@@ -48,23 +48,25 @@ class SheetMaker:
     def sheet(self) -> Tensor:
         """(3, H, W) in [-1, 1], in the order of numbers; a plain small one where there is no face."""
         count = max(len(self.tracks.tracks), 1)
-        columns = min(count, COLUMNS)
+        columns = min(count, MAX_COLUMNS)
         rows = math.ceil(count / columns)
-        width, height = GAP + columns * (PICTURE + GAP), GAP + rows * (PICTURE + CAPTION + GAP)
-        sheet = torch.tensor(GROUND)[:, None, None].repeat(1, height, width)
+        width, height = GAP + columns * (PICTURE_SIDE + GAP), GAP + rows * (PICTURE_SIDE + CAPTION_HEIGHT + GAP)
+        sheet = torch.tensor(BACKGROUND)[:, None, None].repeat(1, height, width)
         for index, track in enumerate(self.tracks.tracks):
             row, column = divmod(index, columns)
-            self._draw(sheet, track, GAP + column * (PICTURE + GAP), GAP + row * (PICTURE + CAPTION + GAP))
+            self._draw(
+                sheet, track, GAP + column * (PICTURE_SIDE + GAP), GAP + row * (PICTURE_SIDE + CAPTION_HEIGHT + GAP)
+            )
         return sheet
 
     def _draw(self, sheet: Tensor, track: FaceTrack, left: int, top: int) -> None:
         if track.number in self._pictures:
-            sheet[:, top : top + PICTURE, left : left + PICTURE] = self._pictures[track.number]
-        bottom = top + PICTURE
-        fill(sheet, (left, bottom, left + PICTURE, bottom + 4), colour_of(track.number))
+            sheet[:, top : top + PICTURE_SIDE, left : left + PICTURE_SIDE] = self._pictures[track.number]
+        bottom = top + PICTURE_SIDE
+        fill(sheet, (left, bottom, left + PICTURE_SIDE, bottom + 4), colour_of(track.number))
         label(sheet, str(track.number), (left, top), colour_of(track.number), 5)
         for line, text in enumerate((f"{track.start}-{track.stop - 1}", f"{round(track.side)} px")):
-            scale = next(s for s in (3, 2, 1) if s == 1 or text_size(text, s)[0] <= PICTURE)
+            scale = next(s for s in (3, 2, 1) if s == 1 or text_size(text, s)[0] <= PICTURE_SIDE)
             write(sheet, text, (left, bottom + 7 + 17 * line), scale, WHITE)
 
 
@@ -78,11 +80,11 @@ def best_frame(track: FaceTrack) -> int:
 def picture_of(frame: Tensor, box: Tensor) -> Tensor:
     """The square around a face, not turned: (3, P, P); outside of the frame its border goes on."""
     height, width = frame.shape[-2:]
-    side = float((box[2:] - box[:2]).clamp(min=1).prod().sqrt()) * AROUND
+    side = float((box[2:] - box[:2]).clamp(min=1).prod().sqrt()) * PICTURE_SCALE
     corner = (box[:2] + box[2:]) / 2 - side / 2
     # Enough samples for each pixel that nothing aliases, then their mean.
-    finer = max(math.ceil(side / PICTURE), 1)
-    places = unit_grid(PICTURE * finer, frame.device) * side + corner.to(frame)
+    finer = max(math.ceil(side / PICTURE_SIDE), 1)
+    places = unit_grid(PICTURE_SIDE * finer, frame.device) * side + corner.to(frame)
     grid = places / places.new_tensor([width, height]) * 2 - 1
     taken = F.grid_sample(frame[None].float(), grid[None], padding_mode="border", align_corners=False)
     return F.avg_pool2d(taken, finer)[0].cpu()

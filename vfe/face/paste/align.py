@@ -14,10 +14,10 @@ from einops import rearrange
 from torch import Tensor
 
 from ..detect.upright import apply, invert, unit_grid
-from .crop_window import smoothed
+from .crop_box import smoothed
 from .resample import Area
 
-SIDE = 256
+ALIGNED_SIDE = 256
 """Pixels of a side of aligned crops."""
 
 TEMPLATE = torch.tensor(
@@ -46,12 +46,12 @@ def similarities(landmarks: Tensor) -> Tensor:
     return torch.cat([linear, (centre - linear @ middle)[..., None]], dim=-1)
 
 
-SMOOTH = 1.5
+ALIGN_SMOOTHING = 1.5
 """Spread, in frames, of the Gaussian that steadies crops: landmarks are measured to about a pixel."""
-SIZE_SMOOTH = 3.0  # the size and the roll of a head change more slowly than its place
+SIZE_SMOOTHING = 3.0  # the size and the roll of a head change more slowly than its place
 
 
-def steady_similarities(landmarks: Tensor, smooth: float = SMOOTH) -> Tensor:
+def steady_similarities(landmarks: Tensor, smooth: float = ALIGN_SMOOTHING) -> Tensor:
     """`similarities` of one face's frames (n, 5, 2), steadied over time: place, size and roll, each for itself."""
     matrices = similarities(landmarks)
     linear = matrices[:, :, :2]
@@ -61,7 +61,7 @@ def steady_similarities(landmarks: Tensor, smooth: float = SMOOTH) -> Tensor:
     turns = rolls.diff() / (2 * math.pi)  # a roll that passes half a turn goes on beyond it
     rolls = rolls - 2 * math.pi * torch.cat([turns.new_zeros(1), turns.round().cumsum(0)])
     centres = _steadied(centres, smooth)
-    sizes, rolls = (_steadied(values, SIZE_SMOOTH * smooth) for values in (sizes, rolls))
+    sizes, rolls = (_steadied(values, SIZE_SMOOTHING * smooth) for values in (sizes, rolls))
     cos, sin = rolls.cos() * sizes.exp(), rolls.sin() * sizes.exp()
     linear = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], 1)
     return torch.cat([linear, (centres - linear.sum(-1) / 2)[..., None]], dim=-1)
@@ -74,7 +74,7 @@ def _steadied(values: Tensor, spread: float) -> Tensor:
     return once + smoothed(values - once, spread)
 
 
-def take_aligned(frame: Tensor, matrix: Tensor, side: int = SIDE) -> Tensor:
+def take_aligned(frame: Tensor, matrix: Tensor, side: int = ALIGNED_SIDE) -> Tensor:
     """(C, H, W) -> (C, S, S), bicubic; antialiased where it shrinks. Beyond the frame it is mirrored."""
     height, width = frame.shape[-2:]
     step = float(torch.linalg.det(matrix[:, :2]).abs().sqrt()) / side

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..track.tracks import FaceTrack
-from .align import SIDE, put_aligned, steady_similarities, take_aligned
+from .align import ALIGNED_SIDE, put_aligned, steady_similarities, take_aligned
 from .colour import match_colours
 from .frontal import frontal_weights
 from .paste import PasteConfig, Patch
@@ -21,7 +21,7 @@ from .region import FaceRegion, border_fade
 class AlignedPatcher:
     """Crops of one face in which eyes, nose and mouth stay where the template has them."""
 
-    side = SIDE
+    side = ALIGNED_SIDE
     """Of all crops, in pixels."""
 
     def __init__(self, track: FaceTrack, config: PasteConfig | None = None) -> None:
@@ -29,7 +29,7 @@ class AlignedPatcher:
         self.matrices = steady_similarities(track.landmarks)
         self.shown = track.presence * frontal_weights(track.landmarks)
         self.region = FaceRegion(track, self.config.feather, self.config.smooth)
-        self._fade = border_fade(SIDE)
+        self._fade = border_fade(ALIGNED_SIDE)
 
     def take(self, frame: Tensor, index: int) -> Tensor:
         """The crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W), both in [-1, 1]."""

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from ..detect.upright import apply
 from .align import similarities, template
-from .crop_window import smoothed
+from .crop_box import smoothed
 
 FRONTAL, PROFILE = 0.045, 0.075
 """Root mean square of what the template misses the landmarks by, in sides of an aligned crop. A head that is turned by
 50 degrees has the first, one turned by 66 degrees the second; of 1653 dev frames none reaches 0.04. Our own choice."""
-SMOOTH = 4.0
+FRONTAL_SMOOTHING = 4.0
 """Spread, in frames, of the Gaussian that steadies it: a face that turns fades, and does not flicker."""
 
 
@@ -33,6 +33,6 @@ def misfit(landmarks: Tensor) -> Tensor:
 
 def frontal_weights(landmarks: Tensor) -> Tensor:
     """1 for frames on which a face (n, 5, 2) is seen from the front, 0 for its profile, smooth over time: (n,)."""
-    turned = smoothed(misfit(landmarks).clamp(max=2 * PROFILE), SMOOTH)
+    turned = smoothed(misfit(landmarks).clamp(max=2 * PROFILE), FRONTAL_SMOOTHING)
     share = ((PROFILE - turned) / (PROFILE - FRONTAL)).clamp(0, 1)
     return (share * share * (3 - 2 * share)).float()

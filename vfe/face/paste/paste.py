@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..track.tracks import FaceTrack
 from .colour import match_colours
-from .crop_window import CropConfig, crop_windows
+from .crop_box import CropConfig, crop_boxes
 from .region import FaceRegion
 from .resample import Area, put_crop, take_crop
 
@@ -73,25 +73,25 @@ class FacePatcher:
 
     def __init__(self, track: FaceTrack, config: FaceConfig | None = None) -> None:
         self.config = config or FaceConfig()
-        self.windows = crop_windows(track, self.config.crop)
+        self.crop_boxes = crop_boxes(track, self.config.crop)
         self.presence = track.presence
         self.region = FaceRegion(track, self.config.paste.feather, self.config.paste.smooth)
 
     @property
     def side(self) -> int:
         """Of all its crops, in pixels."""
-        return self.windows.side
+        return self.crop_boxes.side
 
     def take(self, frame: Tensor, index: int) -> Tensor:
         """The crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W), both in [-1, 1]."""
-        return take_crop(frame, self.windows[index], self.side).clamp_(-1, 1)
+        return take_crop(frame, self.crop_boxes[index], self.side).clamp_(-1, 1)
 
     def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
         """Of the crop that `take` gave of this frame, and it restored."""
-        config, window = self.config.paste, self.windows[index]
+        config, box = self.config.paste, self.crop_boxes[index]
         change = (match_colours(restored, crop) if config.match_colours else restored) - crop
-        area, change = put_crop(change, window, *frame.shape[-2:])
-        weight = self.region.weight(index, area, window) * (float(self.presence[index]) * config.blend)
+        area, change = put_crop(change, box, *frame.shape[-2:])
+        weight = self.region.weight(index, area, box) * (float(self.presence[index]) * config.blend)
         return Patch(area, change, weight)
 
 
@@ -101,13 +101,13 @@ def paste(frame: Tensor, patches: Sequence[Patch]) -> Tensor:
         return frame
     total = frame.new_zeros(frame.shape[-2:])
     for patch in patches:
-        total[patch.area.place] += patch.weight
+        total[patch.area.slices] += patch.weight
     pasted = frame.clone()
     for patch in patches:
-        rows, columns = patch.area.place
+        rows, columns = patch.area.slices
         pasted[:, rows, columns] += patch.change * (patch.weight / total[rows, columns].clamp(min=1))
     for patch in patches:
-        rows, columns = patch.area.place
+        rows, columns = patch.area.slices
         inside = total[rows, columns] > 0
         pasted[:, rows, columns] = torch.where(inside, pasted[:, rows, columns].clamp(-1, 1), frame[:, rows, columns])
     return pasted

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from ..detect.upright import CROP_SCALE, apply, invert
 from ..track.tracks import FaceTrack
-from .crop_window import CropWindow, smoothed
+from .crop_box import CropBox, smoothed
 from .resample import Area
 
-CERTAIN = 0.03
+MASK_SATURATION = 0.03
 """Masks are never quite 0 or 1: what is nearer to them than this is."""
-WINDOW_FADE = 0.06
-"""Of a window's side: over this much of its border a region fades, should it reach there."""
+BORDER_FADE = 0.06
+"""Of a box's side: over this much of its border a region fades, should it reach there."""
 
 
 class FaceRegion:
@@ -38,10 +38,10 @@ class FaceRegion:
         corner = matrices[:, :, 2] - matrices[:, :, :2].sum(-1) * (self.pad / side)
         self.to_mask = invert(torch.cat([linear, corner[..., None]], dim=-1))
 
-    def weight(self, index: int, area: Area, window: CropWindow) -> Tensor:
-        """0 to 1 for each pixel of an area of the track's frame `index`: (h, w); falls to 0 at the window's border."""
+    def weight(self, index: int, area: Area, box: CropBox) -> Tensor:
+        """0 to 1 for each pixel of an area of the track's frame `index`: (h, w); falls to 0 at the box's border."""
         y, x = _centres(area)
-        fade = torch.outer(_inside(y, window.top, window.size), _inside(x, window.left, window.size))
+        fade = torch.outer(_inside(y, box.top, box.size), _inside(x, box.left, box.size))
         return self.unfaded(index, area) * fade.float()
 
     def unfaded(self, index: int, area: Area) -> Tensor:
@@ -59,7 +59,7 @@ class FaceRegion:
         shares = torch.exp(-0.5 * ((torch.arange(start, stop) - index) / max(self.smooth, 1e-6)) ** 2)
         mean = torch.einsum("n,nhw->hw", shares / shares.sum(), self.masks[start:stop].float() / 255)
         soft = _blurred(F.pad(mean, [self.pad] * 4), self.spread)
-        return _smooth_step((soft - CERTAIN) / (1 - 2 * CERTAIN))
+        return _smooth_step((soft - MASK_SATURATION) / (1 - 2 * MASK_SATURATION))
 
 
 def border_fade(side: int) -> Tensor:
@@ -76,8 +76,8 @@ def _centres(area: Area) -> tuple[Tensor, Tensor]:
 
 
 def _inside(at: Tensor, start: float, size: float) -> Tensor:
-    """1 inside of a window, falling to 0 at its ends."""
-    border = torch.minimum(at - start, start + size - at) / (WINDOW_FADE * size)
+    """1 inside of a box, falling to 0 at its ends."""
+    border = torch.minimum(at - start, start + size - at) / (BORDER_FADE * size)
     return _smooth_step(border)
 
 

@@ -1,4 +1,4 @@
-"""From a frame to the crop of a window and back, both by bicubic interpolation along each axis.
+"""From a frame to the crop of a box and back, both by bicubic interpolation along each axis.
 
 C channels, H W frame sides, S crop side.
 """
@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .crop_window import CropWindow
+from .crop_box import CropBox
 
-REACH = 2  # pixels on each side that bicubic interpolation looks at
+KERNEL_RADIUS = 2  # pixels on each side that bicubic interpolation looks at
 
 
 class Area(NamedTuple):
@@ -25,15 +25,15 @@ class Area(NamedTuple):
     right: int
 
     @property
-    def place(self) -> tuple[slice, slice]:
+    def slices(self) -> tuple[slice, slice]:
         """Index of its pixels: rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
-def window_area(window: CropWindow, height: int, width: int) -> Area:
-    """The pixels of a frame whose centres are in the window; none where it is outside of the frame."""
-    top, bottom = (_first_centre(edge, height) for edge in (window.top, window.top + window.size))
-    left, right = (_first_centre(edge, width) for edge in (window.left, window.left + window.size))
+def box_area(box: CropBox, height: int, width: int) -> Area:
+    """The pixels of a frame whose centres are in the box; none where it is outside of the frame."""
+    top, bottom = (_first_centre(edge, height) for edge in (box.top, box.top + box.size))
+    left, right = (_first_centre(edge, width) for edge in (box.left, box.left + box.size))
     return Area(top, bottom, left, right)
 
 
@@ -42,22 +42,22 @@ def _first_centre(edge: float, length: int) -> int:
     return min(max(math.ceil(edge - 0.5), 0), length)
 
 
-def take_crop(frame: Tensor, window: CropWindow, side: int) -> Tensor:
+def take_crop(frame: Tensor, box: CropBox, side: int) -> Tensor:
     """(C, H, W) -> (C, S, S); antialiased where it shrinks. Beyond the frame its border's pixels go on."""
-    step = window.size / side
+    step = box.size / side
     centres = (torch.arange(side, dtype=torch.float64) + 0.5) * step
-    rows = cubic_weights(window.top + centres, frame.shape[-2], step)
-    columns = cubic_weights(window.left + centres, frame.shape[-1], step)
+    rows = cubic_weights(box.top + centres, frame.shape[-2], step)
+    columns = cubic_weights(box.left + centres, frame.shape[-1], step)
     return _interpolate(frame, rows, columns)
 
 
-def put_crop(crop: Tensor, window: CropWindow, height: int, width: int) -> tuple[Area, Tensor]:
-    """(C, S, S) -> the pixels (C, h, w) of the frame that the window has, and where they are."""
-    area = window_area(window, height, width)
+def put_crop(crop: Tensor, box: CropBox, height: int, width: int) -> tuple[Area, Tensor]:
+    """(C, S, S) -> the pixels (C, h, w) of the frame that the box has, and where they are."""
+    area = box_area(box, height, width)
     side = crop.shape[-1]
-    step = side / window.size
-    rows = cubic_weights((_centres(area.top, area.bottom) - window.top) * step, side, step)
-    columns = cubic_weights((_centres(area.left, area.right) - window.left) * step, side, step)
+    step = side / box.size
+    rows = cubic_weights((_centres(area.top, area.bottom) - box.top) * step, side, step)
+    columns = cubic_weights((_centres(area.left, area.right) - box.left) * step, side, step)
     return area, _interpolate(crop, rows, columns)
 
 
@@ -78,8 +78,8 @@ def cubic_weights(places: Tensor, length: int, step: float) -> Weights:
     Keys' kernel with a = -0.5, widened where the step is above 1. Places beyond the ends get the end's pixels.
     """
     scale = max(step, 1.0)
-    first = torch.floor(places - REACH * scale).long()
-    pixels = first[:, None] + torch.arange(math.ceil(2 * REACH * scale) + 2)
+    first = torch.floor(places - KERNEL_RADIUS * scale).long()
+    pixels = first[:, None] + torch.arange(math.ceil(2 * KERNEL_RADIUS * scale) + 2)
     weights = _keys((pixels + 0.5 - places[:, None]) / scale)
     weights = weights / weights.sum(-1, keepdim=True)
     pixels = pixels.clamp(0, length - 1)
@@ -93,7 +93,7 @@ def _keys(x: Tensor) -> Tensor:
     x = x.abs()
     near = (1.5 * x - 2.5) * x**2 + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return torch.where(x < 1, near, torch.where(x < REACH, far, 0.0))
+    return torch.where(x < 1, near, torch.where(x < KERNEL_RADIUS, far, 0.0))
 
 
 def _interpolate(picture: Tensor, rows: Weights, columns: Weights) -> Tensor:

@@ -1,7 +1,7 @@
 """What a face looks like, so that it is known again: the colours of its parts, inside of its region only.
 
 Not the look of a person as face recognition knows it: enough to tell apart who is in one shot, under one light.
-F faces, S side of the crops, K = CELLS * CELLS parts.
+F faces, S side of the crops, K = APPEARANCE_CELLS * APPEARANCE_CELLS parts.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from torch import Tensor
 from ..detect.detector import CloseFace
 from ..detect.upright import apply, crop_matrices, invert, roll_of, take_crops, unit_grid
 
-CELLS = 6
-SIDE = 48
+APPEARANCE_CELLS = 6
+APPEARANCE_SIDE = 48
 OPPONENT = ((0.209, 0.411, 0.080), (1.0, -0.838, -0.162), (-0.338, -0.662, 1.0))
 """Rows: brightness, which changes most within a shot and counts least; red and blue against it."""
 
@@ -36,10 +36,10 @@ def describe(frame: Tensor, faces: Sequence[CloseFace]) -> list[Appearance]:
         return []
     boxes = torch.stack([close.face.box for close in faces])
     matrices = crop_matrices(boxes, roll_of(torch.stack([close.face.landmarks for close in faces])))
-    crops = take_crops(frame.to(boxes), matrices, SIDE)  # (F, 3, S, S)
+    crops = take_crops(frame.to(boxes), matrices, APPEARANCE_SIDE)  # (F, 3, S, S)
     inside = _regions(faces, matrices, frame.shape[-2:])  # (F, 1, S, S)
-    weights = F.adaptive_avg_pool2d(inside, CELLS)
-    colours = F.adaptive_avg_pool2d(crops * inside, CELLS) / weights.clamp(min=1e-3)
+    weights = F.adaptive_avg_pool2d(inside, APPEARANCE_CELLS)
+    colours = F.adaptive_avg_pool2d(crops * inside, APPEARANCE_CELLS) / weights.clamp(min=1e-3)
     opponent = torch.einsum("ij,fjyx->fiyx", colours.new_tensor(OPPONENT), colours)
     flat = rearrange(opponent, "f c y x -> f c (y x)").cpu()
     return [Appearance(*pair) for pair in zip(flat, rearrange(weights, "f 1 y x -> f (y x)").cpu(), strict=True)]
@@ -62,10 +62,10 @@ def mixed(known: Appearance, new: Appearance, share: float) -> Appearance:
 
 def _regions(faces: Sequence[CloseFace], matrices: Tensor, size: torch.Size) -> Tensor:
     """The faces' regions as seen in other crops, 0 outside of the frame: (F, 1, S, S)."""
-    flat = rearrange(unit_grid(SIDE, matrices.device), "h w xy -> (h w) xy").expand(len(faces), -1, -1)
+    flat = rearrange(unit_grid(APPEARANCE_SIDE, matrices.device), "h w xy -> (h w) xy").expand(len(faces), -1, -1)
     places = apply(matrices, flat)
     own = apply(invert(torch.stack([close.matrix for close in faces])), places) * 2 - 1
     masks = torch.stack([close.mask for close in faces])[:, None].float()
-    seen = F.grid_sample(masks, rearrange(own, "f (h w) xy -> f h w xy", h=SIDE), align_corners=False)
+    seen = F.grid_sample(masks, rearrange(own, "f (h w) xy -> f h w xy", h=APPEARANCE_SIDE), align_corners=False)
     within = ((places > 0) & (places < places.new_tensor([size[1], size[0]]))).all(-1)
-    return seen * rearrange(within, "f (h w) -> f 1 h w", h=SIDE)
+    return seen * rearrange(within, "f (h w) -> f 1 h w", h=APPEARANCE_SIDE)

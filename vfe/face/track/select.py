@@ -13,7 +13,7 @@ from ...types import Remedy, VFEError
 from .tracks import FaceTrack, FaceTracks
 
 Rule = Literal["all", "largest", "numbers", "nearest"]
-NEEDED = 'needed is "all", "largest", numbers as "2,5", or a point as "nearest 320,200"'
+SELECTION_SYNTAX = 'needed is "all", "largest", numbers as "2,5", or a point as "nearest 320,200"'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class FaceSelection:
             return cls(rule="numbers", numbers=numbers, min_size=min_size)
         if point := re.fullmatch(r"nearest\s+(-?\d+(?:\.\d+)?)\s*[, ]\s*(-?\d+(?:\.\d+)?)", words):
             return cls(rule="nearest", point=(float(point[1]), float(point[2])), min_size=min_size)
-        raise VFEError(f'faces "{text}": {NEEDED}')
+        raise VFEError(f'faces "{text}": {SELECTION_SYNTAX}')
 
     def of(self, tracks: FaceTracks) -> FaceTracks:
         """The chosen ones, with their numbers. Raises VFEError for numbers that are not there.

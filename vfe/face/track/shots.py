@@ -18,18 +18,18 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
-LONGEST = 64
-BLOCK = 12
-REACH = (6, 12)
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+THUMBNAIL_SIDE = 64
+BLOCK_SIDE = 12
+SEARCH_RADIUS = (6, 12)
 """Pixels of the thumbnail, down and across, by which the picture may move from frame to frame."""
-FLOOR = 0.01
+NOISE_STD = 0.01
 """Standard deviation, of pixels in [-1, 1], that is taken for noise."""
-STILL = 0.07
+SEARCHED_SHARE = 0.07
 """Shares below this need no search for motion: less than `least` / `ratio`, they cannot decide on a cut."""
-MOST = 0.5
+STRUCTURE_LIMIT = 0.5
 """Of a block with more structure than this part of the mean only so much counts."""
-BLANK = 0.04
+BLANK_STD = 0.04
 """Standard deviation of a picture on which nothing is to be seen."""
 
 
@@ -45,8 +45,8 @@ class CutConfig:
     """Frames before and after a cut that are compared with it, and the longest flash."""
 
     def __post_init__(self) -> None:
-        if not self.ratio * STILL <= self.least < 1 or self.ratio < 1 or self.around < 1:
-            raise ValueError(f"{self}: needed {STILL} * ratio <= least < 1, ratio >= 1 and around >= 1")
+        if not self.ratio * SEARCHED_SHARE <= self.least < 1 or self.ratio < 1 or self.around < 1:
+            raise ValueError(f"{self}: needed {SEARCHED_SHARE} * ratio <= least < 1, ratio >= 1 and around >= 1")
 
 
 class Decided(NamedTuple):
@@ -78,7 +78,7 @@ class CutFinder:
     def push(self, frame: Tensor) -> list[Decided]:
         """The next frame in, those that are decided by it out."""
         small = thumbnail(frame)
-        blank = float(small.std()) < BLANK
+        blank = float(small.std()) < BLANK_STD
         change = 0.0 if blank or self._last is None else new_share(self._last, small)
         if self._was_black:
             change /= 2
@@ -133,32 +133,43 @@ class CutFinder:
 def thumbnail(frame: Tensor) -> Tensor:
     """Brightness of (3, H, W), small: (h, w)."""
     height, width = frame.shape[-2:]
-    scale = LONGEST / max(height, width)
-    size = [max(round(height * scale), BLOCK), max(round(width * scale), BLOCK)]
+    scale = THUMBNAIL_SIDE / max(height, width)
+    size = [max(round(height * scale), BLOCK_SIDE), max(round(width * scale), BLOCK_SIDE)]
     small = F.interpolate(frame[None].float(), size, mode="area")[0]
-    return (small * small.new_tensor(LUMA)[:, None, None]).sum(0).cpu()
+    return (small * small.new_tensor(LUMA_WEIGHTS)[:, None, None]).sum(0).cpu()
 
 
 def new_share(first: Tensor, second: Tensor) -> float:
     """How much of the structure of one thumbnail is not in the other, 0 to about 1; the smaller of both ways.
 
-    Each block may have moved by REACH and be brighter or darker; its contrast follows that of the whole picture.
+    Each block may have moved by SEARCH_RADIUS and be brighter or darker; its contrast follows that of the
+    whole picture.
     """
     return min(_unexplained(first, second), _unexplained(second, first))
 
 
 def _unexplained(old: Tensor, new: Tensor) -> float:
-    rows, columns = new.shape[0] // BLOCK, new.shape[1] // BLOCK
-    down, across = REACH
-    gain = ((new.var() + FLOOR**2) / (old.var() + FLOOR**2)).sqrt()
-    wanted = _flat(new[: rows * BLOCK, : columns * BLOCK].unfold(0, BLOCK, BLOCK).unfold(1, BLOCK, BLOCK))
-    still = _flat(old[: rows * BLOCK, : columns * BLOCK].unfold(0, BLOCK, BLOCK).unfold(1, BLOCK, BLOCK))
+    rows, columns = new.shape[0] // BLOCK_SIDE, new.shape[1] // BLOCK_SIDE
+    down, across = SEARCH_RADIUS
+    gain = ((new.var() + NOISE_STD**2) / (old.var() + NOISE_STD**2)).sqrt()
+    wanted = _flat(
+        new[: rows * BLOCK_SIDE, : columns * BLOCK_SIDE]
+        .unfold(0, BLOCK_SIDE, BLOCK_SIDE)
+        .unfold(1, BLOCK_SIDE, BLOCK_SIDE)
+    )
+    still = _flat(
+        old[: rows * BLOCK_SIDE, : columns * BLOCK_SIDE]
+        .unfold(0, BLOCK_SIDE, BLOCK_SIDE)
+        .unfold(1, BLOCK_SIDE, BLOCK_SIDE)
+    )
     unmoved = _left(wanted, still[:, :, None], gain)
-    if unmoved < STILL:
+    if unmoved < SEARCHED_SHARE:
         return unmoved
     padded = F.pad(old[None, None], (across, across, down, down), mode="replicate")[0, 0]
-    around = padded.unfold(0, BLOCK + 2 * down, BLOCK).unfold(1, BLOCK + 2 * across, BLOCK)[:rows, :columns]
-    places = _flat(around.unfold(2, BLOCK, 1).unfold(3, BLOCK, 1))
+    around = padded.unfold(0, BLOCK_SIDE + 2 * down, BLOCK_SIDE).unfold(1, BLOCK_SIDE + 2 * across, BLOCK_SIDE)[
+        :rows, :columns
+    ]
+    places = _flat(around.unfold(2, BLOCK_SIDE, 1).unfold(3, BLOCK_SIDE, 1))
     return _left(wanted, rearrange(places, "n m j i k -> n m (j i) k"), gain)
 
 
@@ -175,5 +186,7 @@ def _left(wanted: Tensor, places: Tensor, gain: Tensor) -> float:
     gains = torch.minimum(torch.maximum(common / (energy + 1e-6), gain / 1.5), gain * 1.5)
     own = wanted.square().sum(-1)
     left = (own[..., None] - 2 * gains * common + gains.square() * energy).amin(-1).clamp(min=0)
-    counted = torch.minimum(own, own.mean() * MOST)  # few blocks, as those of a caption, are not to outweigh all others
-    return float((left / own.clamp(min=1e-9) * counted).sum() / (counted.sum() + FLOOR**2 * wanted.numel()))
+    counted = torch.minimum(
+        own, own.mean() * STRUCTURE_LIMIT
+    )  # few blocks, as those of a caption, are not to outweigh all others
+    return float((left / own.clamp(min=1e-9) * counted).sum() / (counted.sum() + NOISE_STD**2 * wanted.numel()))

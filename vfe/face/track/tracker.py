@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ...types import Progress
-from ..detect.boxes import covered, overlaps
+from ..detect.boxes import intersection_over_smaller, iou
 from ..detect.detector import CloseFace, Face, FaceDetector, given_faces, one_frame
 from .appearance import describe, difference
 from .gaps import GapConfig, join
@@ -24,18 +24,18 @@ from .shots import CutConfig, CutFinder
 from .tracklets import Tracklet, centre, side_of
 from .tracks import FaceTrack, FaceTracks
 
-SAME = 0.3
+ASSOCIATION_IOU = 0.3
 """Overlap from which on a detected and a followed face are the same one."""
-CLASH = 0.65
+OCCLUSION_OVERLAP = 0.65
 """Part of the smaller of two followed faces that is in the other one, from which on nobody knows who is who. Of two
 detected faces, the worse one is then none."""
-APART = 0.1
+ALONE_OVERLAP = 0.1
 """The same part, up to which a face is seen alone, so that its look can be learned."""
-ESTABLISHED = 8
+ESTABLISHED_FRAMES = 8
 """Frames after which it is worth while to search for a face that is lost."""
-DOUBT = 0.75
-"""What is left of the belief in a face each time that the detector does not see it."""
-STRANGE_TIMES = 2
+CONFIDENCE_DECAY = 0.75
+"""What is left of the confidence in a face each time that the detector does not see it."""
+STRANGER_DETECTIONS = 2
 """So many detections in a row at which a face looks like somebody else, and it is."""
 
 
@@ -125,9 +125,9 @@ class FaceTracker:
         self._follow(frame)
         boxes = self._boxes.popleft()
         if boxes is not None:
-            self._meet(frame, [close.face for close in self._detector.follow(frame, given_faces(boxes))])
+            self._associate(frame, [close.face for close in self._detector.follow(frame, given_faces(boxes))])
         elif (self._frame - self._shot) % self.config.every == 0 or self._frame < self._search_until:
-            self._meet(frame, self._detector.detect(frame))
+            self._associate(frame, self._detector.detect(frame))
         self._frame += 1
 
     def _follow(self, frame: Tensor) -> None:
@@ -140,28 +140,30 @@ class FaceTracker:
             if close.face.score >= self.config.keep and _plausible(tracklet, close, self._size)
         ]
         boxes = [close.face.box for _, close in kept]
-        for (tracklet, close), near in zip(kept, _crowding(boxes), strict=True):
-            tracklet.alone_at_end = near <= APART
-            if near <= CLASH:
+        for (tracklet, close), near in zip(kept, _overlap_with_others(boxes), strict=True):
+            tracklet.alone_at_end = near <= ALONE_OVERLAP
+            if near <= OCCLUSION_OVERLAP:
                 tracklet.add(close)
         self._end([tracklet for tracklet in self._alive if tracklet.stop <= self._frame])
 
-    def _meet(self, frame: Tensor, faces: list[Face]) -> None:
+    def _associate(self, frame: Tensor, faces: list[Face]) -> None:
         """Know new ones among the detected faces, and make sure of the known ones."""
         known = list(self._alive)
-        common = overlaps(_boxes_of(face.box.cpu() for face in faces), _boxes_of(t.boxes[-1] for t in known))
-        match = _best_pairs(common)
+        common = iou(_boxes_of(face.box.cpu() for face in faces), _boxes_of(t.boxes[-1] for t in known))
+        match = _assignment(common)
         for index, tracklet in enumerate(known):
             if index in match:
-                tracklet.belief, tracklet.confirmed = faces[match[index]].score, self._frame
+                tracklet.confidence, tracklet.confirmed = faces[match[index]].score, self._frame
             else:
-                tracklet.belief *= DOUBT
-        new = _apart([face for face, row in zip(faces, common, strict=True) if not bool((row >= SAME).any())], known)
+                tracklet.confidence *= CONFIDENCE_DECAY
+        new = _without_duplicates(
+            [face for face, row in zip(faces, common, strict=True) if not bool((row >= ASSOCIATION_IOU).any())], known
+        )
         closes = self._detector.follow(frame, new)
         looks = describe(frame, closes)
-        nearness = _crowding([face.box for face in new] + [tracklet.boxes[-1] for tracklet in known])
+        nearness = _overlap_with_others([face.box for face in new] + [tracklet.boxes[-1] for tracklet in known])
         for face, close, look, near in zip(new, closes, looks, nearness):  # noqa: B905 - of the new ones
-            tracklet = Tracklet(self._frame, face.score, look, alone=near <= APART)
+            tracklet = Tracklet(self._frame, face.score, look, alone=near <= ALONE_OVERLAP)
             tracklet.add(close)
             self._alive.append(tracklet)
         self._learn(frame, known)
@@ -170,17 +172,17 @@ class FaceTracker:
 
     def _learn(self, frame: Tensor, known: list[Tracklet]) -> None:
         """How known faces look that are seen alone; who looks like somebody else for long is somebody else."""
-        near = _crowding([tracklet.boxes[-1] for tracklet in self._alive])
-        alone = [t for t, overlap in zip(self._alive, near, strict=True) if overlap <= APART and t in known]
+        near = _overlap_with_others([tracklet.boxes[-1] for tracklet in self._alive])
+        alone = [t for t, overlap in zip(self._alive, near, strict=True) if overlap <= ALONE_OVERLAP and t in known]
         for tracklet, look in zip(alone, describe(frame, [tracklet.latest() for tracklet in alone]), strict=True):
             if difference(tracklet.appearance, look) <= self.config.link.stranger:
                 tracklet.strangers.clear()
                 tracklet.learn(look)
                 continue
             tracklet.strangers.append((self._frame, look))
-            if len(tracklet.strangers) >= STRANGE_TIMES:
+            if len(tracklet.strangers) >= STRANGER_DETECTIONS:
                 since, changed = tracklet.strangers[0]
-                self._alive.append(tracklet.split(since, tracklet.belief, changed))
+                self._alive.append(tracklet.split(since, tracklet.confidence, changed))
                 self._end([tracklet])
 
     def _end(self, tracklets: list[Tracklet]) -> None:
@@ -188,7 +190,7 @@ class FaceTracker:
             tracklet.trim(self.config.sure)
         self._ended += tracklets
         self._alive = [tracklet for tracklet in self._alive if tracklet not in tracklets]
-        if any(len(tracklet.boxes) >= ESTABLISHED for tracklet in tracklets):
+        if any(len(tracklet.boxes) >= ESTABLISHED_FRAMES for tracklet in tracklets):
             self._search_until = self._frame + self.config.every
 
     def _end_shot(self) -> None:
@@ -217,31 +219,31 @@ def _plausible(tracklet: Tracklet, close: CloseFace, size: tuple[int, int]) -> b
     return 0.7 < grown < 1.4 and moved < 0.8 and 0 < x < size[1] and 0 < y < size[0]
 
 
-def _crowding(boxes: Sequence[Tensor]) -> list[float]:
+def _overlap_with_others(boxes: Sequence[Tensor]) -> list[float]:
     """How far each box is in another one, or another one is in it."""
     stacked = _boxes_of(box.cpu() for box in boxes)
-    return covered(stacked, stacked).fill_diagonal_(0).sum(1).tolist()
+    return intersection_over_smaller(stacked, stacked).fill_diagonal_(0).sum(1).tolist()
 
 
-def _apart(faces: list[Face], known: list[Tracklet]) -> list[Face]:
+def _without_duplicates(faces: list[Face], known: list[Tracklet]) -> list[Face]:
     """Of faces, best first, those that are no part of a known or a better one: a cheek is not a face of its own."""
     kept: list[Face] = []
     taken = [tracklet.boxes[-1] for tracklet in known]
     for face in faces:
         box = face.box.cpu()
-        if not bool((covered(box[None], _boxes_of(taken)) > CLASH).any()):
+        if not bool((intersection_over_smaller(box[None], _boxes_of(taken)) > OCCLUSION_OVERLAP).any()):
             kept.append(face)
             taken.append(box)
     return kept
 
 
-def _best_pairs(common: Tensor) -> dict[int, int]:
+def _assignment(common: Tensor) -> dict[int, int]:
     """From overlaps (detected, known): for each known face the detected one, where one is at its place."""
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(-common.numpy())
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
-    return {column: row for row, column in pairs if float(common[row, column]) >= SAME}
+    return {column: row for row, column in pairs if float(common[row, column]) >= ASSOCIATION_IOU}
 
 
 def _boxes_of(boxes: Iterable[Tensor]) -> Tensor:

@@ -18,7 +18,7 @@ from .tracks import MASK_SIDE
 
 SPEED_FRAMES = 6
 """Frames over which a speed is measured."""
-NEW_SHARE = 0.25
+APPEARANCE_UPDATE = 0.25
 """How much of the known look is replaced at each detection."""
 
 
@@ -27,7 +27,7 @@ class Tracklet:
     """A face on consecutive frames from `start` on; grows by a frame at a time."""
 
     start: int
-    belief: float
+    confidence: float
     """The detector's word on this being a face; fades while the detector does not see it."""
     appearance: Appearance
     alone: bool
@@ -65,7 +65,7 @@ class Tracklet:
     def expected(self) -> Face:
         """Where it will be on the next frame, if it moves on as on the last few ones."""
         step = 0.7 * speed(self.boxes[-3:])  # damped: what stops is not to be overrun
-        return Face(self.boxes[-1] + step.repeat(2), self.belief, self.landmarks[-1] + step)
+        return Face(self.boxes[-1] + step.repeat(2), self.confidence, self.landmarks[-1] + step)
 
     def latest(self) -> CloseFace:
         """As it was added last, its region smaller."""
@@ -73,7 +73,7 @@ class Tracklet:
         return CloseFace(face, self.masks[-1].float() / 255, self.matrices[-1])
 
     def learn(self, look: Appearance) -> None:
-        self.appearance = mixed(self.appearance, look, NEW_SHARE)
+        self.appearance = mixed(self.appearance, look, APPEARANCE_UPDATE)
 
     def trim(self, sure: float) -> None:
         """Forget the last frames, after the last detection, on which it was not a face for sure."""
@@ -81,11 +81,11 @@ class Tracklet:
             for values in self._values():
                 values.pop()
 
-    def split(self, frame: int, belief: float, look: Appearance) -> Tracklet:
+    def split(self, frame: int, confidence: float, look: Appearance) -> Tracklet:
         """What it was from `frame` on, as a tracklet of its own, which looks like `look`."""
         at = frame - self.start
         assert 0 < at < len(self.boxes)
-        rest = Tracklet(frame, belief, look, alone=True)
+        rest = Tracklet(frame, confidence, look, alone=True)
         rest.confirmed = self.confirmed
         for mine, others in zip(self._values(), rest._values(), strict=True):
             others.extend(mine[at:])

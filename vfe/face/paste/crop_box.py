@@ -14,13 +14,13 @@ from torch import Tensor
 
 from ..track.tracks import FaceTrack
 
-SIDE_MULTIPLE = 64  # pixels: what every restorer's latents and attention windows divide
-SMALLEST_SIDE, LARGEST_SIDE = 128, 1024
-MOST_ENLARGED = 2  # on dev clips made worse, the faces of 30 pixels lost 0.3 dB by more, those of 70 to 100 nothing
-STRAY = 0.05
+CROP_SIDE_MULTIPLE = 64  # pixels: what every restorer's latents and attention windows divide
+MIN_CROP_SIDE, MAX_CROP_SIDE = 128, 1024
+MAX_ENLARGEMENT = 2  # on dev clips made worse, the faces of 30 pixels lost 0.3 dB by more, those of 70 to 100 nothing
+MAX_STRAY = 0.05
 """Of its side: by how much a window may be off its face before it hurries, by a quarter of the smoothing."""
-HASTE = 0.25
-SIDE_SMOOTH = 3.0  # the size of a face changes more slowly than its place, and is measured less surely
+CATCH_UP_SMOOTHING = 0.25
+SIZE_SMOOTHING = 3.0  # the size of a face changes more slowly than its place, and is measured less surely
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +43,13 @@ class CropConfig:
             raise ValueError(
                 f"margin={self.margin}, smooth={self.smooth}: needed from 1 to 8, and from 0 to 100 frames"
             )
-        if self.side is not None and (self.side < 1 or self.side % SIDE_MULTIPLE):
-            raise ValueError(f"crops of side {self.side}, needed a multiple of {SIDE_MULTIPLE} pixels, or None")
-        if not 0 <= self.least <= LARGEST_SIDE:
-            raise ValueError(f"least={self.least}, needed from 0 to {LARGEST_SIDE} pixels")
+        if self.side is not None and (self.side < 1 or self.side % CROP_SIDE_MULTIPLE):
+            raise ValueError(f"crops of side {self.side}, needed a multiple of {CROP_SIDE_MULTIPLE} pixels, or None")
+        if not 0 <= self.least <= MAX_CROP_SIDE:
+            raise ValueError(f"least={self.least}, needed from 0 to {MAX_CROP_SIDE} pixels")
 
 
-class CropWindow(NamedTuple):
+class CropBox(NamedTuple):
     """A square of a frame; it may reach beyond it."""
 
     left: float
@@ -58,7 +58,7 @@ class CropWindow(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CropWindows:
+class CropBoxes:
     """The windows of a track, and the side that all its crops have."""
 
     corners: Tensor  # (n, 2) left and top
@@ -68,19 +68,19 @@ class CropWindows:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    def __getitem__(self, index: int) -> CropWindow:
+    def __getitem__(self, index: int) -> CropBox:
         left, top = self.corners[index].tolist()
-        return CropWindow(left, top, float(self.sizes[index]))
+        return CropBox(left, top, float(self.sizes[index]))
 
 
-def crop_windows(track: FaceTrack, config: CropConfig | None = None) -> CropWindows:
+def crop_boxes(track: FaceTrack, config: CropConfig | None = None) -> CropBoxes:
     """The windows of a track in float64, so that the same track gives the same pixels everywhere."""
     config = config or CropConfig()
     boxes = track.boxes.double()
     faces = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1).prod(-1).sqrt()
-    sizes = config.margin * smoothed(faces.log(), SIDE_SMOOTH * config.smooth).exp()
-    centres = _followed((boxes[:, :2] + boxes[:, 2:]) / 2, STRAY * sizes[:, None], config.smooth)
-    return CropWindows(centres - sizes[:, None] / 2, sizes, config.side or crop_side(float(sizes.max()), config.least))
+    sizes = config.margin * smoothed(faces.log(), SIZE_SMOOTHING * config.smooth).exp()
+    centres = _followed((boxes[:, :2] + boxes[:, 2:]) / 2, MAX_STRAY * sizes[:, None], config.smooth)
+    return CropBoxes(centres - sizes[:, None] / 2, sizes, config.side or crop_side(float(sizes.max()), config.least))
 
 
 def _followed(places: Tensor, most: Tensor, spread: float) -> Tensor:
@@ -88,14 +88,14 @@ def _followed(places: Tensor, most: Tensor, spread: float) -> Tensor:
     steady = smoothed(places, spread)
     away = places - steady
     excess = away - torch.minimum(torch.maximum(away, -most), most)
-    return steady + smoothed(excess, spread * HASTE)
+    return steady + smoothed(excess, spread * CATCH_UP_SMOOTHING)
 
 
 def crop_side(largest: float, least: int) -> int:
     """Pixels of a crop in which no window of a track, up to `largest` pixels, loses any."""
-    wanted = max(largest, min(least, MOST_ENLARGED * largest))
-    side = SIDE_MULTIPLE * -int(-wanted // SIDE_MULTIPLE)
-    return min(max(side, SMALLEST_SIDE), LARGEST_SIDE)
+    wanted = max(largest, min(least, MAX_ENLARGEMENT * largest))
+    side = CROP_SIDE_MULTIPLE * -int(-wanted // CROP_SIDE_MULTIPLE)
+    return min(max(side, MIN_CROP_SIDE), MAX_CROP_SIDE)
 
 
 def smoothed(values: Tensor, spread: float) -> Tensor:
