@@ -3,15 +3,17 @@
     import vfe
     report = vfe.load("lite").restore_file("clip.mp4", "clip.restored.mp4")
 
-`load` and the names beside it are imported when they are first used, so that `import vfe` (and with it
+`load`, the names beside it and `vfe.face` are imported when they are first used, so that `import vfe` (and with it
 `vfe --help`) does not wait for torch.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import face as face
     from .options import RestoreOptions as RestoreOptions
     from .restore.restorer import Restorer as Restorer
     from .restore.restorer import RestoreReport as RestoreReport
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
     from .types import VFEError as VFEError
 
 __version__ = "0.2.0"
-__all__ = ["RestoreOptions", "RestoreReport", "Restorer", "VFEError", "__version__", "load"]
+__all__ = ["RestoreOptions", "RestoreReport", "Restorer", "VFEError", "__version__", "face", "load"]
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "face":
+        return import_module(".face", __name__)
     if name == "VFEError":
         from .types import VFEError
 
