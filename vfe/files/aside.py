@@ -1,6 +1,6 @@
-"""Files appear when they are complete: each is written under a hidden name beside its place and moved there at the end.
+"""Files appear when they are complete: each is written under a hidden name beside its own and renamed at the end.
 
-The place of a name that is a link is what it leads to: the file there is replaced, and the link stays.
+Where a name is a symbolic link, the file that the link leads to is replaced, and the link stays.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ _STEM = 64  # bytes of the name that a hidden one keeps, for people who find it 
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Yield a hidden name to write to; it takes the place of `path` after the block, and goes if that raised.
+    """Yield a hidden name to write to; it takes the target of `path` after the block, and goes if that raised.
 
     Raises VFEError for a link that leads in a circle, and OSError as writing does.
     """
-    place = real_place(path)
-    hidden = hidden_name(place, path.suffix)
+    target = real_path(path)
+    hidden = hidden_name(target, path.suffix)
     try:
         yield hidden
-        hidden.replace(place)
+        hidden.replace(target)
     finally:
         hidden.unlink(missing_ok=True)
 
 
-def real_place(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """Where a file of this name lies or will lie; VFEError for a link that leads in a circle."""
     if not path.is_symlink():
         return path
     try:
-        place = path.resolve()
+        target = path.resolve()
     except (RuntimeError, OSError):  # a circle: RuntimeError before Python 3.13
-        place = path
-    if place.is_symlink():
+        target = path
+    if target.is_symlink():
         raise VFEError(f"{path}: is a link that leads in a circle; remove it or choose another name")
-    return place
+    return target
 
 
-def hidden_name(place: Path, suffix: str = "") -> Path:
-    """A new hidden name beside `place`; the suffix tells muxers the format."""
-    return place.with_name(fitting_name(f".{shortened(place.stem, _STEM)}.vfe-{secrets.token_hex(4)}", suffix))
+def hidden_name(target: Path, suffix: str = "") -> Path:
+    """A new hidden name beside `target`; the suffix tells muxers the format."""
+    return target.with_name(fitting_name(f".{shortened(target.stem, _STEM)}.vfe-{secrets.token_hex(4)}", suffix))
 
 
 def fitting_name(stem: str, suffix: str) -> str:
@@ -65,13 +65,13 @@ def shortened(text: str, size: int) -> str:
 
 
 def move_to(hidden: Path, path: Path) -> None:
-    """Move a finished file to its place, which a link may have on another disk."""
-    place = real_place(path)
+    """Move a finished file to its target, which a link may have on another disk."""
+    target = real_path(path)
     try:
-        hidden.replace(place)
+        hidden.replace(target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with written_aside(place) as nearer:
+        with written_aside(target) as nearer:
             shutil.copyfile(hidden, nearer)
         hidden.unlink()

@@ -76,14 +76,14 @@ def _read_webp(read: Read, size: int) -> Iterator[Picture]:
             raise VFEError(
                 "a picture of the animation is not of the size that it is said to have; needed is a whole file"
             )
-        place = (..., slice(frame.top, frame.top + frame.size[1]), slice(frame.left, frame.left + frame.size[0]))
+        region = (..., slice(frame.top, frame.top + frame.size[1]), slice(frame.left, frame.left + frame.size[0]))
         alpha = torch.ones_like(pixels[:1]) if alpha is None else alpha
         if frame.blends:
-            pixels, alpha = _over(pixels, alpha, canvas[place], opaque[place])
-        canvas[place], opaque[place] = pixels, alpha
+            pixels, alpha = _over(pixels, alpha, canvas[region], opaque[region])
+        canvas[region], opaque[region] = pixels, alpha
         yield _shown(Picture(canvas.clone(), opaque.clone(), frame.milliseconds, tags))
         if frame.goes:
-            canvas[place], opaque[place] = _CLEAR, 0.0
+            canvas[region], opaque[region] = _CLEAR, 0.0
 
 
 def _shown(stored: Picture) -> Picture:

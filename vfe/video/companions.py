@@ -21,10 +21,10 @@ def companions(container: InputContainer, restored: Stream) -> tuple[list[Stream
     own = next((p for p in programmes if restored.id in p.streams), None)
     if own is None or len(programmes) == 1:
         return [stream for stream in container.streams if stream is not restored], []
-    others = [p for p in programmes if p is not own]
-    elsewhere = frozenset[int]().union(*(p.streams for p in others)) - own.streams
+    left_out = [p for p in programmes if p is not own]
+    elsewhere = frozenset[int]().union(*(p.streams for p in left_out)) - own.streams
     kept = [stream for stream in container.streams if stream is not restored and stream.id not in elsewhere]
-    left = ", ".join(_describe(programme, container) for programme in others)
+    left = ", ".join(_describe(programme, container) for programme in left_out)
     return kept, [f"the file holds {len(programmes)} programmes: number {own.number} is restored, left out are {left}"]
 
 

@@ -70,9 +70,9 @@ def side_by_side(before: Tensor, after: Frame) -> Frame:
     return replace(after, pixels=torch.cat((before, divider, after.pixels), dim=2), alpha=None)
 
 
-def check_apart(output: Path, others: tuple[Path, ...]) -> None:
+def check_apart(output: Path, inputs: tuple[Path, ...]) -> None:
     """VFEError when the side-by-side file is one of the others."""
-    if any(output.resolve() == other.resolve() for other in others):
+    if any(output.resolve() == path.resolve() for path in inputs):
         raise VFEError(f"{output}: is also an input or the output itself; give the side-by-side file another name")
 
 

@@ -13,7 +13,7 @@ from .decode import Damage
 from .info import stream_seconds
 from .times.timeline import times_may_jump
 
-_WHOLE = 0.98  # a file whose frames reach this part of its stated length is not cut short
+_COMPLETE_SHARE = 0.98  # a file whose frames reach this part of its stated length is not cut short
 
 
 class Claim(NamedTuple):
@@ -44,7 +44,7 @@ def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
 def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction, damage: Damage) -> list[str]:
     """Sentences on what is wrong with a file of which `count` frames were read, the last shown until `end` seconds."""
     notes = []
-    short = (max(end, damage.reached) if claim.of_all else end) < claim.end * _WHOLE - 2 / rate
+    short = (max(end, damage.reached) if claim.of_all else end) < claim.end * _COMPLETE_SHARE - 2 / rate
     if short or (damage.bad_packets and not 0 < claim.frames <= count + damage.skipped_packets):
         stated = claim.frames or (round(count * claim.end / end) if short and end else 0)
         lost = f"{count} of {stated} frames were read" if stated > count else f"{count} frames were read"

@@ -34,21 +34,21 @@ def read_framing(path: Path, container: InputContainer, stream: VideoStream, sto
     """
     with opened(path) as (read, size):
         if "matroska" in container.format.name:
-            crop = _of_matroska(read, size, _place_among_videos(container, stream))
+            crop = _of_matroska(read, size, _index_among_videos(container, stream))
             return Framing(crop) if crop.fits(stored) else Framing()
         if "mp4" in container.format.name:
             return next(_of_tracks(read, size, stream.id, stored), Framing())
     return Framing()
 
 
-def _place_among_videos(container: InputContainer, stream: VideoStream) -> int:
+def _index_among_videos(container: InputContainer, stream: VideoStream) -> int:
     videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     return videos.index(stream)
 
 
-def _of_matroska(read: Read, size: int, place: int) -> Crop:
+def _of_matroska(read: Read, size: int, index: int) -> Crop:
     tracks = video_tracks(read, size)
-    facts = tracks[place] if place < len(tracks) else {}
+    facts = tracks[index] if index < len(tracks) else {}
     return Crop(*(facts.get(number, 0) for number in (CROP_LEFT, CROP_TOP, CROP_RIGHT, CROP_BOTTOM)))
 
 

@@ -90,7 +90,7 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
             damage.bad_frames += frame.is_corrupt
             if frame.time_base is None and stream.time_base:  # frames that come out at the end have none
                 frame.time_base = stream.time_base
-            times.place(frame)
+            times.retime(frame)
             damage.moved, damage.reordered, damage.mixed_up = times.moved, times.reordered, times.mixed_up
             yield frame
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 
-from ..files.aside import MAX_NAME, fitting_name, hidden_name, move_to, real_place, shortened
+from ..files.aside import MAX_NAME, fitting_name, hidden_name, move_to, real_path, shortened
 from ..types import VFEError
 from .colour import BT601_625, FULL, RGB
 from .errors import writing
@@ -89,8 +89,8 @@ class ImageSink:
         self._writer = ImageWriter(path.suffix.lower(), info.bit_depth > 8)
         self.notes: list[str] = self._writer.notes(info.bit_depth > 8, info.has_alpha)
         self.notes += info.hdr.notes_on_dynamic()
-        self._place = real_place(path)
-        self._temporary = hidden_name(self._place, path.suffix)
+        self._real_path = real_path(path)
+        self._temporary = hidden_name(self._real_path, path.suffix)
         self._written = 0
 
     def __enter__(self) -> ImageSink:
@@ -110,7 +110,7 @@ class ImageSink:
         try:
             if kind is None and self._written:
                 with writing(self.path):
-                    self._temporary.replace(self._place)
+                    self._temporary.replace(self._real_path)
                 self.notes += self._writer.lost
         finally:
             self._temporary.unlink(missing_ok=True)
@@ -124,8 +124,8 @@ class FolderSink:
         self.notes: list[str] = info.hdr.notes_on_dynamic()
         self._images = bool(info.images)
         self._writer = ImageWriter(".png", info.bit_depth > 8)
-        self._place = real_place(path)
-        self._temporary = hidden_name(self._place)
+        self._real_path = real_path(path)
+        self._temporary = hidden_name(self._real_path)
         self._names: list[str] = []
         self._taken: set[str] = set()  # without case, for disks that do not tell A.png from a.png
 
@@ -155,11 +155,11 @@ class FolderSink:
 
     def _publish(self) -> None:
         """Only frames of ours are replaced; whatever else the user keeps in the folder stays."""
-        if not self._place.exists():
-            self._temporary.replace(self._place)
+        if not self._real_path.exists():
+            self._temporary.replace(self._real_path)
             return
         for name in self._names:
-            move_to(self._temporary / name, self._place / name)
+            move_to(self._temporary / name, self._real_path / name)
 
     def _name(self, frame: Frame) -> str:
         if frame.name is None:

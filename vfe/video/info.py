@@ -25,10 +25,10 @@ from .errors import reading
 from .files import Input, find_input, open_video
 from .hdr import NO_HDR, ColourCoding, Hdr
 from .hdr_of_frame import read_hdr
-from .older import colour_tags
 from .orient import UPRIGHT, Orientation, orientation_of
 from .photo.animation import Animation, describe_animation
 from .photo.file import Photo, read_photo
+from .pyav_compat import colour_tags
 
 IMAGE_RATE = Fraction(25)  # frames per second given to image sequences, which have none
 _MAX_RATE = 1000  # a claimed rate above this is a time base, not a rate

@@ -19,8 +19,8 @@ from av.video.reformatter import VideoReformatter
 from torch import Tensor
 
 from .colour import FULL, LIMITED, PixelLayout, layout_of, matrix_weights, swscale_matrix
-from .older import ONE_THREAD, source_colours
 from .planes import plane_view
+from .pyav_compat import ONE_THREAD, source_colours
 from .stored import Stored
 
 Plane = npt.NDArray[np.float32]

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-SYNC = 0x47
+SYNC_BYTE = 0x47
 _SIZES = ((188, 0), (192, 4), (204, 0))  # bytes of a packet, and where in it the sync byte is: TS, Blu-ray's, DVB's
 _CHECKED = 5  # packets in a row that have their sync byte
-_REACH = 1 << 24  # bytes at the start in which the tables are looked for; they are repeated several times a second
+_SEARCHED_BYTES = 1 << 24  # at the start of a file; the tables are repeated several times a second
 _PAT, _NULL = 0, 0x1FFF
 _PAT_TABLE, _PMT_TABLE = 0, 2
 _MAX_SECTION = 1021 + 3
@@ -31,7 +31,7 @@ def read_programmes(path: Path) -> tuple[Programme, ...]:
     Raises OSError as reading does.
     """
     with path.open("rb") as file:
-        data = file.read(_REACH)
+        data = file.read(_SEARCHED_BYTES)
     tables: dict[int, bytes] = {}
     numbers: dict[int, int] = {}  # where a programme's table is -> its number
     for pid, section in _sections(data):
@@ -51,7 +51,7 @@ def _packets(data: bytes) -> Iterator[bytes]:
         for start in range(size):
             if all(data[start + offset + i * size : start + offset + i * size + 1] == b"\x47" for i in range(_CHECKED)):
                 for at in range(start + offset, len(data) - 187, size):
-                    if data[at] == SYNC:
+                    if data[at] == SYNC_BYTE:
                         yield data[at : at + 188]
                 return
 

@@ -21,7 +21,7 @@ from .errors import MEDIA_ERRORS, reason
 from .files import open_video
 from .info import VideoInfo, video_stream
 from .metadata import add_track_metadata, fresh
-from .older import copy_chapters, copy_disposition, set_default, subtitle_header
+from .pyav_compat import copy_chapters, copy_disposition, set_default, subtitle_header
 from .routes import Copy, CopyPicture, Reencode, Retext, Route
 from .times.packets import MendedPackets
 from .times.timeline import used_streams
@@ -55,8 +55,8 @@ class SideStreams:
         mended = MendedPackets(self._input, used_streams(self._input, video), lambda _: None)
         self._timeline = mended.timeline
         self._copy_metadata()
-        streams, others = companions(self._input, video)
-        self._notes += others
+        streams, notes = companions(self._input, video)
+        self._notes += notes
         for stream in streams:
             self._add(stream)
         self._note_data(streams)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..files.aside import real_place
+from ..files.aside import real_path
 from ..types import Remedy, VFEError
 from .files import is_image, refuse_pipe
 from .info import VideoInfo
@@ -67,7 +67,7 @@ def check_frames_folder(path: Path, sources: tuple[Path, ...], overwrite: bool) 
 
 
 def _check_folder(path: Path) -> None:
-    parent = real_place(path).absolute().parent
+    parent = real_path(path).absolute().parent
     if not parent.is_dir():
         raise VFEError(f"{parent}: no such folder; create it first or choose another output")
     if not os.access(parent, os.W_OK | os.X_OK):

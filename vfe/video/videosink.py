@@ -14,14 +14,14 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from ..files.aside import hidden_name, real_place
+from ..files.aside import hidden_name, real_path
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
 from .metadata import add_track_metadata, drop_bad_timecode, needs_keys
-from .older import set_default, set_duration, tag_colour
 from .photo.animation import OWN_FORMATS
 from .pixels import FrameWriter
+from .pyav_compat import set_default, set_duration, tag_colour
 from .read import Frame
 from .sidestreams import SideStreams
 from .times.output import OutputClock
@@ -38,8 +38,8 @@ class VideoSink:
         self.notes: list[str] = list(plan.notes)
         """What was not kept, one line each."""
         self._info, self._size, self._plan = info, size, plan
-        self._place = real_place(path)
-        self._temporary = hidden_name(self._place, path.suffix)
+        self._real_path = real_path(path)
+        self._temporary = hidden_name(self._real_path, path.suffix)
         self._writer = FrameWriter(plan.target)
         self._clock = OutputClock(info, path.suffix.lower())
         self._has_tags = False
@@ -133,7 +133,7 @@ class VideoSink:
             self._side.close()
         container, self._container = self._container, None
         container.close()
-        self._temporary.replace(self._place)
+        self._temporary.replace(self._real_path)
 
     def _discard(self) -> None:
         if self._side is not None:

@@ -46,12 +46,12 @@ def _canvas(tile: VideoFrame, size: tuple[int, int]) -> VideoFrame:
     return canvas
 
 
-def _put(tile: VideoFrame, canvas: VideoFrame, place: tuple[int, int]) -> None:
+def _put(tile: VideoFrame, canvas: VideoFrame, corner: tuple[int, int]) -> None:
     """Copy a tile to (y, x) of the canvas; what reaches over an edge is cut."""
     subsampled = layout_of(tile.format.name).chroma
     for index in range(len(tile.planes)):
         right, down = subsampled if index in (1, 2) else (0, 0)
-        y, x = place[0] >> down, place[1] >> right
+        y, x = corner[0] >> down, corner[1] >> right
         source, target = plane_view(tile, index), plane_view(canvas, index)[y:, x:]
         height, width = min(len(source), len(target)), min(source.shape[1], target.shape[1])
         target[:height, :width] = source[:height, :width]

@@ -13,7 +13,7 @@ WIDTH, HEIGHT, ORIENTATION = 0x0100, 0x0101, 0x0112
 INTEROP_POINTER = 0xA005
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
 _CHANGED = (ORIENTATION, WIDTH, HEIGHT, _PIXEL_WIDTH, _PIXEL_HEIGHT)
-_THUMBNAIL_PLACE, _THUMBNAIL_SIZE = 0x0201, 0x0202
+_THUMBNAIL_OFFSET, _THUMBNAIL_SIZE = 0x0201, 0x0202
 _WINDOWS_TEXTS = frozenset(range(0x9C9B, 0x9CA0))
 # What the first directory of a TIFF file says of the photo and not of how its pixels are stored: description, maker,
 # model, orientation, resolution and its unit, software, time, artist, computer, rating, copyright.
@@ -35,7 +35,7 @@ def exif_orientation(exif: bytes | None) -> Orientation:
 def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
     """The block for an upright picture of `size` (width, height) without a thumbnail; None where it is no EXIF block.
 
-    It is changed in place: what cameras keep in it for themselves may point to places of the whole block.
+    It is changed in place: what cameras keep in it for themselves may point to spans of the whole block.
     """
     reader = IfdReader.of(exif)
     first = reader.directory(reader.first)
@@ -48,11 +48,11 @@ def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
             found = directory.entries.get(tag)
             if found is not None and found.kind in (SHORT, LONG) and found.count == 1:
                 width = len(found.value)
-                changed[found.place : found.place + width] = min(value, 256**width - 1).to_bytes(width, reader.order)
-    changed[first.next_place : first.end] = bytes(first.end - first.next_place)  # the next one has the thumbnail
-    used = [place for directory in directories for place in _places(directory)]
+                changed[found.offset : found.offset + width] = min(value, 256**width - 1).to_bytes(width, reader.order)
+    changed[first.next_offset : first.end] = bytes(first.end - first.next_offset)  # the next one has the thumbnail
+    used = [place for directory in directories for place in _spans(directory)]
     thumbnail = reader.directory(first.next)
-    for start, end in _places(thumbnail) if thumbnail else ():
+    for start, end in _spans(thumbnail) if thumbnail else ():
         if all(end <= begin or stop <= start for begin, stop in used):
             changed[start:end] = bytes(max(0, min(end, len(changed)) - start))
     return bytes(changed).rstrip(b"\0").ljust(max(stop for _, stop in used), b"\0")
@@ -99,11 +99,11 @@ def _pointed(reader: IfdReader, directory: Directory, pointer: int) -> Directory
     return reader.directory(found.numbers[0]) if found is not None and found.kind in (LONG, IFD) else None
 
 
-def _places(directory: Directory) -> list[tuple[int, int]]:
+def _spans(directory: Directory) -> list[tuple[int, int]]:
     """(start, end) of a directory's table, of its values, and of the thumbnail that it names."""
-    places = [(directory.place, directory.end)]
-    places += [(found.place, found.place + len(found.value)) for found in directory.entries.values()]
-    start, size = (directory.entries.get(tag) for tag in (_THUMBNAIL_PLACE, _THUMBNAIL_SIZE))
+    spans = [(directory.offset, directory.end)]
+    spans += [(found.offset, found.offset + len(found.value)) for found in directory.entries.values()]
+    start, size = (directory.entries.get(tag) for tag in (_THUMBNAIL_OFFSET, _THUMBNAIL_SIZE))
     if start is not None and size is not None:
-        places.append((start.numbers[0], start.numbers[0] + size.numbers[0]))
-    return places
+        spans.append((start.numbers[0], start.numbers[0] + size.numbers[0]))
+    return spans

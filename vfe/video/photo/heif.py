@@ -20,8 +20,8 @@ from ..colour import FULL, LIMITED
 from ..crop import NO_CROP, Crop, clean_aperture
 from ..decode import decode_picture
 from ..hdr import ColourCoding, Display, Hdr, Light
-from ..older import colour_tags
 from ..orient import UPRIGHT, Orientation
+from ..pyav_compat import colour_tags
 from .canvas import join
 from .items import Items, read_items
 from .tags import PhotoTags, profile_of

@@ -14,9 +14,9 @@ Order = Literal["little", "big"]
 SHORT, LONG, IFD = 3, 4, 13
 _UNITS = {1: 1, 2: 1, SHORT: 2, LONG: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, IFD: 4}  # bytes swapped
 _UNITS_OF_VALUE = {5: 2, 10: 2}  # fractions are two numbers
-_ENTRY, _INLINE = 12, 4  # bytes: of tag, type, number of values and the values or their place; of the last of these
+_ENTRY, _INLINE = 12, 4  # bytes: of tag, type, number of values and the values or their offset; of the last of these
 _ORDERS: dict[bytes, Order] = {b"II*\0": "little", b"MM\0*": "big"}
-HEADER = 8
+HEADER_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Entry:
     kind: int
     """Type of the values, a number of TIFF's table."""
     value: bytes
-    place: int = 0
+    offset: int = 0
     """Where in its file the value begins."""
 
     @property
@@ -53,19 +53,19 @@ class Directory(NamedTuple):
     entries: dict[int, Entry]
     next: int
     """Where the next one is, 0 after the last."""
-    place: int
-    next_place: int
+    offset: int
+    next_offset: int
     end: int
     """Where its table begins, where in it `next` stands, and where it ends: some writers leave `next` out."""
 
 
 class IfdReader:
-    """Reads directories by their place. `read(at, size)` gives bytes of the file, fewer where it ends."""
+    """Reads directories by their offset. `read(at, size)` gives bytes of the file, fewer where it ends."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
         self.read, self.size = read, size
-        header = read(0, HEADER)
-        known = header[:4] in _ORDERS and len(header) == HEADER
+        header = read(0, HEADER_SIZE)
+        known = header[:4] in _ORDERS and len(header) == HEADER_SIZE
         self.order: Order = _ORDERS.get(header[:4], "little")
         self.first = self._number(header[4:8]) if known else 0
 
@@ -74,34 +74,34 @@ class IfdReader:
         """A reader of bytes."""
         return cls(lambda at, size: data[at : at + size], len(data))
 
-    def directory(self, place: int) -> Directory | None:
-        """The directory at a place; None where there is none. Entries of unknown types or outside of the file go."""
-        count_bytes = self.read(place, 2)
-        if not HEADER <= place or len(count_bytes) < 2:
+    def directory(self, offset: int) -> Directory | None:
+        """The directory at a offset; None where there is none. Entries of unknown types or outside of the file go."""
+        count_bytes = self.read(offset, 2)
+        if not HEADER_SIZE <= offset or len(count_bytes) < 2:
             return None
         count = self._number(count_bytes)
-        table = self.read(place + 2, count * _ENTRY + 4)
+        table = self.read(offset + 2, count * _ENTRY + 4)
         if not count or len(table) < count * _ENTRY:
             return None
-        next_place, end = place + 2 + count * _ENTRY, place + 2 + len(table)
+        next_offset, end = offset + 2 + count * _ENTRY, offset + 2 + len(table)
         entries: dict[int, Entry] = {}
         room = self.size  # values that lie over each other, which no writer does, must not fill the memory
         for index in range(count):
-            found = self._entry(table[index * _ENTRY : (index + 1) * _ENTRY], place + 2 + index * _ENTRY, room)
+            found = self._entry(table[index * _ENTRY : (index + 1) * _ENTRY], offset + 2 + index * _ENTRY, room)
             if found is not None:
                 entries.setdefault(found.tag, found)
                 room -= len(found.value)
-        return Directory(entries, self._number(table[count * _ENTRY :]), place, next_place, end)
+        return Directory(entries, self._number(table[count * _ENTRY :]), offset, next_offset, end)
 
     def _entry(self, raw: bytes, at: int, room: int) -> Entry | None:
         tag, kind, count = self._number(raw[:2]), self._number(raw[2:4]), self._number(raw[4:8])
         unit = _UNITS.get(kind, 0)
         size = unit * _UNITS_OF_VALUE.get(kind, 1) * count
-        place = at + 8 if size <= _INLINE else self._number(raw[8:12])
-        if not 0 < size <= room or place + size > self.size:
+        offset = at + 8 if size <= _INLINE else self._number(raw[8:12])
+        if not 0 < size <= room or offset + size > self.size:
             return None
-        value = raw[8 : 8 + size] if size <= _INLINE else self.read(place, size)
-        return Entry(tag, kind, _swapped(value, unit) if self.order == "big" else value, place)
+        value = raw[8 : 8 + size] if size <= _INLINE else self.read(offset, size)
+        return Entry(tag, kind, _swapped(value, unit) if self.order == "big" else value, offset)
 
     def _number(self, data: bytes) -> int:
         return int.from_bytes(data, self.order)
@@ -114,10 +114,10 @@ class IfdTree:
     entries: Mapping[int, Entry]
     children: Mapping[int, IfdTree] = field(default_factory=dict)
 
-    def packed(self, place: int, order: Order = "little") -> bytes:
-        """Its bytes when it stands at an even place of a file of this order, with its values and children behind it."""
+    def packed(self, offset: int, order: Order = "little") -> bytes:
+        """Its bytes at an even offset of a file of this order, with its values and children behind it."""
         tags = sorted(self.entries.keys() | self.children.keys())
-        behind = place + 2 + len(tags) * _ENTRY + 4
+        behind = offset + 2 + len(tags) * _ENTRY + 4
         table, values = [], bytearray()
         for tag in tags:
             here = behind + len(values)
@@ -136,8 +136,8 @@ def block(tree: IfdTree, order: Order = "little", body: bytes = b"") -> bytes:
     """A whole block of one directory, which stands behind `body`."""
     magic = next(magic for magic, named in _ORDERS.items() if named == order)
     body += b"\0" * (len(body) % 2)
-    place = HEADER + len(body)
-    return magic + place.to_bytes(4, order) + body + tree.packed(place, order)
+    offset = HEADER_SIZE + len(body)
+    return magic + offset.to_bytes(4, order) + body + tree.packed(offset, order)
 
 
 def _swapped(value: bytes, unit: int) -> bytes:

@@ -16,7 +16,7 @@ class Extent(NamedTuple):
     """A piece of an item's data: in the file, or in the box of small data."""
 
     in_box: bool
-    place: int
+    offset: int
     size: int
 
 
@@ -54,14 +54,14 @@ class Items:
 
     def reach(self) -> int:
         """Where in the file the data of the items ends, as the file says."""
-        return max((e.place + e.size for pieces in self.extents.values() for e in pieces if not e.in_box), default=0)
+        return max((e.offset + e.size for pieces in self.extents.values() for e in pieces if not e.in_box), default=0)
 
     def data(self, read: Read, item: int) -> bytes:
         """The data of an item, as far as it is there."""
         parts, room = [], _MAX_ITEM
-        for in_box, place, size in self.extents.get(item, ()):
+        for in_box, offset, size in self.extents.get(item, ()):
             size = min(size, room) if size else room  # 0: up to the end
-            parts.append(self.small_data[place : place + size] if in_box else read(place, size))
+            parts.append(self.small_data[offset : offset + size] if in_box else read(offset, size))
             room -= len(parts[-1])
         return b"".join(parts)
 
@@ -81,7 +81,7 @@ def read_items(read: Read, size: int) -> Items | None:
         elif box.name == b"iinf":
             items.kinds = dict(_kinds(content))
         elif box.name == b"iloc":
-            items.extents = dict(_places(content))
+            items.extents = dict(_extents(content))
         elif box.name == b"iref":
             items.references = list(_references(content))
         elif box.name == b"iprp":
@@ -117,7 +117,7 @@ def _kinds(content: bytes) -> Iterator[tuple[int, bytes]]:
             yield item, cursor.data[cursor.at : cursor.at + 4]
 
 
-def _places(content: bytes) -> Iterator[tuple[int, list[Extent]]]:
+def _extents(content: bytes) -> Iterator[tuple[int, list[Extent]]]:
     version, cursor = content[0] if content else 0, _Cursor(content, 4)
     sizes = cursor.number(2)
     offset_size, length_size, base_size, index_size = (sizes >> shift & 15 for shift in (12, 8, 4, 0))
@@ -134,8 +134,8 @@ def _places(content: bytes) -> Iterator[tuple[int, list[Extent]]]:
             if cursor.ended():
                 return
             cursor.number(index_size if version else 0)
-            place, length = cursor.number(offset_size), cursor.number(length_size)
-            extents.append(Extent(method == 1, base + place, length))
+            offset, length = cursor.number(offset_size), cursor.number(length_size)
+            extents.append(Extent(method == 1, base + offset, length))
         yield item, extents if method in (0, 1) else []
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .ifd import HEADER, LONG, Directory, IfdReader, IfdTree, block, entry
+from .ifd import HEADER_SIZE, LONG, Directory, IfdReader, IfdTree, block, entry
 
 EXIF_POINTER, GPS_POINTER = 0x8769, 0x8825
 _SUBFILE = 254
 _REDUCED_OR_MASK = 1 | 4  # bits of _SUBFILE
-_PARTS = ((273, 279), (324, 325))  # places and sizes of strips, or of tiles
+_PARTS = ((273, 279), (324, 325))  # offsets and sizes of strips, or of tiles
 _MAX_PAGES = 100_000
 
 
@@ -28,28 +28,28 @@ def all_there(reader: IfdReader) -> bool:
 
 def _chain(reader: IfdReader) -> Iterator[Directory | None]:
     """The directories one after the other; at last None where the next one is said to be outside of the file."""
-    place, seen = reader.first, set[int]()
-    while place and place not in seen and len(seen) < _MAX_PAGES:
-        seen.add(place)
-        directory = reader.directory(place)
+    offset, seen = reader.first, set[int]()
+    while offset and offset not in seen and len(seen) < _MAX_PAGES:
+        seen.add(offset)
+        directory = reader.directory(offset)
         yield directory
         if directory is None:
             return
-        place = directory.next
+        offset = directory.next
 
 
 def page_alone(reader: IfdReader, directory: Directory) -> bytes:
     """One page of a TIFF file as a file of its own, without EXIF."""
     entries = {tag: found for tag, found in directory.entries.items() if tag not in (EXIF_POINTER, GPS_POINTER)}
     body = bytearray()
-    for places, sizes in _PARTS:
-        if places not in entries or sizes not in entries:
+    for offsets, sizes in _PARTS:
+        if offsets not in entries or sizes not in entries:
             continue
         moved = []
-        for place, size in zip(entries[places].numbers, entries[sizes].numbers, strict=False):
+        for offset, size in zip(entries[offsets].numbers, entries[sizes].numbers, strict=False):
             if len(body) + size > reader.size:  # parts that lie over each other, which no writer does
                 break
-            moved.append(HEADER + len(body))
-            body += reader.read(place, size)
-        entries[places] = entry(places, LONG, moved)
+            moved.append(HEADER_SIZE + len(body))
+            body += reader.read(offset, size)
+        entries[offsets] = entry(offsets, LONG, moved)
     return block(IfdTree(entries), reader.order, bytes(body))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .exif import exif_of_tiff, photo_tree
-from .ifd import HEADER, Directory, Entry, IfdReader, IfdTree
+from .ifd import HEADER_SIZE, Directory, Entry, IfdReader, IfdTree
 from .tags import PhotoTags, profile_of
 
 _UNDEFINED = 7
@@ -42,6 +42,6 @@ def with_tags(data: bytes, tags: PhotoTags) -> bytes:
     entries = {**directory.entries, **photo.entries}
     if tags.icc is not None:
         entries[_PROFILE] = Entry(_PROFILE, _UNDEFINED, tags.icc)
-    place = len(data) + len(data) % 2
-    moved = data[:4] + place.to_bytes(4, "little") + data[HEADER:] + b"\0" * (len(data) % 2)
-    return moved + IfdTree(entries, photo.children).packed(place)
+    offset = len(data) + len(data) % 2
+    moved = data[:4] + offset.to_bytes(4, "little") + data[HEADER_SIZE:] + b"\0" * (len(data) % 2)
+    return moved + IfdTree(entries, photo.children).packed(offset)

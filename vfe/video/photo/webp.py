@@ -57,7 +57,7 @@ def is_whole(read: Read, size: int) -> bool:
     return 8 + int.from_bytes(read(4, 4), "little") <= size
 
 
-def places_of(read: Read, size: int) -> Iterator[tuple[bytes, int, int]]:
+def chunk_spans(read: Read, size: int) -> Iterator[tuple[bytes, int, int]]:
     """(name, start, end) of the chunks of a file of `size` bytes, as far as they are whole."""
     at = 12
     while len(head := read(at, 8)) == 8:
@@ -75,7 +75,7 @@ def read_tags(data: bytes) -> PhotoTags:
 
 def read_file_tags(read: Read, size: int) -> PhotoTags:
     """Profile and EXIF of a WebP file of `size` bytes, whose pictures are not read for it."""
-    return _tags(Chunk(name, read(start, end - start)) for name, start, end in places_of(read, size) if name in _TAGS)
+    return _tags(Chunk(name, read(start, end - start)) for name, start, end in chunk_spans(read, size) if name in _TAGS)
 
 
 def _tags(chunks: Iterable[Chunk]) -> PhotoTags:
@@ -109,10 +109,10 @@ class AnimationFrame(NamedTuple):
     """(width, height)."""
     milliseconds: int
     blends: bool
-    """Whether it is laid over what is there, or takes its place."""
+    """Whether it is laid over what is there, or replaces it."""
     goes: bool
-    """Whether its place is emptied after it was shown."""
-    place: int
+    """Whether its part of the canvas is emptied after it was shown."""
+    start: int
     end: int
     """Where in the file its picture begins and ends."""
 
@@ -126,7 +126,7 @@ class AnimationFrame(NamedTuple):
         return any(map(_has_alpha, self._pictures(read)))
 
     def _pictures(self, read: Read) -> list[Chunk]:
-        data = read(self.place, self.end - self.place)
+        data = read(self.start, self.end - self.start)
         return [chunk for chunk in chunks_of(data, 0) if chunk.name in _PICTURES]
 
 
@@ -142,7 +142,7 @@ def read_header(read: Read) -> Header:
 def animation_frames(read: Read, size: int) -> Iterator[AnimationFrame]:
     """The frames of an animation in a file of `size` bytes that lie within its canvas, as far as they are whole."""
     header = read_header(read)
-    for name, start, end in places_of(read, size) if header.animated else ():
+    for name, start, end in chunk_spans(read, size) if header.animated else ():
         head = read(start, 16) if name == b"ANMF" else b""
         if len(head) < 16:
             continue

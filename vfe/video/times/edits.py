@@ -19,7 +19,7 @@ from ..files import open_video
 from ..info import video_stream
 
 _LONGEST_LIST = 4096  # bytes
-_LOOK = 48  # frames within which a reordering shows: three times as many as can be held back
+_SEARCHED_FRAMES = 48  # frames within which a reordering shows: three times as many as can be held back
 
 
 def open_frames(path: Path) -> InputContainer:
@@ -36,10 +36,10 @@ def _skips_without_order(path: Path) -> bool:
     with opened(path) as (read, size):
         movie = next(find(read, 0, size, b"moov"), None)
         for track in find(read, movie.start, movie.end, b"trak") if movie else ():
-            place = (read, track.start, track.end)
-            kinds = [read(box.start + 8, 4) for box in find(*place, b"mdia", b"hdlr")]
-            offsets = next(find(*place, b"mdia", b"minf", b"stbl", b"ctts"), None)
-            edits = next(find(*place, b"edts", b"elst"), None)
+            span = (read, track.start, track.end)
+            kinds = [read(box.start + 8, 4) for box in find(*span, b"mdia", b"hdlr")]
+            offsets = next(find(*span, b"mdia", b"minf", b"stbl", b"ctts"), None)
+            edits = next(find(*span, b"edts", b"elst"), None)
             if kinds == [b"vide"] and offsets is None and edits is not None and _first_media_time(read, edits) > 0:
                 return True
     return False
@@ -60,7 +60,7 @@ def _reorders(path: Path) -> bool:
     damage = Damage()
     with open_video(path, ignore_edits=True) as container:
         with closing(decode_frames(container, video_stream(container, path), damage)) as frames:
-            for _ in islice(frames, _LOOK):
+            for _ in islice(frames, _SEARCHED_FRAMES):
                 if damage.mixed_up:
                     return True
     return False

@@ -8,7 +8,7 @@ from fractions import Fraction
 from av.video.frame import VideoFrame
 
 from ..decode import Damage
-from ..older import frame_duration
+from ..pyav_compat import frame_duration
 
 
 def with_lengths(frames: Iterable[VideoFrame], rate: Fraction, damage: Damage) -> Iterator[tuple[VideoFrame, int]]:

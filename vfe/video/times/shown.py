@@ -12,10 +12,10 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 
-from ..older import frame_duration
+from ..pyav_compat import frame_duration
 
 _B_FRAME = 3  # AV_PICTURE_TYPE_B: shown before a frame that was decoded before it
-_DEEPEST = 16  # frames that H.264 and H.265 may hold back to reorder them
+_MAX_REORDERED = 16  # frames that H.264 and H.265 may hold back to reorder them
 
 
 class ShownTimes:
@@ -43,7 +43,7 @@ class ShownTimes:
         """Note a packet, before the decoder gets it."""
         self._order.sent(packet)
 
-    def place(self, frame: VideoFrame) -> None:
+    def retime(self, frame: VideoFrame) -> None:
         """Set the time of the next frame that came out of the decoder."""
         when = self._order.shown(frame, self._trust.better(frame.pts, frame.dts))
         if when is None:
@@ -105,7 +105,7 @@ class _Order:
         self._highest = packet.pts
         if not packet.is_discard:
             heappush(self._pending, packet.pts)
-        if len(self._pending) > _DEEPEST:
+        if len(self._pending) > _MAX_REORDERED:
             heappop(self._pending)
 
     def shown(self, frame: VideoFrame, otherwise: int | None) -> int | None:

@@ -20,9 +20,9 @@ from ..flags import flag_number
 from .scale import MICROSECOND, rescale
 
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT: times of the format may jump, and mean nothing before and after
-_JUMP = 10_000_000  # microseconds: ffmpeg's -dts_delta_threshold, beyond which a gap is no pause
-_FALL = 100_000  # microseconds by which times may fall before that is a jump: packets are not always in order
-_NONSENSE = 3600 * 30 * 1_000_000  # microseconds: ffmpeg's -dts_error_threshold for all other formats
+_JUMP_THRESHOLD = 10_000_000  # microseconds: ffmpeg's -dts_delta_threshold, beyond which a gap is no pause
+_FALL_THRESHOLD = 100_000  # microseconds by which times may fall before that is a jump: packets are not always in order
+_ERROR_THRESHOLD = 3600 * 30 * 1_000_000  # microseconds: ffmpeg's -dts_error_threshold for all other formats
 _CLOCK, _CLOCK_BITS = Fraction(1, 90_000), 33  # of MPEG-TS and MPEG-PS
 
 
@@ -62,7 +62,7 @@ class Timeline:
             return
         self._unwrap(packet, unit, progress)
         if self._jumps_allowed and packet.pts is not None and packet.dts is not None:
-            if abs(rescale(packet.pts - packet.dts, unit, MICROSECOND)) > _JUMP:
+            if abs(rescale(packet.pts - packet.dts, unit, MICROSECOND)) > _JUMP_THRESHOLD:
                 packet.pts = None  # a bit of it fell over: frames are not held back that long
         _move(packet, rescale(self._offset, MICROSECOND, unit))
         if packet.dts is not None and packet.stream.type in ("video", "audio"):
@@ -100,10 +100,10 @@ class Timeline:
         when = rescale(packet.dts, unit, MICROSECOND)
         if progress.next_dts is not None:
             delta = when - progress.next_dts
-            jumps = abs(delta) > _JUMP or when + _FALL < progress.dts
+            jumps = abs(delta) > _JUMP_THRESHOLD or when + _FALL_THRESHOLD < progress.dts
         elif self._last is not None:  # its first packet: only the other streams tell
             delta = when - self._last
-            jumps = abs(delta) > _JUMP
+            jumps = abs(delta) > _JUMP_THRESHOLD
         else:
             return
         if jumps:
@@ -139,9 +139,9 @@ def _move(packet: Packet[Stream], ticks: int) -> None:
 
 def _drop_nonsense(packet: Packet[Stream], unit: Fraction, expected: int) -> None:
     """In formats whose times do not jump, those of another day are errors."""
-    if packet.dts is not None and abs(rescale(packet.dts, unit, MICROSECOND) - expected) > _NONSENSE:
+    if packet.dts is not None and abs(rescale(packet.dts, unit, MICROSECOND) - expected) > _ERROR_THRESHOLD:
         packet.dts = None
-    if packet.pts is not None and abs(rescale(packet.pts, unit, MICROSECOND) - expected) > _NONSENSE:
+    if packet.pts is not None and abs(rescale(packet.pts, unit, MICROSECOND) - expected) > _ERROR_THRESHOLD:
         packet.pts = None
 
 

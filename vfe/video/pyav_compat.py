@@ -12,9 +12,9 @@ from av.video.frame import VideoFrame
 from .colour import BT601_625, BT709, FULL, UNSPECIFIED
 from .times.timeline import Timeline
 
-_OLD = int(av.__version__.split(".")[0]) < 17
+_BEFORE_17 = int(av.__version__.split(".")[0]) < 17
 
-ONE_THREAD: dict[str, int] = {} if _OLD else {"threads": 1}
+ONE_THREAD: dict[str, int] = {} if _BEFORE_17 else {"threads": 1}
 """For VideoReformatter.reformat: at our sizes, handing out slices costs more than it saves. Old ones have just one."""
 
 
@@ -23,7 +23,7 @@ def source_colours(matrix: int | None, color_range: int) -> dict[str, int]:
 
     Older ones do not ask the frame for its range, and take the matrix only where that of the other side differs.
     """
-    if not _OLD:
+    if not _BEFORE_17:
         return {}
     if matrix is None:
         return {"src_color_range": FULL}
