@@ -28,7 +28,7 @@ from torch import Tensor
 from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned, template
 from vfe.models.lite import LiteRestorer
 from vfe.restore.restorer import load
-from vfe.types import no_check
+from vfe.types import never_cancelled
 from vfe.weights.lite import load_restorer
 
 FRAMES = 17
@@ -115,7 +115,7 @@ def restored(net: LiteRestorer, clip: Tensor) -> Tensor:
     """(T, 3, S, S) uint8 -> the same, restored."""
     video = rearrange(clip.float() / 127.5 - 1, "t c h w -> 1 c t h w")
     z_lq = net.codec.encode(video)
-    velocity = net.velocity(z_lq, no_check, net.read_prior(video, no_check))
+    velocity = net.velocity(z_lq, never_cancelled, net.read_prior(video, never_cancelled))
     x_hq = net.codec.decode(net.flow.restore(z_lq, velocity.float()))
     return rearrange((x_hq + 1) * 127.5, "1 c t h w -> t c h w").round().clamp(0, 255).byte()
 

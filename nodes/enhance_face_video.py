@@ -13,11 +13,11 @@ from torch import Tensor
 from ..vfe.face.paste.align import ALIGNED_SIDE
 from ..vfe.options import Region, RestoreOptions
 from ..vfe.pipeline.one_step import OneStepPipeline
-from ..vfe.pipeline.windows import ClipRestorer, WindowConfig
+from ..vfe.pipeline.windows import ClipStream, WindowConfig
 from ..vfe.restore.face_stream import FacePart
 from ..vfe.restore.restorer import Restorer, RestoreReport
-from ..vfe.types import Check, Progress
-from .backend.restorer import ClipSize, ComfyRestorer
+from ..vfe.types import CheckCancelled, Progress, VideoShape
+from .backend.restorer import ComfyRestorer
 from .host.images import Reporter
 from .host.video_file import video_file
 from .remedies import in_node_terms
@@ -119,7 +119,7 @@ def enhance_video(
     folder.mkdir(parents=True, exist_ok=True)
     source = video_file(video, folder)
     width, height = video.get_dimensions()
-    pipeline = restorer.enhancer(ClipSize(MANY, height, width), window)
+    pipeline = restorer.enhancer(VideoShape(MANY, height, width), window)
     reporter = Reporter(MANY)
     shown = Restorer(ShownPipeline(pipeline, reporter), face_part_of(restorer))
     return shown.restore_file(source, folder / f"vfe_{secrets.token_hex(8)}.mp4", options, reporter.report)
@@ -129,7 +129,7 @@ def face_part_of(restorer: ComfyRestorer) -> FacePart | None:
     """The part of a restorer that knows faces, loaded; None for one without."""
     if restorer.faces is None:
         return None
-    return FacePart(restorer.faces.enhancer(ClipSize(MANY, ALIGNED_SIDE, ALIGNED_SIDE), None), is_aligned=True)
+    return FacePart(restorer.faces.enhancer(VideoShape(MANY, ALIGNED_SIDE, ALIGNED_SIDE), None), is_aligned=True)
 
 
 class ShownPipeline:
@@ -141,7 +141,7 @@ class ShownPipeline:
     def window_for(self, height: int, width: int) -> WindowConfig:
         return self.pipeline.window_for(height, width)
 
-    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
         restored = self.pipeline.restore_window(frames, strength, check)
         self.reporter.compare(self.reporter.done, frames[0], restored[0])
         return restored
@@ -153,7 +153,7 @@ class ShownPipeline:
             if on_progress is not None:
                 on_progress(clip.given, None)
 
-        clip: ClipRestorer = ClipRestorer(self, strength, report)
+        clip: ClipStream = ClipStream(self, strength, report)
         for frame in frames:
             yield from clip.push(frame)
         yield from clip.finish()

@@ -12,10 +12,10 @@ from comfy_api.latest import io
 from ..vfe.device import choose_dtype
 from ..vfe.library.find import find_component, find_model
 from ..vfe.loading.load import LITE_FACES
-from ..vfe.loading.wan import WanFiles
+from ..vfe.loading.request import LoadRequest
+from ..vfe.options import AttentionName, LoraFile, ModelOptions
 from ..vfe.types import VFEError
 from ..vfe.weights.lite import is_restorer
-from ..vfe.weights.lora import LoraSpec
 from ..vfe.weights.recognise import recognise
 from .backend.lite import ComfyLite
 from .backend.load_wan import load_comfy_wan
@@ -101,26 +101,34 @@ class LoadWanRestorer(io.ComfyNode):
     @classmethod
     @in_node_terms()
     def execute(
-        cls, model: str, vae: str, context: str, adapter: str, dtype: str, attention: str, **loras: str | float
+        cls,
+        model: str,
+        vae: str,
+        context: str,
+        adapter: str,
+        dtype: str,
+        attention: AttentionName,
+        **loras: str | float,
     ) -> io.NodeOutput:
         path = find_model("lite") if model == LITE else path_of(model, model_paths.RESTORER_FOLDERS)
         chosen = [
-            LoraSpec(path_of(str(name), model_paths.LORA_FOLDERS), float(loras[f"strength_{number}"]))
+            LoraFile(path_of(str(name), model_paths.LORA_FOLDERS), float(loras[f"strength_{number}"]))
             for number in range(1, LORAS + 1)
             if (name := loras[f"lora_{number}"]) != NONE and loras[f"strength_{number}"] != 0
         ]
         if is_restorer(path):
             return io.NodeOutput(_load_lite(model, path, dtype, bool(chosen) or adapter != NONE))
         _check_dit(path)
-        files = WanFiles(
-            dit=path,
+        options = ModelOptions(
             vae=_component("wan_vae", vae, model_paths.VAE_FOLDERS),
             context=_component("context", context, model_paths.CONTEXT_FOLDERS),
             loras=tuple(chosen),
             adapter=None if adapter == NONE else path_of(adapter, model_paths.ADAPTER_FOLDERS),
+            attention=attention,
         )
-        number_format = None if dtype == "auto" else _dtype(dtype)
-        return io.NodeOutput(load_comfy_wan(model, files, number_format, attention, logging.getLogger("vfe").info))
+        device = comfy.model_management.get_torch_device()
+        request = LoadRequest(path=path, device=device, dtypes=(choose_dtype(dtype, device),), options=options)
+        return io.NodeOutput(load_comfy_wan(model, request, logging.getLogger("vfe").info))
 
 
 def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
@@ -165,4 +173,4 @@ def _component(kind: model_paths.Component, name: str, folders: tuple[str, ...])
     """The file of that name, or the only one of its kind."""
     if name != AUTO:
         return path_of(name, folders)
-    return find_component(kind, model_paths.places(folders))
+    return find_component(kind, model_paths.model_folders(folders))

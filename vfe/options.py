@@ -5,20 +5,26 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 CodecName = Literal["h264", "h265", "prores", "ffv1"]
 Region = Literal["frame", "face", "auto"]
+AttentionName = Literal["sdpa", "flash", "sage"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 CODECS: tuple[CodecName, ...] = get_args(CodecName)
 MAX_CRF = 51  # the scale of x264 and x265: 0 is lossless
 
 
-class LoraFile(NamedTuple):
-    """A LoRA, and how much of it to add."""
+@dataclass(frozen=True)
+class LoraFile:
+    """A LoRA and the factor by which its change of the weights is multiplied; ValueError where that is not finite."""
 
     path: Path
     strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.strength):
+            raise ValueError(f"LoRA strength is {self.strength}, needed a finite number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +36,7 @@ class ModelOptions:
     context: Path | None = None
     """The embedded prompt; None: the one that is found."""
     loras: tuple[LoraFile, ...] = ()
-    attention: Literal["sdpa", "flash", "sage"] = "sdpa"
+    attention: AttentionName = "sdpa"
     compile: bool = False
     """torch.compile the DiT: slow to start, faster from the second window on."""
     fold: bool = True

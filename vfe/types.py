@@ -9,15 +9,19 @@ from typing import NamedTuple
 Progress = Callable[[int, "int | None"], None]
 """Called with (frames done, total frames or None if unknown). It may raise, `Cancelled` for one, to stop the work."""
 
-Tell = Callable[[str], None]
-"""Gets one line for a person."""
+Notify = Callable[[str], None]
+"""Gets one line of text for a person."""
 
-Check = Callable[[], None]
-"""Called between stages and parts of them; what it raises, `Cancelled` for one, stops the work."""
+CheckCancelled = Callable[[], None]
+"""Called between the stages of a window and within them; what it raises, `Cancelled` for one, stops the work."""
 
 
-def no_check() -> None:
-    """A `Check` that never stops anything."""
+def no_progress(done: int, total: int | None) -> None:
+    """A `Progress` that does nothing."""
+
+
+def never_cancelled() -> None:
+    """A `CheckCancelled` that lets the work go on."""
 
 
 class Remedy(Enum):
@@ -59,9 +63,39 @@ class Cancelled(Exception):
     """Raised by a progress callback to stop a restoration between stages or windows."""
 
 
+FRAMES_PER_LATENT = 4
+"""Frames of a latent frame in all models here. The first frame of a clip has a latent frame of its own."""
+
+
+def padded_frames(frames: int, per_latent: int = FRAMES_PER_LATENT) -> int:
+    """The least number of frames, 4n+1, that makes whole latent frames and is not below `frames`.
+
+    >>> [padded_frames(frames) for frames in (1, 2, 5, 6)]
+    [1, 5, 5, 9]
+    """
+    return -(-(frames - 1) // per_latent) * per_latent + 1
+
+
 class VideoShape(NamedTuple):
-    """Size of a video in frames and pixels, or of its latent grid."""
+    """Frames, height and width of a video in pixels, or of its latents or tokens."""
 
     frames: int
     height: int
     width: int
+
+    def padded(self, multiple: int, per_latent: int = FRAMES_PER_LATENT) -> VideoShape:
+        """The least shape of 4n+1 frames and sides that are multiples of `multiple` into which this one fits."""
+        height, width = (-(-side // multiple) * multiple for side in (self.height, self.width))
+        return VideoShape(padded_frames(self.frames, per_latent), height, width)
+
+    def to_latent(self, space: int, per_latent: int = FRAMES_PER_LATENT) -> VideoShape:
+        """The latents of a padded clip: 4n+1 frames give n+1, and `space` x `space` pixels one.
+
+        >>> VideoShape(81, 480, 832).to_latent(8)
+        VideoShape(frames=21, height=60, width=104)
+        """
+        return VideoShape((self.frames - 1) // per_latent + 1, self.height // space, self.width // space)
+
+    def from_latent(self, space: int, per_latent: int = FRAMES_PER_LATENT) -> VideoShape:
+        """The padded clip that has these latents: the inverse of `to_latent`."""
+        return VideoShape((self.frames - 1) * per_latent + 1, self.height * space, self.width * space)

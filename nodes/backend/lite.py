@@ -20,12 +20,12 @@ from ...vfe.models.lite import LiteConfig, LiteRestorer
 from ...vfe.models.prior import DualCodebookPrior, Prior
 from ...vfe.models.wan import watching
 from ...vfe.pipeline.one_step import DEFAULT_TILE, TILE_GRID, OneStepPipeline, WindowConfig
-from ...vfe.types import Check
+from ...vfe.types import CheckCancelled, VideoShape
 from ...vfe.weights.lite import load_restorer
 from .folding import Folding
 from .ops import COMFY_OPS
 from .patcher import patcher_of
-from .restorer import ClipSize, ComfyRestorer, DecodePlan, load
+from .restorer import ComfyRestorer, DecodePlan, load
 
 CPU = torch.device("cpu")
 WORKSPACE = 1.5  # times what is counted: what convolutions and attention take beside their tensors
@@ -63,15 +63,15 @@ class ComfyLite(ComfyRestorer):
     def is_wan(self) -> bool:
         return False
 
-    def enhancer(self, size: ClipSize, window: WindowConfig | None) -> OneStepPipeline:
+    def enhancer(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
         window = window or WindowConfig()
         load(self.patchers, activation_bytes(self.network.config, size, window, self.dtype))
         return OneStepPipeline(self, window)
 
-    def prior_reader(self, size: ClipSize, window: WindowConfig | None) -> OneStepPipeline:
+    def prior_reader(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
         return self.enhancer(size, window)
 
-    def decoder(self, size: ClipSize, plan: DecodePlan) -> OneStepPipeline:
+    def decoder(self, size: VideoShape, plan: DecodePlan) -> OneStepPipeline:
         """The transform is exact and small: there is nothing to plan."""
         del plan
         return self.enhancer(size, None)
@@ -92,10 +92,10 @@ class ComfyLite(ComfyRestorer):
     def side_multiple(self) -> int:
         return self.network.side_multiple
 
-    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+    def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         return None if self.network.prior is None else self.network.prior(video.to(self.device), check)
 
-    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
+    def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
         network = self.network
         fuse = None if network.fusion is None or prior is None else network.fusion(prior)
         z, watch = z_lq.to(self.dtype), watching(check, fuse)
@@ -106,7 +106,7 @@ class ComfyLite(ComfyRestorer):
         return network.dit(z, network.config.flow.timestep, network.context, watch)
 
 
-def activation_bytes(config: LiteConfig, size: ClipSize, window: WindowConfig, dtype: torch.dtype) -> int:
+def activation_bytes(config: LiteConfig, size: VideoShape, window: WindowConfig, dtype: torch.dtype) -> int:
     """Peak beside the weights for a window of frames, a tile at a time: clip, latents, a DiT block, a prior's block."""
     frames = min(size.frames + 3, window.frames)
     height, width = (min(-(-side // TILE_GRID) * TILE_GRID, DEFAULT_TILE.side) for side in (size.height, size.width))

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 
 import comfy.model_management
-import torch
 from comfy.model_patcher import ModelPatcher
 from comfy.weight_adapter import LoRAAdapter
 from torch import Tensor
 
-from ...vfe.device import dtypes_for
-from ...vfe.loading.wan import CPU, DiTWeights, OpenedWan, WanFiles, WanRun, foretold_sizes, open_wan
+from ...vfe.loading.request import LoadRequest
+from ...vfe.loading.wan import DiTWeights, estimated_sizes
+from ...vfe.loading.wan_files import WanFiles, open_wan_files
 from ...vfe.models.dit.attention_backends import choose_attention
 from ...vfe.models.dit.model import WanDiT
-from ...vfe.models.wan import ConditionedDiT
+from ...vfe.models.wan import ConditionedDiT, WanCompute
 from ...vfe.models.wan_vae import WanVAE
-from ...vfe.tensor_io.load import build_on_meta, load_strictly
-from ...vfe.types import Tell
+from ...vfe.tensor_io.load import CPU, build_on_meta, load_strictly
+from ...vfe.types import Notify
 from ...vfe.weights.adapter import load_adapter
 from ...vfe.weights.lora import Delta
 from ...vfe.weights.wan_vae import load_vae
@@ -29,34 +29,33 @@ DIT = f"{PREFIX}dit."
 """Of the DiT's parameters, as its patcher calls them."""
 
 
-def load_comfy_wan(name: str, files: WanFiles, dtype: torch.dtype | None, attention: str, tell: Tell) -> ComfyWan:
-    """On the CPU, in `dtype`; None: the fastest of the device. Raises VFEError for files that do not fit."""
-    opened = open_wan(files)
-    device = comfy.model_management.get_torch_device()
-    run = WanRun(device=device, dtypes=(dtype or dtypes_for(device)[0],), budget=0, attention=attention)
-    weights = DiTWeights(opened.parts.dit_source, files.loras)
-    restorer = ComfyWan(name, _read(files, opened, run), tell)
-    add_loras(restorer.dit_patcher, weights.plan.deltas)
+def load_comfy_wan(name: str, request: LoadRequest, notify: Notify) -> ComfyWan:
+    """On the CPU, in the first dtype of the request; `name` is for people.
+
+    Raises VFEError for files that do not fit.
+    """
+    files = open_wan_files(request)
+    restorer = ComfyWan(name, _read(files, request), notify)
+    add_loras(restorer.dit_patcher, DiTWeights(files.dit, files.loras).plan.deltas)
     return restorer
 
 
-def _read(files: WanFiles, opened: OpenedWan, run: WanRun) -> WanNetworks:
-    parts, dtype = opened.parts, run.dtypes[0]
-    sizes = foretold_sizes(parts, run, dtype)
-    attention = choose_attention(run.attention, run.device, dtype, parts.dit.head_dim)
-    dit = build_on_meta(lambda: WanDiT(parts.dit, COMFY_OPS, attention))
+def _read(files: WanFiles, request: LoadRequest) -> WanNetworks:
+    config, compute = files.dit_config, WanCompute(request.device, request.dtypes[0])
+    attention = choose_attention(request.options.attention, request.device, compute.dtype, config.head_dim)
+    dit = build_on_meta(lambda: WanDiT(config, COMFY_OPS, attention))
 
     def read(name: str) -> Tensor:
         comfy.model_management.throw_exception_if_processing_interrupted()  # it may be gigabytes
-        return parts.dit_source.get(name)
+        return files.dit.get(name)
 
-    dit = load_strictly(dit, read, files.dit, device=CPU, dtype=dtype)
+    dit = load_strictly(dit, read, files.dit.path, device=CPU, dtype=compute.dtype)
     return WanNetworks(
-        dit=ConditionedDiT(dit, opened.flow.timestep, opened.context),
-        vae=load_vae(files.vae, device=CPU, dtype=sizes.vae_dtype, build=lambda config: WanVAE(config, COMFY_OPS)),
-        adapter=None if files.adapter is None else load_adapter(files.adapter, dtype, COMFY_OPS),
-        flow=opened.flow,
-        sizes=sizes,
+        dit=ConditionedDiT(dit, files.flow.timestep, files.prompt),
+        vae=load_vae(files.vae.path, dtype=compute.vae_dtype, build=lambda config: WanVAE(config, COMFY_OPS)),
+        adapter=None if files.adapter is None else load_adapter(files.adapter.path, compute.dtype, COMFY_OPS),
+        flow=files.flow,
+        sizes=estimated_sizes(files, compute),
     )
 
 

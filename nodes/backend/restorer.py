@@ -12,15 +12,7 @@ from comfy.model_patcher import ModelPatcher
 
 from ...vfe.models.prior import DualCodebookPrior
 from ...vfe.pipeline.one_step import OneStepPipeline, WindowConfig
-
-
-@dataclass(frozen=True)
-class ClipSize:
-    """Of the frames to restore; `frames` of a whole clip, or of a window of it."""
-
-    frames: int
-    height: int
-    width: int
+from ...vfe.types import VideoShape
 
 
 @dataclass(frozen=True)
@@ -35,7 +27,8 @@ class DecodePlan:
 class ComfyRestorer(ABC):
     """A handle: the weights are in the patchers, and nothing is kept beside them.
 
-    Each method loads what it needs and gives a pipeline that may be used until the node that asked for it returns.
+    Each method loads what it needs for frames of `size`, which is that of a whole clip or of a window of it, and gives
+    a pipeline that may be used until the node that asked for it returns.
     Raises VFEError where something does not fit the memory at all.
     """
 
@@ -59,15 +52,15 @@ class ComfyRestorer(ABC):
         """Whether its latents are those of Wan's VAE, which ComfyUI knows."""
 
     @abstractmethod
-    def enhancer(self, size: ClipSize, window: WindowConfig | None) -> OneStepPipeline:
+    def enhancer(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
         """The whole pipeline; `window` None: as suits the model."""
 
     @abstractmethod
-    def prior_reader(self, size: ClipSize, window: WindowConfig | None) -> OneStepPipeline:
+    def prior_reader(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
         """For `read_prior` only."""
 
     @abstractmethod
-    def decoder(self, size: ClipSize, plan: DecodePlan) -> OneStepPipeline:
+    def decoder(self, size: VideoShape, plan: DecodePlan) -> OneStepPipeline:
         """For `decode_latent` only."""
 
     def get_ram_usage(self) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ...vfe.loading.wan import KERNELS
+from ...vfe.loading.wan import KERNEL_SHARE
 from ...vfe.models.wan_vae import VAEPlan, WanVAEConfig, clip_bytes, tile_for
 from ...vfe.types import VFEError, VideoShape
 from .restorer import DecodePlan
@@ -27,7 +27,7 @@ class PlannedDecode:
 
 def kernel_bytes(weights: int) -> int:
     """Of what is derived from the VAE's weights to run it."""
-    return int(KERNELS * weights)
+    return int(KERNEL_SHARE * weights)
 
 
 def plan_decode(

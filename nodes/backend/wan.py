@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import comfy.model_management
 import torch
@@ -18,15 +17,15 @@ from torch import Tensor
 from ...vfe.models.flow import OneStepFlow
 from ...vfe.models.prior import DualCodebookPrior, Prior
 from ...vfe.models.prior.fusion import PriorAdapter
-from ...vfe.models.wan import ConditionedDiT, WanRestorer, watching
-from ...vfe.models.wan_vae import WanVAE
-from ...vfe.pipeline.memory_aware import PlannedPipeline
+from ...vfe.models.wan import ConditionedDiT, watching
+from ...vfe.models.wan_vae import VAEPlan, WanVAE
+from ...vfe.pipeline.memory_aware import MemoryAwarePipeline
 from ...vfe.pipeline.memory_plan import DEFAULT_FRAMES, WanSizes, plan_candidates
 from ...vfe.pipeline.one_step import OneStepPipeline, WindowConfig
-from ...vfe.types import Check, Tell, VideoShape
+from ...vfe.types import CheckCancelled, Notify, VideoShape, padded_frames
 from .folding import Folding
 from .patcher import NAME, patcher_of
-from .restorer import ClipSize, ComfyRestorer, DecodePlan, free_bytes, load, room_beside
+from .restorer import ComfyRestorer, DecodePlan, free_bytes, load, room_beside
 from .vae_plan import kernel_bytes, plan_decode
 
 
@@ -44,15 +43,17 @@ class WanNetworks:
 class ComfyWan(ComfyRestorer):
     """A `OneStepModel`, whose DiT is folded while it is loaded whole."""
 
-    def __init__(self, name: str, networks: WanNetworks, tell: Tell) -> None:
-        self.name, self.networks, self.tell = name, networks, tell
+    def __init__(self, name: str, networks: WanNetworks, notify: Notify) -> None:
+        self.name, self.networks, self.notify = name, networks, notify
         management = comfy.model_management
         device, offload = management.get_torch_device(), management.unet_offload_device()
         self.dit_patcher = patcher_of(networks.dit, device, offload)
         self.vae_patcher = vae_patcher_of(networks.vae)
         self.adapter_patcher = None if networks.adapter is None else patcher_of(networks.adapter, device, offload)
         dit = networks.dit
-        self.folding = Folding(self.dit_patcher, dit.dit, dit.timestep, lambda: dit.context, networks.sizes.dtype)
+        self.folding = Folding(
+            self.dit_patcher, dit.dit, dit.timestep, lambda: dit.context, networks.sizes.compute.dtype
+        )
         kernels = kernel_bytes(self.vae_patcher.model_size())
         self.sizes = replace(networks.sizes, block_bytes=0, fixed_bytes=kernels)  # what is not under a patcher
 
@@ -68,17 +69,16 @@ class ComfyWan(ComfyRestorer):
     def is_wan(self) -> bool:
         return True
 
-    def enhancer(self, size: ClipSize, window: WindowConfig | None) -> OneStepPipeline:
+    def enhancer(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
         return self._planned(self.patchers, size, window)
 
-    def prior_reader(self, size: ClipSize, window: WindowConfig | None) -> OneStepPipeline:
+    def prior_reader(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
         return self._planned(self._adapters, size, window)
 
-    def decoder(self, size: ClipSize, plan: DecodePlan) -> OneStepPipeline:
+    def decoder(self, size: VideoShape, plan: DecodePlan) -> OneStepPipeline:
         vae = self.networks.vae
         device = self.vae_patcher.load_device
-        padded = (-(-side // self.side_multiple) * self.side_multiple for side in (size.height, size.width))
-        latents = vae.latent_shape(VideoShape(-(-(size.frames - 1) // 4) * 4 + 1, *padded))
+        latents = vae.latent_shape(size.padded(self.side_multiple))
         kernels = self.sizes.fixed_bytes
         room = room_beside([self.vae_patcher], device) - kernels
         planned = plan_decode(vae.config, vae.dtype, latents, plan, room)
@@ -91,16 +91,15 @@ class ComfyWan(ComfyRestorer):
         return [] if self.adapter_patcher is None else [self.adapter_patcher]
 
     def _planned(
-        self, patchers: Sequence[ModelPatcher], size: ClipSize, window: WindowConfig | None
-    ) -> PlannedPipeline:
+        self, patchers: Sequence[ModelPatcher], size: VideoShape, window: WindowConfig | None
+    ) -> MemoryAwarePipeline:
         """Loaded beside a plan that fits the device when nothing else is on it, then planned for what is free."""
         window = fitting(window, size.frames)
         plans = plan_candidates(self.sizes, size.height, size.width, window)
         room = room_beside(patchers, self.device)
         plan = next((plan for plan in plans if plan.bytes <= room), plans[-1])
         load(patchers, plan.bytes)
-        model = cast(WanRestorer, self)  # it has the parts of one that plans are for
-        return PlannedPipeline(model, self.sizes, free_bytes(self.device), window, self.tell)
+        return MemoryAwarePipeline(self, self.sizes, free_bytes(self.device), window, self.notify)
 
     @property
     def codec(self) -> WanVAE:
@@ -118,17 +117,19 @@ class ComfyWan(ComfyRestorer):
     def side_multiple(self) -> int:
         return self.networks.vae.config.space * max(self.networks.dit.config.patch[1:])
 
-    def keep_resident(self, blocks: int) -> None:
-        """Which weights are on the device is ComfyUI's to say."""
+    def use_plan(self, vae: VAEPlan, resident: int) -> None:
+        """Run the VAE as `vae` says. Which blocks are on the device is ComfyUI's to say."""
+        del resident
+        self.networks.vae.plan = vae
 
-    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+    def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         adapter = self.networks.adapter
         return None if adapter is None else adapter.prior(video.to(self.device), check)
 
-    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
+    def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
         adapter = self.networks.adapter
         fuse = None if adapter is None or prior is None else adapter.fusion(prior)
-        z = z_lq.to(self.device, self.sizes.dtype)
+        z = z_lq.to(self.device, self.sizes.compute.dtype)
         dit = self.folding.folded() or self.networks.dit
         velocity: Tensor = dit(z, watching(check, fuse))
         return velocity.to(z_lq.device)
@@ -152,7 +153,7 @@ def vae_patcher_of(vae: WanVAE) -> ModelPatcher:
 
 def fitting(window: WindowConfig | None, frames: int) -> WindowConfig | None:
     """A window no longer than a clip: where one holds all of it, its length changes the memory and not the result."""
-    whole = -(-(frames - 1) // 4) * 4 + 1
+    whole = padded_frames(frames)
     if window is not None and window.frames <= whole:
         return window
     return WindowConfig.of(whole) if window is not None or whole < DEFAULT_FRAMES else None

@@ -8,7 +8,7 @@ from typing import Literal
 
 import folder_paths
 
-from ...vfe.library.folders import Place, bundled_folders
+from ...vfe.library.folders import ModelFolder, bundled_folders
 from ...vfe.library.scan import SUFFIXES
 from ...vfe.types import VFEError
 
@@ -51,16 +51,16 @@ def path_of(name: str, folders: Sequence[str]) -> Path:
     raise VFEError(f"{name}: no such file in the folders {', '.join(folders)} of ComfyUI; choose one of the list")
 
 
-def places(folders: Sequence[str]) -> list[Place]:
+def model_folders(kinds: Sequence[str]) -> list[ModelFolder]:
     """Where a file is looked for that is not named: ComfyUI's folders of these kinds, then those of vfe."""
     paths = [
         Path(path)
-        for folder in folders
-        if folder in folder_paths.folder_names_and_paths
-        for path in folder_paths.get_folder_paths(folder)
+        for kind in kinds
+        if kind in folder_paths.folder_names_and_paths
+        for path in folder_paths.get_folder_paths(kind)
     ]
-    found = [Place("ComfyUI", path) for path in dict.fromkeys(paths) if path.is_dir()]
-    return [*found, *(Place("vfe", path) for path in bundled_folders() if path.is_dir())]
+    found = [ModelFolder("ComfyUI", path) for path in dict.fromkeys(paths) if path.is_dir()]
+    return [*found, *(ModelFolder("vfe", path) for path in bundled_folders() if path.is_dir())]
 
 
 def fingerprint(name: str, folders: Sequence[str]) -> list[tuple[str, int, int]]:

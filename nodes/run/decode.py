@@ -15,7 +15,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...vfe.models.wan_vae import WanVAE
+from ...vfe.models.wan_vae import WanVAE, WanVAEConfig
 from ...vfe.models.wan_vae.latents import LATENT_MEAN, normalised
 from ...vfe.pipeline.one_step import OneStepModel, OneStepPipeline
 from ...vfe.tensor_io.load import build_on_meta, check_fits, shapes_of
@@ -23,7 +23,7 @@ from ...vfe.tensor_io.source import TensorSource
 from ...vfe.tensor_io.write import entries_of
 from ...vfe.types import VFEError, VideoShape
 from ...vfe.weights.wan_vae import config_of, official
-from ..backend.restorer import ClipSize, ComfyRestorer, DecodePlan, load, room_beside
+from ..backend.restorer import ComfyRestorer, DecodePlan, load, room_beside
 from ..backend.vae_plan import kernel_bytes, plan_decode
 from ..host.images import Reporter, to_images
 from ..sockets.clip_latent import ClipLatent, LiteLatent, WindowFader, is_unchanged, ride_along
@@ -55,9 +55,7 @@ def decode_with_vae(vae: comfy.sd.VAE, latent: dict[str, Any], plan: DecodePlan)
     clip = ride_along(latent)
     own = own_vae(vae)
     size = _largest_window(clip) if clip is not None and is_unchanged(latent) else _size_of(samples)
-    latents = own.latent_shape(
-        VideoShape(-(-(size.frames - 1) // 4) * 4 + 1, -(-size.height // 16) * 16, -(-size.width // 16) * 16)
-    )
+    latents = own.latent_shape(size.padded(16))
     kernels = kernel_bytes(vae.patcher.model_size())
     planned = plan_decode(own.config, own.dtype, latents, plan, room_beside([vae.patcher], vae.device) - kernels)
     load([vae.patcher], planned.bytes + kernels)
@@ -85,8 +83,8 @@ def _decode(pipeline: OneStepPipeline, latent: dict[str, Any]) -> Tensor:
         reporter = Reporter(clip.frames)
         return to_images(_windows(pipeline, clip, reporter), clip.frames)
     samples = _samples(latent)
-    frames = len(samples) * (4 * (samples.shape[2] - 1) + 1)
-    height, width = 8 * samples.shape[3], 8 * samples.shape[4]
+    size = _size_of(samples)
+    frames, height, width = len(samples) * size.frames, size.height, size.width
     if clip is not None and len(samples) == 1 and _is_of(clip, frames, height, width):
         frames, height, width = clip.frames, clip.height, clip.width
     reporter = Reporter(frames)
@@ -126,12 +124,13 @@ def _samples(latent: dict[str, Any]) -> Tensor:
     return samples
 
 
-def _size_of(samples: Tensor) -> ClipSize:
-    return ClipSize(4 * (samples.shape[2] - 1) + 1, 8 * samples.shape[3], 8 * samples.shape[4])
+def _size_of(samples: Tensor) -> VideoShape:
+    """The padded clip of a LATENT (B, 16, t, h, w)."""
+    return VideoShape(*samples.shape[2:]).from_latent(WanVAEConfig().space)
 
 
-def _largest_window(clip: ClipLatent) -> ClipSize:
-    return ClipSize(max(placed.latent.frames for placed in clip.windows), clip.height, clip.width)
+def _largest_window(clip: ClipLatent) -> VideoShape:
+    return VideoShape(max(placed.latent.frames for placed in clip.windows), clip.height, clip.width)
 
 
 def _is_of(clip: ClipLatent, frames: int, height: int, width: int) -> bool:

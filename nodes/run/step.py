@@ -13,8 +13,8 @@ from ...vfe.models.prior import DualCodebookPrior, Prior, PriorStrength
 from ...vfe.pipeline.latents import WindowLatent
 from ...vfe.pipeline.one_step import OneStepPipeline
 from ...vfe.pipeline.windows import Window, WindowConfig, WindowGatherer
-from ...vfe.types import VFEError
-from ..backend.restorer import ClipSize, ComfyRestorer
+from ...vfe.types import VFEError, VideoShape, padded_frames
+from ..backend.restorer import ComfyRestorer
 from ..host.images import Reporter, check_images, masks_for, to_frames
 from ..sockets.clip_latent import GROUP, ClipLatent, LiteLatent, PlacedLatent, merged
 from ..sockets.clip_prior import ClipPrior, code_picture, on_device
@@ -43,10 +43,10 @@ def window_config(window: int, overlap: int) -> WindowConfig | None:
         if overlap:
             raise VFEError(f"an overlap of {overlap} frames without a window; give the window too, or 0 for both")
         return None
-    frames = max(_on_grid(window), SMALLEST_WINDOW)
+    frames = max(padded_frames(window), SMALLEST_WINDOW)
     if overlap == 0:
         return WindowConfig.of(frames)
-    shared = _on_grid(overlap)
+    shared = padded_frames(overlap)
     if 2 * shared > frames:
         raise VFEError(f"an overlap of {shared} frames in windows of {frames}: at most half of them can be shared")
     return WindowConfig(frames, shared)
@@ -59,7 +59,7 @@ def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dic
     if wanted.prior is not None:
         wanted.prior.check_fits(images, restorer)
     reporter = Reporter(len(images))
-    size = ClipSize(*images.shape[:3])
+    size = VideoShape(*images.shape[:3])
     pipeline = restorer.enhancer(size, window_config(wanted.window, wanted.overlap))
     config = pipeline.window_for(size.height, size.width)
     placed = []
@@ -98,7 +98,7 @@ def read_clip_prior(
             f"{restorer.name} has no codebooks; take a lite restorer that has, or load a Wan DiT with its adapter"
         )
     reporter = Reporter(len(images))
-    size = ClipSize(*images.shape[:3])
+    size = VideoShape(*images.shape[:3])
     pipeline = restorer.prior_reader(size, None)
     priors: dict[tuple[int, int], Prior] = {}
     pictures: list[Tensor] = []
@@ -135,7 +135,3 @@ def _windows(images: Tensor, config: WindowConfig) -> Iterator[Window]:
     last = gatherer.finish()
     if last is not None:
         yield last
-
-
-def _on_grid(frames: int) -> int:
-    return -(-(frames - 1) // GROUP) * GROUP + 1

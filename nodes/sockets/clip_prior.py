@@ -16,7 +16,7 @@ from torch import Tensor
 from ...vfe.models.prior import Prior, PriorStrength
 from ...vfe.pipeline.one_step import OneStepPipeline
 from ...vfe.pipeline.windows import Window
-from ...vfe.types import Check, VFEError
+from ...vfe.types import CheckCancelled, VFEError
 from ..backend.restorer import ComfyRestorer
 from ..host.images import to_frames
 
@@ -41,7 +41,7 @@ class ClipPrior:
             got, needed = ("{} frames of {} x {}".format(*clip.shape[:3]) for clip in (self.images, images))
             raise VFEError(f"this PRIOR is of {got}, the IMAGE has {needed}; read it from the same frames")
 
-    def of(self, window: Window, pipeline: OneStepPipeline, check: Check) -> Prior | None:
+    def of(self, window: Window, pipeline: OneStepPipeline, check: CheckCancelled) -> Prior | None:
         """With the strengths of this prior."""
         known = self.windows.get((window.start, len(window.frames)))
         if known is None:

@@ -24,7 +24,7 @@ from vfe.cli.progress import ProgressLine
 from vfe.options import RestoreOptions
 from vfe.pipeline.one_step import WindowConfig
 from vfe.restore.restorer import Restorer
-from vfe.types import Cancelled, Check, VFEError
+from vfe.types import Cancelled, CheckCancelled, VFEError
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ class StripePipeline:
         del height, width
         return WindowConfig(5, 1)
 
-    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
         check()
         return [frame + 0.2 * strength * stripes(frame.shape[-1]) for frame in frames]
 

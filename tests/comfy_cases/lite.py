@@ -33,7 +33,7 @@ from tests.pipeline import test_one_step as test_pipeline
 from tests.support.tiny_vae import TINY, random_vae
 from vfe.models.lite import LiteRestorer
 from vfe.pipeline.one_step import WindowConfig
-from vfe.types import no_check
+from vfe.types import never_cancelled
 from vfe.weights.lite import save_checkpoint
 
 EXACT = 2e-5  # of [0, 1]
@@ -140,8 +140,8 @@ def test_in_low_vram_everything_meets_on_the_device(budget: int) -> None:
     restorer.patcher.partially_load(device, budget)
     with torch.inference_mode():
         video = torch.zeros(1, 3, 5, 32, 32, device=device)
-        prior = restorer.read_prior(video, no_check)
-        velocity = restorer.velocity(restorer.codec.encode(video), no_check, prior)
+        prior = restorer.read_prior(video, never_cancelled)
+        velocity = restorer.velocity(restorer.codec.encode(video), never_cancelled, prior)
         decoded = restorer.codec.decode(velocity.float())
     assert decoded.is_meta and any(value.device.type == "cpu" for value in restorer.network.parameters())
 

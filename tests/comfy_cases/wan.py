@@ -32,7 +32,7 @@ from tests.support.weight_layouts import TINY_DIT
 from vfe.models.wan_vae.latents import denormalised
 from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline.one_step import WindowConfig
-from vfe.types import no_check
+from vfe.types import never_cancelled
 
 EXACT = 2e-5  # of [0, 1]
 
@@ -147,8 +147,8 @@ def test_in_low_vram_everything_meets_on_the_device(budget: int) -> None:
         patcher.load_device = device
         patcher.partially_load(device, budget)
     with torch.inference_mode():
-        prior = restorer.read_prior(torch.zeros(1, 3, 5, 32, 32), no_check)
-        velocity = restorer.velocity(torch.zeros(1, 16, 2, 4, 4, device=device), no_check, prior)
+        prior = restorer.read_prior(torch.zeros(1, 3, 5, 32, 32), never_cancelled)
+        velocity = restorer.velocity(torch.zeros(1, 16, 2, 4, 4, device=device), never_cancelled, prior)
     assert velocity.is_meta and any(value.device.type == "cpu" for value in restorer.networks.dit.parameters())
 
 
@@ -160,11 +160,11 @@ def test_memory_pressure_unfolds_and_the_rest_runs() -> None:
     assert restorer.folding.folded() is None and restorer.dit_patcher.model.model_lowvram
     z = torch.randn(1, 16, 2, 4, 4)
     with torch.inference_mode():
-        unfolded = restorer.velocity(z, no_check)
+        unfolded = restorer.velocity(z, never_cancelled)
     unload()
     enhanced(restorer)
     with torch.inference_mode():
-        folded = restorer.velocity(z, no_check)
+        folded = restorer.velocity(z, never_cancelled)
     assert restorer.folding.is_folded and (unfolded - folded).abs().max() <= EXACT
 
 

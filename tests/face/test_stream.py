@@ -16,7 +16,7 @@ from vfe.face.paste.paste import FaceConfig, FacePatcher, paste
 from vfe.face.track.tracks import FaceTrack, FaceTracks
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
 from vfe.restore.face_stream import FacePart, FaceStream, restore_faces, restore_faces_over
-from vfe.types import Cancelled, Check
+from vfe.types import Cancelled, CheckCancelled
 
 SMALL = FaceConfig(crop=CropConfig(side=64))
 WINDOW = WindowConfig(5, 1)
@@ -30,7 +30,7 @@ class Brighten:
         assert height == width == 64
         return WINDOW
 
-    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
         check()
         return [frame + 0.3 * strength for frame in frames]
 
@@ -160,7 +160,7 @@ def test_faces_are_pasted_into_frames_that_were_restored_before() -> None:
 
 def test_restored_frames_without_a_change_to_faces_stay() -> None:
     class Keep(Brighten):
-        def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+        def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
             del strength, check
             return frames
 

@@ -17,7 +17,7 @@ from tests.support.model_tree import (
     folder,
     forget_this_machine,
     link,
-    place,
+    model_folders,
     write_dit,
     write_lora,
     write_prompt,
@@ -28,7 +28,7 @@ from vfe.cli.models import models as run_models
 from vfe.cli.parser import build_parser
 from vfe.library import scan as model_scan
 from vfe.library.find import find_component, find_model, find_models, list_models
-from vfe.library.folders import HUB, cache_folder, search_places
+from vfe.library.folders import HUB, cache_folder, search_folders
 from vfe.library.scan import scan
 from vfe.tensor_io.source import TensorSource
 from vfe.types import VFEError
@@ -51,20 +51,20 @@ def test_links_back_and_deep_folders_come_to_an_end(tmp_path: Path) -> None:
     link(root / "same.safetensors", root / "a" / "model_a.safetensors")
     deep = root / Path(*(str(depth) for depth in range(model_scan.MAX_DEPTH + 2)))
     empty(deep / "deep.safetensors")
-    found = scan(place(root))
+    found = scan(model_folders(root))
     assert [candidate.path.resolve() for candidate in found.found] == [root / "a" / "model_a.safetensors"]
     assert len(found.notes) == 1 and "deeper" in found.notes[0]
-    assert scan(place(deep)).found[0].name == "deep"
+    assert scan(model_folders(deep)).found[0].name == "deep"
 
 
 def test_a_huge_folder_is_cut_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(30):
         empty(tmp_path / f"{number:02}" / "x.txt")
     monkeypatch.setattr(model_scan, "MAX_ENTRIES", 20)
-    found = scan(place(tmp_path))
+    found = scan(model_folders(tmp_path))
     assert found.found == [] and len(found.notes) == 1 and "20 entries" in found.notes[0]
     monkeypatch.setattr(model_scan, "MAX_ENTRIES", 60)
-    assert scan(place(tmp_path)).notes == []
+    assert scan(model_folders(tmp_path)).notes == []
 
 
 def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path: Path, monkeypatch
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse_a)
-    found = scan(place(tmp_path))
+    found = scan(model_folders(tmp_path))
     assert [candidate.name for candidate in found.found] == ["y"]
     assert found.notes == [f"{tmp_path / 'a'} was passed over: Permission denied"]
 
@@ -90,7 +90,7 @@ def test_a_split_model_is_one_entry_and_stands_for_all_its_bytes(tmp_path: Path)
         (parts / name).write_bytes(b"12345")
     (parts / "diffusion_pytorch_model.safetensors.index.json").write_text("{}")
     empty(parts / "config.json")
-    [candidate] = scan(place(tmp_path)).found
+    [candidate] = scan(model_folders(tmp_path)).found
     assert (candidate.name, candidate.bytes) == ("Wan/transformer", 10)
     assert candidate.path.name.endswith(".index.json")
 
@@ -115,9 +115,9 @@ def snapshot(tmp_path: Path, repository: str) -> Path:
 def test_a_name_finds_a_file_or_folder_in_any_case(file: str, names: list[str], tmp_path: Path) -> None:
     path = empty(tmp_path / "models" / file)
     for name in names:
-        assert find_model(name, place(tmp_path / "models")) == path
+        assert find_model(name, model_folders(tmp_path / "models")) == path
     with pytest.raises(VFEError, match="unknown model 'vivid'"):
-        find_model("vivid", place(tmp_path / "models"))
+        find_model("vivid", model_folders(tmp_path / "models"))
 
 
 def test_a_repository_of_the_hub_is_a_name(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_the_same_file_in_two_snapshots_is_found_once(tmp_path: Path) -> None:
     blob = empty(tmp_path / "home" / "huggingface" / "hub" / "models--a--b" / "blobs" / "1234")
     for revision in ("0" * 40, "1" * 40):
         link(blob.parents[1] / "snapshots" / revision / "wan_2.1_vae.safetensors", blob)
-    assert [candidate.name for candidate in scan(search_places()).found if candidate.place.label == HUB] == [
+    assert [candidate.name for candidate in scan(search_folders()).found if candidate.folder.label == HUB] == [
         "wan_2.1_vae"
     ]
 
@@ -141,9 +141,9 @@ def test_safetensors_are_preferred_and_a_lora_of_the_same_name_is_not_meant(tmp_
     write_lora(tmp_path / "loras" / "vividface.safetensors")
     write_dit(tmp_path / "models" / "vividface.ckpt")
     converted = write_dit(tmp_path / "models" / "vividface.safetensors")
-    assert find_model("vividface", place(tmp_path)) == converted
+    assert find_model("vividface", model_folders(tmp_path)) == converted
     converted.unlink()
-    assert find_model("vividface", place(tmp_path)) == tmp_path / "models" / "vividface.ckpt"
+    assert find_model("vividface", model_folders(tmp_path)) == tmp_path / "models" / "vividface.ckpt"
 
 
 def test_bundled_names_come_first_and_a_folder_called_like_a_model_last(
@@ -152,11 +152,11 @@ def test_bundled_names_come_first_and_a_folder_called_like_a_model_last(
     monkeypatch.chdir(tmp_path)
     folder(tmp_path / "vividface")  # a clone of its repository
     weights = empty(tmp_path / "models" / "vividface.safetensors")
-    assert find_model("vividface", place(tmp_path / "models")) == weights
+    assert find_model("vividface", model_folders(tmp_path / "models")) == weights
     assert find_model("vividface", []) == Path("vividface")
     for name, path in find_models().items():
         empty(tmp_path / "models" / f"{name}.safetensors")
-        assert find_model(name, place(tmp_path / "models")) == path
+        assert find_model(name, model_folders(tmp_path / "models")) == path
 
 
 @pytest.mark.parametrize("missing", ["no/such.safetensors", "such.ckpt", "no/folder"])
@@ -186,8 +186,8 @@ def test_the_only_component_is_used_and_others_are_not_even_opened(
         return open_tensors(path)
 
     monkeypatch.setattr(tensor_file, "open_tensors", open_and_note)
-    assert find_component("wan_vae", place(tmp_path)) == vae
-    assert find_component("context", place(tmp_path)) == context
+    assert find_component("wan_vae", model_folders(tmp_path)) == vae
+    assert find_component("context", model_folders(tmp_path)) == context
     assert "huge.safetensors" not in opened and "vae.safetensors" in opened
 
 
@@ -197,17 +197,17 @@ def test_the_only_component_is_used_and_others_are_not_even_opened(
 )
 def test_a_component_that_is_nowhere_says_what_to_get(kind: str, parts: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(VFEError) as caught:
-        find_component(kind, place(tmp_path))  # type: ignore[arg-type]
+        find_component(kind, model_folders(tmp_path))  # type: ignore[arg-type]
     assert all(part in str(caught.value) for part in (*parts, str(cache_folder())))
 
 
 def test_several_components_are_named_but_copies_count_once(tmp_path: Path) -> None:
     first = write_vae(tmp_path / "a.safetensors")
     second = write_vae(tmp_path / "b.safetensors")
-    assert find_component("wan_vae", place(tmp_path)) == first
+    assert find_component("wan_vae", model_folders(tmp_path)) == first
     write_vae(second, 1.0)
     with pytest.raises(VFEError, match=r"a\.safetensors, .*b\.safetensors; choose one with --vae"):
-        find_component("wan_vae", place(tmp_path))
+        find_component("wan_vae", model_folders(tmp_path))
 
 
 def write_everything(root: Path) -> None:
@@ -224,7 +224,7 @@ def write_everything(root: Path) -> None:
 
 def test_a_listing_tells_kinds_apart_and_counts_the_rest(tmp_path: Path) -> None:
     write_everything(tmp_path)
-    listing = list_models(place(tmp_path))
+    listing = list_models(model_folders(tmp_path))
     listed = {model.candidate.path.name: model for model in listing.models}
     kinds = {name: model.kind for name, model in listed.items()}
     assert kinds == {
@@ -249,7 +249,7 @@ def test_a_split_model_is_recognised_by_its_index(tmp_path: Path) -> None:
     for file in set(files.values()):
         save({name: value for name, value in state.items() if files[name] == file}, tmp_path / file)
     (tmp_path / f"{stem}.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
-    [model] = list_models(place(tmp_path)).models
+    [model] = list_models(model_folders(tmp_path)).models
     assert model.kind == "wan_dit"
 
 

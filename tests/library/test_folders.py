@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.model_tree import folder, forget_this_machine
 from vfe.library.comfyui import comfyui_folders
-from vfe.library.folders import BUNDLED, HUB, cache_folder, hub_folder, search_places
+from vfe.library.folders import BUNDLED, HUB, cache_folder, hub_folder, search_folders
 from vfe.types import VFEError
 
 
@@ -25,18 +25,18 @@ def test_places_are_searched_in_their_order(tmp_path: Path, monkeypatch: pytest.
     cache = folder(cache_folder())
     monkeypatch.setenv("VFE_MODELS", str(named))
     monkeypatch.setenv("COMFYUI_PATH", str(tmp_path / "ComfyUI"))
-    places = search_places([option, named])  # a folder that was there already counts once
-    assert [where.folder for where in places[1:]] == [named, option, comfyui, hub, cache]
-    assert places[0].label == BUNDLED and places[-2].label == HUB
+    folders = search_folders([option, named])  # a folder that was there already counts once
+    assert [where.path for where in folders[1:]] == [named, option, comfyui, hub, cache]
+    assert folders[0].label == BUNDLED and folders[-2].label == HUB
 
 
 def test_a_folder_that_was_asked_for_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VFE_MODELS", str(tmp_path / "gone"))  # a variable may name a drive that is not mounted
-    assert [where.label for where in search_places()] == [BUNDLED]
+    assert [where.label for where in search_folders()] == [BUNDLED]
     with pytest.raises(VFEError, match=r"no such folder; --models"):
-        search_places([tmp_path / "gone"])
+        search_folders([tmp_path / "gone"])
     with pytest.raises(VFEError, match="not a ComfyUI installation"):
-        search_places(comfyui=tmp_path)
+        search_folders(comfyui=tmp_path)
 
 
 def test_the_cache_is_where_the_platform_wants_it() -> None:

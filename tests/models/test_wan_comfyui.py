@@ -30,9 +30,9 @@ from vfe.models.flow import OneStepFlow
 from vfe.models.wan_vae import WanVAEConfig
 from vfe.models.wan_vae.latents import denormalised
 from vfe.options import LoraFile, ModelOptions
-from vfe.pipeline.memory_aware import PlannedPipeline
+from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.one_step import WindowConfig
-from vfe.types import no_check
+from vfe.types import never_cancelled
 from vfe.weights.context import write_context
 
 Layout = Callable[[Path, State], Written]
@@ -156,11 +156,11 @@ def frames_of(restorer: vfe.Restorer, video: Tensor) -> Tensor:
 
 def latents_of(restorer: vfe.Restorer, video: Tensor) -> State:
     """What lies between the frames, from the parts of the same restorer."""
-    assert isinstance(restorer.pipeline, PlannedPipeline)
+    assert isinstance(restorer.pipeline, MemoryAwarePipeline)
     model = restorer.pipeline.model
     z_lq = model.codec.encode(video)
     with torch.no_grad():
-        velocity = model.velocity(z_lq, no_check)
+        velocity = model.velocity(z_lq, never_cancelled)
     return {"z_lq": z_lq, "velocity": velocity, "z_hq": model.flow.restore(z_lq, velocity)}
 
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from tests.pipeline.test_one_step import CONFIG, clip
 from tests.pipeline.test_one_step import model as plain_model
-from vfe.loading.lite import load_pipeline
+from vfe.loading.lite import load_lite_pipeline
 from vfe.models.lite import LiteConfig, LiteRestorer
 from vfe.models.prior import EncoderScale, PredictorConfig, Prior, PriorConfig
 from vfe.models.prior.fusion import FusionConfig
 from vfe.pipeline.one_step import OneStepPipeline, TileConfig, WindowConfig
-from vfe.types import Check, no_check
+from vfe.types import CheckCancelled, never_cancelled
 from vfe.weights.lite import load_restorer, save_checkpoint
 
 CPU = torch.device("cpu")
@@ -47,13 +47,13 @@ class Watched(LiteRestorer):
     read: list[Prior]
     given: list[Prior]
 
-    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+    def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         prior = super().read_prior(video, check)
         assert prior is not None
         self.read.append(prior)
         return prior
 
-    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
+    def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
         assert prior is not None
         self.given.append(prior)
         return super().velocity(z_lq, check, prior)
@@ -91,9 +91,9 @@ def test_folded_and_stored(tmp_path: Path) -> None:
     assert loaded.config == net.config
     expected = OneStepPipeline(net).restore(low)
     assert (OneStepPipeline(loaded).restore(low) - expected).abs().max() < 1e-5
-    folded = load_pipeline(path, CPU, torch.float32, WindowConfig())
+    folded = load_lite_pipeline(path, CPU, torch.float32, WindowConfig())
     assert (folded.restore(low) - expected).abs().max() < 1e-4
-    half = load_pipeline(path, CPU, torch.bfloat16, WindowConfig()).restore(low)
+    half = load_lite_pipeline(path, CPU, torch.bfloat16, WindowConfig()).restore(low)
     assert (half - expected).abs().mean() < 0.02
 
 
@@ -107,7 +107,7 @@ def test_an_interrupt_is_asked_for_while_a_prior_is_read() -> None:
 
     with pytest.raises(Stop):
         net.read_prior(clip(5), stop)
-    assert net.read_prior(clip(5), no_check) is not None
+    assert net.read_prior(clip(5), never_cancelled) is not None
 
 
 def test_a_prior_and_its_fusion_come_together() -> None:

@@ -16,7 +16,7 @@ from vfe.models.dit.folded import fold
 from vfe.models.dit.fp8 import store_fp8
 from vfe.models.dit.model import DiTConfig
 from vfe.models.flow import OneStepFlow
-from vfe.models.wan import ConditionedDiT, Placement, WanRestorer
+from vfe.models.wan import ConditionedDiT, WanCompute, WanRestorer
 from vfe.models.wan_vae import VAEPlan, WanVAEConfig
 from vfe.pipeline.memory_plan import WanSizes, dit_bytes, latent_shape, peak_bytes
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
@@ -35,14 +35,12 @@ def dit_config(dim: int = 256, ffn_dim: int = 1024) -> DiTConfig:
 
 
 def sizes_of(config: DiTConfig, dtype: torch.dtype, fp8: bool = False) -> WanSizes:
-    return WanSizes(
-        dit=config, vae=VAE, block_bytes=0, fixed_bytes=0, dtype=dtype, vae_dtype=dtype, fp8=fp8, discrete=False
-    )
+    return WanSizes(dit=config, vae=VAE, compute=WanCompute(CPU, dtype, fp8), block_bytes=0, fixed_bytes=0)
 
 
 def restorer(config: DiTConfig, dtype: torch.dtype) -> WanRestorer:
     dit = fold(random_dit(config), 400.0, padded_context(1, 512, config.text_dim), dtype)
-    return WanRestorer(dit, random_vae(VAE).to(dtype), OneStepFlow(), Placement(CPU, dtype))
+    return WanRestorer(dit, random_vae(VAE).to(dtype), OneStepFlow(), WanCompute(CPU, dtype))
 
 
 def frames_of(count: int, height: int, width: int) -> Iterator[Tensor]:

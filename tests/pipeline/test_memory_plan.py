@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import torch
@@ -15,15 +14,15 @@ from tests.support.tiny_dit import padded_context, random_dit, tiny_config
 from vfe.models.dit.folded import fold
 from vfe.models.dit.model import DiTConfig
 from vfe.models.flow import OneStepFlow
-from vfe.models.wan import Placement, WanRestorer
+from vfe.models.wan import WanCompute, WanRestorer
 from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig
-from vfe.pipeline.memory_aware import PlannedPipeline, is_out_of_memory
+from vfe.pipeline.memory_aware import MemoryAwarePipeline, is_out_of_memory
 from vfe.pipeline.memory_plan import (
     GIB,
     RESERVE,
     WanSizes,
-    choose_dtype,
     choose_plan,
+    first_fitting,
     peak_bytes,
     plan_candidates,
     tile_sides,
@@ -34,7 +33,9 @@ from vfe.types import VFEError, VideoShape
 pytestmark = pytest.mark.slow
 
 BLOCK = 46 * 1024**2 * 2  # bytes of one of the 30 blocks of the 1.3B model in bf16
-WAN = WanSizes(dit=DiTConfig(), vae=WanVAEConfig(), block_bytes=BLOCK, fixed_bytes=600 * 1024**2)
+CPU = torch.device("cpu")
+ON_GPU = WanCompute(torch.device("cuda"), torch.bfloat16)
+WAN = WanSizes(dit=DiTConfig(), vae=WanVAEConfig(), compute=ON_GPU, block_bytes=BLOCK, fixed_bytes=600 * 1024**2)
 
 
 def test_plans_shrink_and_shorten_the_window_only_when_nothing_exact_is_left() -> None:
@@ -86,13 +87,12 @@ def test_tiles_cut_the_frame_into_equal_parts() -> None:
     assert tile_sides(64) == [32, 22, 16] and tile_sides(31) == [16] and tile_sides(8) == []
 
 
-def in_dtype(dtype: torch.dtype, **changes: Any) -> WanSizes:  # noqa: ANN401 (fields of WanSizes)
+def on_cpu(dtype: torch.dtype) -> WanSizes:
     size = dtype.itemsize
-    sizes = replace(WAN, dtype=dtype, vae_dtype=dtype, block_bytes=BLOCK // 2 * size, fixed_bytes=size << 28)
-    return replace(sizes, **changes)
+    return replace(WAN, compute=WanCompute(CPU, dtype), block_bytes=BLOCK // 2 * size, fixed_bytes=size << 28)
 
 
-WIDE, HALF = (in_dtype(dtype, discrete=False) for dtype in (torch.float32, torch.bfloat16))
+WIDE, HALF = (on_cpu(dtype) for dtype in (torch.float32, torch.bfloat16))
 
 
 def test_the_first_dtype_in_which_a_whole_window_fits_is_chosen() -> None:
@@ -103,12 +103,12 @@ def test_the_first_dtype_in_which_a_whole_window_fits_is_chosen() -> None:
     for frames in (33, 81):
         window = WindowConfig.of(frames)
         enough = smallest(WIDE, frames)
-        assert choose_dtype([WIDE, HALF], enough, window) is WIDE
-        assert choose_dtype([WIDE, HALF], enough - 2, window) is HALF
-        assert choose_dtype([WIDE], enough - 2, window) is WIDE  # asked for by name: obeyed
-        assert choose_dtype([HALF, WIDE], enough, window) is HALF  # where half precision is fast
+        assert first_fitting([WIDE, HALF], enough, window) is WIDE
+        assert first_fitting([WIDE, HALF], enough - 2, window) is HALF
+        assert first_fitting([WIDE], enough - 2, window) is WIDE  # asked for by name: obeyed
+        assert first_fitting([HALF, WIDE], enough, window) is HALF  # where half precision is fast
     assert smallest(WIDE, 33) < smallest(WIDE, 81)
-    assert choose_dtype([WIDE, HALF], 1, None) is HALF  # nothing fits: choose_plan says so
+    assert first_fitting([WIDE, HALF], 1, None) is HALF  # nothing fits: choose_plan says so
 
 
 def test_the_plan_names_its_dtypes() -> None:
@@ -125,7 +125,7 @@ def test_bytes_grow_with_every_side() -> None:
 
 
 def test_blocks_stay_on_a_device_that_has_no_other_memory() -> None:
-    sizes = replace(WAN, discrete=False)
+    sizes = replace(WAN, compute=WanCompute(CPU, torch.bfloat16))
     assert {plan.resident for plan in plan_candidates(sizes, 512, 512)} == {30}
 
 
@@ -134,11 +134,11 @@ def restorer() -> WanRestorer:
     dit = fold(random_dit(config), 400.0, padded_context(1, 8, config.text_dim))
     torch.manual_seed(0)
     vae = WanVAE(WanVAEConfig(dim=8, blocks=1)).eval().requires_grad_(False)
-    return WanRestorer(dit, vae, OneStepFlow(), Placement(torch.device("cpu"), torch.float32))
+    return WanRestorer(dit, vae, OneStepFlow(), WanCompute(CPU, torch.float32))
 
 
 def sizes_of(model: WanRestorer) -> WanSizes:
-    return WanSizes(dit=model.dit.config, vae=model.codec.config, block_bytes=1000, fixed_bytes=1000)
+    return WanSizes(dit=model.dit.config, vae=model.codec.config, compute=ON_GPU, block_bytes=1000, fixed_bytes=1000)
 
 
 def failing(model: WanRestorer, monkeypatch: pytest.MonkeyPatch, too_long: int, error: Exception) -> None:
@@ -159,7 +159,7 @@ CLIP = torch.rand(1, 3, 30, 32, 32, generator=torch.Generator().manual_seed(3)) 
 def test_out_of_memory_goes_on_with_shorter_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     model, plans = restorer(), list[str]()
     failing(model, monkeypatch, 4, torch.cuda.OutOfMemoryError("CUDA out of memory"))
-    pipeline = PlannedPipeline(model, sizes_of(model), 8 * GIB, WindowConfig(21, 5), plans.append)
+    pipeline = MemoryAwarePipeline(model, sizes_of(model), 8 * GIB, WindowConfig(21, 5), plans.append)
     restored = pipeline.restore(CLIP)
     assert restored.shape == CLIP.shape and restored.isfinite().all()
     assert pipeline.plan.window.frames == 13
@@ -180,7 +180,7 @@ def test_steps_that_are_exact_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(model, "velocity", once)
     plans: list[str] = []
-    pipeline = PlannedPipeline(model, sizes_of(model), 8 * GIB, WindowConfig(21, 5), plans.append)
+    pipeline = MemoryAwarePipeline(model, sizes_of(model), 8 * GIB, WindowConfig(21, 5), plans.append)
     assert (pipeline.restore(CLIP) - expected).abs().max() < 1e-5
     assert len(plans) == 2 and all("windows of 21 frames" in plan for plan in plans)
 
@@ -188,7 +188,7 @@ def test_steps_that_are_exact_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
 def test_without_a_smaller_plan_it_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     model = restorer()
     failing(model, monkeypatch, 0, RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"))
-    pipeline = PlannedPipeline(model, sizes_of(model), 8 * GIB, None, lambda _: None)
+    pipeline = MemoryAwarePipeline(model, sizes_of(model), 8 * GIB, None, lambda _: None)
     with pytest.raises(VFEError, match="out of memory with the smallest plan"):
         pipeline.restore(CLIP)
 
@@ -197,7 +197,7 @@ def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) 
     model = restorer()
     failing(model, monkeypatch, 0, RuntimeError("shapes do not fit"))
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        PlannedPipeline(model, sizes_of(model), 8 * GIB, None, lambda _: None).restore(CLIP)
+        MemoryAwarePipeline(model, sizes_of(model), 8 * GIB, None, lambda _: None).restore(CLIP)
     assert is_out_of_memory(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"))
 
 

@@ -12,11 +12,11 @@ from tests.pipeline.test_memory_plan import sizes_of
 from tests.pipeline.test_one_step import clip, model
 from vfe.models.prior import PriorStrength
 from vfe.pipeline.latents import latent_mask
-from vfe.pipeline.memory_aware import PlannedPipeline
+from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.memory_plan import GIB
-from vfe.pipeline.one_step import ClipRestorer, OneStepPipeline, TileConfig, WindowConfig
+from vfe.pipeline.one_step import ClipStream, OneStepPipeline, TileConfig, WindowConfig
 from vfe.pipeline.windows import CrossFader, Window, WindowGatherer
-from vfe.types import no_check
+from vfe.types import never_cancelled
 
 CONFIGS = [WindowConfig(9, 4), WindowConfig(9, 0), WindowConfig(5, 1), WindowConfig(13, 5)]
 CLIP = clip(9)[0].unbind(1)
@@ -61,7 +61,7 @@ def test_two_clips_pushed_by_turns_equal_each_pulled_alone() -> None:
     """With batches and without, bit by bit; no frames, nothing."""
     pipeline = OneStepPipeline(model(0.02), WindowConfig(9, 4))
     low = (clip(23)[0].unbind(1), clip(23).flip(-1).unbind(2))
-    clips, out = (ClipRestorer(pipeline), ClipRestorer(pipeline)), (list[Tensor](), list[Tensor]())
+    clips, out = (ClipStream(pipeline), ClipStream(pipeline)), (list[Tensor](), list[Tensor]())
     for frames in zip(*low, strict=True):
         for restorer, frame, restored in zip(clips, frames, out, strict=True):
             restored += restorer.push(frame)
@@ -70,7 +70,7 @@ def test_two_clips_pushed_by_turns_equal_each_pulled_alone() -> None:
         restored += restorer.finish()
     assert torch.equal(torch.stack(out[0]), torch.stack(list(pipeline.stream(low[0]))))
     assert torch.equal(torch.stack(out[1], 2), pipeline.restore(clip(23).flip(-1)))
-    assert ClipRestorer(pipeline).finish() == []
+    assert ClipStream(pipeline).finish() == []
 
 
 @pytest.mark.parametrize(("size", "tile"), [((5, 40, 48), None), ((3, 90, 70), None), ((5, 130, 200), TILE)])
@@ -79,7 +79,7 @@ def test_the_latent_of_a_window_decodes_to_its_frames(size: tuple[int, int, int]
     latent = pipeline.restore_latent(frames, 0.8)
     assert (latent.frames, latent.height, latent.width) == size
     assert len(latent.tiles) == (1 if tile is None else 6)
-    expected = pipeline.restore_window(frames, 0.8, no_check)
+    expected = pipeline.restore_window(frames, 0.8, never_cancelled)
     assert torch.equal(torch.stack(pipeline.decode_latent(latent.to("cpu"))), torch.stack(expected))
 
 
@@ -134,9 +134,9 @@ def test_masks_are_meant_over_the_pixels_and_frames_of_a_latent() -> None:
 def test_clips_of_two_sizes_keep_their_own_plans() -> None:
     """By turns through one pipeline, each as if it were alone; every plan is told once."""
     net, plans = wan_restorer(), list[str]()
-    planned = PlannedPipeline(net, sizes_of(net), 8 * GIB, WindowConfig(5, 1), plans.append)
+    planned = MemoryAwarePipeline(net, sizes_of(net), 8 * GIB, WindowConfig(5, 1), plans.append)
     low = [torch.rand(3, side, 32, generator=torch.Generator().manual_seed(side)) * 2 - 1 for side in (32, 48)]
-    clips = [ClipRestorer(planned) for _ in low]
+    clips = [ClipStream(planned) for _ in low]
     out: list[list[Tensor]] = [[], []]
     for _ in range(7):
         for restorer, one, restored in zip(clips, low, out, strict=True):

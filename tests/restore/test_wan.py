@@ -15,13 +15,14 @@ from tests.pipeline.test_one_step import model as tiny_lite
 from tests.support.cli_run import assert_one_line_error, run_vfe
 from tests.support.clips import Clip, write_clip
 from tests.support.weight_layouts import DIT_LAYOUTS, TINY_DIT, random_dit
-from vfe.loading.load import is_known_dit
 from vfe.loading.wan import DiTWeights
+from vfe.loading.wan_files import is_known_dit
 from vfe.models.dit import folded
 from vfe.models.dit.model import WanDiT
+from vfe.models.wan import WanRestorer
 from vfe.models.wan_vae import WanVAE, WanVAEConfig
 from vfe.options import LoraFile, ModelOptions
-from vfe.pipeline.memory_aware import PlannedPipeline
+from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.one_step import WindowConfig
 from vfe.video.info import probe
 from vfe.video.read import open_source
@@ -213,8 +214,10 @@ def test_dtype_auto_is_the_planners_choice(files: Files, monkeypatch: pytest.Mon
 
     def dtype_of(dtype: str, memory: int | None) -> torch.dtype:
         restorer = vfe.load(files.dit, "cpu", dtype, WindowConfig(9, 1), files.options(memory=memory))
-        assert isinstance(restorer.pipeline, PlannedPipeline)
-        return next(restorer.pipeline.model.dit.blocks.parameters()).dtype
+        assert isinstance(restorer.pipeline, MemoryAwarePipeline)
+        model = restorer.pipeline.model
+        assert isinstance(model, WanRestorer)
+        return next(model.dit.blocks.parameters()).dtype
 
     assert dtype_of("auto", 8 << 30) == torch.float32
     assert dtype_of("auto", room) == torch.bfloat16

@@ -17,8 +17,9 @@ from tests.support.weight_layouts import TINY_DIT
 from vfe.models.dit.model import DiTConfig
 from vfe.models.prior import PriorConfig
 from vfe.models.prior.fusion import PriorAdapter
+from vfe.models.wan import WanCompute
 from vfe.models.wan_vae import WanVAEConfig
-from vfe.pipeline.memory_aware import PlannedPipeline
+from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.memory_plan import WanSizes, prior_bytes
 from vfe.types import VFEError, VideoShape
 from vfe.weights.adapter import write_adapter
@@ -85,10 +86,13 @@ def test_what_an_adapter_is_called(files: Files) -> None:
 def test_its_bytes_are_in_the_plan(files: Files) -> None:
     adapter = tiny_adapter(FUSION)
     plain, fused = files.load().pipeline, files.load(adapter=written(files, adapter)).pipeline
-    assert isinstance(plain, PlannedPipeline) and isinstance(fused, PlannedPipeline)
+    assert isinstance(plain, MemoryAwarePipeline) and isinstance(fused, MemoryAwarePipeline)
     weights = sum(parameter.nbytes for parameter in adapter.parameters())
     assert fused.sizes.fixed_bytes - plain.sizes.fixed_bytes == weights
-    sizes = WanSizes(dit=DiTConfig(), vae=WanVAEConfig(), block_bytes=0, fixed_bytes=0, prior=PriorConfig())
+    compute = WanCompute(torch.device("cuda"), torch.bfloat16)
+    sizes = WanSizes(
+        dit=DiTConfig(), vae=WanVAEConfig(), compute=compute, block_bytes=0, fixed_bytes=0, prior=PriorConfig()
+    )
     small, large = (prior_bytes(sizes, VideoShape(21, side, side)) for side in (32, 64))
     assert 3 * small < large < 5 * small
     assert prior_bytes(replace(sizes, prior=None), VideoShape(21, 64, 64)) == 0

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vfe.options import LoraFile
 from vfe.weights.dit_names import layer_in_diffusers
-from vfe.weights.lora import LoraSpec, merge_loras
+from vfe.weights.lora import merge_loras
 
 State = dict[str, Tensor]
 RANK, ALPHA = 4, 6.0
@@ -36,7 +37,7 @@ def factors(state: State) -> dict[str, tuple[Tensor, Tensor]]:
 
 def merged(state: State, lora: State, folder: Path, metadata: dict[str, str] | None = None) -> State:
     save_file({name: value.contiguous() for name, value in lora.items()}, folder / "lora.safetensors", metadata)
-    return merge_loras(state, [LoraSpec(folder / "lora.safetensors")])
+    return merge_loras(state, [LoraFile(folder / "lora.safetensors")])
 
 
 def largest_difference(a: State, b: State) -> float:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.support.tiny_umt5 import save
-from vfe.library.folders import Place
+from vfe.library.folders import ModelFolder
 from vfe.weights.context import write_context
 
 
@@ -40,8 +40,8 @@ def link(path: Path, target: Path) -> None:
         pytest.skip(f"no symbolic links here: {error}")  # Windows gives them to administrators only
 
 
-def place(path: Path) -> list[Place]:
-    return [Place("here", path)]
+def model_folders(path: Path) -> list[ModelFolder]:
+    return [ModelFolder("here", path)]
 
 
 def dit_state() -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from training.run.loop import Run
 from training.run.optim import learning_rate
 from training.stages.lite import LiteStage, LiteTrainConfig
 from training.train import load_config, start
-from vfe.loading.lite import load_pipeline
+from vfe.loading.lite import load_lite_pipeline
 from vfe.models.lite import LiteRestorer
 from vfe.models.prior import DualCodebookPrior
 from vfe.pipeline.one_step import WindowConfig
@@ -53,7 +53,9 @@ def test_run_writes_curves_and_a_restorer_that_loads(tmp_path: Path, root: Path)
     assert info.training["command"] == "python -m training.train run.yaml"
     assert info.training["data_items"] == 2
     assert str(tmp_path) not in json.dumps(info.training)
-    pipeline = load_pipeline(run.output / "best.safetensors", torch.device("cpu"), torch.float32, WindowConfig(9, 1))
+    pipeline = load_lite_pipeline(
+        run.output / "best.safetensors", torch.device("cpu"), torch.float32, WindowConfig(9, 1)
+    )
     video = torch.rand(1, 3, 5, 40, 40) * 2 - 1
     assert pipeline.restore(video).shape == video.shape
 

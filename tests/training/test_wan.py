@@ -33,9 +33,9 @@ from training.wan.model import OneStepDiT, WanTrainConfig, load_trainable
 from training.wan.restore_video import JudgedWan
 from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.flow import OneStepFlow
+from vfe.options import LoraFile
 from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
-from vfe.weights.lora import LoraSpec
 from vfe.weights.save import Origin, save_vae
 from vfe.weights.wan_dit import load_dit
 from vfe.weights.wan_vae import load_vae
@@ -269,7 +269,7 @@ def test_a_shipped_run_exports_what_users_load(
     run = run_of(config_of(stage, files, root, model=files.config(lora), eval=evaluation))
     assert run.progress.scores and (run.output / "samples").is_dir()
     exported = run.output / "best.safetensors"
-    loaded = load_dit(files.dit, [LoraSpec(exported)]) if lora else load_dit(exported)
+    loaded = load_dit(files.dit, [LoraFile(exported)]) if lora else load_dit(exported)
     z = latent_of(1, 2, 4, 4)
     assert isinstance(run.stage, VividFaceStage)
     with torch.no_grad(), run.average.in_place():

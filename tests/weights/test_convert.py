@@ -17,12 +17,13 @@ from tests.support.cli_run import run_vfe
 from tests.support.weight_layouts import DIT_LAYOUTS, TINY_DIT, fp8, pickled, random_dit, safetensors
 from vfe.models.flow import OneStepFlow
 from vfe.models.wan_vae import WanVAE, WanVAEConfig
+from vfe.options import LoraFile
 from vfe.tensor_io.open import open_tensors
 from vfe.tensor_io.source import Entry
 from vfe.tensor_io.write import write_safetensors
 from vfe.types import VFEError
 from vfe.weights.convert import ConvertOptions, convert_file
-from vfe.weights.lora import LoraSpec, merge_loras
+from vfe.weights.lora import merge_loras
 from vfe.weights.recognise import recognise
 from vfe.weights.wan_dit import load_dit, open_dit, read_flow
 
@@ -77,7 +78,7 @@ def test_loras_are_merged_once_and_noted(tmp_path: Path) -> None:
     path, state = safetensors(dtype=torch.float16)(tmp_path, random_dit().state_dict())
     change = torch.randn(128, 128)
     save_file({"diffusion_model.blocks.0.self_attn.q.diff": change}, tmp_path / "lora.safetensors")
-    specs = (LoraSpec(tmp_path / "lora.safetensors", 0.3),)
+    specs = (LoraFile(tmp_path / "lora.safetensors", 0.3),)
     output = tmp_path / "out.safetensors"
     convert_file(path, output, replace(KEEP, loras=specs, dtype=torch.bfloat16))
     exact = merge_loras({name: value.float() for name, value in state.items()}, specs)
@@ -90,7 +91,7 @@ def test_loras_are_merged_once_and_noted(tmp_path: Path) -> None:
 def test_fp8_with_a_lora_is_rounded_once(tmp_path: Path) -> None:
     path, state = fp8("old")(tmp_path, random_dit().state_dict())
     save_file({"blocks.0.self_attn.q.diff": torch.randn(128, 128)}, tmp_path / "lora.safetensors")
-    specs = (LoraSpec(tmp_path / "lora.safetensors"),)
+    specs = (LoraFile(tmp_path / "lora.safetensors"),)
     convert_file(path, tmp_path / "out.safetensors", replace(KEEP, loras=specs))
     name = "blocks.0.self_attn.q.weight"
     exact = merge_loras({key: value.float() for key, value in state.items()}, specs)[name]
@@ -105,7 +106,7 @@ def test_a_vae_is_converted(tmp_path: Path) -> None:
     assert converted.keys() == state.keys()
     assert all(torch.equal(converted[name], value.half()) for name, value in state.items())
     assert metadata_of(tmp_path / "vae.safetensors")["kind"] == "wan_vae"
-    for option in (replace(KEEP, flow=OneStepFlow()), replace(KEEP, loras=(LoraSpec(tmp_path / "x"),))):
+    for option in (replace(KEEP, flow=OneStepFlow()), replace(KEEP, loras=(LoraFile(tmp_path / "x"),))):
         with pytest.raises(VFEError, match="a Wan VAE; only a Wan DiT takes LoRAs and a rule"):
             convert_file(tmp_path / "Wan2.1_VAE.pth", tmp_path / "other.safetensors", option)
 

@@ -22,10 +22,10 @@ from tests.support.weight_layouts import random_dit
 from tests.weights.test_lora_peers import COMFY_SCRIPT
 from training.wan.lora import LoraConfig, add_lora, base_state, changes_of
 from vfe.models.dit.model import WanDiT
+from vfe.options import LoraFile
 from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
 from vfe.weights.adapter import load_adapter, write_adapter
-from vfe.weights.lora import LoraSpec
 from vfe.weights.recognise import recognise
 from vfe.weights.save import Origin, read_lora, save_dit, save_lora, save_vae
 from vfe.weights.wan_dit import load_dit, read_flow
@@ -66,12 +66,12 @@ def test_a_lora_read_back_gives_the_trained_output(
     assert difference(trained, random_dit()) > MATTERS
     said = export(capsys, tmp_path, "-o", output, "--as", form)
     assert said.startswith(f"{output}: LoRA of rank 4, 20 layers")
-    assert difference(load_dit(files.dit, [LoraSpec(output)]), trained) < EXACT
+    assert difference(load_dit(files.dit, [LoraFile(output)]), trained) < EXACT
 
 
 def test_what_training_exports_is_a_lora_already(files: WanFiles, tmp_path: Path) -> None:
     trained = write_trained_lora(tmp_path / "best.safetensors")
-    assert difference(load_dit(files.dit, [LoraSpec(tmp_path / "best.safetensors")]), trained) < EXACT
+    assert difference(load_dit(files.dit, [LoraFile(tmp_path / "best.safetensors")]), trained) < EXACT
 
 
 @pytest.mark.parametrize(("dtype", "error"), [("fp32", EXACT), ("bf16", 0.05), ("fp16", 0.01)])
@@ -131,7 +131,7 @@ def test_comfyui_merges_its_form_alike(files: WanFiles, tmp_path: Path, capsys: 
     assert done.returncode == 0, done.stderr
     theirs = random_dit()
     theirs.load_state_dict(load_file(tmp_path / "exported merged.safetensors"))
-    ours = load_dit(files.dit, [LoraSpec(tmp_path / "exported.safetensors", 0.7)])  # the strength in the script
+    ours = load_dit(files.dit, [LoraFile(tmp_path / "exported.safetensors", 0.7)])  # the strength in the script
     assert difference(theirs, random_dit()) > MATTERS
     assert difference(theirs, ours) < EXACT
 

@@ -13,8 +13,9 @@ from torch import nn
 
 from tests.support.lora_layouts import ALPHA, FORMATS, RANK, State, factors, largest_difference, merged, written_as
 from tests.support.weight_layouts import random_dit, safetensors
+from vfe.options import LoraFile
 from vfe.types import VFEError
-from vfe.weights.lora import LoraSpec, merge_loras
+from vfe.weights.lora import merge_loras
 from vfe.weights.wan_dit import load_dit, read_dit
 
 
@@ -70,12 +71,12 @@ def test_several_loras_add_up_by_their_strengths(tmp_path: Path) -> None:
     name = "blocks.1.self_attn.q.weight"
     save_file({"blocks.1.self_attn.q.diff": torch.ones_like(state[name])}, tmp_path / "b.safetensors")
     a, b = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
-    only_a = merge_loras(state, [LoraSpec(a)])[name] - state[name]
-    both = merge_loras(state, [LoraSpec(a, -0.5), LoraSpec(b, 2.0)])[name]
+    only_a = merge_loras(state, [LoraFile(a)])[name] - state[name]
+    both = merge_loras(state, [LoraFile(a, -0.5), LoraFile(b, 2.0)])[name]
     assert (both - (state[name] - 0.5 * only_a + 2.0)).abs().max() <= 1e-6
-    assert largest_difference(merge_loras(state, [LoraSpec(a, 0.0), LoraSpec(b, 0.0)]), state) == 0.0
-    twice = merge_loras(state, [LoraSpec(a, 0.5), LoraSpec(a, 0.5)])
-    assert largest_difference(twice, merge_loras(state, [LoraSpec(a)])) <= 1e-6
+    assert largest_difference(merge_loras(state, [LoraFile(a, 0.0), LoraFile(b, 0.0)]), state) == 0.0
+    twice = merge_loras(state, [LoraFile(a, 0.5), LoraFile(a, 0.5)])
+    assert largest_difference(twice, merge_loras(state, [LoraFile(a)])) <= 1e-6
 
 
 def test_half_precision_is_rounded_once(tmp_path: Path) -> None:
@@ -83,11 +84,11 @@ def test_half_precision_is_rounded_once(tmp_path: Path) -> None:
     state = {name: value.half() for name, value in random_dit().state_dict().items()}
     save_file(written_as("bare", factors(random_dit().state_dict()), None), tmp_path / "a.safetensors")
     path = tmp_path / "a.safetensors"
-    result = merge_loras(state, [LoraSpec(path, 100.0), LoraSpec(path, -100.0)])
+    result = merge_loras(state, [LoraFile(path, 100.0), LoraFile(path, -100.0)])
     assert all(value.dtype == torch.float16 for value in result.values())
     assert largest_difference(result, state) <= 1e-4
-    one = merge_loras(state, [LoraSpec(path)])
-    exact = merge_loras({name: value.float() for name, value in state.items()}, [LoraSpec(path)])
+    one = merge_loras(state, [LoraFile(path)])
+    exact = merge_loras({name: value.float() for name, value in state.items()}, [LoraFile(path)])
     assert all(torch.equal(one[name], exact[name].half()) for name in one)
 
 
@@ -95,7 +96,7 @@ def test_a_dit_is_loaded_with_its_loras(tmp_path: Path) -> None:
     """Merged in float32 also where the file and the network are in half precision."""
     path, state = safetensors(dtype=torch.float16)(tmp_path, random_dit().state_dict())
     save_file(written_as("kohya", factors(random_dit().state_dict()), ALPHA), tmp_path / "lora.safetensors")
-    specs = [LoraSpec(tmp_path / "lora.safetensors", 0.7)]
+    specs = [LoraFile(tmp_path / "lora.safetensors", 0.7)]
     exact = merge_loras({name: value.float() for name, value in state.items()}, specs)
     loaded = load_dit(path, specs, dtype=torch.bfloat16).state_dict()
     assert all(torch.equal(loaded[name], exact[name].bfloat16()) for name in exact)
@@ -182,9 +183,9 @@ def test_an_adapter_config_that_makes_no_sense_is_refused(config: object, messag
     save_file({f"{Q}.lora_A.weight": DOWN, f"{Q}.lora_B.weight": UP}, tmp_path / "adapter_model.safetensors")
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
     with pytest.raises(VFEError, match=message):
-        merge_loras(dict(random_dit().state_dict()), [LoraSpec(tmp_path)])
+        merge_loras(dict(random_dit().state_dict()), [LoraFile(tmp_path)])
 
 
 def test_a_strength_is_a_finite_number() -> None:
     with pytest.raises(ValueError, match="strength is nan"):
-        LoraSpec(Path("a"), math.nan)
+        LoraFile(Path("a"), math.nan)

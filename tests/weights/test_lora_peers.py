@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from tests.support.comfy_checkout import comfyui_checkout
 from tests.support.lora_layouts import ALPHA, LAYERS, OUTSIDE, RANK, factors, largest_difference, merged, written_as
 from tests.support.weight_layouts import random_dit
-from vfe.weights.lora import LoraSpec, merge_loras
+from vfe.options import LoraFile
+from vfe.weights.lora import merge_loras
 
 Q = "diffusion_model.blocks.0.self_attn.q"
 
@@ -49,7 +50,7 @@ def test_merging_equals_peft(options: str, tmp_path: Path) -> None:
     expected = model.merge_and_unload().state_dict()
     assert largest_difference(expected, state) > 0.1
     for path in (tmp_path, tmp_path / "adapter_model.safetensors"):
-        assert largest_difference(merge_loras(state, [LoraSpec(path)]), expected) <= 1e-6
+        assert largest_difference(merge_loras(state, [LoraFile(path)]), expected) <= 1e-6
 
 
 def test_merging_equals_diffusers_with_its_metadata(tmp_path: Path) -> None:
@@ -114,6 +115,6 @@ def test_merging_equals_comfyui(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for form in forms:
         theirs = load_file(tmp_path / f"{form} merged.safetensors")
-        ours = merge_loras(state, [LoraSpec(tmp_path / f"{form}.safetensors", 0.7)])
+        ours = merge_loras(state, [LoraFile(tmp_path / f"{form}.safetensors", 0.7)])
         assert largest_difference(theirs, state) > 0.1
         assert largest_difference(ours, theirs) <= 1e-6, form

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from vfe.models.lite import LiteRestorer
-from vfe.types import no_check
+from vfe.types import never_cancelled
 from vfe.weights.lite import save_checkpoint
 
 from ..lite.net import restore_video
@@ -90,7 +90,7 @@ class RestorerPlayer(Player):
             leads = batch.clean.shape[2] % net.codec.config.time == 1
             z_lq, z_clean = (net.codec.encode(video, leads=leads) for video in batch)
         with torch.no_grad():
-            prior = net.read_prior(batch.degraded, no_check)
+            prior = net.read_prior(batch.degraded, never_cancelled)
         velocity = self._velocity[0](z_lq, prior)
         with full_precision(device):
             z_hq = net.flow.restore(z_lq, velocity.float())

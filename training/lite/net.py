@@ -14,7 +14,7 @@ from torch import Tensor
 from vfe.models.lite import LiteRestorer
 from vfe.models.prior import DualCodebookPrior
 from vfe.models.prior.fusion import FusionConfig
-from vfe.types import no_check
+from vfe.types import never_cancelled
 from vfe.weights.lite import load_restorer
 
 from ..run.stage import full_precision
@@ -45,6 +45,6 @@ def restore_video(net: LiteRestorer, video: Tensor) -> Tensor:
     """Degraded video to restored video; all but the codec and the step in the autocast of the caller."""
     with full_precision(video.device):
         z_lq = net.codec.encode(video)
-    velocity: Tensor = net(z_lq, net.read_prior(video, no_check))
+    velocity: Tensor = net(z_lq, net.read_prior(video, never_cancelled))
     with full_precision(video.device):
         return net.codec.decode(net.flow.restore(z_lq, velocity.float()))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vfe.models.lite import LiteConfig, LiteRestorer
 from vfe.models.prior.fusion import FusionConfig
-from vfe.types import no_check
+from vfe.types import never_cancelled
 from vfe.weights.adapter import load_prior
 from vfe.weights.lite import save_checkpoint
 
@@ -100,7 +100,7 @@ class LitePlayer(Player):
         with full_precision(device):
             z_lq = self.net.codec.encode(batch.degraded)
         with torch.no_grad():
-            prior = self.net.read_prior(batch.degraded, no_check)
+            prior = self.net.read_prior(batch.degraded, never_cancelled)
         velocity = self._velocity[0](z_lq, prior).float()
         with full_precision(device):
             z_hq = self.net.flow.restore(z_lq, velocity)

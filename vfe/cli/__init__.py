@@ -57,9 +57,9 @@ def _enhance(parser: Parser, args: argparse.Namespace) -> None:
     except ValueError as error:
         parser.error(str(error))
     from ..library.find import find_model
-    from ..library.folders import search_places
+    from ..library.folders import search_folders
 
-    find_model(args.model, search_places(args.models, args.comfyui))  # before torch, which takes seconds to import
+    find_model(args.model, search_folders(args.models, args.comfyui))  # before torch, which takes seconds to import
     from .enhance import enhance, window_of
 
     try:

@@ -9,7 +9,6 @@ import torch
 from ..models.flow import OneStepFlow
 from ..types import VFEError
 from ..weights.convert import ConvertOptions, convert_file
-from ..weights.lora import LoraSpec
 from .text import say
 
 
@@ -17,7 +16,7 @@ def convert(args: argparse.Namespace) -> None:
     """Write the output; VFEError and OSError for what cannot be done."""
     options = ConvertOptions(
         dtype=_dtype(args.dtype),
-        loras=tuple(LoraSpec(*lora) for lora in args.lora),
+        loras=tuple(args.lora),
         flow=_flow(args.rule, args.timestep),
         overwrite=args.overwrite,
     )

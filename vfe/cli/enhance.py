@@ -30,7 +30,7 @@ def enhance(
 ) -> None:
     """Restore the input; VFEError and OSError for what cannot be done."""
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
-    restorer = load(args.model, args.device, args.dtype, window, model, tell=lambda plan: say(f"plan: {plan}"))
+    restorer = load(args.model, args.device, args.dtype, window, model, notify=lambda plan: say(f"plan: {plan}"))
     finds_faces = options.region != "frame" or restorer.face_part is not None
     if not finds_faces and (options.faces, options.min_face, options.blend) != ("all", 0, 1.0):
         raise VFEError(

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..library.catalogue import CATALOGUE, CatalogueEntry, catalogue_entry
 from ..library.download import Pulled, pull
 from ..library.find import KINDS, Listed, Listing, list_models
-from ..library.folders import Place, cache_folder, search_places
+from ..library.folders import ModelFolder, cache_folder, search_folders
 from ..library.scan import scan
 from .percent import PercentLine
 from .text import say
@@ -22,8 +22,8 @@ def models(args: argparse.Namespace) -> None:
 
     Takes models (folders) and comfyui (a path or None) from `args`.
     """
-    places = search_places(args.models, args.comfyui)
-    say("\n".join(listing_lines(list_models(places), places)))
+    folders = search_folders(args.models, args.comfyui)
+    say("\n".join(listing_lines(list_models(folders), folders)))
 
 
 def pull_models(args: argparse.Namespace) -> None:
@@ -35,12 +35,12 @@ def pull_models(args: argparse.Namespace) -> None:
     if not entries:
         say("\n".join(catalogue_lines()))
         return
-    there = [found.path for found in scan(search_places(args.models, args.comfyui)).found]
+    there = [found.path for found in scan(search_folders(args.models, args.comfyui)).found]
     for entry in entries:
         say(_pull_line(entry, _pull(entry, args.to or cache_folder(), there)))
 
 
-def listing_lines(listing: Listing, places: list[Place]) -> Iterator[str]:
+def listing_lines(listing: Listing, folders: list[ModelFolder]) -> Iterator[str]:
     """Files kind by kind, what could not be read, and what was passed over."""
     for kind, listed in groupby(listing.models, key=lambda model: model.kind):
         yield f"{KINDS[kind]}:" if kind else "cannot be read:"
@@ -49,7 +49,7 @@ def listing_lines(listing: Listing, places: list[Place]) -> Iterator[str]:
     if not listing.models:
         yield "no model files found; `vfe models pull` lists what can be downloaded"
     yield from (f"note: {note}" for note in listing.notes)
-    labels = ", ".join(dict.fromkeys(place.label for place in places))
+    labels = ", ".join(dict.fromkeys(folder.label for folder in folders))
     passed = f"; passed over {_count(listing.unknown)} of other kinds" if listing.unknown else ""
     yield f"{_count(len(listing.models))} in: {labels}{passed}"
 
@@ -66,7 +66,7 @@ def _model_lines(model: Listed) -> Iterator[str]:
     if model.kind is None:
         yield f"  {model.description}"
         return
-    yield f"  {found.name}: {_size(found.bytes)}, {found.place.label}, {found.path}"
+    yield f"  {found.name}: {_size(found.bytes)}, {found.folder.label}, {found.path}"
     yield f"    {model.description}"
 
 

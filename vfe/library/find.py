@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..types import Remedy, VFEError
 from .download import file_hash
 from .folders import FOLDERS_VARIABLE as FOLDERS_VARIABLE
-from .folders import Place, bundled_folders, cache_folder, search_places
+from .folders import ModelFolder, bundled_folders, cache_folder, search_folders
 from .scan import SUFFIXES, Candidate, scan
 
 if TYPE_CHECKING:
@@ -92,11 +92,11 @@ def find_models() -> dict[str, Path]:
     return found
 
 
-def find_model(name_or_path: str | Path, places: Sequence[Place] | None = None) -> Path:
+def find_model(name_or_path: str | Path, folders: Sequence[ModelFolder] | None = None) -> Path:
     """The weights of a model given by name ("lite", "vividface") or by path: a file, an index of shards or a folder.
 
     A name is the stem of a file, or the folder or Hugging Face repository of one, in any case; it is looked for in
-    `places` (default: `search_places()`), in their order. VFEError that names what there is where nothing is found.
+    `folders` (default: `search_folders()`), in their order. VFEError that names what there is where nothing is found.
     """
     path, name = Path(name_or_path), str(name_or_path)
     models = find_models()
@@ -105,8 +105,8 @@ def find_model(name_or_path: str | Path, places: Sequence[Place] | None = None) 
     is_bare = len(path.parts) == 1  # such a name means a model rather than a folder that happens to be called so
     if path.is_file() or (path.is_dir() and not is_bare):
         return path
-    places = search_places() if places is None else places
-    named = [candidate for candidate in scan(places).found if candidate.is_called(name)]
+    folders = search_folders() if folders is None else folders
+    named = [candidate for candidate in scan(folders).found if candidate.is_called(name)]
     if named:
         return _restorer_of(named).path
     if path.is_dir():
@@ -119,14 +119,14 @@ def find_model(name_or_path: str | Path, places: Sequence[Place] | None = None) 
     )
 
 
-def find_component(kind: Kind, places: Sequence[Place] | None = None) -> Path:
-    """The one file of a kind of COMPONENTS in `places` (default: `search_places()`); equal copies count as one.
+def find_component(kind: Kind, folders: Sequence[ModelFolder] | None = None) -> Path:
+    """The one file of a kind of COMPONENTS in `folders` (default: `search_folders()`); equal copies count as one.
 
     Raises VFEError that says what to get where there is none, or which option chooses where there are several.
     """
     component = COMPONENTS[kind]
-    places = search_places() if places is None else places
-    small = [candidate for candidate in scan(places).found if candidate.bytes <= component.most_bytes]
+    folders = search_folders() if folders is None else folders
+    small = [candidate for candidate in scan(folders).found if candidate.bytes <= component.most_bytes]
     found = [listed.candidate for listed in _recognised(small) if listed and listed.kind == kind]
     if not found:
         raise VFEError(
@@ -142,9 +142,9 @@ def find_component(kind: Kind, places: Sequence[Place] | None = None) -> Path:
     return found[0].path
 
 
-def list_models(places: Sequence[Place] | None = None) -> Listing:
-    """Everything in `places` (default: `search_places()`) that is of use, told by content; only headers are read."""
-    scanned = scan(search_places() if places is None else places)
+def list_models(folders: Sequence[ModelFolder] | None = None) -> Listing:
+    """Everything in `folders` (default: `search_folders()`) that is of use, told by content; only headers are read."""
+    scanned = scan(search_folders() if folders is None else folders)
     listed = list(_recognised(scanned.found))
     models = [model for model in listed if model]
     order = list(KINDS)

@@ -19,16 +19,18 @@ COMFYUI_VARIABLE = "COMFYUI_PATH"
 BUNDLED, HUB = "bundled", "Hugging Face cache"
 
 
-class Place(NamedTuple):
-    """A folder that is searched, and how people call it."""
+class ModelFolder(NamedTuple):
+    """A folder that is searched for model files."""
 
     label: str
-    folder: Path
+    """What people call it, or where it was named: "bundled", "ComfyUI", "--models", ..."""
+    path: Path
 
 
-def search_places(folders: Sequence[Path] = (), comfyui: Path | None = None) -> list[Place]:
-    """All folders that are there: the package's, VFE_MODELS, `folders`, ComfyUI's, the Hugging Face cache, our cache.
+def search_folders(folders: Sequence[Path] = (), comfyui: Path | None = None) -> list[ModelFolder]:
+    """The folders of model files that exist, in the order in which they are searched.
 
+    They are the package's own, those of VFE_MODELS, `folders`, ComfyUI's, the Hugging Face cache and our own cache.
     `comfyui` is a ComfyUI installation or an extra_model_paths.yaml; without it, COMFYUI_PATH may name one. A folder
     that two sources name counts once. Raises VFEError where a folder that was asked for is none.
     """
@@ -37,12 +39,12 @@ def search_places(folders: Sequence[Path] = (), comfyui: Path | None = None) -> 
             raise VFEError(f"{folder}: no such folder; --models needs a folder of model files")
     if comfyui is None and os.environ.get(COMFYUI_VARIABLE):
         comfyui = Path(os.environ[COMFYUI_VARIABLE])
-    places = [Place(BUNDLED, folder) for folder in bundled_folders()[:1]]
-    places += [Place(FOLDERS_VARIABLE, folder) for folder in bundled_folders()[1:]]
-    places += [Place("--models", folder) for folder in folders]
-    places += [Place("ComfyUI", folder) for folder in (comfyui_folders(comfyui) if comfyui else ())]
-    places += [Place(HUB, hub_folder()), Place("vfe cache", cache_folder())]
-    return _there_once(places)
+    searched = [ModelFolder(BUNDLED, folder) for folder in bundled_folders()[:1]]
+    searched += [ModelFolder(FOLDERS_VARIABLE, folder) for folder in bundled_folders()[1:]]
+    searched += [ModelFolder("--models", folder) for folder in folders]
+    searched += [ModelFolder("ComfyUI", folder) for folder in (comfyui_folders(comfyui) if comfyui else ())]
+    searched += [ModelFolder(HUB, hub_folder()), ModelFolder("vfe cache", cache_folder())]
+    return _existing_once(searched)
 
 
 def bundled_folders() -> list[Path]:
@@ -76,9 +78,9 @@ def hub_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return cache.expanduser() / "huggingface" / "hub"
 
 
-def _there_once(places: list[Place]) -> list[Place]:
-    first: dict[Path, Place] = {}
-    for place in places:
-        if place.folder.is_dir():
-            first.setdefault(place.folder.resolve(), place)
+def _existing_once(folders: list[ModelFolder]) -> list[ModelFolder]:
+    first: dict[Path, ModelFolder] = {}
+    for folder in folders:
+        if folder.path.is_dir():
+            first.setdefault(folder.path.resolve(), folder)
     return list(first.values())

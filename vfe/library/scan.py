@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from .folders import HUB, Place
+from .folders import HUB, ModelFolder
 
 SUFFIXES = (".safetensors", ".ckpt", ".pth", ".pt")
 """File names that are looked at; where names are equal, an earlier suffix is preferred."""
@@ -28,8 +28,10 @@ class Candidate(NamedTuple):
     """What may be a model: a file, or the index of a model that is split into several files."""
 
     name: str
+    """The stem of the file, or its repository and folder where the stem says nothing."""
     path: Path
-    place: Place
+    folder: ModelFolder
+    """The searched folder in which it was found."""
     bytes: int
 
     def is_called(self, wanted: str) -> bool:
@@ -41,31 +43,31 @@ class Candidate(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """Candidates in the order of the places, each file once, and a sentence for each folder that was not seen whole."""
+    """Candidates in the order of the folders, each file once, and a line for each folder that was not seen whole."""
 
     found: list[Candidate]
     notes: list[str]
 
 
-def scan(places: Sequence[Place]) -> Scan:
-    """Look through all places; hidden folders are passed over, links are followed once."""
+def scan(searched: Sequence[ModelFolder]) -> Scan:
+    """Look through all of `searched`; hidden folders are passed over, links are followed once."""
     found: dict[Path, Candidate] = {}
     notes: list[str] = []
-    for place in places:
-        for root, repository in _roots(place):
+    for searched_folder in searched:
+        for root, repository in _roots(searched_folder):
             for folder, files in _walk(root, notes):
                 for path, size in _models_of(folder, files):
-                    candidate = Candidate(_name(path, root, repository), path, place, size)
+                    candidate = Candidate(_name(path, root, repository), path, searched_folder, size)
                     found.setdefault(path.resolve(), candidate)
     return Scan(list(found.values()), notes)
 
 
-def _roots(place: Place) -> Iterator[tuple[Path, str]]:
+def _roots(folder: ModelFolder) -> Iterator[tuple[Path, str]]:
     """(folder, repository): the snapshots of a Hugging Face cache, or the folder itself."""
-    if place.label != HUB:
-        yield place.folder, ""
+    if folder.label != HUB:
+        yield folder.path, ""
         return
-    for snapshot in sorted(place.folder.glob("models--*/snapshots/*")):
+    for snapshot in sorted(folder.path.glob("models--*/snapshots/*")):
         yield snapshot, snapshot.parents[1].name.removeprefix("models--").replace("--", "/")
 
 

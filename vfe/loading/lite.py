@@ -12,8 +12,11 @@ from ..types import VFEError
 from ..weights.lite import load_restorer, read_metadata
 
 
-def load_pipeline(path: Path, device: torch.device, dtype: torch.dtype, window: WindowConfig) -> OneStepPipeline:
-    """A restorer of whole frames; raises VFEError as `load_restorer` does, and for a restorer of aligned faces."""
+def load_lite_pipeline(path: Path, device: torch.device, dtype: torch.dtype, window: WindowConfig) -> OneStepPipeline:
+    """The pipeline of a lite model for whole frames, timestep and prompt folded into its weights, in `dtype`.
+
+    Raises VFEError as `load_restorer` does, and for a model of aligned faces.
+    """
     if read_metadata(path).config.dit.places is not None:
         raise VFEError(
             f"{path}: restores aligned faces of {ALIGNED_SIDE} pixels, not whole frames; name it with --face-model"
@@ -22,7 +25,10 @@ def load_pipeline(path: Path, device: torch.device, dtype: torch.dtype, window: 
 
 
 def load_face_pipeline(path: Path, device: torch.device, dtype: torch.dtype) -> OneStepPipeline:
-    """A restorer of aligned faces; raises VFEError as `load_restorer` does, and for one of whole frames."""
+    """The pipeline of a lite model for aligned faces, folded as for whole frames.
+
+    Raises VFEError as `load_restorer` does, and for a model of whole frames.
+    """
     config = read_metadata(path).config
     places, token = config.dit.places, config.codec.space * config.dit.token
     if places is None or any(count * token != ALIGNED_SIDE for count in places):

@@ -2,79 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from ..device import free_memory
-from ..library.catalogue import CATALOGUE
-from ..library.find import find_component, find_model
-from ..library.folders import Place
+from ..library.find import find_model
 from ..options import ModelOptions
 from ..pipeline.one_step import OneStepPipeline, WindowConfig
-from ..types import Tell, VFEError
+from ..types import Notify, VFEError
 from ..weights.lite import is_restorer
-from .lite import load_pipeline as load_lite
+from .lite import load_lite_pipeline
+from .request import LoadRequest
 
 LITE, LITE_FACES = "lite", "lite_faces"
 """Names of the bundled model's parts: for whole frames, and for faces."""
 NO_FACE_MODEL = "none"
+"""What `ModelOptions.face_model` says where no part for faces is wanted."""
 
 
-@dataclass(frozen=True)
-class LoadRequest:
-    """What to load, and where; what a Wan model needs beside its DiT is looked for in `places`."""
+def load_pipeline(request: LoadRequest, notify: Notify) -> OneStepPipeline:
+    """The pipeline of the model that is asked for; `notify` gets a line on how a Wan model fits the memory.
 
-    path: Path
-    places: Sequence[Place]
-    device: torch.device
-    dtypes: tuple[torch.dtype, ...]
-    """In order of preference: lite takes the first, a Wan model the first that fits the memory."""
-    window: WindowConfig | None
-    options: ModelOptions
-    name: str | None = None
-    """By which the model was asked for; None: by its path."""
-
-
-def load_pipeline(request: LoadRequest, tell: Tell) -> OneStepPipeline:
-    """The model's pipeline; VFEError where a file, or what was asked of it, is wrong."""
+    Raises VFEError where a file, or what was asked of it, is wrong.
+    """
     if is_restorer(request.path):
         _refuse_wan_options(request.options)
-        return load_lite(request.path, request.device, request.dtypes[0], request.window or WindowConfig())
-    return _load_wan(request, tell)
+        return load_lite_pipeline(request.path, request.device, request.dtypes[0], request.window or WindowConfig())
+    from .wan import load_wan_pipeline  # only here: lite needs none of it
 
-
-def _load_wan(request: LoadRequest, tell: Tell) -> OneStepPipeline:
-    from ..models.dit.model import DiTConfig
-    from ..weights.lora import LoraSpec
-    from ..weights.recognise import recognise
-    from .wan import WanFiles, WanRun, load_wan
-
-    path, places, options = request.path, request.places, request.options
-    if path.is_file():  # a folder may hold more than a DiT, which is then looked for in it
-        found = recognise(path)
-        if found.kind != "wan_dit":
-            raise VFEError(f"{path}: {found.description}; --model needs a vfe restorer or a Wan2.1 DiT")
-    files = WanFiles(
-        dit=path,
-        vae=options.vae or find_component("wan_vae", places),
-        context=options.context or find_component("context", places),
-        loras=tuple(LoraSpec(*lora) for lora in options.loras),
-        adapter=options.adapter,
-        needed=DiTConfig() if is_known_dit(request.name) else None,
-    )
-    run = WanRun(
-        device=request.device,
-        dtypes=request.dtypes,
-        budget=options.memory or free_memory(request.device),
-        attention=options.attention,
-        compile=options.compile,
-        fold=options.fold,
-        fp8=options.fp8,
-    )
-    return load_wan(files, run, request.window, tell)
+    return load_wan_pipeline(request, notify)
 
 
 def face_model_for(request: LoadRequest) -> Path | None:
@@ -82,14 +36,7 @@ def face_model_for(request: LoadRequest) -> Path | None:
     asked = request.options.face_model
     if asked is None:
         return find_model(LITE_FACES) if request.path == find_model(LITE) else None
-    return None if str(asked) == NO_FACE_MODEL else find_model(asked, request.places)
-
-
-def is_known_dit(name: str | None) -> bool:
-    """Whether a name means a DiT of the catalogue, where it is called or as its file is; all of them are 1.3B ones."""
-    known = [entry for entry in CATALOGUE if entry.folder == "diffusion_models"]
-    names = {called for entry in known for called in (entry.name, entry.file_name, Path(entry.file_name).stem)}
-    return name is not None and name.casefold() in {called.casefold() for called in names}
+    return None if str(asked) == NO_FACE_MODEL else find_model(asked, request.folders)
 
 
 def _refuse_wan_options(options: ModelOptions) -> None:

@@ -18,7 +18,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from ..types import Check, VideoShape, no_check
+from ..types import CheckCancelled, VideoShape, never_cancelled
 
 LARGEST_BLOCK = 4096  # values of a block and colour: its transform is a matrix of that size squared
 
@@ -92,10 +92,9 @@ class LappedCodec(nn.Module):
 
     def latent_shape(self, shape: VideoShape) -> VideoShape:
         """Grid of the latents of a clip whose size is a multiple of the blocks (frames: time * n + 1)."""
-        time, space = self.config.time, self.config.space
-        return VideoShape((shape.frames - 1) // time + 1, shape.height // space, shape.width // space)
+        return shape.to_latent(self.config.space, self.config.time)
 
-    def encode(self, video: Tensor, check: Check = no_check, *, leads: bool = True) -> Tensor:
+    def encode(self, video: Tensor, check: CheckCancelled = never_cancelled, *, leads: bool = True) -> Tensor:
         """(B, 3, time n + 1, H, W) in [-1, 1] -> whitened coefficients (B, C, n + 1, H/space, W/space).
 
         Where the first frame does not lead, the clip being from the middle of one: time n frames -> n.
@@ -108,7 +107,7 @@ class LappedCodec(nn.Module):
         groups = [self._encode_group(group) for group in (*first, *rest)]
         return rearrange(torch.stack(groups, dim=1), "b t h w c -> b c t h w")
 
-    def decode(self, latent: Tensor, check: Check = no_check, *, leads: bool = True) -> Tensor:
+    def decode(self, latent: Tensor, check: CheckCancelled = never_cancelled, *, leads: bool = True) -> Tensor:
         """The inverse of `encode`."""
         check()
         first, *rest = (self._decode_group(group) for group in latent.unbind(2))

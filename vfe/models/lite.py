@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from ..types import Check
+from ..types import CheckCancelled
 from .dit.folded import FoldedDiT, fold
 from .dit.model import DiTConfig, WanDiT
 from .flow import OneStepFlow
@@ -92,11 +92,11 @@ class LiteRestorer(nn.Module):
                 part.to(dtype)
         return self
 
-    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+    def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         """f_s and f_t of degraded video, or None without a prior."""
         return None if self.prior is None else self.prior(video, check)
 
-    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
+    def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
         """`forward` in the DiT's dtype."""
         check()
         return self(z_lq.to(self.dit.dtype), prior)

@@ -1,42 +1,49 @@
-"""The pipeline that fits itself to the memory: planned for the frames' size, stepping down when memory runs out."""
+"""The pipeline that fits itself to the memory: planned for the size of the frames, stepping down when it runs out."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..models.prior import Prior
-from ..models.wan import WanRestorer
-from ..types import Check, Remedy, Tell, VFEError, no_check
+from ..models.wan_vae import VAEPlan
+from ..types import CheckCancelled, Notify, Remedy, VFEError, never_cancelled
 from .latents import WindowLatent
 from .memory_plan import GIB, MemoryPlan, WanSizes, choose_plan, plan_candidates
-from .one_step import OneStepPipeline, WindowConfig
+from .one_step import OneStepModel, OneStepPipeline, WindowConfig
 
 Result = TypeVar("Result")
 
 
-class PlannedPipeline(OneStepPipeline):
+class MemoryAwareModel(OneStepModel, Protocol):
+    """A Wan model that can be told how much memory to use."""
+
+    def use_plan(self, vae: VAEPlan, resident: int) -> None:
+        """Run the VAE as `vae` says, and keep `resident` blocks of the DiT on the device."""
+
+
+class MemoryAwarePipeline(OneStepPipeline):
     """`OneStepPipeline` whose window, VAE step, tiles and resident blocks follow from the bytes it may use.
 
     When memory runs out although the plan said that it would not, the next smaller plan takes over, and the window that
-    it happened in is done again. `tell` gets each plan.
+    it happened in is done again. `notify` gets each plan as a line.
     """
 
-    model: WanRestorer
+    model: MemoryAwareModel
 
     def __init__(
-        self, model: WanRestorer, sizes: WanSizes, budget: int, window: WindowConfig | None, tell: Tell
+        self, model: MemoryAwareModel, sizes: WanSizes, budget: int, window: WindowConfig | None, notify: Notify
     ) -> None:
-        """`window` None leaves its length to the plan."""
+        """`budget` are the bytes of the device that may be used; `window` None leaves its length to the plan."""
         super().__init__(model, tile=None)
         self.sizes = sizes
         self.budget = budget
-        self.tell = tell
+        self.notify = notify
         self.asked_window = window
         self._ladders: dict[tuple[int, int], _Ladder] = {}  # by height and width of frames
         self._size: tuple[int, int] | None = None
@@ -53,22 +60,23 @@ class PlannedPipeline(OneStepPipeline):
         if size not in self._ladders:
             plans = plan_candidates(self.sizes, height, width, self.asked_window)
             self._ladders[size] = _Ladder(plans, choose_plan(plans, self.budget))
-            self.tell(self._ladders[size].plan.describe(self.sizes))
+            self.notify(self._ladders[size].plan.describe(self.sizes))
         if size != self._size:
             self._size = size
             self._use_plan()
         return self.plan.window
 
     def _use_plan(self) -> None:
-        self.model.codec.plan = self.plan.vae
-        self.model.keep_resident(self.plan.resident)
+        self.model.use_plan(self.plan.vae, self.plan.resident)
 
-    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
+        restore_whole = super().restore_window
+
         def restore() -> list[Tensor]:
             if len(frames) <= self.plan.window.frames:
-                return OneStepPipeline.restore_window(self, frames, strength, check)
+                return restore_whole(frames, strength, check)
             shorter = OneStepPipeline(self.model, self.plan.window, tile=None)
-            return list(shorter._stream(frames, strength, lambda _done, _total: check(), len(frames)))
+            return list(shorter.stream(frames, strength=strength, on_progress=lambda _done, _total: check()))
 
         return self._stepping_down(frames[0].shape, restore)
 
@@ -76,21 +84,23 @@ class PlannedPipeline(OneStepPipeline):
         self,
         frames: list[Tensor],
         strength: float,
-        check: Check = no_check,
+        check: CheckCancelled = never_cancelled,
         *,
         prior: Prior | Literal["own"] | None = "own",
         mask: Tensor | None = None,
     ) -> WindowLatent:
         """VFEError where memory is short for all of the window: there is no latent of shorter ones."""
+        restore_whole = super().restore_latent
 
         def restore() -> WindowLatent:
             self._check_whole(len(frames))
-            return OneStepPipeline.restore_latent(self, frames, strength, check, prior=prior, mask=mask)
+            return restore_whole(frames, strength, check, prior=prior, mask=mask)
 
         return self._stepping_down(frames[0].shape, restore)
 
-    def decode_latent(self, latent: WindowLatent, check: Check = no_check) -> list[Tensor]:
-        return self._stepping_down(latent.frame_shape, lambda: OneStepPipeline.decode_latent(self, latent, check))
+    def decode_latent(self, latent: WindowLatent, check: CheckCancelled = never_cancelled) -> list[Tensor]:
+        decode = super().decode_latent
+        return self._stepping_down(latent.frame_shape, lambda: decode(latent, check))
 
     def _check_whole(self, frames: int) -> None:
         if frames > self.plan.window.frames:
@@ -123,7 +133,7 @@ class PlannedPipeline(OneStepPipeline):
             )
         ladder.chosen += 1
         self._use_plan()
-        self.tell(self.plan.describe(self.sizes))
+        self.notify(self.plan.describe(self.sizes))
 
 
 @dataclass

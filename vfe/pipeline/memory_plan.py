@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-
 from ..models.dit.model import DiTConfig
 from ..models.prior import PriorConfig
+from ..models.wan import WanCompute
 from ..models.wan_vae import VAEPlan, WanVAEConfig, clip_bytes
 from ..types import Remedy, VFEError, VideoShape
 from .one_step import WindowConfig
@@ -34,18 +33,13 @@ class WanSizes:
     dit: DiTConfig
     vae: WanVAEConfig
     block_bytes: int
-    """Of one DiT block."""
+    """Bytes of the weights of one DiT block."""
     fixed_bytes: int
-    """Of all other weights: VAE, embeddings, head, adapter."""
-    dtype: torch.dtype = torch.bfloat16
-    """In which the DiT computes."""
-    vae_dtype: torch.dtype = torch.float16
-    fp8: bool = False
-    """Whether the DiT's linear layers are stored in 8 bits, and cast when they are used."""
+    """Bytes of all other weights: VAE, embeddings, head, adapter."""
+    compute: WanCompute
+    """Where and in which number formats the model computes."""
     prior: PriorConfig | None = None
-    """Of an adapter, whose weights are among the fixed ones."""
-    discrete: bool = True
-    """Whether the device has memory of its own, beside the host's: blocks can wait there, and frames do."""
+    """The prior of an adapter, whose weights are among the fixed ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +54,9 @@ class MemoryPlan:
 
     def describe(self, sizes: WanSizes) -> str:
         """The plan in one line."""
-        dtype, vae_dtype = (str(dtype).removeprefix("torch.") for dtype in (sizes.dtype, sizes.vae_dtype))
+        dtype, vae_dtype = (
+            str(dtype).removeprefix("torch.") for dtype in (sizes.compute.dtype, sizes.compute.vae_dtype)
+        )
         dtype += "" if vae_dtype == dtype else f", VAE {vae_dtype}"
         tile = "whole frames" if self.vae.tile is None else f"tiles of {sizes.vae.space * self.vae.tile} px"
         layers = sizes.dit.layers
@@ -70,17 +66,17 @@ class MemoryPlan:
         return f"{dtype}; {window}; {step}, {tile}; {blocks}; about {self.bytes / GIB:.1f} GiB"
 
 
-def choose_dtype(options: Sequence[WanSizes], free: int, window: WindowConfig | None = None) -> WanSizes:
+def first_fitting(possible: Sequence[WanSizes], free: int, window: WindowConfig | None = None) -> WanSizes:
     """The first of a model's sizes in several dtypes, best first, with which a whole window fits; else the last.
 
     The window is the one that was asked for, or of 81 frames, and its frames count as 512x512: weights are cast when
     they are loaded, and the first frame is seen after that. Only for larger frames may that be one format too many.
     """
-    for sizes in options:
+    for sizes in possible:
         plans = plan_candidates(sizes, NOMINAL_SIDE, NOMINAL_SIDE, window)
         if any(plan.window == plans[0].window and plan.bytes <= _room(free) for plan in plans):
             return sizes
-    return options[-1]
+    return possible[-1]
 
 
 def plan_candidates(sizes: WanSizes, height: int, width: int, window: WindowConfig | None = None) -> list[MemoryPlan]:
@@ -91,10 +87,10 @@ def plan_candidates(sizes: WanSizes, height: int, width: int, window: WindowConf
     Several latents at once fill a large GPU; on a CPU they gain nothing. A `window` that was asked for is the longest.
     """
     first = window or WindowConfig(DEFAULT_FRAMES, 9)
-    layers, streamed = sizes.dit.layers, 0 if sizes.discrete else sizes.dit.layers
+    layers, streamed = sizes.dit.layers, 0 if sizes.compute.has_own_memory else sizes.dit.layers
     tiles = tile_sides(-(-max(height, width) // sizes.vae.space))
     ladder: list[tuple[WindowConfig, int, int | None, int]] = []
-    if sizes.discrete:
+    if sizes.compute.has_own_memory:
         ladder += [(first, latents, None, layers) for latents in (4, 2)]
         ladder += [(first, 1, None, resident) for resident in (layers, layers // 2)]
     for frames in (first, *(WindowConfig.of(n) for n in SHORTER_FRAMES if n < first.frames)):
@@ -145,18 +141,15 @@ def peak_bytes(sizes: WanSizes, shape: VideoShape, vae: VAEPlan, resident: int) 
     on_device = resident + (STREAM_SLOTS if resident < sizes.dit.layers else 0)
     weights = sizes.fixed_bytes + on_device * sizes.block_bytes
     latents = latent_shape(sizes, shape)
-    coding = clip_bytes(latents, sizes.vae, sizes.vae_dtype.itemsize, vae.tile, vae.latents_per_step)
+    coding = clip_bytes(latents, sizes.vae, sizes.compute.vae_dtype.itemsize, vae.tile, vae.latents_per_step)
     working = max(dit_bytes(sizes, latents), coding, prior_bytes(sizes, latents))
     return weights + window_bytes(sizes, latents) + working
 
 
 def latent_shape(sizes: WanSizes, shape: VideoShape) -> VideoShape:
     """Of a window in pixels, padded to whole latents and patches."""
-    (_, down, across), space = sizes.dit.patch, sizes.vae.space
-    height, width = (
-        -(-side // (space * patch)) * patch for side, patch in ((shape.height, down), (shape.width, across))
-    )
-    return VideoShape(-(-(shape.frames - 1) // sizes.vae.time) + 1, height, width)
+    space, time = sizes.vae.space, sizes.vae.time
+    return shape.padded(space * max(sizes.dit.patch[1:]), time).to_latent(space, time)
 
 
 def window_bytes(sizes: WanSizes, latents: VideoShape) -> int:
@@ -165,11 +158,11 @@ def window_bytes(sizes: WanSizes, latents: VideoShape) -> int:
     A device with memory of its own holds the clip before the VAE or after it. Else all copies count: the frames as they
     were read, of this window and of the one before, the clip made of them, the decoded one, and that in float32.
     """
-    frames, space = sizes.vae.time * (latents.frames - 1) + 1, sizes.vae.space**2
-    decoded = sizes.vae_dtype.itemsize
-    copies = max(4, decoded) if sizes.discrete else 3 * 4 + decoded + (0 if decoded == 4 else 4)
-    area = latents.height * latents.width
-    return area * (3 * copies * frames * space + 3 * 4 * sizes.vae.latent_channels * latents.frames)
+    frames, height, width = latents.from_latent(sizes.vae.space, sizes.vae.time)
+    decoded = sizes.compute.vae_dtype.itemsize
+    copies = max(4, decoded) if sizes.compute.has_own_memory else 3 * 4 + decoded + (0 if decoded == 4 else 4)
+    values = sizes.vae.latent_channels * latents.frames * latents.height * latents.width
+    return 3 * copies * frames * height * width + 3 * 4 * values
 
 
 def prior_bytes(sizes: WanSizes, latents: VideoShape) -> int:
@@ -187,7 +180,7 @@ def prior_bytes(sizes: WanSizes, latents: VideoShape) -> int:
         scales.append(5 * frames * pixels * scale.width)
     tokens = latents.frames * pixels
     predictor = tokens * (9 * prior.predictor.width + 2 * prior.predictor.ffn_dim)
-    return sizes.dtype.itemsize * (max(*scales, predictor) + 6 * tokens * prior.dim)
+    return sizes.compute.dtype.itemsize * (max(*scales, predictor) + 6 * tokens * prior.dim)
 
 
 def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
@@ -202,6 +195,6 @@ def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
     tokens = latents.frames * (latents.height // down) * (latents.width // across)
     attention, feed_forward = 9 * config.dim, 4 * config.dim + 2 * config.ffn_dim
     angles = 2 * config.head_dim
-    weight = (2 if sizes.fp8 else 1) * config.dim * config.ffn_dim
+    weight = (2 if sizes.compute.fp8 else 1) * config.dim * config.ffn_dim
     fixed = weight + PROMPT_ROWS * config.dim
-    return sizes.dtype.itemsize * (tokens * (max(attention, feed_forward) + angles) + fixed)
+    return sizes.compute.dtype.itemsize * (tokens * (max(attention, feed_forward) + angles) + fixed)

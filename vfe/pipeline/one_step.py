@@ -17,10 +17,10 @@ from torch import Tensor
 
 from ..models.flow import OneStepFlow
 from ..models.prior import Prior
-from ..types import Check, Progress, no_check
+from ..types import CheckCancelled, Progress, VideoShape, never_cancelled, no_progress
 from .latents import TileLatent, WindowLatent, latent_mask, padded_mask
 from .tiling import Span, plan_spans
-from .windows import ClipRestorer as ClipRestorer
+from .windows import ClipStream as ClipStream
 from .windows import WindowConfig as WindowConfig
 
 TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ from the whole frame only near borders
@@ -46,8 +46,8 @@ DEFAULT_TILE = TileConfig()
 class Codec(Protocol):
     """Pixels (B, 3, 4n+1, H, W) in [-1, 1] <-> float32 latents; both call `check` often enough to stop soon."""
 
-    def encode(self, video: Tensor, check: Check = ...) -> Tensor: ...
-    def decode(self, latent: Tensor, check: Check = ...) -> Tensor: ...
+    def encode(self, video: Tensor, check: CheckCancelled = ...) -> Tensor: ...
+    def decode(self, latent: Tensor, check: CheckCancelled = ...) -> Tensor: ...
 
 
 class OneStepModel(Protocol):
@@ -63,13 +63,13 @@ class OneStepModel(Protocol):
     def side_multiple(self) -> int:
         """Pixels: sides of a clip are padded to multiples of it."""
 
-    def read_prior(self, video: Tensor, check: Check) -> Prior | None:
+    def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         """f_s, f_t of degraded video (B, 3, 4n+1, H, W), a token for each square of `side_multiple` pixels, or None.
 
         The video may be on the CPU: not every model has a use for it.
         """
 
-    def velocity(self, z_lq: Tensor, check: Check, prior: Prior | None = None) -> Tensor:
+    def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
         """v(z_lq, t*, c, f_s, f_t), like z_lq in shape."""
 
 
@@ -110,8 +110,8 @@ class OneStepPipeline:
     def _stream(
         self, frames: Iterable[Tensor], strength: float, on_progress: Progress | None, total: int | None
     ) -> Iterator[Tensor]:
-        report = on_progress or _no_progress
-        clip = ClipRestorer(self, strength, lambda: report(clip.given, total))
+        report = on_progress or no_progress
+        clip = ClipStream(self, strength, lambda: report(clip.given, total))
         for frame in frames:
             yield from clip.push(frame)
         yield from clip.finish()
@@ -122,7 +122,7 @@ class OneStepPipeline:
         del height, width
         return self.window
 
-    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]:
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
         """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), on the CPU: `decode_latent(restore_latent())`.
 
         Of several tiles, each is decoded before the next is encoded.
@@ -136,7 +136,7 @@ class OneStepPipeline:
         self,
         frames: list[Tensor],
         strength: float,
-        check: Check = no_check,
+        check: CheckCancelled = never_cancelled,
         *,
         prior: Prior | Literal["own"] | None = "own",
         mask: Tensor | None = None,
@@ -152,11 +152,11 @@ class OneStepPipeline:
         window = self._window(frames, clip)
         return replace(window, tiles=tuple(self._tile_latents(clip, window, step, check)))
 
-    def decode_latent(self, latent: WindowLatent, check: Check = no_check) -> list[Tensor]:
+    def decode_latent(self, latent: WindowLatent, check: CheckCancelled = never_cancelled) -> list[Tensor]:
         """The restored frames of a window, in [-1, 1] on the CPU."""
         return _cut(latent, self._decode_tiles(latent, iter(latent.tiles), check))
 
-    def read_prior(self, frames: list[Tensor], check: Check = no_check) -> Prior | None:
+    def read_prior(self, frames: list[Tensor], check: CheckCancelled = never_cancelled) -> Prior | None:
         """The prior of up to a window of frames, None for a model without one."""
         return self._prior(self._padded(frames), check)
 
@@ -175,14 +175,16 @@ class OneStepPipeline:
         rows, columns = (tuple(_tile_spans(size, tile)) for size in clip.shape[-2:])
         return WindowLatent(len(frames), tuple(frames[0].shape), rows, columns)
 
-    def _tile_latents(self, clip: Tensor, window: WindowLatent, step: _Step, check: Check) -> Iterator[TileLatent]:
+    def _tile_latents(
+        self, clip: Tensor, window: WindowLatent, step: _Step, check: CheckCancelled
+    ) -> Iterator[TileLatent]:
         for row, column in product(window.rows, window.columns):
             place = slice(*row), slice(*column)
             # The prior is of the whole frame: its pool is one for all tiles.
             own = step.cut(*place, self.model.side_multiple)
             yield TileLatent(row, column, self._take_step(clip[..., place[0], place[1]], own, check))
 
-    def _decode_tiles(self, window: WindowLatent, latents: Iterator[TileLatent], check: Check) -> Tensor:
+    def _decode_tiles(self, window: WindowLatent, latents: Iterator[TileLatent], check: CheckCancelled) -> Tensor:
         """A window's padded clip from its tiles, cross-faded."""
         if len(window.rows) == len(window.columns) == 1:
             return self._decode(next(latents).z_hq, check)
@@ -200,11 +202,11 @@ class OneStepPipeline:
         return restored / total
 
     @torch.inference_mode()
-    def _prior(self, clip: Tensor, check: Check) -> Prior | None:
+    def _prior(self, clip: Tensor, check: CheckCancelled) -> Prior | None:
         return self.model.read_prior(clip, check)
 
     @torch.inference_mode()
-    def _take_step(self, clip: Tensor, step: _Step, check: Check) -> Tensor:
+    def _take_step(self, clip: Tensor, step: _Step, check: CheckCancelled) -> Tensor:
         """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w)."""
         z_lq = self.model.codec.encode(clip.to(self.model.device), check)
         velocity = self.model.velocity(z_lq, check, step.prior)
@@ -214,7 +216,7 @@ class OneStepPipeline:
         return self.model.flow.restore(z_lq, velocity, step.strength)
 
     @torch.inference_mode()
-    def _decode(self, z_hq: Tensor, check: Check) -> Tensor:
+    def _decode(self, z_hq: Tensor, check: CheckCancelled) -> Tensor:
         """Pixels (B, 3, 4n+1, 8h, 8w) in [-1, 1] on the CPU."""
         return self.model.codec.decode(z_hq.to(self.model.device), check).clamp_(-1, 1).cpu().float()
 
@@ -240,9 +242,6 @@ def _cut(window: WindowLatent, restored: Tensor) -> list[Tensor]:
     return list(frames) if len(window.frame_shape) == 4 else [frame.squeeze(0) for frame in frames]
 
 
-def _no_progress(_done: int, _total: int | None) -> None: ...
-
-
 def _tile_spans(size: int, tile: TileConfig | None) -> list[Span]:
     if tile is None:
         return [Span(0, size)]
@@ -251,8 +250,8 @@ def _tile_spans(size: int, tile: TileConfig | None) -> list[Span]:
 
 def pad_clip(clip: Tensor, multiple: int = 8) -> Tensor:
     """Repeat the last frame up to 4n+1 frames and the right and bottom edges up to multiples of `multiple` pixels."""
-    frames, height, width = clip.shape[2:]
-    pad_t, pad_h, pad_w = -(frames - 1) % 4, -height % multiple, -width % multiple
+    shape = VideoShape(*clip.shape[2:])
+    pad_t, pad_h, pad_w = (padded - size for padded, size in zip(shape.padded(multiple), shape, strict=True))
     if not (pad_t or pad_h or pad_w):
         return clip
     flat = rearrange(clip, "b c t h w -> b (c t) h w")

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..types import Check, no_check
+from ..types import FRAMES_PER_LATENT, CheckCancelled, never_cancelled, padded_frames
 from .tiling import ramp
 
 
@@ -23,7 +23,7 @@ class WindowConfig:
     """4k+1 keeps every window on the same groups of four frames, so that they differ only near their ends."""
 
     def __post_init__(self) -> None:
-        if self.frames < 1 or self.frames % 4 != 1:
+        if self.frames < 1 or self.frames != padded_frames(self.frames):
             raise ValueError(f"window is {self.frames} frames, needed 4n+1: 1, 5, 9, ...")
         if not 0 <= 2 * self.overlap <= self.frames:
             raise ValueError(f"overlap is {self.overlap}, needed from 0 to half the window of {self.frames} frames")
@@ -78,7 +78,7 @@ class WindowGatherer:
             return None
         whole = (self._before[: size - overlap] + self._held)[-size:]
         start = self._start + len(self._held) - len(whole)
-        off_grid = min(-start % 4, self._start - start)  # it stays on the clip's groups of four
+        off_grid = min(-start % FRAMES_PER_LATENT, self._start - start)  # it stays on the clip's groups of four
         return self._window(whole[off_grid:], start + off_grid)
 
     def _window(self, frames: list[Tensor], start: int) -> Window:
@@ -122,20 +122,22 @@ class CrossFader:
 
 
 @runtime_checkable
-class WindowRestorer(Protocol):
+class WindowPipeline(Protocol):
     """The part of `OneStepPipeline` that a clip needs."""
 
     def window_for(self, height: int, width: int) -> WindowConfig: ...
-    def restore_window(self, frames: list[Tensor], strength: float, check: Check) -> list[Tensor]: ...
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]: ...
 
 
-class ClipRestorer:
+class ClipStream:
     """A clip frame by frame: what comes in comes out restored, in order, a window later at most.
 
     Memory is bounded by the window. Several may share a pipeline.
     """
 
-    def __init__(self, pipeline: WindowRestorer, strength: float = 1.0, check: Check = no_check) -> None:
+    def __init__(
+        self, pipeline: WindowPipeline, strength: float = 1.0, check: CheckCancelled = never_cancelled
+    ) -> None:
         """`check` is called between the stages of a window; what it raises stops the work."""
         self.pipeline = pipeline
         self.strength = strength

@@ -14,15 +14,15 @@ from torch import Tensor
 from ..face.paste.aligned import AlignedPatcher
 from ..face.paste.paste import FaceConfig, FacePatcher, Patch, Patcher, paste
 from ..face.track.tracks import FaceTrack, FaceTracks
-from ..pipeline.windows import ClipRestorer, WindowRestorer
-from ..types import Progress
+from ..pipeline.windows import ClipStream, WindowPipeline
+from ..types import Progress, no_progress
 
 
 @dataclass(frozen=True)
 class FacePart:
     """What restores faces, and how they are cut out for it."""
 
-    pipeline: WindowRestorer
+    pipeline: WindowPipeline
     is_aligned: bool = False
     """Whether eyes, nose and mouth of its crops lie where the template has them; else crops are upright windows."""
 
@@ -60,7 +60,7 @@ def restore_faces_over(
 ) -> Iterator[Tensor]:
     """`restore_faces` of frames that were restored as a whole before: pairs of the frame as it was, of which faces are
     restored, and of the one into which they are pasted."""
-    report = on_progress or _no_progress
+    report = on_progress or no_progress
     stream = FaceStream(part, tracks, config, strength, lambda done: report(done, tracks.frames))
     for degraded, shown in frames:
         yield from stream.push(degraded, shown)
@@ -118,7 +118,7 @@ class FaceStream:
 
     def _clip_of(self, track: FaceTrack) -> _FaceClip:
         if track.number not in self._clips:
-            restorer = ClipRestorer(self.part.pipeline, self.strength, self._check)
+            restorer = ClipStream(self.part.pipeline, self.strength, self._check)
             patcher = self.part.patcher(track, self.config)
             self._clips[track.number] = _FaceClip(track.number, patcher, restorer)
         return self._clips[track.number]
@@ -150,7 +150,7 @@ class _Frame:
 class _FaceClip:
     """The crops of one track on their way through the restorer."""
 
-    def __init__(self, number: int, patcher: Patcher, restorer: ClipRestorer) -> None:
+    def __init__(self, number: int, patcher: Patcher, restorer: ClipStream) -> None:
         self.number = number
         self.patcher = patcher
         self.restorer = restorer
@@ -172,6 +172,3 @@ class _FaceClip:
             frame, index, crop = self.pending.popleft()
             frame.patches[self.number] = self.patcher.patch(frame.pixels, index, crop, face)
             frame.missing -= 1
-
-
-def _no_progress(_done: int, _total: int | None) -> None: ...

@@ -18,14 +18,15 @@ from torch import Tensor
 
 from ..device import choose_device, choose_dtype, dtypes_for
 from ..library.find import find_model
-from ..library.folders import search_places
+from ..library.folders import search_folders
 from ..loading.lite import load_face_pipeline
-from ..loading.load import LoadRequest, face_model_for, load_pipeline
+from ..loading.load import face_model_for, load_pipeline
+from ..loading.request import LoadRequest
 from ..options import ModelOptions as ModelOptions
 from ..options import RestoreOptions as RestoreOptions
 from ..pipeline.one_step import WindowConfig
-from ..pipeline.windows import WindowRestorer
-from ..types import Progress, Tell, VFEError
+from ..pipeline.windows import WindowPipeline
+from ..types import Notify, Progress, VFEError, no_progress
 from ..video.compare import check_apart, open_comparison, side_by_side
 from ..video.read import Frame, Source, open_source
 from ..video.resize import resize
@@ -76,26 +77,32 @@ def load(
     dtype: str = "auto",
     window: WindowConfig | None = None,
     options: ModelOptions | None = None,
-    tell: Tell | None = None,
+    notify: Notify | None = None,
 ) -> Restorer:
     """A restorer from a model's name ("lite", "vividface") or the path of its weights: lite's, or a Wan2.1 DiT's.
 
     `device` is auto, cpu, cuda, mps or xpu; `dtype` is auto, fp32, bf16 or fp16; `window` says how many frames are
-    restored together; `options` are for Wan models; `tell` gets a line for people on how a Wan model fits the memory.
+    restored together; `options` are for Wan models; `notify` gets a line for people on how a Wan model fits the memory.
     With `dtype` auto a Wan model takes the fastest one in which a window of 512x512 fits; lite the fastest.
     Raises VFEError for an unknown model, a file that is none, one that is missing, or a device that is not there.
     """
     options = options or ModelOptions()
-    places = search_places(options.folders, options.comfyui)
-    path, chosen = find_model(name_or_path, places), choose_device(device)
-    dtypes = dtypes_for(chosen) if dtype == "auto" else (choose_dtype(dtype, chosen),)
-    name = None if path == Path(name_or_path) else str(name_or_path)
-    request = LoadRequest(path, places, chosen, dtypes, window, options, name)
-    pipeline = load_pipeline(request, tell or _tell_nobody)
+    folders = search_folders(options.folders, options.comfyui)
+    path, chosen = find_model(name_or_path, folders), choose_device(device)
+    request = LoadRequest(
+        path=path,
+        device=chosen,
+        dtypes=dtypes_for(chosen) if dtype == "auto" else (choose_dtype(dtype, chosen),),
+        options=options,
+        folders=folders,
+        window=window,
+        name=None if path == Path(name_or_path) else str(name_or_path),
+    )
+    pipeline = load_pipeline(request, notify or _notify_nobody)
     face_model = face_model_for(request)
     if face_model is None:
         return Restorer(pipeline)
-    return Restorer(pipeline, FacePart(load_face_pipeline(face_model, chosen, dtypes[0]), is_aligned=True))
+    return Restorer(pipeline, FacePart(load_face_pipeline(face_model, chosen, request.dtypes[0]), is_aligned=True))
 
 
 class Restorer:
@@ -183,7 +190,7 @@ class Restorer:
 
     def _faces_by_pipeline(self) -> FacePart:
         """Of models without a part for faces: what restores frames restores upright crops of them."""
-        if not isinstance(self.pipeline, WindowRestorer):
+        if not isinstance(self.pipeline, WindowPipeline):
             raise ValueError(
                 f"{type(self.pipeline).__name__} cannot restore faces, needed are window_for, restore_window"
             )
@@ -235,7 +242,7 @@ class _FileRun:
 
     def go(self, restore: _Restoration, on_progress: Progress | None) -> None:
         """Pull every frame through; VFEError when there is none."""
-        report = on_progress or _no_progress
+        report = on_progress or no_progress
         total = self.source.info.frames
         report(0, total)
         restored = restore(self._pixels(), lambda _done, _total: report(self.frames, total))
@@ -278,9 +285,5 @@ class _FileRun:
         self.encode += time.perf_counter() - start
 
 
-def _no_progress(done: int, total: int | None) -> None:
-    del done, total
-
-
-def _tell_nobody(line: str) -> None:
+def _notify_nobody(line: str) -> None:
     del line

@@ -20,7 +20,7 @@ Wanted = Callable[[TensorSource], bool]
 """Says of an open file whether it holds what is looked for."""
 
 # How other files start, so that they can be named.
-_OTHERS = (
+_FOREIGN_FORMATS = (
     (b"GGUF", "a GGUF file, whose quantisation is not supported"),
     (b"version https://git-lfs", "a Git LFS pointer: the weights were not downloaded, run `git lfs pull`"),
     (b"<!DOCTYPE", "a web page: the download went wrong"),
@@ -51,20 +51,21 @@ def _open_file(path: Path) -> TensorSource:
         return open_safetensors(path)
     if is_pickle(head):
         return open_pickle(path)
-    what = "an empty file" if not head else next((what for start, what in _OTHERS if head.startswith(start)), None)
+    foreign = next((what for start, what in _FOREIGN_FORMATS if head.startswith(start)), None)
+    what = foreign if head else "an empty file"
     raise VFEError(f"{path}: {what or 'not a file of weights'}; needed .safetensors or a torch .pth, .pt or .ckpt")
 
 
 def open_index(path: Path) -> TensorSource:
     """The model whose shards `path`, a `*.index.json` as diffusers and transformers write it, lists."""
-    places = _read_index(path)
-    files = {name: path.parent / name for name in sorted(set(places.values()))}
+    shard_of = _read_index(path)
+    files = {name: path.parent / name for name in sorted(set(shard_of.values()))}
     missing = [name for name, file in files.items() if not file.is_file()]
     if missing:
         raise VFEError(f"{path}: {len(missing)} of {len(files)} shards are missing: {preview_names(missing)}; get them")
     shards = {name: _open_file(file) for name, file in files.items()}
     entries: dict[str, Entry] = {}
-    for tensor, shard in places.items():
+    for tensor, shard in shard_of.items():
         if tensor not in shards[shard]:
             raise VFEError(
                 f"{path}: {printable(tensor)} is not in {shard}, where the index says it is; get the files again"
@@ -82,13 +83,13 @@ def _read_index(path: Path) -> dict[str, str]:
         index = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise VFEError(f"{path}: not a readable JSON file ({error}); get it again") from error
-    places = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(places, dict) or not places or not all(isinstance(file, str) for file in places.values()):
+    shard_of = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(shard_of, dict) or not shard_of or not all(isinstance(file, str) for file in shard_of.values()):
         raise VFEError(f"{path}: no index of shards; needed a weight_map of tensors to files")
-    for file in places.values():
+    for file in shard_of.values():
         if file in ("", ".", "..") or Path(file).name != file or "\\" in file or ":" in file:
             raise VFEError(f"{path}: it names {printable(file)!r}, outside of its own folder; not read")
-    return places
+    return shard_of
 
 
 def _open_folder(folder: Path, wanted: Wanted | None) -> TensorSource:

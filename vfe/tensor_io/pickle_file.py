@@ -51,12 +51,12 @@ def open_pickle(path: Path) -> TensorSource:
 
     Raises VFEError where the file is damaged, asks for code, or holds no or several state dicts.
     """
-    place, state = find_state_dict(path, _load(path))
+    key, state = find_state_dict(path, _load(path))
     entries = {name: _entry(path, name, tensor) for name, tensor in state.items()}
     size, claimed = path.stat().st_size, sum(entry.bytes for entry in entries.values())
     if claimed > MAX_SHARING * size:
         raise VFEError(f"{path}: tensors of {claimed} bytes in a file of {size}: it is damaged or hostile, not read")
-    return TensorSource(path, entries, layout=f"torch pickle ({printable(place)})" if place else "torch pickle")
+    return TensorSource(path, entries, layout=f"torch pickle ({printable(key)})" if key else "torch pickle")
 
 
 def _load(path: Path) -> object:
@@ -93,7 +93,7 @@ def find_state_dict(path: Path, loaded: object) -> tuple[str, Mapping[str, Tenso
     if isinstance(loaded, Tensor):
         return "", {"tensor": loaded}
     found = dict(_state_dicts(loaded, "", MAX_DEPTH, set()))
-    models = {place: state for place, state in found.items() if any("." in name for name in state)}
+    models = {key: state for key, state in found.items() if any("." in name for name in state)}
     chosen = models or found
     if not models and _is_optimizer(loaded):
         raise VFEError(f"{path}: an optimizer state; needed the model's weights, which lie in another file")
@@ -102,22 +102,22 @@ def find_state_dict(path: Path, loaded: object) -> tuple[str, Mapping[str, Tenso
         raise VFEError(f"{path}: a torch file without named tensors (it holds {keys or 'nothing'}); needed weights")
     if len(chosen) > 1:
         raise VFEError(
-            f"{path}: several state dicts ({preview_names(place or 'top level' for place in chosen)}); "
+            f"{path}: several state dicts ({preview_names(key or 'top level' for key in chosen)}); "
             "save the one to use in a file of its own"
         )
     return next(iter(chosen.items()))
 
 
-def _state_dicts(value: object, place: str, depth: int, seen: set[int]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+def _state_dicts(value: object, key: str, depth: int, seen: set[int]) -> Iterator[tuple[str, dict[str, Tensor]]]:
     if not isinstance(value, Mapping) or id(value) in seen:
         return
     seen.add(id(value))
     tensors = {name: tensor for name, tensor in value.items() if isinstance(name, str) and isinstance(tensor, Tensor)}
     if tensors:
-        yield place, tensors
+        yield key, tensors
     if depth:
         for name, inner in value.items():
-            yield from _state_dicts(inner, f"{place}.{name}" if place else str(name), depth - 1, seen)
+            yield from _state_dicts(inner, f"{key}.{name}" if key else str(name), depth - 1, seen)
 
 
 def _is_optimizer(loaded: object) -> bool:

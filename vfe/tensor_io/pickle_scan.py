@@ -92,12 +92,12 @@ def _asked_for(path: Path, file: IO[bytes], pickles: int) -> Iterator[str]:
     """ "module name" of everything that the next pickles in the file would import."""
     try:
         for _ in range(pickles):
-            for operation, argument, place in pickletools.genops(file):
+            for operation, argument, position in pickletools.genops(file):
                 if operation.name in ("GLOBAL", "INST"):
                     yield str(argument)
                 elif operation.name == "STACK_GLOBAL":  # its name is computed; torch does not read it either
                     yield "pickle STACK_GLOBAL"
-                if (place or 0) > MAX_PICKLE:
+                if (position or 0) > MAX_PICKLE:
                     raise VFEError(f"{path}: a pickle of over {MAX_PICKLE} bytes without the tensors; not read")
     except VFEError:
         raise

@@ -1,7 +1,7 @@
 """One .safetensors file: its header is checked here, and each tensor is read into memory of its own.
 
 The library maps the whole file as soon as it is opened, which fails for one larger than the machine's memory. The
-format: the header's length in 8 bytes, a JSON object of types, shapes and places, the values without gaps.
+format: the header's length in 8 bytes, a JSON object of types, shapes and ranges, the values without gaps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ DTYPES = {
 }
 
 
-class Place(NamedTuple):
+class ByteRange(NamedTuple):
     start: int  # in the file, in bytes
     stop: int
 
@@ -59,18 +59,18 @@ def open_safetensors(path: Path) -> TensorSource:
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise VFEError(f"{path}: its safetensors metadata is no mapping to text; the file is damaged, get it again")
     entries: dict[str, Entry] = {}
-    places: list[Place] = []
+    ranges: list[ByteRange] = []
     for name, note in header.items():
-        dtype, shape, place = _read_note(path, printable(name), note, values.start)
-        entries[name] = Entry(shape, dtype, partial(_read_values, path, name, shape, dtype, place))
-        places.append(place)
+        dtype, shape, extent = _read_note(path, printable(name), note, values.start)
+        entries[name] = Entry(shape, dtype, partial(_read_values, path, name, shape, dtype, extent))
+        ranges.append(extent)
     if not entries:
         raise VFEError(f"{path}: a safetensors file without tensors; needed weights")
-    _check_places(path, sorted(places), values)
+    _check_ranges(path, sorted(ranges), values)
     return TensorSource(path, entries, layout="safetensors", metadata=metadata)
 
 
-def _read_header(path: Path) -> tuple[dict[str, object], Place]:
+def _read_header(path: Path) -> tuple[dict[str, object], ByteRange]:
     """The JSON object, and where the values behind it are."""
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -89,11 +89,11 @@ def _read_header(path: Path) -> tuple[dict[str, object], Place]:
         raise VFEError(f"{path}: its safetensors header is damaged ({error}); get the file again") from error
     if not isinstance(header, dict):
         raise VFEError(f"{path}: its safetensors header is no mapping; the file is damaged, get it again")
-    return header, Place(PREFIX + length, size)
+    return header, ByteRange(PREFIX + length, size)
 
 
-def _read_note(path: Path, name: str, note: object, start: int) -> tuple[torch.dtype, tuple[int, ...], Place]:
-    """Number format, shape and place of one tensor, checked against each other."""
+def _read_note(path: Path, name: str, note: object, start: int) -> tuple[torch.dtype, tuple[int, ...], ByteRange]:
+    """Number format, shape and extent of one tensor, checked against each other."""
     note = note if isinstance(note, dict) else {}
     form, shape, offsets = note.get("dtype"), note.get("shape"), note.get("data_offsets")
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2 or not isinstance(form, str):
@@ -107,30 +107,30 @@ def _read_note(path: Path, name: str, note: object, start: int) -> tuple[torch.d
         raise VFEError(
             f"{path}: {name} is {printable(tuple(shape))} in {offsets[1] - offsets[0]} bytes; the file is damaged"
         )
-    return dtype, tuple(shape), Place(start + offsets[0], start + offsets[1])
+    return dtype, tuple(shape), ByteRange(start + offsets[0], start + offsets[1])
 
 
 def _are_sizes(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(size) is int and 0 <= size < sys.maxsize for size in value)
 
 
-def _check_places(path: Path, places: list[Place], values: Place) -> None:
+def _check_ranges(path: Path, ranges: list[ByteRange], values: ByteRange) -> None:
     """Every byte behind the header belongs to one tensor: no value is shared, and none is beyond the end."""
     reached = values.start
-    for place in places:
-        if place.start != reached:
+    for extent in ranges:
+        if extent.start != reached:
             raise VFEError(f"{path}: its tensors overlap or leave gaps; the file is damaged, get it again")
-        reached = place.stop
+        reached = extent.stop
     if reached != values.stop:
         what = "truncated" if reached > values.stop else "longer than its header says"
         raise VFEError(f"{path}: {what}: {reached} bytes are needed, it has {values.stop}; get the file again")
 
 
-def _read_values(path: Path, name: str, shape: tuple[int, ...], dtype: torch.dtype, place: Place) -> Tensor:
+def _read_values(path: Path, name: str, shape: tuple[int, ...], dtype: torch.dtype, extent: ByteRange) -> Tensor:
     values = torch.empty(shape, dtype=dtype)
     flat = values.reshape(-1).view(torch.uint8) if values.numel() else torch.empty(0, dtype=torch.uint8)
     with path.open("rb") as file:
-        file.seek(place.start)
+        file.seek(extent.start)
         if file.readinto(flat.numpy().data) != len(flat):
             raise VFEError(f"{path}: {name} ends early; the file was changed or truncated, get it again")
     return values

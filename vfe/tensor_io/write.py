@@ -33,11 +33,11 @@ def write_safetensors(path: Path, entries: Mapping[str, Entry], metadata: Mappin
 
 def _header(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:
     header: dict[str, object] = {METADATA: dict(metadata)}
-    place = 0
+    start = 0
     for name, entry in entries.items():
-        places = [place, place + entry.bytes]
-        header[name] = {"dtype": _NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": places}
-        place += entry.bytes
+        span = [start, start + entry.bytes]
+        header[name] = {"dtype": _NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": span}
+        start += entry.bytes
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % ALIGNMENT)
     return len(text).to_bytes(PREFIX, "little") + text

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from ..models.flow import OneStepFlow
+from ..options import LoraFile
 from ..tensor_io.load import cast
 from ..tensor_io.open import open_tensors
 from ..tensor_io.source import FP8, Entry, TensorSource
 from ..tensor_io.write import write_safetensors
 from ..types import VFEError
 from . import wan_dit, wan_vae
-from .lora import LoraPlan, LoraSpec
+from .lora import LoraPlan
 from .recognise import Kind, recognise_source
 
 WEIGHTS_FORMAT = "vfe-weights-1"
@@ -41,7 +42,7 @@ class ConvertOptions:
     """`dtype` None keeps what the file has, fp8 becoming bf16. `flow` says that the DiT restores, and by which step."""
 
     dtype: torch.dtype | None = None
-    loras: tuple[LoraSpec, ...] = ()
+    loras: tuple[LoraFile, ...] = ()
     flow: OneStepFlow | None = None
     overwrite: bool = False
 
@@ -96,7 +97,7 @@ def check_output(output: Path, inputs: set[Path], overwrite: bool) -> None:
         raise VFEError(f"{output} exists; add --overwrite to replace it")
 
 
-def _entries(source: TensorSource, loras: tuple[LoraSpec, ...], dtype: torch.dtype | None) -> dict[str, Entry]:
+def _entries(source: TensorSource, loras: tuple[LoraFile, ...], dtype: torch.dtype | None) -> dict[str, Entry]:
     """The tensors to write: LoRAs merged in float32, each cast once."""
     plan = LoraPlan(loras, {name: source.shape(name) for name in source})
 

@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 
 from ..files.aside import written_aside
+from ..options import LoraFile
 from ..tensor_io.load import cast
 from ..tensor_io.open import open_tensors
 from ..tensor_io.source import TensorSource
@@ -18,7 +19,6 @@ from ..tensor_io.write import entries_of, write_safetensors
 from ..types import VFEError
 from .adapter import ADAPTER_FORMAT
 from .convert import WEIGHTS_FORMAT, ConvertOptions, check_output, convert_file
-from .lora import LoraSpec
 from .lora_keys import is_lora
 from .lora_scale import CONFIG_FILE, WEIGHTS_STEM
 from .recognise import recognise, recognise_source
@@ -101,7 +101,7 @@ def _merge(source: TensorSource, output: Path, options: ExportOptions) -> str:
         raise VFEError(
             f"{source.path}: a LoRA trained on {source.metadata.get('base', 'a DiT')}; give that file with --base"
         )
-    return convert_file(options.base, output, replace(whole, loras=(LoraSpec(source.path),), flow=read_flow(source)))
+    return convert_file(options.base, output, replace(whole, loras=(LoraFile(source.path),), flow=read_flow(source)))
 
 
 def _in_dtype(layers: Mapping[str, LowRank], dtype: torch.dtype | None, path: Path) -> dict[str, LowRank]:

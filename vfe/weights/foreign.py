@@ -27,7 +27,7 @@ _SIGNS = (
 )
 
 
-def name_other(source: TensorSource) -> str:
+def name_foreign(source: TensorSource) -> str:
     """What the file is, as far as its names tell, else the first of them."""
     for sign, what in _SIGNS:
         if any(sign in name for name in source.names):

@@ -10,31 +10,19 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from torch import Tensor
 
+from ..options import LoraFile
 from ..tensor_io.open import open_tensors
 from ..tensor_io.source import TensorSource, preview_names
 from ..types import VFEError
 from .lora_keys import LayerNames, Part, is_lora, parse_key, unsupported_kind
-from .lora_scale import AdapterScale
+from .lora_scale import LoraScale
 
 Shape = tuple[int, ...]
 Parts = dict[Part, str]
 """The tensors of one layer in a LoRA file, by what they are."""
-
-
-@dataclass(frozen=True)
-class LoraSpec:
-    """A LoRA file, and how much of it to add."""
-
-    path: Path
-    strength: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not math.isfinite(self.strength):
-            raise ValueError(f"LoRA strength is {self.strength}, needed a finite number")
 
 
 @dataclass(frozen=True)
@@ -54,7 +42,7 @@ class LoraPlan:
     of another model, and kinds that are no sum of low-rank products (DoRA, LoHa, LoKr, OFT).
     """
 
-    def __init__(self, specs: Sequence[LoraSpec], shapes: Mapping[str, Shape]) -> None:
+    def __init__(self, specs: Sequence[LoraFile], shapes: Mapping[str, Shape]) -> None:
         self.deltas: defaultdict[str, list[Delta]] = defaultdict(list)
         names = LayerNames(shapes)
         for spec in specs:
@@ -72,13 +60,13 @@ class LoraPlan:
         return merged
 
 
-def merge_loras(state: Mapping[str, Tensor], specs: Sequence[LoraSpec]) -> dict[str, Tensor]:
+def merge_loras(state: Mapping[str, Tensor], specs: Sequence[LoraFile]) -> dict[str, Tensor]:
     """A state dict with LoRAs merged in float32, each tensor cast back once. Raises VFEError as `LoraPlan` does."""
     plan = LoraPlan(specs, {name: tuple(weight.shape) for name, weight in state.items()})
     return {name: plan.merge(name, weight).to(weight.dtype) for name, weight in state.items()}
 
 
-def _read_lora(spec: LoraSpec, names: LayerNames, shapes: Mapping[str, Shape]) -> list[tuple[str, Delta]]:
+def _read_lora(spec: LoraFile, names: LayerNames, shapes: Mapping[str, Shape]) -> list[tuple[str, Delta]]:
     """(parameter, change) of one file, every tensor in it accounted for."""
     source = open_tensors(spec.path)
     kind = unsupported_kind(source.names)
@@ -88,7 +76,7 @@ def _read_lora(spec: LoraSpec, names: LayerNames, shapes: Mapping[str, Shape]) -
         raise VFEError(
             f"{spec.path}: no LoRA (it holds {preview_names(source.names)}); needed lora_A/B, lora_up/down or .diff"
         )
-    scale_of = AdapterScale(source)
+    scale_of = LoraScale(source)
     deltas = []
     for layer, parts in _group(source, names).items():
         low_rank = _low_rank_scale(source, parts, layer, scale_of)
@@ -127,7 +115,7 @@ def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
     return groups
 
 
-def _low_rank_scale(source: TensorSource, parts: Parts, layer: str, scale_of: AdapterScale) -> float:
+def _low_rank_scale(source: TensorSource, parts: Parts, layer: str, scale_of: LoraScale) -> float:
     """alpha / r of one layer; 1 where neither the file nor its config says otherwise, or there are no factors."""
     if ("up" in parts) != ("down" in parts) or ("up_bias" in parts and "up" not in parts):
         raise VFEError(f"{source.path}: {layer} has only one factor of a LoRA; the file is incomplete, get it again")

@@ -20,11 +20,11 @@ MODEL_PREFIX = "transformer."  # of its keys, in a file that may also hold a LoR
 MAX_CONFIG = 1 << 20  # bytes: it has about 1 KB
 
 
-class AdapterScale:
+class LoraScale:
     """alpha / r of each layer of an adapter (alpha / sqrt(r) for a rank-stabilised one)."""
 
     def __init__(self, source: TensorSource) -> None:
-        self._place = f"{source.path}: its adapter config"
+        self._subject = f"{source.path}: its adapter config"
         config = _read_config(source)
         if config.get("use_dora"):
             raise VFEError(f"{source.path}: DoRA, which cannot be merged here; needed a plain LoRA")
@@ -36,7 +36,7 @@ class AdapterScale:
         self._alpha = self._number(config["lora_alpha"]) if config.get("lora_alpha") is not None else None
         patterns = config.get("alpha_pattern") or {}
         if not isinstance(patterns, Mapping):
-            raise VFEError(f"{self._place} has an alpha_pattern that is no mapping; get it again")
+            raise VFEError(f"{self._subject} has an alpha_pattern that is no mapping; get it again")
         self._patterns = {self._suffix(layer): self._number(alpha) for layer, alpha in patterns.items()}
 
     def __call__(self, layer: str, rank: int) -> float:
@@ -50,13 +50,13 @@ class AdapterScale:
     def _number(self, value: object) -> float:
         if isinstance(value, (int, float)) and math.isfinite(value):
             return float(value)
-        raise VFEError(f"{self._place} has the alpha {printable(repr(value))}, needed a number")
+        raise VFEError(f"{self._subject} has the alpha {printable(repr(value))}, needed a number")
 
     def _suffix(self, layer: object) -> str:
         """peft takes these as regular expressions; from a file of unknown origin only plain names are taken."""
         if isinstance(layer, str) and re.fullmatch(r"[\w.]+", layer):
             return layer
-        raise VFEError(f"{self._place} has an alpha_pattern {printable(layer)!r}; needed the plain name of a layer")
+        raise VFEError(f"{self._subject} has an alpha_pattern {printable(layer)!r}; needed the plain name of a layer")
 
 
 def _read_config(source: TensorSource) -> Mapping[str, object]:

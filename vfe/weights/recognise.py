@@ -15,7 +15,7 @@ from ..types import VFEError
 from . import wan_dit, wan_vae
 from .adapter import ADAPTER_FORMAT, adapter_config
 from .context import CONTEXT_FORMAT, context_names
-from .foreign import name_other
+from .foreign import name_foreign
 from .lite import RESTORER_FORMAT
 from .lora_keys import is_lora, parse_key, unsupported_kind
 
@@ -87,7 +87,7 @@ def recognise_source(source: TensorSource) -> Recognised:
     if len(contexts) == 1:
         rows, width = source.shape(contexts[0])[-2:]
         return Recognised("context", f"prompt context, {rows} rows of {width}; {source.description}")
-    raise VFEError(f"{source.path}: {name_other(source)}; {NEEDED}")
+    raise VFEError(f"{source.path}: {name_foreign(source)}; {NEEDED}")
 
 
 def _describe_restorer(source: TensorSource) -> str:

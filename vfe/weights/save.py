@@ -21,7 +21,7 @@ from ..tensor_io.write import entries_of, write_safetensors
 from ..types import VFEError
 from .convert import WEIGHTS_FORMAT, flow_note
 from .lora_keys import LayerNames, is_lora, parse_key, unsupported_kind
-from .lora_scale import AdapterScale
+from .lora_scale import LoraScale
 from .wan_vae import open_vae
 
 LORA_FORMAT = "vfe-lora-1"
@@ -98,7 +98,7 @@ def read_lora(path: Path, parameters: Iterable[str]) -> dict[str, LowRank]:
     kind = unsupported_kind(source.names)
     if kind is not None or not is_lora(source.names):
         raise VFEError(f"{path}: {kind or f'no LoRA (it holds {preview_names(source.names)})'}; needed a plain LoRA")
-    names, scale_of = LayerNames(parameters), AdapterScale(source)
+    names, scale_of = LayerNames(parameters), LoraScale(source)
     parts: dict[str, dict[str, str]] = {}
     for name in source:
         key = parse_key(name)
@@ -111,7 +111,7 @@ def read_lora(path: Path, parameters: Iterable[str]) -> dict[str, LowRank]:
     return {layer: _change(source, layer, part, scale_of) for layer, part in parts.items()}
 
 
-def _change(source: TensorSource, layer: str, parts: Mapping[str, str], scale_of: AdapterScale) -> LowRank:
+def _change(source: TensorSource, layer: str, parts: Mapping[str, str], scale_of: LoraScale) -> LowRank:
     if not {"down", "up"} <= parts.keys():
         raise VFEError(f"{source.path}: {layer} has only one factor of a LoRA; the file is incomplete, get it again")
     down, up = source.get(parts["down"]), source.get(parts["up"])

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..models.dit.model import DiTConfig, WanDiT
 from ..models.flow import OneStepFlow
 from ..models.wan_vae.latents import LATENT_MEAN
+from ..options import LoraFile
 from ..tensor_io.load import build_on_meta, cast, check_fits, load_strictly, shapes_of
 from ..tensor_io.open import open_tensors
 from ..tensor_io.prefix import find_marks, label, names_after
@@ -22,7 +23,7 @@ from ..tensor_io.quantised import dequantised
 from ..tensor_io.source import TensorSource, preview_names, printable
 from ..types import VFEError
 from .dit_names import DIFFUSERS_MARK, OFFICIAL_MARK, from_diffusers
-from .lora import LoraPlan, LoraSpec
+from .lora import LoraPlan
 
 MARKS = (OFFICIAL_MARK, DIFFUSERS_MARK)
 HEAD_WIDTH = 128  # of every Wan DiT
@@ -63,7 +64,7 @@ def open_dit(path: Path, needed: DiTConfig | None = None) -> tuple[DiTConfig, Te
 
 
 def read_dit(
-    path: Path, dtype: torch.dtype | None = None, loras: Sequence[LoraSpec] = ()
+    path: Path, dtype: torch.dtype | None = None, loras: Sequence[LoraFile] = ()
 ) -> tuple[DiTConfig, dict[str, Tensor]]:
     """The size of a DiT and its official state dict, LoRAs merged in float32, then cast once to `dtype`.
 
@@ -80,7 +81,7 @@ def read_dit(
 
 def load_dit(
     path: Path,
-    loras: Sequence[LoraSpec] = (),
+    loras: Sequence[LoraFile] = (),
     *,
     device: torch.device = torch.device("cpu"),  # noqa: B008 - an immutable value
     dtype: torch.dtype = torch.float32,

@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Literal, Protocol, get_args
+from typing import Protocol, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...options import AttentionName
 from ...types import VFEError
 from .window_attention import attend
-
-AttentionName = Literal["sdpa", "flash", "sage"]
 
 Kernel = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Softmax attention without a mask: q, k, v (B, N, m, d) -> (B, N, m, d)."""

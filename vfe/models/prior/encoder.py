@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ...types import Check, no_check
+from ...types import CheckCancelled, never_cancelled
 from ..ops import Ops
 from ..residual import ChannelNorm, ResidualBlock
 from .config import EncoderScale, PriorConfig
@@ -46,7 +46,7 @@ class PriorEncoder(nn.Module):
         self.norm = ChannelNorm(width, ops)
         self.project = ops.Conv2d(width, config.dim, 1)
 
-    def forward(self, video: Tensor, check: Check = no_check) -> Tensor:
+    def forward(self, video: Tensor, check: CheckCancelled = never_cancelled) -> Tensor:
         """Group by group, so that wide features of the whole clip never exist at once; `check` before each.
 
         Raises ValueError for a size that does not fit.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
-from ...types import Check, no_check
+from ...types import CheckCancelled, never_cancelled
 from ..ops import TORCH_OPS, Ops
 from .codebook import Codebook, Quantized
 from .config import PriorConfig
@@ -81,7 +81,7 @@ class DualCodebookPrior(nn.Module):
         self.spatial_predictor = CodePredictor(config, ops)
         self.temporal_predictor = CodePredictor(config, ops)
 
-    def forward(self, video: Tensor, check: Check = no_check) -> Prior:
+    def forward(self, video: Tensor, check: CheckCancelled = never_cancelled) -> Prior:
         """(B, 3, p n + 1, H, W) in [-1, 1] -> the prior. Raises ValueError for a size that does not fit."""
         latents = self.latents(video, check)
         check()
@@ -90,7 +90,7 @@ class DualCodebookPrior(nn.Module):
         temporal = self.temporal_codebook.lookup(self.temporal_predictor.indices(latents.temporal))
         return Prior.of(spatial, temporal)
 
-    def latents(self, video: Tensor, check: Check = no_check) -> Latents:
+    def latents(self, video: Tensor, check: CheckCancelled = never_cancelled) -> Latents:
         """z_l, z_s and z_t of a clip (eq. 4 and 5)."""
         z = self.encoder(video, check)
         return Latents(z, self.spatial_latents(z), self.temporal_latents(z))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...types import Check, VideoShape, no_check
+from ...types import CheckCancelled, VideoShape, never_cancelled
 from ..ops import TORCH_OPS, Ops
 from .config import VAEPlan, WanVAEConfig
 from .conv import Form, Target
@@ -89,11 +89,10 @@ class WanVAE(VAEWeights):
 
     def latent_shape(self, shape: VideoShape) -> VideoShape:
         """Grid of the latents of a clip of 4n+1 frames whose sides are multiples of 8."""
-        time, space = self.config.time, self.config.space
-        return VideoShape((shape.frames - 1) // time + 1, shape.height // space, shape.width // space)
+        return shape.to_latent(self.config.space, self.config.time)
 
     @torch.no_grad()
-    def encode(self, video: Tensor, check: Check = no_check) -> Tensor:
+    def encode(self, video: Tensor, check: CheckCancelled = never_cancelled) -> Tensor:
         """(B, 3, 4n+1, 8h, 8w) in [-1, 1] -> float32 latents (B, 16, n+1, h, w), the posterior's scaled means.
 
         Nothing is sampled. Raises ValueError for another size; `check` is called in every step of every tile.
@@ -106,20 +105,18 @@ class WanVAE(VAEWeights):
         return latent
 
     @torch.no_grad()
-    def decode(self, latent: Tensor, check: Check = no_check) -> Tensor:
+    def decode(self, latent: Tensor, check: CheckCancelled = never_cancelled) -> Tensor:
         """Latents (B, 16, n+1, h, w) -> video (B, 3, 4n+1, 8h, 8w) in [-1, 1], in the dtype it computes in."""
         self._check_latents(latent.shape[1])
-        latents, height, width = latent.shape[2:]
-        time, space = self.config.time, self.config.space
         runner = self._ready()
-        shape = (len(latent), 3, time * (latents - 1) + 1, space * height, space * width)
-        video = torch.empty(shape, dtype=runner.target.dtype, device=latent.device)
+        shape = VideoShape(*latent.shape[2:]).from_latent(self.config.space, self.config.time)
+        video = torch.empty(len(latent), 3, *shape, dtype=runner.target.dtype, device=latent.device)
         for clip, out in zip(latent, video, strict=True):
             decode_clip(runner, self.plan, clip, out, check)
         return video
 
     @torch.no_grad()
-    def encode_frames(self, frames: Iterable[Tensor], check: Check = no_check) -> Iterator[Tensor]:
+    def encode_frames(self, frames: Iterable[Tensor], check: CheckCancelled = never_cancelled) -> Iterator[Tensor]:
         """Frames (B, 3, 8h, 8w), 4n+1 of them, to latents (B, 16, h, w), each as soon as its frames are there.
 
         Memory does not depend on the number of frames. Raises ValueError where their number or size does not fit.
@@ -136,7 +133,7 @@ class WanVAE(VAEWeights):
             yield from torch.stack(latents, dim=1)
 
     @torch.no_grad()
-    def decode_latents(self, latents: Iterable[Tensor], check: Check = no_check) -> Iterator[Tensor]:
+    def decode_latents(self, latents: Iterable[Tensor], check: CheckCancelled = never_cancelled) -> Iterator[Tensor]:
         """Latents (B, 16, h, w) to frames (B, 3, 8h, 8w) in [-1, 1]: one of the first latent, four of every other."""
         streams: list[DecodeStream] = []
         time, space = self.config.time, self.config.space

@@ -13,7 +13,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...types import Check
+from ...types import CheckCancelled
 from .coder import Coder
 from .config import VAEPlan, frames_of, steps
 from .guard import Runner
@@ -25,7 +25,7 @@ from .tiles import Area, plan_tiles, whole
 class EncodeStream:
     """Frames of one clip to its latents, a step at a time."""
 
-    def __init__(self, runner: Runner, plan: VAEPlan, sides: tuple[int, int], check: Check) -> None:
+    def __init__(self, runner: Runner, plan: VAEPlan, sides: tuple[int, int], check: CheckCancelled) -> None:
         """`sides` are h and w."""
         self.runner, self.check = runner, check
         self.tiles = [(area, History()) for area in plan_tiles(*sides, plan.tile)]
@@ -44,7 +44,7 @@ class EncodeStream:
 class DecodeStream:
     """Latents of one clip to its frames, a step at a time."""
 
-    def __init__(self, runner: Runner, plan: VAEPlan, sides: tuple[int, int], check: Check) -> None:
+    def __init__(self, runner: Runner, plan: VAEPlan, sides: tuple[int, int], check: CheckCancelled) -> None:
         self.runner, self.check = runner, check
         self.tiles = [(area, History()) for area in plan_tiles(*sides, plan.tile)]
         self.history = History()
@@ -59,7 +59,7 @@ class DecodeStream:
             _put(out, area.scaled(self.runner.config.space), frames.clamp_(-1, 1))
 
 
-def encode_clip(runner: Runner, plan: VAEPlan, clip: Tensor, out: Tensor, check: Check) -> None:
+def encode_clip(runner: Runner, plan: VAEPlan, clip: Tensor, out: Tensor, check: CheckCancelled) -> None:
     """Clip (3, 4 (n - 1) + 1, 8h, 8w) -> latents (16, n, h, w), written to `out`."""
     frames, latents = rearrange(clip, "c t h w -> t c h w"), rearrange(out, "c t h w -> t c h w")
     parts = [(step, frames[frames_of(step, runner.config.time)]) for step in steps(len(latents), plan.latents_per_step)]
@@ -75,7 +75,7 @@ def encode_clip(runner: Runner, plan: VAEPlan, clip: Tensor, out: Tensor, check:
         latents[step.start : step.stop] = normalised(runner.run(partial(_means, made), history))
 
 
-def decode_clip(runner: Runner, plan: VAEPlan, clip: Tensor, out: Tensor, check: Check) -> None:
+def decode_clip(runner: Runner, plan: VAEPlan, clip: Tensor, out: Tensor, check: CheckCancelled) -> None:
     """Latents (16, n, h, w) -> clip (3, 4 (n - 1) + 1, 8h, 8w) in [-1, 1], written to `out`."""
     latents, frames = rearrange(clip, "c t h w -> t c h w"), rearrange(out, "c t h w -> t c h w")
     config = runner.config
