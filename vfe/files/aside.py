@@ -35,7 +35,7 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def real_path(path: Path) -> Path:
-    """Where a file of this name lies or will lie; VFEError for a link that leads in a circle."""
+    """Return where a file of this name lies or will lie; VFEError for a link that leads in a circle."""
     if not path.is_symlink():
         return path
     try:
@@ -48,17 +48,17 @@ def real_path(path: Path) -> Path:
 
 
 def hidden_name(target: Path, suffix: str = "") -> Path:
-    """A new hidden name beside `target`; the suffix tells muxers the format."""
+    """Return a new hidden name beside `target`; the suffix tells muxers the format."""
     return target.with_name(fitting_name(f".{shortened(target.stem, _STEM)}.vfe-{secrets.token_hex(4)}", suffix))
 
 
 def fitting_name(stem: str, suffix: str) -> str:
-    """A file name of at most MAX_NAME bytes; a stem that is too long is cut."""
+    """Return a file name of at most MAX_NAME bytes; a stem that is too long is cut."""
     return shortened(stem, MAX_NAME - len(os.fsencode(suffix))) + suffix
 
 
 def shortened(text: str, size: int) -> str:
-    """The first characters of a text, as many as fit into `size` bytes of a file name."""
+    """Return the first characters of a text, as many as fit into `size` bytes of a file name."""
     while len(os.fsencode(text)) > size:
         text = text[:-1]
     return text

@@ -40,7 +40,9 @@ class Picture(NamedTuple):
 
 
 def read_animation(path: Path) -> Iterator[Picture]:
-    """The pictures of a file that `describe_animation` describes. Raises VFEError and what FFmpeg does for bad ones."""
+    """Yield the pictures of a file that `describe_animation` describes. Raises VFEError and what FFmpeg does for bad
+    ones.
+    """
     with opened(path) as (read, size):
         yield from _read_webp(read, size) if webp.is_webp(read(0, 16)) else _read_pages(read, size)
 
@@ -52,7 +54,7 @@ def pixels_of(photo: Photo) -> tuple[Tensor, Tensor | None]:
 
 
 def _pixels(frame: VideoFrame) -> tuple[Tensor, Tensor | None]:
-    """Each image says for itself what its numbers mean: a folder may mix PNG and JPEG."""
+    """Return each image says for itself what its numbers mean: a folder may mix PNG and JPEG."""
     layout = layout_of(frame.format.name)
     matrix = guess_matrix(layout, frame.colorspace, (frame.width, frame.height), still=True)
     return FrameReader(matrix, guess_range(layout, frame.color_range)).read(frame)
@@ -93,7 +95,7 @@ def _shown(stored: Picture) -> Picture:
 
 
 def _over(upper: Tensor, alpha: Tensor, lower: Tensor, alpha_below: Tensor) -> tuple[Tensor, Tensor]:
-    """A picture laid over another one, both with alpha (RFC 9649, 2.7.1.1)."""
+    """Return a picture laid over another one, both with alpha (RFC 9649, 2.7.1.1)."""
     joint = alpha + alpha_below * (1 - alpha)
     share = torch.where(joint > 0, alpha / joint.clamp(min=1e-6), torch.ones_like(joint))
     return torch.lerp(lower, upper, share.expand_as(upper)), joint

@@ -34,12 +34,12 @@ def opened(path: Path) -> Iterator[tuple[Read, int]]:
 
 
 def from_bytes(data: bytes) -> Read:
-    """How to read bytes by places."""
+    """Return how to read bytes by places."""
     return lambda at, size: data[at : at + size]
 
 
 def boxes(read: Read, start: int, end: int) -> Iterator[Box]:
-    """The boxes between two places, as far as they are whole; the last one may go to the end."""
+    """Yield the boxes between two places, as far as they are whole; the last one may go to the end."""
     for _ in range(_MAX_BOXES):
         head = read(start, 16)
         if start + 8 > end or len(head) < 8:
@@ -55,7 +55,7 @@ def boxes(read: Read, start: int, end: int) -> Iterator[Box]:
 
 
 def find(read: Read, start: int, end: int, *path: bytes) -> Iterator[Box]:
-    """All boxes under names one inside the other."""
+    """Yield all boxes under names one inside the other."""
     for box in boxes(read, start, end):
         if box.name == path[0]:
             if len(path) == 1:

@@ -50,17 +50,19 @@ def layout_of(pix_fmt: str) -> PixelLayout:
 
 
 def matrix_weights(matrix: int) -> tuple[float, float]:
-    """Luma weights of red and blue for a matrix code point."""
+    """Return luma weights of red and blue for a matrix code point."""
     return _LUMA_WEIGHTS.get(matrix, _LUMA_WEIGHTS[BT2020])
 
 
 def swscale_matrix(matrix: int) -> int:
-    """The code point that makes swscale use `matrix_weights(matrix)`."""
+    """Return the code point that makes swscale use `matrix_weights(matrix)`."""
     return matrix if matrix in _LUMA_WEIGHTS else BT2020
 
 
 def guess_matrix(layout: PixelLayout, tagged: int, size: tuple[int, int], still: bool) -> int:
-    """Matrix of a stream: the tag where there is one, else what players assume for a frame of this (width, height)."""
+    """Return matrix of a stream: the tag where there is one, else what players assume for a frame of this (width,
+    height).
+    """
     if layout.family == "rgb":
         return RGB
     if tagged not in {RGB, UNSPECIFIED}:
@@ -71,7 +73,7 @@ def guess_matrix(layout: PixelLayout, tagged: int, size: tuple[int, int], still:
 
 
 def guess_range(layout: PixelLayout, tagged: int) -> int:
-    """Range of a stream: the tag where there is one, else limited for YUV and full for RGB and grey."""
+    """Return range of a stream: the tag where there is one, else limited for YUV and full for RGB and grey."""
     if layout.full_by_name or layout.family == "rgb":
         return FULL
     if tagged in {LIMITED, FULL}:

@@ -11,7 +11,8 @@ from .programmes import Programme, read_programmes
 
 
 def companions(container: InputContainer, restored: Stream) -> tuple[list[Stream], list[str]]:
-    """The streams of the programme whose picture is restored, in the order of the file, and a line for the others.
+    """Return the streams of the programme whose picture is restored, in the order of the file, and a line for the
+    others.
 
     Files without programmes are one, and a stream that no programme names belongs to all. Raises OSError as reading
     does.
@@ -29,7 +30,7 @@ def companions(container: InputContainer, restored: Stream) -> tuple[list[Stream
 
 
 def _describe(programme: Programme, container: InputContainer) -> str:
-    """A programme by its number and what is in it."""
+    """Return a programme by its number and what is in it."""
     streams = [s for s in container.streams if s.id in programme.streams]
     names = [s.codec_context.codec.canonical_name if s.codec_context else s.type for s in streams]
     return f"{programme.number} ({', '.join(names) or 'empty'})"

@@ -50,7 +50,8 @@ def compare_files(
 
 
 def open_comparison(path: Path, info: VideoInfo, size: tuple[int, int], *, overwrite: bool) -> Sink:
-    """A sink of `side_by_side` frames of clips of `size` (width, height): a contact sheet for an image, else a video.
+    """Return a sink of `side_by_side` frames of clips of `size` (width, height): a contact sheet for an image, else a
+    video.
 
     `info` is the clip whose sound and times are kept. VFEError when `path` cannot be written.
     """

@@ -27,7 +27,9 @@ class Claim(NamedTuple):
 
 
 def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
-    """What the header says of a stream. Of broadcast formats, FFmpeg guesses it from the first and last times."""
+    """Return what the header says of a stream. Of broadcast formats, FFmpeg guesses it from the first and
+    last times.
+    """
     if times_may_jump(container):
         return Claim(0, 0)
     # Matroska counts from 0, however late the file starts; others do not, but then only a cut may be overlooked.
@@ -42,7 +44,9 @@ def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
 
 
 def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction, damage: Damage) -> list[str]:
-    """Sentences on what is wrong with a file of which `count` frames were read, the last shown until `end` seconds."""
+    """Return sentences on what is wrong with a file of which `count` frames were read, the last shown until `end`
+    seconds.
+    """
     notes = []
     short = (max(end, damage.reached) if claim.of_all else end) < claim.end * _COMPLETE_SHARE - 2 / rate
     if short or (damage.bad_packets and not 0 < claim.frames <= count + damage.skipped_packets):

@@ -28,7 +28,8 @@ class Framing(NamedTuple):
 
 
 def read_framing(path: Path, container: InputContainer, stream: VideoStream, stored: tuple[int, int]) -> Framing:
-    """The framing of a stream whose pictures are (width, height) as stored; a crop that leaves nothing is ignored.
+    """Return the framing of a stream whose pictures are (width, height) as stored; a crop that leaves nothing is
+    ignored.
 
     Raises OSError as reading does.
     """
@@ -66,7 +67,7 @@ def _of_tracks(read: Read, size: int, track: int, stored: tuple[int, int]) -> It
 
 
 def _header(read: Read, trak: Box) -> tuple[int, tuple[int, int]]:
-    """Number of a track, and (width, height) in which its pictures are to be shown."""
+    """Return number of a track, and (width, height) in which its pictures are to be shown."""
     for header in find(read, trak.start, trak.end, b"tkhd"):
         wide = read(header.start, 1) == b"\1"
         number = int.from_bytes(read(header.start + (20 if wide else 12), 4), "big")

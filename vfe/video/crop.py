@@ -22,11 +22,11 @@ class Crop(NamedTuple):
         return stored[0] - self.left - self.right, stored[1] - self.top - self.bottom
 
     def fits(self, stored: tuple[int, int]) -> bool:
-        """Whether something is left of a stored (width, height), and nothing is to be added."""
+        """Return whether something is left of a stored (width, height), and nothing is to be added."""
         return min(self) >= 0 and min(self.size(stored)) >= 1
 
     def cut(self, planes: Tensor) -> Tensor:
-        """The part (C, H', W') that is shown of (C, H, W) as stored."""
+        """Return the part (C, H', W') that is shown of (C, H, W) as stored."""
         if self == NO_CROP:
             return planes
         height, width = planes.shape[-2:]

@@ -96,7 +96,9 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
 
 
 def decode_picture(codec: str, configuration: bytes | None, data: bytes) -> VideoFrame | None:
-    """The frame that one packet holds; None where there is none. Raises what FFmpeg raises, and UnknownCodecError."""
+    """Return the frame that one packet holds; None where there is none. Raises what FFmpeg raises, and
+    UnknownCodecError.
+    """
     decoder = CodecContext.create(codec, "r")
     assert isinstance(decoder, VideoCodecContext)
     if configuration is not None:

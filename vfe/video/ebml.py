@@ -23,7 +23,7 @@ class Element(NamedTuple):
 
 
 def elements(read: Read, start: int, end: int) -> Iterator[Element]:
-    """The elements between two places, as far as they are whole; one of unknown size goes to the end."""
+    """Yield the elements between two places, as far as they are whole; one of unknown size goes to the end."""
     for _ in range(_MAX_ELEMENTS):
         head = read(start, 12)
         number, size_at = _number(head, 0, keep_marker=True)
@@ -67,7 +67,7 @@ def _value(read: Read, element: Element) -> int:
 
 
 def _number(data: bytes, at: int, keep_marker: bool) -> tuple[int, int]:
-    """A number of variable size at a place, and the place behind it; (0, 0) where there is none."""
+    """Return a number of variable size at a place, and the place behind it; (0, 0) where there is none."""
     first = data[at] if at < len(data) else 0
     size = 9 - first.bit_length() if first else 0
     if not size or at + size > len(data):

@@ -50,10 +50,10 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether an error says that no space (disk, quota or file size limit) is left."""
+    """Return whether an error says that no space (disk, quota or file size limit) is left."""
     return getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def reason(error: BaseException) -> str:
-    """The short text of an FFmpeg or system error, without numbers and file names."""
+    """Return the short text of an FFmpeg or system error, without numbers and file names."""
     return str(getattr(error, "strerror", None) or error).splitlines()[0]

@@ -63,7 +63,9 @@ def refuse_pipe(path: Path) -> None:
 
 
 def is_image(path: Path) -> bool:
-    """Whether the suffix is that of a still image. Hidden files are not images (macOS leaves ._x.png beside x.png)."""
+    """Return whether the suffix is that of a still image. Hidden files are not images (macOS leaves ._x.png beside
+    x.png).
+    """
     return path.suffix.lower() in READ_SUFFIXES and not path.name.startswith(".")
 
 
@@ -89,7 +91,9 @@ def _image_set(path: Path, found: list[Path]) -> Input:
 
 
 def _expand(pattern: Path) -> list[Path]:
-    """What a glob matches. Folders of it that exist are taken literally, whatever brackets are in their names."""
+    """Return what a glob matches. Folders of it that exist are taken literally, whatever brackets are in
+    their names.
+    """
     folder, *parts = pattern.parts if pattern.anchor else (".", *pattern.parts)
     root = Path(folder)
     while parts and (root / parts[0]).exists():

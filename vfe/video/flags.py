@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def flag_number(flags: object) -> int:
-    """The number of a set of flags."""
+    """Return the number of a set of flags."""
     return int(getattr(flags, "value", flags))  # type: ignore[call-overload]

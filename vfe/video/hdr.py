@@ -53,7 +53,7 @@ class Hdr(NamedTuple):
         return ":".join(parts)
 
     def notes_on_dynamic(self) -> list[str]:
-        """A sentence for each kind of metadata that it says anew for each frame."""
+        """Return a sentence for each kind of metadata that it says anew for each frame."""
         return [f"{kind} metadata is left out: it describes each frame of the source" for kind in self.dynamic]
 
 

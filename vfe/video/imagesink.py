@@ -46,13 +46,13 @@ class ImageWriter:
         self._writers: dict[str, FrameWriter] = {}
 
     def notes(self, deep: bool, alpha: bool) -> list[str]:
-        """What this kind of image cannot keep of the source."""
+        """Return what this kind of image cannot keep of the source."""
         lost = ["bit depth above 8"] if deep and not self._deep else []
         lost += ["alpha"] if alpha and self._formats[1] is None else []
         return [f"{what} is dropped: this kind of image has none; write PNG to keep it" for what in lost]
 
     def encode(self, frame: Frame) -> bytes:
-        """The bytes of an image file."""
+        """Return the bytes of an image file."""
         pix_fmt = self._format(frame.alpha is not None)
         picture = self._writer(pix_fmt).write(frame.pixels, frame.alpha)
         context = CodecContext.create(self._encoder, "w")

@@ -91,7 +91,7 @@ class VideoInfo:
         return layout_of(self.pix_fmt)
 
     def describe(self) -> list[str]:
-        """Lines of text for `vfe info`."""
+        """Return lines of text for `vfe info`."""
         count = "unknown number of frames" if self.frames is None else f"{self.frames} frames"
         length = "" if self.duration is None else f", {self.duration:.2f} s"
         extras = [f"turned {self.rotation} degrees"] if self.rotation else []
@@ -125,7 +125,7 @@ def probe(path: str | Path) -> VideoInfo:
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The stream to restore: the best one that is not cover art. Raises VFEError where there is none."""
+    """Return the stream to restore: the best one that is not cover art. Raises VFEError where there is none."""
     candidates = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     best = container.streams.best("video")
     stream = best if best in candidates else (candidates[0] if candidates else None)
@@ -138,7 +138,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def stream_seconds(stream: VideoStream) -> float | None:
-    """Length of a stream as the file states it; Matroska does so in a tag."""
+    """Return length of a stream as the file states it; Matroska does so in a tag."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     try:
@@ -291,7 +291,7 @@ def _shown_aspect(stored: Fraction | None, turn: Orientation) -> Fraction:
 
 
 def _has_alpha(layout: PixelLayout, frame: VideoFrame, codec: str) -> bool:
-    """Whether there is transparency to keep; palettes and GIFs have room for it but seldom use it."""
+    """Return whether there is transparency to keep; palettes and GIFs have room for it but seldom use it."""
     if VideoFormat(layout.name).has_palette:
         palette = memoryview(bytes(frame.planes[1])).cast("I")
         return any(colour >> 24 != 255 for colour in palette)

@@ -38,7 +38,7 @@ _UNDETERMINED = "und"
 
 
 def fresh(metadata: Mapping[str, str]) -> dict[str, str]:
-    """What still holds for a new file, under the names that muxers know."""
+    """Return what still holds for a new file, under the names that muxers know."""
     kept = {k: v for k, v in metadata.items() if k.lower() not in _STALE and not k.lower().startswith(_STALE_STARTS)}
     for key in list(kept):
         if key != TIMECODE and key.lower() == TIMECODE:  # Matroska writes it in capitals
@@ -67,7 +67,7 @@ def add_track_metadata(target: Stream, metadata: Mapping[str, str], output: Outp
 
 
 def needs_keys(suffix: str, metadata: Mapping[str, str]) -> bool:
-    """Whether an MP4 or MOV file keeps some of the metadata only in a table of keys, as phones write it."""
+    """Return whether an MP4 or MOV file keeps some of the metadata only in a table of keys, as phones write it."""
     atoms = _ATOMS if suffix == ".mov" else _MP4_ATOMS
     return any(key.lower() not in atoms and not key.lower().startswith("location-") for key in fresh(metadata))
 
@@ -86,7 +86,8 @@ def drop_bad_timecode(output: OutputContainer, restored: VideoStream, rate: Frac
 
 
 def _comes_back(container: str, rate: Fraction, key: str, value: str) -> bool:
-    """Whether a file of this kind and of one small frame still has this entry of its track's metadata when it is read.
+    """Return whether a file of this kind and of one small frame still has this entry of its track's metadata when it is
+    read.
 
     Only the muxer itself knows what it can hold.
     """

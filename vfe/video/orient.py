@@ -30,11 +30,11 @@ class Orientation(NamedTuple):
         return (size[1], size[0]) if self.swaps_sides else size
 
     def turned(self, quarter_turns: int) -> Orientation:
-        """The same, turned clockwise once more."""
+        """Return the same, turned clockwise once more."""
         return Orientation((self.quarter_turns + quarter_turns) % 4, self.mirror)
 
     def mirrored(self) -> Orientation:
-        """The same, mirrored left-right once more."""
+        """Return the same, mirrored left-right once more."""
         return Orientation(-self.quarter_turns % 4, not self.mirror)
 
     def upright(self, planes: Tensor) -> Tensor:
@@ -54,7 +54,8 @@ WITH_PROFILE_NAMES = frozenset({"png", "apng"})
 
 
 def orientation_of(frame: VideoFrame, codec: str) -> Orientation:
-    """Orientation from the display matrix of a frame of `codec`; angles between the quarter turns are left alone.
+    """Return orientation from the display matrix of a frame of `codec`; angles between the quarter turns are left
+    alone.
 
     Of PNG pictures only the angle is known, not whether the matrix mirrors: asking for it would be fatal.
     """
@@ -75,12 +76,14 @@ def orientation_of(frame: VideoFrame, codec: str) -> Orientation:
 
 
 def orientation_by_angle(frame: VideoFrame) -> Orientation:
-    """Orientation from the angle that PyAV reads out of the display matrix itself; whether it mirrors is not told."""
+    """Return orientation from the angle that PyAV reads out of the display matrix itself; whether it mirrors is not
+    told.
+    """
     return Orientation(round(-frame.rotation / 90) % 4)
 
 
 def orientation_of_exif(code: int) -> Orientation:
-    """Orientation of a value of the EXIF tag 0x0112; unknown ones are upright."""
+    """Return orientation of a value of the EXIF tag 0x0112; unknown ones are upright."""
     return _BY_EXIF.get(code, UPRIGHT)
 
 

@@ -10,7 +10,7 @@ from .suffixes import READ_SUFFIXES, VIDEO_SUFFIXES
 
 
 def output_for(clip: Path) -> Path:
-    """Where the restored clip goes: beside the clip, named after it."""
+    """Return where the restored clip goes: beside the clip, named after it."""
     if is_glob(clip):  # of images: the folder that they are all in
         clip = next(folder for folder in clip.absolute().parents if folder.exists())
     if clip.is_dir():
@@ -25,5 +25,5 @@ def output_for(clip: Path) -> Path:
 
 
 def is_glob(clip: Path) -> bool:
-    """Whether a name is a pattern: it has the marks of one, and nothing is called so."""
+    """Return whether a name is a pattern: it has the marks of one, and nothing is called so."""
     return any(mark in str(clip) for mark in "*?[") and not clip.exists()

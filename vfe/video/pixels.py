@@ -40,7 +40,7 @@ class FrameReader:
         self._scaler = VideoReformatter()
 
     def read(self, frame: VideoFrame, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor | None]:
-        """Pixels (3, H, W) float32 in [-1, 1] and alpha (1, H, W) in [0, 1], or None where the format has none.
+        """Return pixels (3, H, W) float32 in [-1, 1] and alpha (1, H, W) in [0, 1], or None where the format has none.
 
         `size` (width, height) scales a frame that differs from it.
         """
@@ -127,7 +127,7 @@ class FrameWriter:
         return frame
 
     def _changed_planes(self, pixels: Tensor, stored: Stored) -> list[Plane]:
-        """The planes of the stored frame, changed by as much as its pixels were; alpha has its own."""
+        """Return the planes of the stored frame, changed by as much as its pixels were; alpha has its own."""
         count = 1 if self._filled.family == "gray" else 3
         planes = [plane_view(stored.frame, i).astype(np.float32) for i in range(count)]
         if pixels is not stored.pixels:
@@ -136,7 +136,7 @@ class FrameWriter:
         return planes
 
     def _planes(self, pixels: Tensor) -> list[Plane]:
-        """Code values, not yet rounded, of each plane but alpha."""
+        """Return code values, not yet rounded, of each plane but alpha."""
         rgb: Plane = pixels.detach().to("cpu", torch.float32).numpy()
         depth = self._filled.depth
         if self._filled.family == "rgb":
@@ -162,7 +162,9 @@ class FrameWriter:
 
 
 def _subsample(plane: Plane, chroma: tuple[int, int]) -> Plane:
-    """Chroma (H, W) -> (h, w) by averages, centred like swscale's interpolation on reading; odd edges stand alone."""
+    """Return chroma (H, W) -> (h, w) by averages, centred like swscale's interpolation on reading; odd edges stand
+    alone.
+    """
     for _ in range(chroma[1]):
         plane = np.pad(plane, ((0, 1), (0, 0)), mode="edge") if len(plane) % 2 else plane
         plane = (plane[0::2] + plane[1::2]) * np.float32(0.5)
@@ -178,7 +180,9 @@ def _is_native_planar_rgb(layout: PixelLayout) -> bool:
 
 
 def _white_of_swscale(layout: PixelLayout, color_range: int) -> int:
-    """The code value that swscale gives to white: it widens YUV by shifting, so white in 16 bits is not 65535."""
+    """Return the code value that swscale gives to white: it widens YUV by shifting, so white in 16 bits is
+    not 65535.
+    """
     if layout.depth <= 8:
         return 255
     if layout.family == "rgb" or layout.depth > 16:
@@ -189,7 +193,7 @@ def _white_of_swscale(layout: PixelLayout, color_range: int) -> int:
 
 
 def _planar_equivalent(layout: PixelLayout) -> str:
-    """The planar little-endian format with the same content."""
+    """Return the planar little-endian format with the same content."""
     if layout.family == "yuv":
         return layout.name if VideoFormat(layout.name).is_planar else f"yuv444p{_deep_suffix(layout.depth)}"
     if layout.family == "gray":

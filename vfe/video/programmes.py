@@ -26,7 +26,7 @@ class Programme(NamedTuple):
 
 
 def read_programmes(path: Path) -> tuple[Programme, ...]:
-    """The programmes of a transport stream in the order of its table; empty for other files.
+    """Return the programmes of a transport stream in the order of its table; empty for other files.
 
     Raises OSError as reading does.
     """
@@ -46,7 +46,7 @@ def read_programmes(path: Path) -> tuple[Programme, ...]:
 
 
 def _packets(data: bytes) -> Iterator[bytes]:
-    """The packets of 188 bytes, in whatever they are wrapped."""
+    """Yield the packets of 188 bytes, in whatever they are wrapped."""
     for size, offset in _SIZES:
         for start in range(size):
             if all(data[start + offset + i * size : start + offset + i * size + 1] == b"\x47" for i in range(_CHECKED)):
@@ -83,14 +83,14 @@ def _sections(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _programme_tables(section: bytes) -> dict[int, int]:
-    """Where the table of each programme is -> its number; number 0 is the network's."""
+    """Return where the table of each programme is -> its number; number 0 is the network's."""
     entries = [section[at : at + 4] for at in range(8, len(section) - 7, 4)]
     numbers = {int.from_bytes(e[2:], "big") & 0x1FFF: int.from_bytes(e[:2], "big") for e in entries}
     return {pid: number for pid, number in numbers.items() if number}
 
 
 def _streams(section: bytes) -> frozenset[int]:
-    """The streams that a programme's table lists."""
+    """Return the streams that a programme's table lists."""
     at = 12 + (int.from_bytes(section[10:12], "big") & 0x0FFF)
     found = set()
     while at + 5 <= len(section) - 4:

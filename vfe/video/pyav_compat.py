@@ -31,7 +31,7 @@ def source_colours(matrix: int | None, color_range: int) -> dict[str, int]:
 
 
 def frame_duration(frame: VideoFrame) -> int | None:
-    """How long a frame is shown in its time base; None where nothing is said, as before PyAV 15."""
+    """Return how long a frame is shown in its time base; None where nothing is said, as before PyAV 15."""
     return getattr(frame, "duration", None) or None
 
 
@@ -81,7 +81,7 @@ def set_default(stream: Stream, default: bool = True) -> None:
 
 
 def subtitle_header(subtitles: SubtitleCodecContext) -> bytes:
-    """The header of text subtitles. Raises ValueError where there is none or this PyAV does not tell."""
+    """Return the header of text subtitles. Raises ValueError where there is none or this PyAV does not tell."""
     if not hasattr(subtitles, "subtitle_header"):
         raise ValueError("converting them needs PyAV 17.1 or newer")
     if not subtitles.subtitle_header:

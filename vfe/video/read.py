@@ -112,7 +112,7 @@ class Source:
             self.notes.append(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
 
     def _coding(self) -> PhotoTags:
-        """What images of the frames of a video have to say of their colours."""
+        """Return what images of the frames of a video have to say of their colours."""
         coding = ColourCoding(self.info.color_primaries, self.info.color_transfer, self.info.hdr)
         return PhotoTags(coding=coding)
 
@@ -192,7 +192,7 @@ def _end_of(frame: VideoFrame, length: int) -> float:
 
 
 def _image_frame(photo: Photo, name: str) -> Frame:
-    """The frame of an image, upright and as it is to be shown."""
+    """Return the frame of an image, upright and as it is to be shown."""
     shown, opaque = (None if p is None else photo.orientation.upright(photo.crop.cut(p)) for p in pixels_of(photo))
     assert shown is not None
     return Frame(shown, opaque, name=name, tags=photo.tags)

@@ -101,7 +101,7 @@ class Copy:
         return []
 
     def _samples(self, packet: Packet[Stream], unit: Fraction) -> int:
-        """How many samples a packet of sound holds; 0 where nothing tells, and for subtitles."""
+        """Return how many samples a packet of sound holds; 0 where nothing tells, and for subtitles."""
         context = self._source.codec_context
         if self._sample is None:
             return 0
@@ -200,7 +200,7 @@ class Reencode:
 
 
 def _priming(source: AudioStream) -> Fraction:
-    """Seconds of sound before the start that a decoder needs to begin with: at most what AAC and Opus need."""
+    """Return seconds of sound before the start that a decoder needs to begin with: at most what AAC and Opus need."""
     if not source.sample_rate or source.codec_context.codec.canonical_name.startswith(("pcm_", "flac", "alac")):
         return Fraction(0)
     return max(Fraction(2112, source.sample_rate), Fraction(8, 100))

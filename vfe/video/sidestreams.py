@@ -133,7 +133,7 @@ class SideStreams:
                 set_default(target, False)  # which the restored one is
 
     def _add_video(self, stream: VideoStream) -> Stream | None:
-        """Another picture of the file is kept as it is."""
+        """Return another picture of the file is kept as it is."""
         codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
         cover = bool(stream.disposition & Disposition.attached_pic)
         what = "cover art" if cover else f"video stream {stream.index} ({codec})"

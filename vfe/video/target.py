@@ -14,7 +14,9 @@ from .suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
 def output_kind(path: str | Path, info: VideoInfo) -> str:
-    """Whether an output path asks for a "video", a "folder" of PNGs or one "image"; VFEError for other suffixes."""
+    """Return whether an output path asks for a "video", a "folder" of PNGs or one "image"; VFEError for other
+    suffixes.
+    """
     text, suffix = str(path), Path(path).suffix.lower()
     separators = tuple(s for s in (os.sep, os.altsep) if s)
     if text.endswith(separators) or not suffix or Path(path).is_dir():

@@ -1,4 +1,7 @@
-"""Boxes: xyxy in pixels. N boxes."""
+"""Measures of how boxes overlap, and non-maximum suppression.
+
+A box is (left, top, right, bottom) in pixels. N and M count boxes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from torch import Tensor
 
 
 def iou(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over union of every pair: (N, 4) and (M, 4) -> (N, M)."""
+    """Return the intersection over union of every pair of (N, 4) and (M, 4) boxes: (N, M), 0 to 1."""
     low = torch.maximum(first[:, None, :2], second[None, :, :2])
     high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
     common = (high - low).clamp(min=0).prod(-1)
@@ -17,7 +20,10 @@ def iou(first: Tensor, second: Tensor) -> Tensor:
 
 
 def intersection_over_smaller(first: Tensor, second: Tensor) -> Tensor:
-    """Intersection over the smaller area of every pair, 1 for a box inside of another: (N, 4) and (M, 4) -> (N, M)."""
+    """Return the intersection over the area of the smaller box for every pair of (N, 4) and (M, 4) boxes: (N, M).
+
+    It is 1 where one box is inside of the other, however much smaller it is.
+    """
     low = torch.maximum(first[:, None, :2], second[None, :, :2])
     high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
     areas = [(boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1) for boxes in (first, second)]
@@ -26,7 +32,10 @@ def intersection_over_smaller(first: Tensor, second: Tensor) -> Tensor:
 
 
 def suppress(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """Indices, best first, of boxes that no better kept box overlaps by more than `iou_threshold`."""
+    """Return the indices, best score first, of the boxes (N, 4) that survive non-maximum suppression.
+
+    A box goes where its IoU with a better one that stays is above `iou_threshold`.
+    """
     order = scores.argsort(descending=True, stable=True)
     rivals = iou(boxes[order], boxes[order]) > iou_threshold
     kept: list[int] = []

@@ -22,17 +22,21 @@ from .upright import apply, crop_matrices, put_back, roll_of, take_crops, unit_g
 from .weights import BUNDLED, load_face_net
 
 MIN_FRAME_SIDE = 32
+"""The smallest side of a frame, in pixels, that the detector takes."""
 LARGE_SHARE = 0.4
-"""Of the frame's longer side: from this height or width on, faces are also looked for at half the size."""
+"""From this part of the frame's longer side on, in height or width, faces are also looked for at half the size."""
 MASK_MARGINS = (0.098, 0.080, 0.102, 0.085)
-"""By how much of the face's width and height masks exceed the face: left, top, right, bottom (mean of the labels)."""
+"""How far regions exceed the face's box on the left, top, right and bottom, in widths and heights of the box.
+
+It is the mean of the labels.
+"""
 
 UPRIGHT_LANDMARKS = ((0.3, 0.42), (0.7, 0.42), (0.5, 0.62), (0.34, 0.8), (0.66, 0.8))
-"""Of an upright face, in widths and heights of its box: where a box is all that is known."""
+"""The landmarks of an upright face in widths and heights of its box, for where a box is all that is known."""
 
 
 class Face(NamedTuple):
-    """One face. The box goes from forehead to chin and between the temples; it may reach beyond the frame."""
+    """A face on a frame. Its box goes from forehead to chin and between the temples, and may reach beyond the frame."""
 
     box: Tensor  # (4,) xyxy
     score: float  # 0 to 1
@@ -40,8 +44,10 @@ class Face(NamedTuple):
 
 
 class CloseFace(NamedTuple):
-    """A face with its region: `mask` (S, S), 0 to 1, of an upright crop that `matrix` (2, 3) takes, 0 to 1 on both
-    axes, to pixels of the frame."""
+    """A face with its region: `mask` (S, S), 0 to 1, of an upright crop.
+
+    `matrix` (2, 3) takes a point of the crop, 0 to 1 on both axes, to pixels of the frame.
+    """
 
     face: Face
     mask: Tensor
@@ -50,13 +56,16 @@ class CloseFace(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class DetectConfig:
-    """What is looked for, and how surely it has to be a face."""
+    """What is looked for, and how surely it has to be a face. Raises ValueError for values that make no sense."""
 
     longest: int = 384
     """Frames with a longer side are looked at smaller: faces under about 1/35 of the longer side are then missed."""
     score: float = 0.5
+    """The least score of a face, 0 to 1."""
     iou_threshold: float = 0.4
+    """Of two faces with a larger IoU only the better one stays."""
     most_faces: int = 32
+    """No more faces than this are found on a frame."""
     mirror: bool = True
     """Also look at the mirror image of the frame and of each face: fewer mistakes for twice the time."""
 
@@ -68,12 +77,14 @@ class DetectConfig:
 
     @property
     def candidate(self) -> float:
-        """The detector's score from which on a face is looked at closely: with less, no refiner's could suffice."""
+        """The detector's score from which on a face is looked at closely: with less, no score of the refiner could
+        suffice.
+        """
         return self.score**2
 
 
 class FaceDetector:
-    """The detector looks at whole frames, the refiner at each face; both give their word on what is a face."""
+    """Two nets that both give their word on what is a face: the detector looks at frames, the refiner at each face."""
 
     def __init__(self, net: FaceNet, config: DetectConfig | None = None) -> None:
         self.net, self.config = net, config or DetectConfig()
@@ -82,20 +93,30 @@ class FaceDetector:
     def load(
         cls, path: Path | None = None, device: torch.device | str = "cpu", config: DetectConfig | None = None
     ) -> FaceDetector:
-        """The bundled net, or one that training saved at `path`. Raises VFEError where the file is none."""
+        """Load the bundled nets, or those that training saved at `path`.
+
+        Raises VFEError where the file is none of a face net.
+        """
         return cls(load_face_net(path or BUNDLED, torch.device(device)), config)
 
     @property
     def device(self) -> torch.device:
+        """The device that the nets are on."""
         return next(self.net.parameters()).device
 
     def detect(self, frame: Tensor) -> list[Face]:
-        """Faces of one frame (3, H, W), best first. Raises ValueError for other shapes and sides under 32."""
+        """Return the faces of a frame (3, H, W), best first.
+
+        Raises ValueError for other shapes and for sides under 32 pixels.
+        """
         return self.detect_batch(one_frame(frame)[None])[0]
 
     @torch.inference_mode()
     def detect_batch(self, frames: Tensor) -> list[list[Face]]:
-        """Faces of each of (B, 3, H, W), best first. Raises ValueError for other shapes and sides under 32."""
+        """Return the faces of each of the frames (B, 3, H, W), best first.
+
+        Raises ValueError for other shapes and for sides under 32 pixels.
+        """
         frames = self._ready(frames)
         candidates = [self._close(frame, faces) for frame, faces in zip(frames, self._candidates(frames), strict=True)]
         sure = [[near.face for near in close if near.face.score >= self.config.score] for close in candidates]
@@ -103,16 +124,21 @@ class FaceDetector:
 
     @torch.inference_mode()
     def follow(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:
-        """Known faces as they are on this frame, near where they were: new boxes, landmarks, scores, and regions.
+        """Return known faces as they are on this frame, near where they were: with new boxes, landmarks, scores and
+        regions.
 
-        For the frames between detections; of the frame (3, H, W) only the faces' surroundings are looked at.
+        This serves the frames between detections. Of the frame (3, H, W) only the surroundings of the faces are looked
+        at.
         """
         ready = self._ready(one_frame(frame)[None])[0]
         return self._close(ready, [Face(f.box.to(ready), f.score, f.landmarks.to(ready)) for f in faces])
 
     @torch.inference_mode()
     def mask(self, frame: Tensor, face: Face) -> Tensor:
-        """The region of a face on a frame (3, H, W): (H, W), 0 to 1; forehead, cheeks and chin with a small margin."""
+        """Return the region (H, W), 0 to 1, of a face on a frame (3, H, W).
+
+        It covers forehead, cheeks and chin with a small margin.
+        """
         (close,) = self.follow(frame, [face])
         return put_back(close.mask, close.matrix, *frame.shape[-2:])
 
@@ -124,9 +150,10 @@ class FaceDetector:
         return frames.to(self.device, torch.float32)
 
     def _candidates(self, frames: Tensor) -> list[list[Face]]:
-        """What the detector alone takes for faces, without doubles: a look, and one at half the size for large faces.
+        """Return what the detector alone takes for faces on each frame, without doubles.
 
-        The detector learned from frames in which few faces are whole and larger than 200 pixels.
+        It looks once, and for large faces once more at half the size: it learned from frames in which few faces are
+        whole and larger than 200 pixels.
         """
         shrink = min(self.config.longest / max(frames.shape[-2:]), 1.0)
         looks = [self._look(frames, shrink)]
@@ -135,7 +162,7 @@ class FaceDetector:
         return [self._best(list(chain.from_iterable(found))) for found in zip(*looks, strict=True)]
 
     def _look(self, frames: Tensor, shrink: float) -> list[list[Face]]:
-        """All cells with some score, of frames `shrink` times as large."""
+        """Return all cells with a score that may suffice, of frames that are scaled by `shrink`."""
         height, width = frames.shape[-2:]
         size = [max(round(height * shrink), 1), max(round(width * shrink), 1)]
         small = frames if shrink == 1 else F.interpolate(frames, size=size, mode="bilinear", antialias=True)
@@ -157,12 +184,12 @@ class FaceDetector:
         return found
 
     def _large(self, faces: list[Face], frames: Tensor) -> list[Face]:
-        """Those that fill much of the frame."""
+        """Return the faces that fill much of the frame."""
         least = LARGE_SHARE * max(frames.shape[-2:])
         return [face for face in faces if float((face.box[2:] - face.box[:2]).max()) >= least]
 
     def _best(self, faces: list[Face]) -> list[Face]:
-        """Of doubles the best, and no more than are wanted."""
+        """Return the best of each group of doubles, and no more faces than are wanted."""
         if not faces:
             return []
         scores = torch.tensor([face.score for face in faces])
@@ -170,7 +197,7 @@ class FaceDetector:
         return [faces[index] for index in kept[: self.config.most_faces].tolist()]
 
     def _close(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:
-        """Each face as the refiner sees it: its score is the geometric mean of both nets'."""
+        """Return each face as the refiner sees it; its score is the geometric mean of the scores of both nets."""
         if not faces:
             return []
         landmarks = torch.stack([face.landmarks for face in faces])
@@ -188,15 +215,20 @@ class FaceDetector:
 
 
 def given_faces(boxes: Tensor) -> list[Face]:
-    """Faces of which only the boxes (F, 4) are known, taken to be upright; `FaceDetector.follow` measures the rest."""
+    """Return faces of which only the boxes (F, 4) are known, taken to be upright.
+
+    `FaceDetector.follow` measures the rest.
+    """
     sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)[:, None]
     landmarks = boxes[:, None, :2] + boxes.new_tensor(UPRIGHT_LANDMARKS) * sides
     return [Face(box, 1.0, points) for box, points in zip(boxes, landmarks, strict=True)]
 
 
 def box_of_mask(mask: Tensor, matrix: Tensor, otherwise: Tensor) -> Tensor:
-    """The box of a face from its region in a crop, less the margin that regions have; `otherwise` where there is
-    hardly a region: (S, S), (2, 3), (4,) -> (4,)."""
+    """Return the box (4,) of a face from its region in a crop, less the margin that regions have.
+
+    `mask` is (S, S), `matrix` (2, 3); where there is hardly a region, the box is `otherwise` (4,).
+    """
     inside = mask > 0.5
     if inside.float().mean() < 0.1:
         return otherwise
@@ -208,7 +240,7 @@ def box_of_mask(mask: Tensor, matrix: Tensor, otherwise: Tensor) -> Tensor:
 
 
 def one_frame(frame: Tensor) -> Tensor:
-    """The frame itself; ValueError where it is not (3, H, W)."""
+    """Return the frame as it is. Raises ValueError where it is not (3, H, W)."""
     if frame.dim() != 3 or frame.shape[0] != 3:
         raise ValueError(f"got a frame of {tuple(frame.shape)}, needed (3, H, W); detect_batch takes several")
     return frame

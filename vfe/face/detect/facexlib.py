@@ -24,6 +24,7 @@ from .detector import CloseFace, Face, one_frame
 from .upright import crop_matrices, put_back, roll_of, take_crops
 
 PARSED_SIDE = 512
+"""The side in pixels of the crops that BiSeNet looks at."""
 FACE_CLASSES = (1, 2, 3, 4, 5, 6, 10, 11, 12, 13)
 """BiSeNet's classes that are face: skin, brows, eyes, glasses, nose, mouth, lips; not ears, neck, hair."""
 _NOT_A_TORCH_FILE = (
@@ -36,7 +37,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True, kw_only=True)
 class HeavyConfig:
-    """Thresholds of facexlib's detector."""
+    """The thresholds of facexlib's detector: the least score, and the IoU from which on two faces are one.
+
+    Raises ValueError where they are not between 0 and 1.
+    """
 
     score: float = 0.8
     iou_threshold: float = 0.4
@@ -47,7 +51,7 @@ class HeavyConfig:
 
 
 class HeavyFaceDetector:
-    """facexlib's nets with the methods of `FaceDetector`: its boxes are RetinaFace's, from hairline to chin."""
+    """facexlib's nets with the methods of `FaceDetector`. Its boxes are RetinaFace's, from hairline to chin."""
 
     def __init__(self, detector: Any, parser: nn.Module, config: HeavyConfig | None = None) -> None:  # noqa: ANN401
         self.detector, self.parser, self.config = detector, parser, config or HeavyConfig()
@@ -56,7 +60,7 @@ class HeavyFaceDetector:
     def load(
         cls, detector: Path, parser: Path, device: torch.device | str = "cpu", config: HeavyConfig | None = None
     ) -> HeavyFaceDetector:
-        """From the files `detection_Resnet50_Final.pth` and `parsing_bisenet.pth`.
+        """Read the nets from the files `detection_Resnet50_Final.pth` and `parsing_bisenet.pth`.
 
         Raises VFEError where facexlib is missing or a file is not what its name says.
         """
@@ -76,10 +80,11 @@ class HeavyFaceDetector:
 
     @property
     def device(self) -> torch.device:
+        """The device that the nets are on."""
         return next(self.parser.parameters()).device
 
     def detect(self, frame: Tensor) -> list[Face]:
-        """Faces of one frame (3, H, W), best first. Raises ValueError for other shapes."""
+        """Return the faces of a frame (3, H, W), best first. Raises ValueError for other shapes."""
         pixels = (one_frame(frame).float() + 1) * 127.5
         picture = rearrange(pixels.flip(0), "bgr h w -> h w bgr").cpu().numpy()
         with torch.inference_mode():
@@ -88,12 +93,12 @@ class HeavyFaceDetector:
         return [Face(row[:4], float(row[4]), row[5:].view(5, 2)) for row in found]
 
     def detect_batch(self, frames: Tensor) -> list[list[Face]]:
-        """Faces of each of (B, 3, H, W), one after the other."""
+        """Return the faces of each of the frames (B, 3, H, W), which are looked at one after the other."""
         return [self.detect(frame) for frame in frames]
 
     @torch.inference_mode()
     def follow(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:
-        """The regions of known faces on a frame (3, H, W). The faces stay as they are."""
+        """Return known faces with their regions on a frame (3, H, W). The faces stay as they are."""
         if not faces:
             return []
         ready = one_frame(frame).to(self.device, torch.float32)
@@ -107,17 +112,20 @@ class HeavyFaceDetector:
 
     @torch.inference_mode()
     def mask(self, frame: Tensor, face: Face) -> Tensor:
-        """The region of a face on a frame (3, H, W): (H, W), 0 to 1, without what covers the face."""
+        """Return the region (H, W), 0 to 1, of a face on a frame (3, H, W), without what covers the face."""
         (close,) = self.follow(frame, [face])
         return put_back(close.mask, close.matrix, *frame.shape[-2:])
 
 
 def _columns(faces: Sequence[Face]) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the boxes and the landmarks of faces."""
     return [face.box for face in faces], [face.landmarks for face in faces]
 
 
 def _filled(net: nn.Module, path: Path) -> nn.Module:
-    """The net with a torch file's weights, all of them and no other."""
+    """Load all weights of a torch file, and no other, into the net, and return it. Raises VFEError where they do not
+    fit.
+    """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         net.load_state_dict({name.removeprefix("module."): value for name, value in state.items()}, strict=True)

@@ -1,4 +1,4 @@
-"""Both nets on a picture and on its mirror image, averaged: fewer mistakes for twice the time.
+"""Both nets look at a picture and at its mirror image, and the answers are averaged: fewer mistakes for twice the time.
 
 B frames, N cells, F crops, S crop side.
 """
@@ -12,24 +12,29 @@ from torch import Tensor
 from .net import STRIDES, Cells, Closeup, Detector, Refiner
 
 MIRRORED_LANDMARKS = [1, 0, 2, 4, 3]
-"""Image-left eye and mouth corner are image-right in the mirror."""
+"""The order of the landmarks in a mirror image, where the eye and mouth corner on the left are on the right."""
 
 
 def mirrored(pictures: Tensor) -> Tensor:
-    """Left and right exchanged, in the memory layout that convolutions like."""
+    """Return pictures (..., W) with left and right exchanged, in the memory layout that convolutions are
+    fastest with.
+    """
     return pictures.flip(-1).contiguous(memory_format=torch.channels_last)
 
 
 def detect_both(detector: Detector, frames: Tensor) -> Cells:
-    """The detector's cells for (B, 3, H, W) with sides that are multiples of 64; each score is the mean of the logits
-    of the cell and of its mirror image."""
+    """Return the detector's cells for frames (B, 3, H, W) with sides that are multiples of 64.
+
+    The score of a cell is the mean of its logit and of that of the same cell in the mirror image; boxes and landmarks
+    are those of the frame itself.
+    """
     cells, other = detector(frames), detector(mirrored(frames))
     back = mirrored_scores(other.scores, frames.shape[-2], frames.shape[-1])
     return Cells((cells.scores + back) / 2, cells.boxes, cells.landmarks)
 
 
 def mirrored_scores(scores: Tensor, height: int, width: int) -> Tensor:
-    """Scores (B, N) of a mirrored frame as those of the frame's own cells."""
+    """Return the scores (B, N) of a mirrored frame in the order of the frame's own cells."""
     rows = [(height // stride, width // stride) for stride in STRIDES]
     levels = scores.split([high * wide for high, wide in rows], dim=1)
     flipped = [
@@ -39,7 +44,7 @@ def mirrored_scores(scores: Tensor, height: int, width: int) -> Tensor:
 
 
 def refine_both(refiner: Refiner, crops: Tensor) -> Closeup:
-    """Means of logits and landmarks for (F, 3, S, S) and its mirror image."""
+    """Return the means of what the refiner says of crops (F, 3, S, S) and of their mirror images."""
     seen, other = refiner(crops), refiner(mirrored(crops))
     landmarks = torch.stack([1 - other.landmarks[..., 0], other.landmarks[..., 1]], dim=-1)[:, MIRRORED_LANDMARKS]
     return Closeup(

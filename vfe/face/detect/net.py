@@ -17,14 +17,17 @@ from torch import Tensor, nn
 STRIDES = (8, 16, 32, 64)
 LANDMARK_COUNT = 5
 MAX_CHANNELS = 1024
-"""Most channels of a layer: a damaged file must not ask for any size."""
+"""The most channels that a layer may have: a damaged file must not ask for any amount of memory."""
 BOX_UNIT = 2.0
-"""Sides of a box are regressed as BOX_UNIT strides times an exponential, landmarks in the same unit."""
+"""The sides of a box are regressed as BOX_UNIT strides times an exponential, landmarks in the same unit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DetectorConfig:
-    """Channels at stride 2 and 4, then channels and residual blocks of each level, then the heads' channels."""
+    """The channels at strides 2 and 4, those and the residual blocks of each level, and the channels of the heads.
+
+    Raises ValueError for numbers that no net of this kind has.
+    """
 
     stem: tuple[int, int] = (16, 32)
     widths: tuple[int, int, int, int] = (48, 64, 80, 80)
@@ -42,7 +45,10 @@ class DetectorConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RefinerConfig:
-    """Crop side, channels at stride 2, 4, 8 and 16, and those of the decoder back to stride 2."""
+    """The side of the crops, the channels at strides 2, 4, 8 and 16, and those of the decoder back to stride 2.
+
+    Raises ValueError for numbers that no net of this kind has.
+    """
 
     side: int = 96
     widths: tuple[int, int, int, int] = (24, 48, 80, 96)
@@ -57,19 +63,19 @@ class RefinerConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FaceNetConfig:
-    """Everything that the file's metadata says of the nets."""
+    """Everything that a file's metadata says of the two nets."""
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     refiner: RefinerConfig = field(default_factory=RefinerConfig)
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """Residual blocks of each level of the detector."""
+        """The residual blocks of each level of the detector."""
         return self.detector.blocks
 
 
 class Cells(NamedTuple):
-    """What the detector says of each cell."""
+    """What the detector says of each cell of a frame."""
 
     scores: Tensor  # (B, N) logits
     boxes: Tensor  # (B, N, 4) xyxy in pixels
@@ -85,7 +91,7 @@ class Closeup(NamedTuple):
 
 
 class Conv(nn.Sequential):
-    """Convolution, batch norm, ReLU; after `fold` a convolution with bias and ReLU."""
+    """A convolution, a batch norm and a ReLU; after `fold`, a convolution with a bias and a ReLU."""
 
     def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1, act: bool = True) -> None:
         conv = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
@@ -104,7 +110,7 @@ class Conv(nn.Sequential):
 
 
 class Residual(nn.Module):
-    """x + f(x), two convolutions wide."""
+    """A residual block: ReLU(x + f(x)), where f is two convolutions of the same width."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -112,6 +118,7 @@ class Residual(nn.Module):
         self.second = Conv(width, width, act=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map features (B, width, h, w) to features of the same shape."""
         return F.relu(x + self.second(self.first(x)))
 
 
@@ -124,7 +131,10 @@ def _enlarge(x: Tensor, like: Tensor) -> Tensor:
 
 
 class Detector(nn.Module):
-    """Single-stage and anchor-free: one score, box and set of landmarks per cell, one head for all levels."""
+    """A single-stage detector without anchors: each cell gives one score, box and set of landmarks.
+
+    All levels share one head.
+    """
 
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
@@ -140,14 +150,14 @@ class Detector(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """A score of 1 % to begin with: nearly all cells hold no face."""
+        """Start from scores of 1 %, for nearly all cells hold no face."""
         nn.init.normal_(self.out.weight, std=0.01)
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
         nn.init.constant_(self.out.bias[:1], -4.6)
 
     def forward(self, frames: Tensor) -> Cells:
-        """(B, 3, H, W) with sides that are multiples of 64."""
+        """Return what the cells of frames (B, 3, H, W) say; H and W are multiples of 64."""
         x = self.stem(frames)
         maps = []
         for level, lateral in zip(self.levels, self.lateral, strict=True):
@@ -161,7 +171,7 @@ class Detector(nn.Module):
 
 
 def cells_of(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Centres (N, 2) xy in pixels and strides (N,) of the cells of all levels, fine to coarse, row by row."""
+    """Return centres (N, 2) xy in pixels and strides (N,) of the cells of all levels, fine to coarse and row by row."""
     centres, strides = [], []
     for stride in STRIDES:
         y = (torch.arange(height // stride, device=device) + 0.5) * stride
@@ -173,7 +183,10 @@ def cells_of(height: int, width: int, device: torch.device) -> tuple[Tensor, Ten
 
 
 def decode(raw: Tensor, centres: Tensor, strides: Tensor) -> Cells:
-    """(B, N, 15) of the head -> scores, boxes and landmarks in pixels."""
+    """Turn the output (B, N, 15) of the head into scores, and boxes and landmarks in pixels of the frame.
+
+    `centres` (N, 2) and `strides` (N,) are those of `cells_of`.
+    """
     unit = strides[:, None] * BOX_UNIT
     reach = raw[..., 1:5].clamp(max=4.0).exp() * unit  # left, top, right, bottom of the centre
     boxes = torch.cat([centres - reach[..., :2], centres + reach[..., 2:]], dim=-1)
@@ -182,7 +195,7 @@ def decode(raw: Tensor, centres: Tensor, strides: Tensor) -> Cells:
 
 
 class Refiner(nn.Module):
-    """A small U-net on an upright crop around one face."""
+    """A small U-net that looks at an upright crop around one face."""
 
     def __init__(self, config: RefinerConfig) -> None:
         super().__init__()
@@ -201,7 +214,7 @@ class Refiner(nn.Module):
         self.mask = nn.Conv2d(config.head, 1, 3, padding=1)
 
     def forward(self, crops: Tensor) -> Closeup:
-        """(B, 3, S, S) with the side of the config."""
+        """Return what crops (B, 3, S, S) of the side that the config says show."""
         half = self.at_half(crops)
         quarter = self.at_quarter(half)
         eighth = self.at_eighth(quarter)
@@ -215,7 +228,9 @@ class Refiner(nn.Module):
 
 
 def expectation(heat: Tensor) -> Tensor:
-    """Mean place under the softmax of a map: (B, K, h, w) -> (B, K, 2) xy, 0 and 1 are the map's borders."""
+    """Return the mean position under the softmax of each map (B, K, h, w): (B, K, 2) xy, 0 and 1 are the
+    map's borders.
+    """
     _, _, height, width = heat.shape
     share = torch.softmax(rearrange(heat, "b k h w -> b k (h w)"), dim=-1)
     share = rearrange(share, "b k (h w) -> b k h w", h=height)
@@ -225,7 +240,7 @@ def expectation(heat: Tensor) -> Tensor:
 
 
 class FaceNet(nn.Module):
-    """Both nets, so that one run trains them and one file holds them."""
+    """Both nets together, so that one run trains them and one file holds them."""
 
     def __init__(self, config: FaceNetConfig) -> None:
         super().__init__()
@@ -235,13 +250,13 @@ class FaceNet(nn.Module):
 
 
 def channels_last(model: FaceNet) -> FaceNet:
-    """The memory layout in which convolutions on the CPU are fastest."""
+    """Put a net into the memory layout in which convolutions on the CPU are fastest, and return it."""
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
 
 
 def fold_batch_norm(model: FaceNet) -> FaceNet:
-    """Fold every batch norm of `model` into its convolution, in place; the outputs in evaluation mode stay."""
+    """Fold every batch norm of `model` into its convolution, in place; the outputs in evaluation mode stay the same."""
     for module in model.modules():
         if isinstance(module, Conv):
             module.fold()

@@ -1,6 +1,7 @@
 """Upright square crops around faces, and the way back to the frame.
 
-F faces, S crop side. Points are xy. A matrix (F, 2, 3) takes the crop, 0 to 1 on both axes, to pixels of the frame.
+F faces, S crop side. Points are xy. A matrix (F, 2, 3) takes a point of the crop, 0 to 1 on both axes, to pixels of the
+frame.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from einops import rearrange
 from torch import Tensor
 
 CROP_SCALE = 1.7
-"""Side of a crop in roots of the area of a face's box: forehead, ears and chin stay inside when box and roll err."""
+"""The side of a crop over the square root of the area of a face's box.
+
+Forehead, ears and chin stay inside where box and roll are a little wrong. Our own choice.
+"""
 
 
 def roll_of(landmarks: Tensor) -> Tensor:
-    """Radians by which faces (..., 5, 2) are turned, clockwise as seen; 0 is upright.
+    """Return the angles in radians by which faces with landmarks (..., 5, 2) are turned, clockwise as seen; 0 is
+    upright.
 
     The line of the eyes and the line from eyes to mouth count by their lengths: in profile the first is short.
     """
@@ -26,7 +31,9 @@ def roll_of(landmarks: Tensor) -> Tensor:
 
 
 def crop_matrices(boxes: Tensor, rolls: Tensor) -> Tensor:
-    """Crops around boxes (F, 4) xyxy that turn faces of `rolls` (F,) upright: (F, 2, 3)."""
+    """Return the matrices (F, 2, 3) of crops around boxes (F, 4) xyxy that turn faces of `rolls` (F,) radians
+    upright.
+    """
     sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1).prod(-1).sqrt() * CROP_SCALE
     cos, sin = rolls.cos() * sides, rolls.sin() * sides
     linear = torch.stack([torch.stack([cos, -sin], -1), torch.stack([sin, cos], -1)], -2)
@@ -35,24 +42,27 @@ def crop_matrices(boxes: Tensor, rolls: Tensor) -> Tensor:
 
 
 def apply(matrices: Tensor, points: Tensor) -> Tensor:
-    """Points (F, K, 2) of crops to the frame."""
+    """Take points (F, K, 2) of crops to pixels of the frame."""
     return points @ matrices[:, :, :2].transpose(1, 2) + matrices[:, None, :, 2]
 
 
 def invert(matrices: Tensor) -> Tensor:
-    """From pixels of the frame to crops: (F, 2, 3)."""
+    """Return the matrices (F, 2, 3) that take pixels of the frame to points of the crops."""
     linear = torch.linalg.inv(matrices[:, :, :2])
     return torch.cat([linear, -linear @ matrices[:, :, 2:]], dim=-1)
 
 
 def unit_grid(side: int, device: torch.device) -> Tensor:
-    """Centres of the pixels of a crop, 0 to 1: (S, S, 2) xy."""
+    """Return the centres (S, S, 2) xy of the pixels of a crop, 0 to 1."""
     at = (torch.arange(side, device=device) + 0.5) / side
     return torch.stack(torch.meshgrid(at, at, indexing="xy"), dim=-1)
 
 
 def take_crops(frame: Tensor, matrices: Tensor, side: int) -> Tensor:
-    """(3, H, W) -> (F, 3, S, S); 0 outside of the frame. Crops much larger than S come from a smaller frame."""
+    """Cut crops (F, 3, S, S) out of a frame (3, H, W); they are 0 outside of the frame.
+
+    Crops that are much larger than S are taken from a smaller copy of the frame, so that nothing aliases.
+    """
     height, width = frame.shape[-2:]
     flat = rearrange(unit_grid(side, frame.device), "h w xy -> (h w) xy").expand(len(matrices), -1, -1)
     places = apply(matrices, flat) / torch.tensor([width, height], device=frame.device) * 2 - 1
@@ -74,7 +84,7 @@ def take_crops(frame: Tensor, matrices: Tensor, side: int) -> Tensor:
 
 
 def put_back(crop: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
-    """A map (S, S) of a crop as seen on the frame: (H, W), 0 outside of the crop."""
+    """Return a map (S, S) of a crop as seen on the frame: (H, W), 0 outside of the crop."""
     whole = crop.new_zeros(height, width)
     corners = apply(matrix[None], crop.new_tensor([[[0, 0], [1, 0], [0, 1], [1, 1]]]))[0]
     left, top = (max(int(value), 0) for value in corners.amin(0).floor())

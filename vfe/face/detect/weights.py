@@ -1,4 +1,4 @@
-"""The file of the face net, which describes itself: config, training record and weights in one safetensors file."""
+"""The face net's file: one safetensors file whose metadata says what the nets are and how they were trained."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def save_face_net(path: Path, net: FaceNet, training: dict[str, Any]) -> None:
 
 
 def read_face_metadata(path: Path) -> tuple[FaceNetConfig, dict[str, Any]]:
-    """Config and training record of a file. Raises VFEError where it is not a face net of this package."""
+    """Return config and training record of a file. Raises VFEError where it is not a face net of this package."""
     source = FACE_NET_FORMAT.open(path)
     return FACE_NET_FORMAT.config_of(source), FACE_NET_FORMAT.training_of(source)
 
 
 def load_face_net(path: Path, device: torch.device) -> FaceNet:
-    """Both nets in float32 and eval mode, frozen. Raises VFEError that says what does not fit."""
+    """Return both nets in float32 and eval mode, frozen. Raises VFEError that says what does not fit."""
     source = FACE_NET_FORMAT.open(path)
     config = FACE_NET_FORMAT.config_of(source)
     return channels_last(load_model(lambda: fold_batch_norm(FaceNet(config)), source, device=device))

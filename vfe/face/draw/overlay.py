@@ -38,11 +38,13 @@ COLOURS = (
     (1.0, 0.1, -0.7),
     (0.9, 0.3, 0.6),
 )
-"""Of faces, by their numbers; from the ninth on they come again."""
+"""The colours of faces, by their numbers; from the ninth on they come again."""
 
 
 def draw_tracks(frame: Tensor, tracks: FaceTracks, index: int) -> Tensor:
-    """A copy of frame `index` with the box, the points and the number of each face; fainter where it is fading."""
+    """Return a copy of frame `index` with the box, the points and the number of each face; it is fainter where a face
+    fades.
+    """
     drawn = frame.clone()
     scale = max(round(min(frame.shape[-2:]) / 180), 1)
     for track, at in tracks.at(index):
@@ -57,11 +59,12 @@ def draw_tracks(frame: Tensor, tracks: FaceTracks, index: int) -> Tensor:
 
 
 def colour_of(number: int) -> tuple[float, float, float]:
+    """Return the colour of the face of a number."""
     return COLOURS[(number - 1) % len(COLOURS)]
 
 
 def label(picture: Tensor, text: str, at: tuple[int, int], colour: tuple[float, ...], scale: int) -> None:
-    """White text on a plate of a colour, moved into the picture where it would stick out."""
+    """Write white text on a plate of a colour, in place; it is moved into the picture where it would stick out."""
     width, height = text_size(text, scale)
     left = min(max(at[0], 0), max(picture.shape[2] - width - 2 * scale, 0))
     top = min(max(at[1], 0), max(picture.shape[1] - height - 2 * scale, 0))
@@ -70,12 +73,12 @@ def label(picture: Tensor, text: str, at: tuple[int, int], colour: tuple[float, 
 
 
 def text_size(text: str, scale: int) -> tuple[int, int]:
-    """Width and height of written text."""
+    """Return width and height of written text in pixels."""
     return (4 * len(text) - 1) * scale, GLYPH_HEIGHT * scale
 
 
 def write(picture: Tensor, text: str, at: tuple[int, int], scale: int, colour: tuple[float, ...] = WHITE) -> None:
-    """Text of GLYPHS with its top left corner at `at`, in place."""
+    """Write text of GLYPHS with its top left corner at `at` (x, y), in place."""
     left, top = at
     for position, character in enumerate(text):
         for row, line in enumerate(GLYPHS[character]):
@@ -88,7 +91,7 @@ def write(picture: Tensor, text: str, at: tuple[int, int], scale: int, colour: t
 def outline(
     picture: Tensor, box: tuple[int, int, int, int], colour: tuple[float, ...], width: int, strength: float = 1.0
 ) -> None:
-    """The border of a box, `width` pixels inwards, in place."""
+    """Draw the border of a box, `width` pixels inwards, in place."""
     left, top, right, bottom = box
     fill(picture, (left, top, right, top + width), colour, strength)
     fill(picture, (left, bottom - width, right, bottom), colour, strength)
@@ -97,7 +100,7 @@ def outline(
 
 
 def fill(picture: Tensor, box: tuple[int, int, int, int], colour: tuple[float, ...], strength: float = 1.0) -> None:
-    """The part of a box that is in the picture, in place."""
+    """Paint the part of a box that is in the picture, in place."""
     left, top, right, bottom = (max(value, 0) for value in box)
     part = picture[:, top:bottom, left:right]
     paint = torch.tensor(colour, dtype=picture.dtype, device=picture.device)[:, None, None]

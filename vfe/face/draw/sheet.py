@@ -1,6 +1,6 @@
 """A contact sheet of the faces of a clip: each from its best frame, with its number, its frames and its size.
 
-P side of a picture.
+P is the side of a picture. All sizes are in pixels.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ CAPTION_HEIGHT = 40
 GAP = 8
 MAX_COLUMNS = 6
 PICTURE_SCALE = 2.0
-"""Side of a picture in roots of the area of the face's box."""
+"""The side of a picture over the square root of the area of the face's box."""
 BACKGROUND = (-0.8, -0.8, -0.8)
 
 
 class SheetMaker:
-    """Takes the frames of the clip again, one by one, and keeps the pictures only."""
+    """Takes the frames of the clip again, one by one, and keeps only the pictures of faces."""
 
     def __init__(self, tracks: FaceTracks) -> None:
         self.tracks = tracks
@@ -39,14 +39,16 @@ class SheetMaker:
         return len(self._pictures) == len(self._wanted)
 
     def push(self, frame: Tensor) -> None:
-        """The next frame (3, H, W) in [-1, 1]."""
+        """Take the next frame (3, H, W) in [-1, 1]."""
         for track, at in self.tracks.at(self._frame):
             if self._wanted[track.number] == self._frame:
                 self._pictures[track.number] = picture_of(frame, track.boxes[at])
         self._frame += 1
 
     def sheet(self) -> Tensor:
-        """(3, H, W) in [-1, 1], in the order of numbers; a plain small one where there is no face."""
+        """Return the sheet (3, H, W) in [-1, 1], in the order of numbers; it is plain and small where there
+        is no face.
+        """
         count = max(len(self.tracks.tracks), 1)
         columns = min(count, MAX_COLUMNS)
         rows = math.ceil(count / columns)
@@ -71,14 +73,14 @@ class SheetMaker:
 
 
 def best_frame(track: FaceTrack) -> int:
-    """Frame on which a face is the most surely seen and large."""
+    """Return the frame of the clip on which a face is the most surely seen and large."""
     sizes = (track.boxes[:, 2:] - track.boxes[:, :2]).clamp(min=1).prod(-1).sqrt()
     worth = track.scores * (0.5 + sizes / sizes.max()) * (0.5 + track.presence) * track.seen
     return track.start + int(worth.argmax())
 
 
 def picture_of(frame: Tensor, box: Tensor) -> Tensor:
-    """The square around a face, not turned: (3, P, P); outside of the frame its border goes on."""
+    """Return the square around a face, not turned: (3, P, P). Outside of the frame its border's pixels go on."""
     height, width = frame.shape[-2:]
     side = float((box[2:] - box[:2]).clamp(min=1).prod().sqrt()) * PICTURE_SCALE
     corner = (box[:2] + box[2:]) / 2 - side / 2

@@ -1,1 +1,1 @@
-"""Faces out of frames and back: crop windows and aligned crops, resampling, soft masks, colour."""
+"""Faces out of frames and back: crop boxes and aligned crops, resampling, soft masks, colour."""

@@ -1,7 +1,7 @@
-"""Faces at fixed places: eyes, nose and mouth of every face come to lie where a template has them.
+"""Aligned faces: eyes, nose and mouth of every face come to lie where a template has them.
 
-F faces or frames, S crop side. Points are xy. A matrix (F, 2, 3) takes the crop, 0 to 1 on both axes, to pixels of the
-frame, as in `upright`.
+F faces or frames, S crop side. Points are xy. A matrix (F, 2, 3) takes a point of the crop, 0 to 1 on both axes, to
+pixels of the frame, as in `upright`.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ from .crop_box import smoothed
 from .resample import Area
 
 ALIGNED_SIDE = 256
-"""Pixels of a side of aligned crops."""
+"""The side of aligned crops in pixels."""
 
 TEMPLATE = torch.tensor(
     [[192.98, 239.95], [318.90, 240.19], [256.63, 314.02], [201.26, 371.41], [313.09, 371.15]], dtype=torch.float64
 )
-"""Landmarks in a crop of 512 pixels, the mean of FFHQ's aligned faces: what face restorers are commonly trained on."""
+"""Landmarks in a crop of 512 pixels: the mean of FFHQ's aligned faces, which face restorers are commonly trained on."""
 TEMPLATE_SIDE = 512
 
 
 def template() -> Tensor:
-    """Where the five landmarks of an aligned crop are: (5, 2) float64, 0 to 1."""
+    """Return where the five landmarks of an aligned crop are: (5, 2) float64, 0 to 1."""
     return TEMPLATE / TEMPLATE_SIDE
 
 
 def similarities(landmarks: Tensor) -> Tensor:
-    """The similarity that takes the template nearest to landmarks (F, 5, 2), by least squares (Umeyama 1991): (F, 2, 3)
-    float64. Landmarks that are all one point give a crop of no size."""
+    """Return the similarities that take the template nearest to landmarks (F, 5, 2): (F, 2, 3) float64.
+
+    They are the least squares solutions of Umeyama (1991). Landmarks that are all one point give a crop of no size.
+    """
     points = landmarks.double()
     ideal = template()
     centre, middle = points.mean(1), ideal.mean(0)
@@ -47,12 +49,15 @@ def similarities(landmarks: Tensor) -> Tensor:
 
 
 ALIGN_SMOOTHING = 1.5
-"""Spread, in frames, of the Gaussian that steadies crops: landmarks are measured to about a pixel."""
+"""The spread, in frames, of the Gaussian that steadies crops: landmarks are measured to about a pixel."""
 SIZE_SMOOTHING = 3.0  # the size and the roll of a head change more slowly than its place
 
 
 def steady_similarities(landmarks: Tensor, smooth: float = ALIGN_SMOOTHING) -> Tensor:
-    """`similarities` of one face's frames (n, 5, 2), steadied over time: place, size and roll, each for itself."""
+    """Return the `similarities` of one face's frames (n, 5, 2), steadied over time: (n, 2, 3) float64.
+
+    Centre, size and roll are smoothed each for itself.
+    """
     matrices = similarities(landmarks)
     linear = matrices[:, :, :2]
     centres = apply(matrices, matrices.new_full((1, 1, 2), 0.5).expand(len(matrices), -1, -1))[:, 0]
@@ -68,14 +73,20 @@ def steady_similarities(landmarks: Tensor, smooth: float = ALIGN_SMOOTHING) -> T
 
 
 def _steadied(values: Tensor, spread: float) -> Tensor:
-    """Smoothed, and of what that took away the smooth part put back (Tukey's twicing): a shaking camera is followed,
-    which one Gaussian would lag behind."""
+    """Return values (n, ...) smoothed over time, with the smooth part of what that took away put back (Tukey's
+    twicing).
+
+    A shaking camera is followed, which one Gaussian would lag behind.
+    """
     once = smoothed(values, spread)
     return once + smoothed(values - once, spread)
 
 
 def take_aligned(frame: Tensor, matrix: Tensor, side: int = ALIGNED_SIDE) -> Tensor:
-    """(C, H, W) -> (C, S, S), bicubic; antialiased where it shrinks. Beyond the frame it is mirrored."""
+    """Cut an aligned crop (C, S, S) out of a frame (C, H, W) by bicubic interpolation.
+
+    It is antialiased where it shrinks. Beyond the frame, the frame is mirrored.
+    """
     height, width = frame.shape[-2:]
     step = float(torch.linalg.det(matrix[:, :2]).abs().sqrt()) / side
     picture = soften(frame[None], step)
@@ -86,7 +97,10 @@ def take_aligned(frame: Tensor, matrix: Tensor, side: int = ALIGNED_SIDE) -> Ten
 
 
 def put_aligned(crop: Tensor, matrix: Tensor, height: int, width: int) -> tuple[Area, Tensor]:
-    """(C, S, S) -> the pixels (C, h, w) of the frame around the crop, 0 beyond it, and where they are; bicubic."""
+    """Return the area of a frame of `height` and `width` that a crop (C, S, S) covers, and its pixels (C, h, w) there.
+
+    The interpolation is bicubic; pixels of the area that are outside of the crop are 0.
+    """
     corners = apply(matrix[None], matrix.new_tensor([[[0, 0], [1, 0], [0, 1], [1, 1]]]))[0]
     (left, top), (right, bottom) = corners.amin(0).floor().int().tolist(), corners.amax(0).ceil().int().tolist()
     area = Area(max(top, 0), max(min(bottom, height), 0), max(left, 0), max(min(right, width), 0))
@@ -105,7 +119,9 @@ def put_aligned(crop: Tensor, matrix: Tensor, height: int, width: int) -> tuple[
 
 
 def soften(pictures: Tensor, step: float) -> Tensor:
-    """(..., H, W) blurred so that every `step`-th pixel says enough: as much as a box of that many pixels would."""
+    """Blur pictures (..., H, W) so that every `step`-th pixel stands for all: as much as a box of that many pixels
+    would.
+    """
     if step <= 1:
         return pictures
     sigma = math.sqrt((step**2 - 1) / 12)
@@ -114,7 +130,9 @@ def soften(pictures: Tensor, step: float) -> Tensor:
 
 
 def _gaussian(side: int, sigma: float) -> Tensor:
-    """(side, side): a blur along an axis as a product, ten times faster on a CPU than as a convolution."""
+    """Return a blur along an axis as a matrix (side, side), whose product is ten times faster on a CPU than a
+    convolution.
+    """
     at = torch.arange(side, dtype=torch.float64)
     weights = torch.exp(-0.5 * ((at[:, None] - at) / sigma) ** 2)
     return weights / weights.sum(1, keepdim=True)

@@ -1,6 +1,6 @@
-"""Aligned crops of a track's face, and the patches that they become: what `FacePatcher` is for upright windows.
+"""Aligned crops of the face of a track, and the patches that they become: what `FacePatcher` is for upright crop boxes.
 
-Profiles are left as they are: of what the template knows, they show half.
+Profiles are left as they are, for they show half of what the template knows.
 
 C channels, H W frame sides, S crop side.
 """
@@ -22,7 +22,7 @@ class AlignedPatcher:
     """Crops of one face in which eyes, nose and mouth stay where the template has them."""
 
     side = ALIGNED_SIDE
-    """Of all crops, in pixels."""
+    """The side of all crops in pixels."""
 
     def __init__(self, track: FaceTrack, config: PasteConfig | None = None) -> None:
         self.config = config or PasteConfig()
@@ -32,11 +32,14 @@ class AlignedPatcher:
         self._fade = border_fade(ALIGNED_SIDE)
 
     def take(self, frame: Tensor, index: int) -> Tensor:
-        """The crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W), both in [-1, 1]."""
+        """Cut out the crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W); both are in [-1, 1]."""
         return take_aligned(frame, self.matrices[index], self.side).clamp_(-1, 1)
 
     def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
-        """Of the crop that `take` gave of this frame, and it restored: the change alone is put back."""
+        """Return the patch from a crop that `take` gave of this frame, and from what it was restored to.
+
+        The change alone is put back.
+        """
         change = (match_colours(restored, crop) if self.config.match_colours else restored) - crop
         layers = torch.cat([change, self._fade.to(change)[None]])
         area, layers = put_aligned(layers, self.matrices[index], *frame.shape[-2:])

@@ -1,6 +1,6 @@
-"""A crop window for each frame of a track: square, upright, and moving smoothly, to a part of a pixel.
+"""A crop box for each frame of a track: a square, upright, that moves smoothly, by parts of a pixel.
 
-n frames of a track, S crop side. Positions are xy in pixels of the frame, with pixel i from i to i + 1.
+n frames of a track, S crop side. Positions are xy in pixels of the frame; pixel i goes from i to i + 1.
 """
 
 from __future__ import annotations
@@ -18,25 +18,33 @@ CROP_SIDE_MULTIPLE = 64  # pixels: what every restorer's latents and attention w
 MIN_CROP_SIDE, MAX_CROP_SIDE = 128, 1024
 MAX_ENLARGEMENT = 2  # on dev clips made worse, the faces of 30 pixels lost 0.3 dB by more, those of 70 to 100 nothing
 MAX_STRAY = 0.05
-"""Of its side: by how much a window may be off its face before it hurries, by a quarter of the smoothing."""
+"""How far a crop box may be off its face, in sides of the box, before it catches up."""
 CATCH_UP_SMOOTHING = 0.25
+"""The smoothing of a box that catches up, as a part of the usual one."""
 SIZE_SMOOTHING = 3.0  # the size of a face changes more slowly than its place, and is measured less surely
 
 
 @dataclass(frozen=True, kw_only=True)
 class CropConfig:
-    """How faces are cut out; ValueError where it makes no sense."""
+    """How faces are cut out. Raises ValueError for values that make no sense."""
 
     margin: float = 1.75
-    """Side of a window in sides of the face (roots of its box's area): as restorers saw faces when they were trained.
-    Faces that leave the frame leave their windows too: the rest is filled with the border's pixels."""
+    """The side of a crop box in sides of the face (square roots of the area of its box): as restorers saw faces in
+    training.
+
+    Faces that leave the frame leave their crop boxes too: the rest is filled with the border's pixels.
+    """
     smooth: float = 4.0
-    """Spread, in frames, of the Gaussian that smooths the windows' way; 0 does not. Their size is smoothed by three
-    times that."""
+    """The spread, in frames, of the Gaussian that smooths the way of the boxes; 0 does not smooth.
+
+    Their size is smoothed by three times as much.
+    """
     side: int | None = None
-    """Pixels of a crop; None: enough for the largest window of a track, a multiple of 64 from 128 to 1024."""
+    """The side of a crop in pixels. None means enough for the largest box of a track: a multiple of 64 from 128 to
+    1024.
+    """
     least: int = 256
-    """Windows with a smaller side are enlarged to it, but not more than twice; not where `side` is given."""
+    """Boxes with a smaller side are enlarged to it, but not more than twice, and not where `side` is given."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.margin <= 8 or not 0 <= self.smooth <= 100:
@@ -50,7 +58,7 @@ class CropConfig:
 
 
 class CropBox(NamedTuple):
-    """A square of a frame; it may reach beyond it."""
+    """A square of a frame, in pixels. It may reach beyond the frame."""
 
     left: float
     top: float
@@ -59,7 +67,7 @@ class CropBox(NamedTuple):
 
 @dataclass(frozen=True)
 class CropBoxes:
-    """The windows of a track, and the side that all its crops have."""
+    """The crop boxes of a track, and the side that all its crops have."""
 
     corners: Tensor  # (n, 2) left and top
     sizes: Tensor  # (n,)
@@ -74,7 +82,7 @@ class CropBoxes:
 
 
 def crop_boxes(track: FaceTrack, config: CropConfig | None = None) -> CropBoxes:
-    """The windows of a track in float64, so that the same track gives the same pixels everywhere."""
+    """Return the crop boxes of a track, in float64, so that the same track gives the same pixels everywhere."""
     config = config or CropConfig()
     boxes = track.boxes.double()
     faces = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1).prod(-1).sqrt()
@@ -84,7 +92,7 @@ def crop_boxes(track: FaceTrack, config: CropConfig | None = None) -> CropBoxes:
 
 
 def _followed(places: Tensor, most: Tensor, spread: float) -> Tensor:
-    """Smoothed places (n, 2) that stray from the measured ones by not much more than `most` (n, 1)."""
+    """Return smoothed positions (n, 2) that stray from the measured ones by not much more than `most` (n, 1)."""
     steady = smoothed(places, spread)
     away = places - steady
     excess = away - torch.minimum(torch.maximum(away, -most), most)
@@ -92,16 +100,16 @@ def _followed(places: Tensor, most: Tensor, spread: float) -> Tensor:
 
 
 def crop_side(largest: float, least: int) -> int:
-    """Pixels of a crop in which no window of a track, up to `largest` pixels, loses any."""
+    """Return the side in pixels of crops in which no box of a track, up to `largest` pixels, loses any detail."""
     wanted = max(largest, min(least, MAX_ENLARGEMENT * largest))
     side = CROP_SIDE_MULTIPLE * -int(-wanted // CROP_SIDE_MULTIPLE)
     return min(max(side, MIN_CROP_SIDE), MAX_CROP_SIDE)
 
 
 def smoothed(values: Tensor, spread: float) -> Tensor:
-    """Gaussian mean along the first axis, (n, ...) -> (n, ...) float64.
+    """Return the Gaussian mean of values (n, ...) along the first axis: (n, ...) float64.
 
-    Beyond the ends values go on mirrored through the end's point: a steady motion stays what it is.
+    Beyond the ends the values go on mirrored through the end's point, so that a steady motion stays what it is.
     """
     n, reach = len(values), int(3 * spread + 0.5)
     values = values.double()

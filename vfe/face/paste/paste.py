@@ -22,16 +22,16 @@ from .resample import Area, put_crop, take_crop
 
 @dataclass(frozen=True, kw_only=True)
 class PasteConfig:
-    """How restored faces come back; ValueError where it makes no sense."""
+    """How restored faces come back. Raises ValueError for values that make no sense."""
 
     blend: float = 1.0
-    """How much of the restored face is shown: 1 all, 0 none."""
+    """How much of the restored face is shown: 1 is all, 0 is none."""
     feather: float = 0.08
-    """Spread of the region's soft border, in sides of the face."""
+    """The spread of the region's soft border, in sides of the face."""
     smooth: float = 2.0
-    """Spread, in frames, of the Gaussian that steadies the region."""
+    """The spread, in frames, of the Gaussian that steadies the region."""
     match_colours: bool = True
-    """Keep the slow changes of light and colour along the picture as they were in the frame."""
+    """Whether slow changes of light and colour along the picture stay as they were in the frame."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.blend <= 1:
@@ -51,7 +51,7 @@ class FaceConfig:
 
 
 class Patch(NamedTuple):
-    """What changes in an area of a frame, and how much of it is shown there."""
+    """What changes in an area of a frame, and how much of the change is shown there."""
 
     area: Area
     change: Tensor  # (C, h, w)
@@ -62,14 +62,14 @@ class Patcher(Protocol):
     """How the face of one track is cut out of frames, and how it comes back."""
 
     def take(self, frame: Tensor, index: int) -> Tensor:
-        """The crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W), both in [-1, 1]."""
+        """Cut out the crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W); both are in [-1, 1]."""
 
     def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
-        """The change from the crop that `take` gave of this frame to the restored one, to be pasted into it."""
+        """Return the change from the crop that `take` gave of this frame to the restored one, to be pasted into it."""
 
 
 class FacePatcher:
-    """Crops of one track's face, and the patches that they become."""
+    """The crops of one track's face, and the patches that they become."""
 
     def __init__(self, track: FaceTrack, config: FaceConfig | None = None) -> None:
         self.config = config or FaceConfig()
@@ -79,15 +79,15 @@ class FacePatcher:
 
     @property
     def side(self) -> int:
-        """Of all its crops, in pixels."""
+        """The side of all its crops in pixels."""
         return self.crop_boxes.side
 
     def take(self, frame: Tensor, index: int) -> Tensor:
-        """The crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W), both in [-1, 1]."""
+        """Cut out the crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W); both are in [-1, 1]."""
         return take_crop(frame, self.crop_boxes[index], self.side).clamp_(-1, 1)
 
     def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
-        """Of the crop that `take` gave of this frame, and it restored."""
+        """Return the patch from a crop that `take` gave of this frame, and from what it was restored to."""
         config, box = self.config.paste, self.crop_boxes[index]
         change = (match_colours(restored, crop) if config.match_colours else restored) - crop
         area, change = put_crop(change, box, *frame.shape[-2:])
@@ -96,7 +96,10 @@ class FacePatcher:
 
 
 def paste(frame: Tensor, patches: Sequence[Patch]) -> Tensor:
-    """The frame (C, H, W) in [-1, 1] with its patches; where several faces share pixels, they share the weight."""
+    """Return the frame (C, H, W) in [-1, 1] with its patches.
+
+    Where several faces share pixels, they share the weight.
+    """
     if not patches:
         return frame
     total = frame.new_zeros(frame.shape[-2:])

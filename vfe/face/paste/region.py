@@ -18,16 +18,19 @@ from .crop_box import CropBox, smoothed
 from .resample import Area
 
 MASK_SATURATION = 0.03
-"""Masks are never quite 0 or 1: what is nearer to them than this is."""
+"""Masks are never quite 0 or 1: what is nearer to them than this is taken for them."""
 BORDER_FADE = 0.06
-"""Of a box's side: over this much of its border a region fades, should it reach there."""
+"""Over this part of a crop box's side a region fades at the border, should it reach there."""
 
 
 class FaceRegion:
-    """The region of a track's face on each of its frames."""
+    """The region of a track's face on each of its frames: soft at the border and steady over time."""
 
     def __init__(self, track: FaceTrack, feather: float, smooth: float) -> None:
-        """`feather` is the spread of the soft border in sides of the face, `smooth` that along time in frames."""
+        """Prepare the masks of a track.
+
+        `feather` is the spread of the soft border in sides of the face, `smooth` that along time in frames.
+        """
         self.masks = track.masks
         self.smooth = smooth
         side = track.masks.shape[-1]
@@ -39,13 +42,16 @@ class FaceRegion:
         self.to_mask = invert(torch.cat([linear, corner[..., None]], dim=-1))
 
     def weight(self, index: int, area: Area, box: CropBox) -> Tensor:
-        """0 to 1 for each pixel of an area of the track's frame `index`: (h, w); falls to 0 at the box's border."""
+        """Return the weight (h, w), 0 to 1, of each pixel of an area of the track's frame `index`.
+
+        It falls to 0 at the border of the crop box.
+        """
         y, x = _centres(area)
         fade = torch.outer(_inside(y, box.top, box.size), _inside(x, box.left, box.size))
         return self.unfaded(index, area) * fade.float()
 
     def unfaded(self, index: int, area: Area) -> Tensor:
-        """`weight` of a crop without a border."""
+        """Return the same as `weight`, but without the fall at the border of a crop box."""
         y, x = _centres(area)
         points = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
         places = apply(self.to_mask[index][None], rearrange(points, "h w xy -> 1 (h w) xy")) * 2 - 1
@@ -53,7 +59,7 @@ class FaceRegion:
         return F.grid_sample(self._soft_mask(index)[None, None], grid, align_corners=False)[0, 0]
 
     def _soft_mask(self, index: int) -> Tensor:
-        """(S + 2 pad, S + 2 pad): the mean of the masks around a frame, blurred."""
+        """Return the mean of the masks around a frame, blurred: (S + 2 pad, S + 2 pad)."""
         reach = int(3 * self.smooth + 0.5)
         start, stop = max(index - reach, 0), min(index + reach + 1, len(self.masks))
         shares = torch.exp(-0.5 * ((torch.arange(start, stop) - index) / max(self.smooth, 1e-6)) ** 2)
@@ -63,32 +69,32 @@ class FaceRegion:
 
 
 def border_fade(side: int) -> Tensor:
-    """(S, S): 1 inside of a crop, falling to 0 at its border."""
+    """Return a weight (S, S) that is 1 inside of a crop and falls to 0 at its border."""
     at = torch.arange(side, dtype=torch.float64) + 0.5
     inside = _inside(at, 0, side)
     return torch.outer(inside, inside).float()
 
 
 def _centres(area: Area) -> tuple[Tensor, Tensor]:
-    """Of an area's rows and columns, pixels."""
+    """Return the centres of the rows and of the columns of an area, in pixels of the frame."""
     y, x = (torch.arange(*span, dtype=torch.float64) + 0.5 for span in (area[:2], area[2:]))
     return y, x
 
 
 def _inside(at: Tensor, start: float, size: float) -> Tensor:
-    """1 inside of a box, falling to 0 at its ends."""
+    """Return a weight along an axis that is 1 inside of a crop box and falls to 0 at its ends."""
     border = torch.minimum(at - start, start + size - at) / (BORDER_FADE * size)
     return _smooth_step(border)
 
 
 def _smooth_step(x: Tensor) -> Tensor:
-    """From 0 at 0 to 1 at 1, level at both."""
+    """Return the cubic that goes from 0 at 0 to 1 at 1 and is level at both."""
     x = x.clamp(0, 1)
     return x * x * (3 - 2 * x)
 
 
 def _blurred(picture: Tensor, spread: float) -> Tensor:
-    """(S, S) under a Gaussian."""
+    """Return a picture (S, S) under a Gaussian."""
     reach = math.ceil(3 * spread)
     if reach == 0:
         return picture

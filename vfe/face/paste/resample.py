@@ -1,6 +1,6 @@
 """From a frame to the crop of a box and back, both by bicubic interpolation along each axis.
 
-C channels, H W frame sides, S crop side.
+C channels, H W frame sides, S crop side, K outputs and L inputs of an interpolation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ KERNEL_RADIUS = 2  # pixels on each side that bicubic interpolation looks at
 
 
 class Area(NamedTuple):
-    """Whole pixels of a frame, half-open."""
+    """A rectangle of whole pixels of a frame; `bottom` and `right` are the first that are not in it."""
 
     top: int
     bottom: int
@@ -26,24 +26,27 @@ class Area(NamedTuple):
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Index of its pixels: rows and columns."""
+        """The index of the area's pixels in a frame: rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
 
 def box_area(box: CropBox, height: int, width: int) -> Area:
-    """The pixels of a frame whose centres are in the box; none where it is outside of the frame."""
+    """Return the pixels of a frame whose centres are in the box; there are none where it is outside of the frame."""
     top, bottom = (_first_centre(edge, height) for edge in (box.top, box.top + box.size))
     left, right = (_first_centre(edge, width) for edge in (box.left, box.left + box.size))
     return Area(top, bottom, left, right)
 
 
 def _first_centre(edge: float, length: int) -> int:
-    """The first of `length` pixels whose centre is not before the edge."""
+    """Return the first of `length` pixels whose centre is not before the edge."""
     return min(max(math.ceil(edge - 0.5), 0), length)
 
 
 def take_crop(frame: Tensor, box: CropBox, side: int) -> Tensor:
-    """(C, H, W) -> (C, S, S); antialiased where it shrinks. Beyond the frame its border's pixels go on."""
+    """Cut the crop (C, S, S) of a box out of a frame (C, H, W).
+
+    It is antialiased where it shrinks. Beyond the frame, the border's pixels go on.
+    """
     step = box.size / side
     centres = (torch.arange(side, dtype=torch.float64) + 0.5) * step
     rows = cubic_weights(box.top + centres, frame.shape[-2], step)
@@ -52,7 +55,9 @@ def take_crop(frame: Tensor, box: CropBox, side: int) -> Tensor:
 
 
 def put_crop(crop: Tensor, box: CropBox, height: int, width: int) -> tuple[Area, Tensor]:
-    """(C, S, S) -> the pixels (C, h, w) of the frame that the box has, and where they are."""
+    """Return the area of a frame of `height` and `width` that a box covers, and the pixels (C, h, w) of its
+    crop there.
+    """
     area = box_area(box, height, width)
     side = crop.shape[-1]
     step = side / box.size
@@ -66,16 +71,18 @@ def _centres(start: int, stop: int) -> Tensor:
 
 
 class Weights(NamedTuple):
-    """Interpolation along an axis: K outputs from the pixels `start` to `start + L` of the input."""
+    """An interpolation along an axis: K outputs from the pixels `start` to `start + L` of the input."""
 
     start: int
     matrix: Tensor  # (K, L)
 
 
 def cubic_weights(places: Tensor, length: int, step: float) -> Weights:
-    """Weights of `length` pixels for values at `places` (K,), rising, which are `step` pixels apart.
+    """Return the weights of `length` pixels for values at rising positions `places` (K,), which are `step` pixels
+    apart.
 
-    Keys' kernel with a = -0.5, widened where the step is above 1. Places beyond the ends get the end's pixels.
+    The kernel is Keys' with a = -0.5, widened where the step is above 1. Positions beyond the ends get the pixel at the
+    end.
     """
     scale = max(step, 1.0)
     first = torch.floor(places - KERNEL_RADIUS * scale).long()
@@ -89,7 +96,7 @@ def cubic_weights(places: Tensor, length: int, step: float) -> Weights:
 
 
 def _keys(x: Tensor) -> Tensor:
-    """Keys' cubic kernel (1981), a = -0.5."""
+    """Return Keys' cubic kernel (1981) with a = -0.5 at distances `x` from its centre."""
     x = x.abs()
     near = (1.5 * x - 2.5) * x**2 + 1
     far = ((-0.5 * x + 2.5) * x - 4) * x + 2

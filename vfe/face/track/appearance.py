@@ -1,7 +1,7 @@
 """What a face looks like, so that it is known again: the colours of its parts, inside of its region only.
 
-Not the look of a person as face recognition knows it: enough to tell apart who is in one shot, under one light.
-F faces, S side of the crops, K = APPEARANCE_CELLS * APPEARANCE_CELLS parts.
+This is not the look of a person as face recognition knows it, but enough to tell apart who is in one shot, under one
+light. F faces, S side of the crops, K = APPEARANCE_CELLS squared parts.
 """
 
 from __future__ import annotations
@@ -18,20 +18,25 @@ from ..detect.detector import CloseFace
 from ..detect.upright import apply, crop_matrices, invert, roll_of, take_crops, unit_grid
 
 APPEARANCE_CELLS = 6
+"""Parts of a face along each axis."""
 APPEARANCE_SIDE = 48
+"""The side in pixels of the crops that are described."""
 OPPONENT = ((0.209, 0.411, 0.080), (1.0, -0.838, -0.162), (-0.338, -0.662, 1.0))
-"""Rows: brightness, which changes most within a shot and counts least; red and blue against it."""
+"""The colour axes in rows: brightness, which changes most within a shot and counts least, and red and blue against it.
+
+Our own choice.
+"""
 
 
 class Appearance(NamedTuple):
-    """Mean colours of the parts of an upright face, and how far each part is inside of the face and the frame."""
+    """The mean colours of the parts of an upright face, and how far each part is inside of the face and the frame."""
 
     colours: Tensor  # (3, K)
     inside: Tensor  # (K,)
 
 
 def describe(frame: Tensor, faces: Sequence[CloseFace]) -> list[Appearance]:
-    """How faces look on a frame (3, H, W) in [-1, 1]."""
+    """Return how faces look on a frame (3, H, W) in [-1, 1]."""
     if not faces:
         return []
     boxes = torch.stack([close.face.box for close in faces])
@@ -46,14 +51,17 @@ def describe(frame: Tensor, faces: Sequence[CloseFace]) -> list[Appearance]:
 
 
 def difference(first: Appearance, second: Appearance) -> float:
-    """0 for the same look. On one person's face within a shot 0.02, in 1 of 100 cases above 0.07; between two people
-    0.12, in 1 of 100 cases below 0.07."""
+    """Return how different two looks are; 0 is the same look.
+
+    On one person's face within a shot it is 0.02, in 1 of 100 cases above 0.07; between two people it is 0.12, in 1 of
+    100 cases below 0.07.
+    """
     both = torch.minimum(first.inside, second.inside)
     return float(((first.colours - second.colours).abs().mean(0) * both).sum() / both.sum().clamp(min=1e-3))
 
 
 def mixed(known: Appearance, new: Appearance, share: float) -> Appearance:
-    """`known`, with a `share` of the new look in it."""
+    """Return the appearance `known` with a `share` (0 to 1) of the new one in it."""
     weights = torch.stack([known.inside * (1 - share), new.inside * share])
     colours = torch.stack([known.colours, new.colours], dim=1)  # (3, 2, K)
     mean = (colours * weights).sum(1) / weights.sum(0).clamp(min=1e-6)
@@ -61,7 +69,7 @@ def mixed(known: Appearance, new: Appearance, share: float) -> Appearance:
 
 
 def _regions(faces: Sequence[CloseFace], matrices: Tensor, size: torch.Size) -> Tensor:
-    """The faces' regions as seen in other crops, 0 outside of the frame: (F, 1, S, S)."""
+    """Return the faces' regions as seen in other crops, 0 outside of the frame: (F, 1, S, S)."""
     flat = rearrange(unit_grid(APPEARANCE_SIDE, matrices.device), "h w xy -> (h w) xy").expand(len(faces), -1, -1)
     places = apply(matrices, flat)
     own = apply(invert(torch.stack([close.matrix for close in faces])), places) * 2 - 1

@@ -1,6 +1,6 @@
-"""From the tracklets of one person to a track: gaps filled, and how much of a restored face is to be shown.
+"""From the tracklets of one person to a track: gaps are filled, and it is decided how much of a restored face is shown.
 
-n frames of the track.
+n frames of the track, k of them on which the face was seen.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .tracks import FaceTrack
 
 @dataclass(frozen=True, kw_only=True)
 class GapConfig:
-    """In frames. Raises ValueError for negative ones."""
+    """How long gaps are treated, in frames. Raises ValueError for negative numbers."""
 
     short: int = 8
-    """Out of sight for so long, a face is shown as if it had been seen: a look away, a hand before the face."""
+    """A face out of sight for so long is shown as if it had been seen: a look away, a hand before the face."""
     fade: int = 5
-    """A face comes and goes over so many frames, inside a shot."""
+    """Inside of a shot, a face comes and goes over so many frames."""
 
     def __post_init__(self) -> None:
         if self.short < 0 or self.fade < 0:
@@ -30,7 +30,7 @@ class GapConfig:
 
 
 def join(chain: Sequence[Tracklet], shot: tuple[int, int], config: GapConfig) -> FaceTrack:
-    """One track, with number 1, of tracklets in order, in a shot of frames [first, stop)."""
+    """Return one track, with number 1, of the tracklets of a person in order, in a shot of frames [first, stop)."""
     start, stop = chain[0].start, chain[-1].stop
     at = torch.cat([torch.arange(part.start, part.stop) for part in chain]) - start
     seen = torch.zeros(stop - start, dtype=torch.bool)
@@ -53,7 +53,10 @@ def join(chain: Sequence[Tracklet], shot: tuple[int, int], config: GapConfig) ->
 
 
 def between(values: Tensor, seen: Tensor) -> Tensor:
-    """Values (k, ...) of the k frames of `seen` (n,), whose ends are seen: (n, ...), on straight lines in gaps."""
+    """Return values for all frames (n, ...) from the values (k, ...) of those on which the face was seen.
+
+    In gaps they go on straight lines. `seen` (n,) must be true at both ends.
+    """
     last, following = _neighbours(seen)
     here, places = torch.arange(len(seen)), seen.nonzero()[:, 0]
     share = (here - places[last]) / (places[following] - places[last]).clamp(min=1)
@@ -62,7 +65,10 @@ def between(values: Tensor, seen: Tensor) -> Tensor:
 
 
 def presence(seen: Tensor, inside: tuple[bool, bool], config: GapConfig) -> Tensor:
-    """(n,) 0 to 1. `inside`: whether the track begins, and ends, while the shot goes on."""
+    """Return how much of a restored face is shown on each frame: (n,) 0 to 1.
+
+    `inside` says whether the track begins, and ends, while the shot goes on.
+    """
     last, following = _neighbours(seen)
     here, places = torch.arange(len(seen)), seen.nonzero()[:, 0]
     since, until = here - places[last], places[following] - here  # frames from where it was seen, and will be
@@ -78,6 +84,6 @@ def presence(seen: Tensor, inside: tuple[bool, bool], config: GapConfig) -> Tens
 
 
 def _neighbours(seen: Tensor) -> tuple[Tensor, Tensor]:
-    """For each frame which sighting, counted from 0, is the last one up to it, and which the first one from it on."""
+    """Return for each frame the number, from 0, of the last sighting up to it and of the first one from it on."""
     last = seen.long().cumsum(0) - 1
     return last, last + (~seen).long()

@@ -21,25 +21,27 @@ class LinkConfig:
     """How far apart two sightings of one person may be. Raises ValueError for values that make no sense."""
 
     longest: int = 50
-    """Frames for which somebody may be out of sight and still be known."""
+    """For so many frames somebody may be out of sight and still be known."""
     reach: float = 0.4
-    """Sides of the face that it may be from where it is expected, at once ..."""
+    """How far, in sides of the face, it may be from where it is expected after no time."""
     wander: float = 0.12
-    """... and more for each frame out of sight ..."""
+    """How much is added to `reach` for each frame out of sight."""
     farthest: float = 2.5
-    """... up to this."""
+    """The most that `reach` becomes by it."""
     resize: float = 0.35
-    """Logarithm of the change of its size."""
+    """The usual change of the logarithm of its size."""
     look: float = 0.07
-    """Change of its look, as `appearance.difference` measures it: usual,"""
+    """The usual change of its look, as `appearance.difference` measures it."""
     stranger: float = 0.12
-    """and the one from which on it is somebody else."""
+    """The change of the look from which on it is somebody else."""
     turn: int = 8
-    """Frames within which a face at the same place is the same one, nobody else being near, if it looks ..."""
+    """For so many frames a face at the same position is the same one, nobody else being near, also if it looks
+    different.
+    """
     turned: float = 2.0
-    """... different by up to this factor more: heads turn."""
+    """By this factor the look may differ more then: heads turn."""
     open_end: float = 4.0
-    """What it costs to take two tracklets for two persons; 1 for each of the three at its usual limit."""
+    """The cost of taking two tracklets for two persons; each of the three changes costs 1 at its usual limit."""
 
     def __post_init__(self) -> None:
         limits = (self.reach, self.farthest, self.resize, self.look, self.open_end)
@@ -50,7 +52,7 @@ class LinkConfig:
 
 
 def chains(tracklets: Sequence[Tracklet], config: LinkConfig) -> list[list[Tracklet]]:
-    """The tracklets of one shot, those of one person together and in order."""
+    """Return the tracklets of one shot, those of one person together and in order."""
     ends = sorted(tracklets, key=lambda tracklet: tracklet.start)
     following = _assign([[cost(end, start, config) for start in ends] for end in ends], config.open_end)
     continued = set(following.values())
@@ -65,7 +67,7 @@ def chains(tracklets: Sequence[Tracklet], config: LinkConfig) -> list[list[Track
 
 
 def cost(end: Tracklet, start: Tracklet, config: LinkConfig) -> float:
-    """Of taking `start` for the continuation of `end`; infinite where it cannot be."""
+    """Return the cost of taking `start` for the continuation of `end`; it is infinite where it cannot be."""
     frames = start.start - end.stop + 1
     if not 1 <= frames <= config.longest + 1:
         return math.inf
@@ -81,7 +83,10 @@ def cost(end: Tracklet, start: Tracklet, config: LinkConfig) -> float:
 
 
 def _distance(end: Tracklet, start: Tracklet, frames: int) -> float:
-    """Between where one goes and where the other comes from: the better of going on and of standing still."""
+    """Return the distance between where one goes and where the other comes from, in pixels.
+
+    It is the smaller of those for a face that goes on and for one that stands still.
+    """
     gap = centre(start.boxes[0]) - centre(end.boxes[-1])
     motion = (speed(end.boxes[-SPEED_FRAMES:]) + speed(start.boxes[:SPEED_FRAMES])) / 2
     reach = min(frames, 2 * SPEED_FRAMES)  # nobody goes on at one speed for long
@@ -89,7 +94,10 @@ def _distance(end: Tracklet, start: Tracklet, frames: int) -> float:
 
 
 def _assign(costs: list[list[float]], open_end: float) -> dict[int, int]:
-    """For each end its continuation, where there is one: the sum over all, open ends included, is the least."""
+    """Return for each end its continuation, where there is one.
+
+    The sum of the costs, those of open ends included, is the least that there is (the Hungarian method).
+    """
     from scipy.optimize import linear_sum_assignment  # takes half a second to import
 
     count = len(costs)

@@ -1,4 +1,4 @@
-"""Which faces of a clip are meant."""
+"""Which faces of a clip are meant: all, the largest, some by their numbers, or those nearest to a point."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class FaceSelection:
 
     rule: Rule = "all"
     numbers: tuple[int, ...] = ()
-    """With "numbers": those of the faces, as `vfe faces` shows them."""
+    """With the rule "numbers": the numbers of the faces, as `vfe faces` shows them."""
     point: tuple[float, float] = (0.0, 0.0)
-    """With "nearest": x and y in pixels of the frame."""
+    """With the rule "nearest": x and y in pixels of the frame."""
     min_size: float = 0.0
     """Faces whose median box has a smaller side, in pixels, are left out, also when their number is given."""
 
@@ -34,7 +34,7 @@ class FaceSelection:
 
     @classmethod
     def parse(cls, text: str, min_size: float = 0.0) -> FaceSelection:
-        """From "all", "largest", "2,5" or "nearest 320,200". Raises VFEError for anything else."""
+        """Read a choice from "all", "largest", "2,5" or "nearest 320,200". Raises VFEError for anything else."""
         words = text.strip().lower()
         if words in ("all", "largest"):
             return cls(rule="all" if words == "all" else "largest", min_size=min_size)
@@ -49,7 +49,7 @@ class FaceSelection:
         raise VFEError(f'faces "{text}": {SELECTION_SYNTAX}')
 
     def of(self, tracks: FaceTracks) -> FaceTracks:
-        """The chosen ones, with their numbers. Raises VFEError for numbers that are not there.
+        """Return the chosen faces, which keep their numbers. Raises VFEError for numbers that are not there.
 
         "largest" and "nearest" choose one face in each shot that has any: by the median of its size, and by how near
         its middle comes to the point.
@@ -70,7 +70,7 @@ class FaceSelection:
 def _one_a_shot(
     tracks: tuple[FaceTrack, ...], shots: tuple[tuple[int, int], ...], rank: Callable[[FaceTrack], float]
 ) -> tuple[FaceTrack, ...]:
-    """The first by `rank` of the tracks of each shot; of equals the one with the smaller number."""
+    """Return the first by `rank` of the tracks of each shot; of equals it is the one with the smaller number."""
     chosen = []
     for first, stop in shots:
         there = [track for track in tracks if first <= track.start < stop]

@@ -2,9 +2,9 @@
 
 A frame is compared with the last one by the share of its structure that no nearby part of the other, made brighter or
 darker, explains. At a cut this share is large, larger than at the frames around it, and stays large: after a flash the
-picture before it is back.
+picture before it is back. The method is our own.
 
-h w sides of a thumbnail, N M blocks of it, P places at which a block is looked for.
+h w sides of a thumbnail, N M blocks of it, P positions at which a block is looked for, k pixels of a block.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 THUMBNAIL_SIDE = 64
 BLOCK_SIDE = 12
 SEARCH_RADIUS = (6, 12)
-"""Pixels of the thumbnail, down and across, by which the picture may move from frame to frame."""
+"""How many pixels of the thumbnail, down and across, the picture may move from frame to frame."""
 NOISE_STD = 0.01
-"""Standard deviation, of pixels in [-1, 1], that is taken for noise."""
+"""The standard deviation, of pixels in [-1, 1], that is taken for noise."""
 SEARCHED_SHARE = 0.07
 """Shares below this need no search for motion: less than `least` / `ratio`, they cannot decide on a cut."""
 STRUCTURE_LIMIT = 0.5
-"""Of a block with more structure than this part of the mean only so much counts."""
+"""A block with more structure than this part of the mean counts only so much."""
 BLANK_STD = 0.04
-"""Standard deviation of a picture on which nothing is to be seen."""
+"""The standard deviation of a picture on which nothing is to be seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +38,13 @@ class CutConfig:
     """What is called a cut. Raises ValueError for values that make no sense."""
 
     least: float = 0.15
-    """Share of the structure that is new at a cut, at least; twice as much after black, where time may have passed."""
+    """The least share of the structure that is new at a cut; twice as much is needed after black, where time may have
+    passed.
+    """
     ratio: float = 2.0
-    """By how much a cut is larger than the changes around it: fast motion goes on, a cut is one moment."""
+    """How many times larger a cut is than the changes around it: fast motion goes on, a cut is one moment."""
     around: int = 4
-    """Frames before and after a cut that are compared with it, and the longest flash."""
+    """How many frames before and after a cut are compared with it; it is also the length of the longest flash."""
 
     def __post_init__(self) -> None:
         if not self.ratio * SEARCHED_SHARE <= self.least < 1 or self.ratio < 1 or self.around < 1:
@@ -64,8 +66,10 @@ class _Waiting(NamedTuple):
 
 
 class CutFinder:
-    """Takes frames (3, H, W) and gives them back with the word on a cut: at once, or where it needs to see what comes
-    next up to `around` frames later."""
+    """Takes frames (3, H, W) and gives them back with the word on a cut.
+
+    It does so at once, or up to `around` frames later where it needs to see what comes next.
+    """
 
     def __init__(self, config: CutConfig | None = None) -> None:
         self.config = config or CutConfig()
@@ -76,7 +80,7 @@ class CutFinder:
         self._waiting: deque[_Waiting] = deque()
 
     def push(self, frame: Tensor) -> list[Decided]:
-        """The next frame in, those that are decided by it out."""
+        """Take the next frame, and return the frames that are decided by it."""
         small = thumbnail(frame)
         blank = float(small.std()) < BLANK_STD
         change = 0.0 if blank or self._last is None else new_share(self._last, small)
@@ -91,7 +95,7 @@ class CutFinder:
         return self._decide(flush=False)
 
     def finish(self) -> list[Decided]:
-        """The frames that still wait."""
+        """Return the frames that still wait."""
         return self._decide(flush=True)
 
     def _decide(self, flush: bool) -> list[Decided]:
@@ -117,12 +121,14 @@ class CutFinder:
         return change >= max(self.config.least, self.config.ratio * max(self._before, default=0.0))
 
     def _stands_out(self, first: _Waiting, after: list[_Waiting]) -> bool:
-        """Whether smaller changes follow, and anything at all is shown then."""
+        """Return whether smaller changes follow, and anything at all is shown then."""
         smaller = all(first.change >= self.config.ratio * later.change for later in after)
         return smaller and (not after or not all(later.blank for later in after))
 
     def _frames_until_back(self, after: list[_Waiting]) -> int:
-        """How many of the frames after a suspicious one pass until the picture before it is back; 0: it is not."""
+        """Return how many of the frames after a suspicious one pass until the picture before it is back; 0:
+        it is not.
+        """
         assert self._reference is not None  # a first frame has no change
         for count, later in enumerate(after, start=1):
             if not later.blank and new_share(self._reference, later.small) < self.config.least:
@@ -131,7 +137,7 @@ class CutFinder:
 
 
 def thumbnail(frame: Tensor) -> Tensor:
-    """Brightness of (3, H, W), small: (h, w)."""
+    """Return the brightness of a frame (3, H, W) made small: (h, w)."""
     height, width = frame.shape[-2:]
     scale = THUMBNAIL_SIDE / max(height, width)
     size = [max(round(height * scale), BLOCK_SIDE), max(round(width * scale), BLOCK_SIDE)]
@@ -140,10 +146,10 @@ def thumbnail(frame: Tensor) -> Tensor:
 
 
 def new_share(first: Tensor, second: Tensor) -> float:
-    """How much of the structure of one thumbnail is not in the other, 0 to about 1; the smaller of both ways.
+    """Return how much of the structure of one thumbnail (h, w) is not in the other, 0 to about 1.
 
-    Each block may have moved by SEARCH_RADIUS and be brighter or darker; its contrast follows that of the
-    whole picture.
+    It is the smaller of both ways. Each block may have moved by SEARCH_RADIUS and be brighter or darker; its contrast
+    follows that of the whole picture.
     """
     return min(_unexplained(first, second), _unexplained(second, first))
 
@@ -174,13 +180,15 @@ def _unexplained(old: Tensor, new: Tensor) -> float:
 
 
 def _flat(blocks: Tensor) -> Tensor:
-    """Blocks (..., y, x) as vectors without their mean: (..., k)."""
+    """Return blocks (..., y, x) as vectors (..., k) without their mean."""
     vectors = rearrange(blocks, "... y x -> ... (y x)")
     return vectors - vectors.mean(-1, keepdim=True)
 
 
 def _left(wanted: Tensor, places: Tensor, gain: Tensor) -> float:
-    """Share of blocks (N, M, k) that the best of (N, M, P, k), at a contrast of about `gain`, leaves."""
+    """Return the share of blocks (N, M, k) that the best of (N, M, P, k), at a contrast of about `gain`, leaves
+    unexplained.
+    """
     common = torch.einsum("nmpk,nmk->nmp", places, wanted)
     energy = places.square().sum(-1)
     gains = torch.minimum(torch.maximum(common / (energy + 1e-6), gain / 1.5), gain * 1.5)

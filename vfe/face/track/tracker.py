@@ -3,6 +3,8 @@
 Frame by frame only what is certain is kept: tracklets, which end where a face is lost, looks like somebody else or is
 in the way of another one. At the end of a shot the tracklets of one person are put together (links.py), so that who is
 who after an occlusion is decided by what was seen before and after it.
+
+F faces.
 """
 
 from __future__ import annotations
@@ -25,18 +27,20 @@ from .tracklets import Tracklet, centre, side_of
 from .tracks import FaceTrack, FaceTracks
 
 ASSOCIATION_IOU = 0.3
-"""Overlap from which on a detected and a followed face are the same one."""
+"""The IoU from which on a detection is associated with a face that is followed."""
 OCCLUSION_OVERLAP = 0.65
-"""Part of the smaller of two followed faces that is in the other one, from which on nobody knows who is who. Of two
-detected faces, the worse one is then none."""
+"""From this intersection over the smaller of two followed faces on, nobody knows who is who.
+
+Of two detected faces that overlap as much, the worse one is none.
+"""
 ALONE_OVERLAP = 0.1
-"""The same part, up to which a face is seen alone, so that its look can be learned."""
+"""Up to this intersection over the smaller box a face is seen alone, so that its look can be learned."""
 ESTABLISHED_FRAMES = 8
-"""Frames after which it is worth while to search for a face that is lost."""
+"""After so many frames it is worth while to search for a face that is lost."""
 CONFIDENCE_DECAY = 0.75
 """What is left of the confidence in a face each time that the detector does not see it."""
 STRANGER_DETECTIONS = 2
-"""So many detections in a row at which a face looks like somebody else, and it is."""
+"""At so many detections in a row a face looks like somebody else before it is somebody else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +48,24 @@ class TrackConfig:
     """How faces are followed, and which of them are kept. Raises ValueError for values that make no sense."""
 
     every: int = 4
-    """Frames from one detection to the next. There is one more at the start of a shot and while a face is lost."""
+    """How many frames pass from one detection to the next.
+
+    There is one more at the start of a shot and while a face is lost.
+    """
     keep: float = 0.4
-    """Score down to which a face is followed."""
+    """The score down to which a face is followed."""
     sure: float = 0.5
-    """Score down to which it is followed where the detector, when it looks, does not see it."""
+    """The score down to which it is followed where the detector, when it looks, does not see it."""
     weak: float = 0.35
-    """Score from which on a detection counts for a face that was lost, or else comes to nothing."""
+    """The score from which on a detection counts for a face that was lost, or else comes to nothing."""
     sightings: int = 6
-    """Frames on which a face has to be seen; in shorter shots, on all of them."""
+    """On so many frames a face has to be seen; in shorter shots, on all of them."""
     score: float = 0.65
-    """Mean score of a face."""
+    """The mean score that a face needs."""
     brief: int = 24
-    """Seen on fewer frames than this, and not all through the shot, a face needs a better mean score:"""
+    """A face that is seen on fewer frames, and not all through the shot, needs `brief_score` instead."""
     brief_score: float = 0.75
+    """The mean score that a face needs which is seen briefly."""
     cut: CutConfig = field(default_factory=CutConfig)
     link: LinkConfig = field(default_factory=LinkConfig)
     gap: GapConfig = field(default_factory=GapConfig)
@@ -71,7 +79,9 @@ class TrackConfig:
 
 
 class FaceTracker:
-    """Takes frames one by one. None is kept, but for a few where there may be a cut."""
+    """Takes the frames of a clip one by one and finds its faces. No frame is kept, but for a few where there may be a
+    cut.
+    """
 
     def __init__(self, detector: FaceDetector, config: TrackConfig | None = None) -> None:
         self.config = config or TrackConfig()
@@ -89,7 +99,8 @@ class FaceTracker:
         self._boxes: deque[Tensor | None] = deque()  # given with frames that are not looked at yet
 
     def push(self, frame: Tensor, boxes: Tensor | None = None) -> None:
-        """The next frame (3, H, W), and the faces (F, 4) on it where another detector has found them already.
+        """Take the next frame (3, H, W), and the boxes (F, 4) of the faces on it where another detector has found them
+        already.
 
         Raises ValueError for other shapes, and where the size changes.
         """
@@ -102,7 +113,7 @@ class FaceTracker:
             self._look(decided.frame, decided.cut)
 
     def finish(self) -> FaceTracks:
-        """All faces; nothing can be pushed after it. Raises ValueError where there was no frame."""
+        """Return all faces; nothing can be pushed after it. Raises ValueError where there was no frame."""
         for decided in self._cut_finder.finish():
             self._look(decided.frame, decided.cut)
         if self._size is None:
@@ -131,7 +142,7 @@ class FaceTracker:
         self._frame += 1
 
     def _follow(self, frame: Tensor) -> None:
-        """Every face to this frame; tracklets of those that are lost or in each other's way end."""
+        """Follow every face to this frame, and end the tracklets of those that are lost or in each other's way."""
         assert self._size is not None  # there is a frame
         closes = self._detector.follow(frame, [tracklet.expected() for tracklet in self._alive])
         kept = [
@@ -147,7 +158,7 @@ class FaceTracker:
         self._end([tracklet for tracklet in self._alive if tracklet.stop <= self._frame])
 
     def _associate(self, frame: Tensor, faces: list[Face]) -> None:
-        """Know new ones among the detected faces, and make sure of the known ones."""
+        """Associate detected faces with known ones, and start tracklets for the others."""
         known = list(self._alive)
         common = iou(_boxes_of(face.box.cpu() for face in faces), _boxes_of(t.boxes[-1] for t in known))
         match = _assignment(common)
@@ -171,7 +182,7 @@ class FaceTracker:
         self._end([tracklet for tracklet in undetected if tracklet in self._alive])
 
     def _learn(self, frame: Tensor, known: list[Tracklet]) -> None:
-        """How known faces look that are seen alone; who looks like somebody else for long is somebody else."""
+        """Learn how known faces look that are seen alone; who looks like somebody else for long is somebody else."""
         near = _overlap_with_others([tracklet.boxes[-1] for tracklet in self._alive])
         alone = [t for t, overlap in zip(self._alive, near, strict=True) if overlap <= ALONE_OVERLAP and t in known]
         for tracklet, look in zip(alone, describe(frame, [tracklet.latest() for tracklet in alone]), strict=True):
@@ -211,7 +222,9 @@ class FaceTracker:
 
 
 def _plausible(tracklet: Tracklet, close: CloseFace, size: tuple[int, int]) -> bool:
-    """Whether a face may have become this one in a frame's time, and is on the frame."""
+    """Return whether a face may have become this one in a frame's time, and is on the frame of `size`
+    (height, width).
+    """
     box = close.face.box.cpu()
     grown = side_of(box) / tracklet.side
     moved = float((centre(box) - centre(tracklet.boxes[-1])).norm()) / tracklet.side
@@ -220,13 +233,13 @@ def _plausible(tracklet: Tracklet, close: CloseFace, size: tuple[int, int]) -> b
 
 
 def _overlap_with_others(boxes: Sequence[Tensor]) -> list[float]:
-    """How far each box is in another one, or another one is in it."""
+    """Return for each box the sum of its intersections over the smaller box with all others."""
     stacked = _boxes_of(box.cpu() for box in boxes)
     return intersection_over_smaller(stacked, stacked).fill_diagonal_(0).sum(1).tolist()
 
 
 def _without_duplicates(faces: list[Face], known: list[Tracklet]) -> list[Face]:
-    """Of faces, best first, those that are no part of a known or a better one: a cheek is not a face of its own."""
+    """Return the faces, best first, that are no part of a known or a better one: a cheek is not a face of its own."""
     kept: list[Face] = []
     taken = [tracklet.boxes[-1] for tracklet in known]
     for face in faces:
@@ -238,7 +251,10 @@ def _without_duplicates(faces: list[Face], known: list[Tracklet]) -> list[Face]:
 
 
 def _assignment(common: Tensor) -> dict[int, int]:
-    """From overlaps (detected, known): for each known face the detected one, where one is at its place."""
+    """Return for each known face the detected one that is associated with it, from their IoU (detected, known).
+
+    The sum of the IoU is the largest that there is (the Hungarian method); pairs below ASSOCIATION_IOU are none.
+    """
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(-common.numpy())
@@ -247,7 +263,7 @@ def _assignment(common: Tensor) -> dict[int, int]:
 
 
 def _boxes_of(boxes: Iterable[Tensor]) -> Tensor:
-    """(F, 4), also of none."""
+    """Return boxes as (F, 4), also where there are none."""
     return torch.stack([torch.zeros(4), *boxes])[1:]
 
 
@@ -257,7 +273,7 @@ def track_faces(
     config: TrackConfig | None = None,
     on_progress: Progress | None = None,
 ) -> FaceTracks:
-    """Faces of a clip of frames (3, H, W) in [-1, 1]. Raises ValueError as `FaceTracker` does."""
+    """Return the faces of a clip of frames (3, H, W) in [-1, 1]. Raises ValueError as `FaceTracker` does."""
     tracker = FaceTracker(detector, config)
     for done, frame in enumerate(frames, start=1):
         tracker.push(frame)

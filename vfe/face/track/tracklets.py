@@ -17,23 +17,23 @@ from .appearance import Appearance, mixed
 from .tracks import MASK_SIDE
 
 SPEED_FRAMES = 6
-"""Frames over which a speed is measured."""
+"""The number of frames over which a speed is measured."""
 APPEARANCE_UPDATE = 0.25
 """How much of the known look is replaced at each detection."""
 
 
 @dataclass(eq=False)
 class Tracklet:
-    """A face on consecutive frames from `start` on; grows by a frame at a time."""
+    """A face on consecutive frames from `start` on; it grows by a frame at a time."""
 
     start: int
     confidence: float
-    """The detector's word on this being a face; fades while the detector does not see it."""
+    """How sure the detector is that this is a face; it decays while the detector does not see it."""
     appearance: Appearance
     alone: bool
-    """Nobody else was near where it began."""
+    """Whether nobody else was near where it began."""
     alone_at_end: bool = True
-    """... and where it ended."""
+    """Whether nobody else was near where it ended."""
     confirmed: int = 0
     """The last frame on which it was detected."""
     boxes: list[Tensor] = field(default_factory=list)  # (4,)
@@ -42,19 +42,20 @@ class Tracklet:
     masks: list[Tensor] = field(default_factory=list)  # (S, S) uint8
     matrices: list[Tensor] = field(default_factory=list)  # (2, 3)
     strangers: list[tuple[int, Appearance]] = field(default_factory=list)
-    """Latest detections at which it did not look like itself: the frame and the look."""
+    """The latest detections at which it did not look like itself: the frame and the look."""
 
     @property
     def stop(self) -> int:
+        """The frame after its last one."""
         return self.start + len(self.boxes)
 
     @property
     def side(self) -> float:
-        """Of a square with the area of the last box."""
+        """The side of a square with the area of its last box, in pixels."""
         return side_of(self.boxes[-1])
 
     def add(self, close: CloseFace) -> None:
-        """The face on the next frame."""
+        """Add the face as it is on the next frame."""
         self.boxes.append(close.face.box.cpu())
         self.landmarks.append(close.face.landmarks.cpu())
         self.scores.append(close.face.score)
@@ -63,26 +64,27 @@ class Tracklet:
         self.matrices.append(close.matrix.cpu())
 
     def expected(self) -> Face:
-        """Where it will be on the next frame, if it moves on as on the last few ones."""
+        """Return where it will be on the next frame if it moves on as on the last few ones."""
         step = 0.7 * speed(self.boxes[-3:])  # damped: what stops is not to be overrun
         return Face(self.boxes[-1] + step.repeat(2), self.confidence, self.landmarks[-1] + step)
 
     def latest(self) -> CloseFace:
-        """As it was added last, its region smaller."""
+        """Return the face as it was added last; its region is smaller."""
         face = Face(self.boxes[-1], self.scores[-1], self.landmarks[-1])
         return CloseFace(face, self.masks[-1].float() / 255, self.matrices[-1])
 
     def learn(self, look: Appearance) -> None:
+        """Mix how the face looks now into how it is known to look."""
         self.appearance = mixed(self.appearance, look, APPEARANCE_UPDATE)
 
     def trim(self, sure: float) -> None:
-        """Forget the last frames, after the last detection, on which it was not a face for sure."""
+        """Forget the last frames, after the last detection, on which its score is below `sure`."""
         while self.stop - 1 > max(self.confirmed, self.start) and self.scores[-1] < sure:
             for values in self._values():
                 values.pop()
 
     def split(self, frame: int, confidence: float, look: Appearance) -> Tracklet:
-        """What it was from `frame` on, as a tracklet of its own, which looks like `look`."""
+        """Cut off what it was from `frame` on, and return that as a tracklet of its own, which looks like `look`."""
         at = frame - self.start
         assert 0 < at < len(self.boxes)
         rest = Tracklet(frame, confidence, look, alone=True)
@@ -97,15 +99,17 @@ class Tracklet:
 
 
 def speed(boxes: list[Tensor]) -> Tensor:
-    """Mean motion of the centre a frame: (2,) xy; 0 for less than two boxes."""
+    """Return the mean motion of the centre a frame: (2,) xy in pixels; 0 for less than two boxes."""
     if len(boxes) < 2:
         return torch.zeros(2)
     return (centre(boxes[-1]) - centre(boxes[0])) / (len(boxes) - 1)
 
 
 def centre(box: Tensor) -> Tensor:
+    """Return the centre (2,) of a box (4,)."""
     return (box[:2] + box[2:]) / 2
 
 
 def side_of(box: Tensor) -> float:
+    """Return the side of a square with the area of a box (4,), in pixels."""
     return float((box[2:] - box[:2]).clamp(min=1).prod().sqrt())

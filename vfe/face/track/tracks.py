@@ -19,7 +19,7 @@ from ..detect.upright import CROP_SCALE, crop_matrices, roll_of, unit_grid
 MASK_SIDE = 32
 FORMAT = "vfe-faces-1"
 FACE_RADII = (0.43, 0.53)
-"""Half axes, in widths and heights of the box, of the oval that stands for a region that is not known."""
+"""Half of the axes, in widths and heights of the box, of the oval that stands for a region that is not known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,23 +27,26 @@ class FaceTrack:
     """One face in one shot, on the consecutive frames `start` to `stop` - 1. Raises ValueError where shapes differ."""
 
     number: int
-    """From 1: by first appearance, then from left to right."""
+    """Its number from 1 on: by first appearance, then from left to right."""
     start: int
     boxes: Tensor
-    """(n, 4) as measured or interpolated, not smoothed."""
+    """Boxes (n, 4) as measured or interpolated; they are not smoothed."""
     landmarks: Tensor
-    """(n, 5, 2)"""
+    """Landmarks (n, 5, 2), measured or interpolated as the boxes are."""
     scores: Tensor
-    """(n,) 0 to 1; 0 where not seen."""
+    """Scores (n,), 0 to 1; 0 where the face was not seen."""
     seen: Tensor
-    """(n,) bool: measured on this frame, else interpolated."""
+    """Whether the face was measured on each frame (n,) and not interpolated."""
     presence: Tensor
-    """(n,) 0 to 1: how much of a restored face is to be shown. 1 where seen and in short gaps; fades in long gaps and
-    where the track begins or ends inside a shot, not at cuts and the ends of the clip."""
+    """How much of a restored face is to be shown on each frame (n,), 0 to 1.
+
+    It is 1 where the face was seen and in short gaps. It fades in long gaps and where the track begins or ends inside a
+    shot, but not at cuts and at the ends of the clip.
+    """
     masks: Tensor
-    """(n, S, S) uint8, 255 is inside: the face's region in the upright square crop of `matrices`."""
+    """The face's region (n, S, S) uint8 in the upright square crop of `matrices`; 255 is inside."""
     matrices: Tensor
-    """(n, 2, 3) take the crop, 0 to 1 on both axes, to pixels of the frame."""
+    """Matrices (n, 2, 3) that take a point of the crop, 0 to 1 on both axes, to pixels of the frame."""
 
     def __post_init__(self) -> None:
         n = len(self.boxes)
@@ -58,7 +61,7 @@ class FaceTrack:
 
     @property
     def stop(self) -> int:
-        """The frame after the last one."""
+        """The frame after its last one."""
         return self.start + len(self.boxes)
 
     @property
@@ -76,20 +79,22 @@ class FaceTracks:
     height: int
     frames: int
     cuts: tuple[int, ...]
-    """First frames of the second, third and further shots."""
+    """The first frames of the second, third and further shots."""
     tracks: tuple[FaceTrack, ...]
 
     @property
     def shots(self) -> tuple[tuple[int, int], ...]:
-        """First frame of each shot and the frame after its last."""
+        """The first frame of each shot and the frame after its last."""
         return tuple(zip((0, *self.cuts), (*self.cuts, self.frames), strict=True))
 
     def at(self, frame: int) -> list[tuple[FaceTrack, int]]:
-        """The tracks that go over a frame, and the index of this frame within each."""
+        """Return the tracks that go over a frame, and the index of this frame within each."""
         return [(track, frame - track.start) for track in self.tracks if track.start <= frame < track.stop]
 
     def keep(self, numbers: Collection[int]) -> FaceTracks:
-        """Only the tracks of these numbers, which stay as they are. Raises VFEError for numbers that are not there."""
+        """Return only the tracks of these numbers, which stay as they are. Raises VFEError for numbers that are not
+        there.
+        """
         known = [track.number for track in self.tracks]
         if missing := sorted(set(numbers) - set(known)):
             there = f"the faces are {', '.join(map(str, known))}" if known else "no face was found"
@@ -98,7 +103,10 @@ class FaceTracks:
         return replace(self, tracks=tuple(track for track in self.tracks if track.number in numbers))
 
     def to_json(self) -> str:
-        """Everything but masks and matrices, rounded to 2 decimals; a line for each kind of values of each face."""
+        """Return everything but masks and matrices as JSON, rounded to 2 decimals.
+
+        Each kind of values of each face has a line.
+        """
         head = {"format": FORMAT, "width": self.width, "height": self.height, "frames": self.frames}
         lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in (head | {"cuts": self.cuts}).items()]
         faces = ",\n".join(_face_json(track) for track in self.tracks)
@@ -106,7 +114,7 @@ class FaceTracks:
 
     @classmethod
     def from_json(cls, text: str) -> FaceTracks:
-        """What `to_json` wrote; regions, which are not in it, are ovals. Raises VFEError for anything else."""
+        """Read what `to_json` wrote; regions, which are not in it, are ovals. Raises VFEError for anything else."""
         try:
             raw = json.loads(text)
             if not isinstance(raw, Mapping) or raw.get("format") != FORMAT:
@@ -123,7 +131,7 @@ class FaceTracks:
 
 
 def oval_masks(boxes: Tensor, side: int = MASK_SIDE) -> Tensor:
-    """Ovals in place of regions, in the crops of upright faces: (n, 4) -> (n, S, S) uint8."""
+    """Return ovals in place of regions, in the crops of upright faces with boxes (n, 4): (n, S, S) uint8."""
     sizes = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1)
     radii = sizes / sizes.prod(-1, keepdim=True).sqrt() / CROP_SCALE * boxes.new_tensor(FACE_RADII) * 1.1
     offsets = (unit_grid(side, boxes.device) - 0.5) / radii[:, None, None]
@@ -131,7 +139,7 @@ def oval_masks(boxes: Tensor, side: int = MASK_SIDE) -> Tensor:
 
 
 def _check(tracks: FaceTracks) -> None:
-    """VFEError for tracks that reach beyond the clip or over a cut."""
+    """Raise VFEError for tracks that reach beyond the clip or over a cut."""
     for track in tracks.tracks:
         if not any(first <= track.start and track.stop <= stop for first, stop in tracks.shots):
             raise VFEError(

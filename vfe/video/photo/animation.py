@@ -43,7 +43,9 @@ class Animation:
 
 
 def describe_animation(path: Path) -> Animation | None:
-    """What an animated WebP or a TIFF file of several pages is, None for other files. Raises VFEError for bad ones."""
+    """Return what an animated WebP or a TIFF file of several pages is, None for other files. Raises VFEError for bad
+    ones.
+    """
     with reading(path), about(path), opened(path) as (read, size):
         if count_pictures(read, size) == 1 or read(0, 8) == png.SIGNATURE:
             return None

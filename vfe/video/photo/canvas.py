@@ -15,7 +15,8 @@ from ..planes import MAX_SIDE, plane_view
 
 
 def join(tiles: Iterable[VideoFrame], columns: int, size: tuple[int, int]) -> VideoFrame:
-    """The picture of `size` (width, height) whose tiles come row by row; they may reach over its right and lower edge.
+    """Return the picture of `size` (width, height) whose tiles come row by row; they may reach over its right and lower
+    edge.
 
     Raises VFEError where tiles differ in size or format, or do not fill the picture.
     """

@@ -11,7 +11,7 @@ _KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".tif
 
 
 def tags_of(data: bytes) -> PhotoTags:
-    """Profile and EXIF of a PNG, JPEG, WebP or TIFF file; none of any other."""
+    """Return profile and EXIF of a PNG, JPEG, WebP or TIFF file; none of any other."""
     if data.startswith(png.SIGNATURE):
         return png.read_tags(data)
     if data.startswith(jpeg.SIGNATURE):
@@ -22,7 +22,7 @@ def tags_of(data: bytes) -> PhotoTags:
 
 
 def fitting_tags(tags: PhotoTags, suffix: str, size: tuple[int, int]) -> tuple[PhotoTags, list[str]]:
-    """What a file of this kind, of an upright RGB picture of `size` (width, height), can hold of the tags.
+    """Return what a file of this kind, of an upright RGB picture of `size` (width, height), can hold of the tags.
 
     With it a sentence for each thing that it cannot.
     """
@@ -50,7 +50,7 @@ def fitting_tags(tags: PhotoTags, suffix: str, size: tuple[int, int]) -> tuple[P
 
 
 def tagged(data: bytes, tags: PhotoTags, suffix: str, size: tuple[int, int]) -> bytes:
-    """The bytes of an image file of this kind and `size` (width, height), with tags that fit it."""
+    """Return the bytes of an image file of this kind and `size` (width, height), with tags that fit it."""
     if tags == NO_TAGS:
         return data
     if _KINDS[suffix] == "PNG":

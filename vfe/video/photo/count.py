@@ -11,13 +11,13 @@ from .pages import pages
 
 
 def is_animation(path: Path) -> bool:
-    """Whether an image file is a clip: it holds several pictures. Raises OSError as opening does."""
+    """Return whether an image file is a clip: it holds several pictures. Raises OSError as opening does."""
     with opened(path) as (read, size):
         return not has_still(read, size) if is_heif(read(0, 12)) else count_pictures(read, size) > 1
 
 
 def count_pictures(read: Read, size: int) -> int:
-    """Pictures of a PNG, WebP or TIFF file of `size` bytes; 1 for what is no such file."""
+    """Return pictures of a PNG, WebP or TIFF file of `size` bytes; 1 for what is no such file."""
     head = read(0, 16)
     if head.startswith(png.SIGNATURE):
         return png.animation_frames(read)
@@ -27,11 +27,11 @@ def count_pictures(read: Read, size: int) -> int:
 
 
 def is_heif(data: bytes) -> bool:
-    """Whether bytes are the start of an ISO media file."""
+    """Return whether bytes are the start of an ISO media file."""
     return data[4:8] == b"ftyp"
 
 
 def has_still(read: Read, size: int) -> bool:
-    """Whether an ISO media file holds a still picture and no track of pictures, as image sequences have."""
+    """Return whether an ISO media file holds a still picture and no track of pictures, as image sequences have."""
     names = {box.name for box in boxes(read, 0, size)}
     return b"meta" in names and b"moov" not in names

@@ -23,7 +23,7 @@ _OF_THE_PHOTO = _WINDOWS_TEXTS | {
 
 
 def exif_orientation(exif: bytes | None) -> Orientation:
-    """How a stored picture is turned to be shown, by its EXIF data."""
+    """Return how a stored picture is turned to be shown, by its EXIF data."""
     reader = IfdReader.of(exif or b"")
     directory = reader.directory(reader.first)
     found = directory.entries.get(ORIENTATION) if directory else None
@@ -33,7 +33,8 @@ def exif_orientation(exif: bytes | None) -> Orientation:
 
 
 def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
-    """The block for an upright picture of `size` (width, height) without a thumbnail; None where it is no EXIF block.
+    """Return the block for an upright picture of `size` (width, height) without a thumbnail; None where it is no EXIF
+    block.
 
     It is changed in place: what cameras keep in it for themselves may point to spans of the whole block.
     """
@@ -59,14 +60,14 @@ def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
 
 
 def exif_of_tiff(reader: IfdReader, directory: Directory) -> bytes | None:
-    """What a directory of a TIFF file says of its photo, as an EXIF block; None where that is nothing."""
+    """Return what a directory of a TIFF file says of its photo, as an EXIF block; None where that is nothing."""
     entries = {tag: found for tag, found in directory.entries.items() if tag in _OF_THE_PHOTO}
     tree = IfdTree(entries, _children(reader, directory))
     return block(tree) if tree.entries or tree.children else None
 
 
 def photo_tree(exif: bytes) -> IfdTree:
-    """The entries of an EXIF block that go into the directory of a TIFF file, and what they point to."""
+    """Return the entries of an EXIF block that go into the directory of a TIFF file, and what they point to."""
     reader = IfdReader.of(exif)
     directory = reader.directory(reader.first)
     if directory is None:
@@ -76,7 +77,9 @@ def photo_tree(exif: bytes) -> IfdTree:
 
 
 def _children(reader: IfdReader, directory: Directory) -> dict[int, IfdTree]:
-    """The directories of EXIF, of the place where it was taken, and below the former of what it is compatible with."""
+    """Return the directories of EXIF, of the place where it was taken, and below the former of what it is compatible
+    with.
+    """
     exif, gps = (_pointed(reader, directory, pointer) for pointer in (EXIF_POINTER, GPS_POINTER))
     interop = _pointed(reader, exif, INTEROP_POINTER) if exif else None
     inner = {INTEROP_POINTER: _leaf(interop)} if interop else {}

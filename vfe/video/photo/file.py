@@ -90,14 +90,16 @@ def _decoded(data: bytes, tags: PhotoTags, whole: bool) -> Photo:
 
 
 def _has_no_alpha(codec: str, data: bytes) -> bool:
-    """Whether FFmpeg gives the picture of a file an alpha that is none: the fourth ink of a JPEG, an unused one."""
+    """Return whether FFmpeg gives the picture of a file an alpha that is none: the fourth ink of a JPEG, an
+    unused one.
+    """
     if codec == "webp":
         return not webp.still_has_alpha(data)
     return codec == "mjpeg" or (codec == "tiff" and has_plain_fourth(data))
 
 
 def _opaque(frame: VideoFrame) -> VideoFrame:
-    """A frame without its alpha, the other values as they are."""
+    """Return a frame without its alpha, the other values as they are."""
     without = _WITHOUT_ALPHA.get(frame.format.name)
     return frame if without is None else frame.reformat(format=without)
 

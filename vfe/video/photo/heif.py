@@ -139,7 +139,9 @@ def _tag_colours(frame: VideoFrame, items: Items, item: int) -> None:
 
 
 def _coding(frame: VideoFrame, items: Items, item: int) -> ColourCoding:
-    """Primaries, transfer and light that the file states, or else those of the codec (14496-12, 12.1.5 to 12.1.9)."""
+    """Return primaries, transfer and light that the file states, or else those of the codec (14496-12, 12.1.5 to
+    12.1.9).
+    """
     stated = _stated_coding(items, item)
     primaries, transfer = colour_tags(frame, None) if stated is None else struct.unpack(">2H", stated[:4])
     display, light = items.first_property(item, b"mdcv") or b"", items.first_property(item, b"clli") or b""
@@ -159,7 +161,7 @@ def _display(*numbers: int) -> Display:
 
 
 def _stated_coding(items: Items, item: int) -> bytes | None:
-    """Primaries, transfer and matrix, of two bytes each, and the range in the first bit of a seventh byte."""
+    """Return primaries, transfer and matrix, of two bytes each, and the range in the first bit of a seventh byte."""
     for name, data in items.properties.get(item, ()):
         if name == b"colr" and data[:4] == b"nclx" and len(data) >= 11:
             return data[4:11]
@@ -200,6 +202,6 @@ def _tags(items: Items, read: Read, item: int) -> PhotoTags:
 
 
 def _exif(data: bytes) -> bytes | None:
-    """An item begins with the number of bytes before the block."""
+    """Return an item begins with the number of bytes before the block."""
     skipped = 4 + int.from_bytes(data[:4], "big")
     return data[skipped:] or None

@@ -43,7 +43,7 @@ class Entry:
 
 
 def entry(tag: int, kind: int, numbers: list[int]) -> Entry:
-    """An entry of whole numbers."""
+    """Return an entry of whole numbers."""
     return Entry(tag, kind, b"".join(number.to_bytes(_UNITS[kind], "little") for number in numbers))
 
 
@@ -71,11 +71,13 @@ class IfdReader:
 
     @classmethod
     def of(cls, data: bytes) -> IfdReader:
-        """A reader of bytes."""
+        """Return a reader of bytes."""
         return cls(lambda at, size: data[at : at + size], len(data))
 
     def directory(self, offset: int) -> Directory | None:
-        """The directory at a offset; None where there is none. Entries of unknown types or outside of the file go."""
+        """Return the directory at a offset; None where there is none. Entries of unknown types or outside of the file
+        go.
+        """
         count_bytes = self.read(offset, 2)
         if not HEADER_SIZE <= offset or len(count_bytes) < 2:
             return None
@@ -115,7 +117,7 @@ class IfdTree:
     children: Mapping[int, IfdTree] = field(default_factory=dict)
 
     def packed(self, offset: int, order: Order = "little") -> bytes:
-        """Its bytes at an even offset of a file of this order, with its values and children behind it."""
+        """Return its bytes at an even offset of a file of this order, with its values and children behind it."""
         tags = sorted(self.entries.keys() | self.children.keys())
         behind = offset + 2 + len(tags) * _ENTRY + 4
         table, values = [], bytearray()
@@ -133,7 +135,7 @@ class IfdTree:
 
 
 def block(tree: IfdTree, order: Order = "little", body: bytes = b"") -> bytes:
-    """A whole block of one directory, which stands behind `body`."""
+    """Return a whole block of one directory, which stands behind `body`."""
     magic = next(magic for magic, named in _ORDERS.items() if named == order)
     body += b"\0" * (len(body) % 2)
     offset = HEADER_SIZE + len(body)

@@ -41,11 +41,11 @@ class Items:
     small_data: bytes = b""
 
     def referred(self, kind: bytes, item: int) -> list[int]:
-        """The items that an item refers to."""
+        """Return the items that an item refers to."""
         return [target for k, source, targets in self.references if (k, source) == (kind, item) for target in targets]
 
     def referring(self, kind: bytes, item: int) -> list[int]:
-        """The items that refer to an item."""
+        """Return the items that refer to an item."""
         return [source for k, source, targets in self.references if k == kind and item in targets]
 
     def first_property(self, item: int, name: bytes) -> bytes | None:
@@ -53,11 +53,11 @@ class Items:
         return next((found.data for found in self.properties.get(item, ()) if found.name == name), None)
 
     def reach(self) -> int:
-        """Where in the file the data of the items ends, as the file says."""
+        """Return where in the file the data of the items ends, as the file says."""
         return max((e.offset + e.size for pieces in self.extents.values() for e in pieces if not e.in_box), default=0)
 
     def data(self, read: Read, item: int) -> bytes:
-        """The data of an item, as far as it is there."""
+        """Return the data of an item, as far as it is there."""
         parts, room = [], _MAX_ITEM
         for in_box, offset, size in self.extents.get(item, ()):
             size = min(size, room) if size else room  # 0: up to the end
@@ -67,7 +67,7 @@ class Items:
 
 
 def read_items(read: Read, size: int) -> Items | None:
-    """The items of a file of `size` bytes; None where there are none."""
+    """Return the items of a file of `size` bytes; None where there are none."""
     meta = next(find(read, 0, size, b"meta"), None)
     if meta is None or meta.end - meta.start > MAX_META:
         return None

@@ -30,7 +30,7 @@ class Segment(NamedTuple):
 
 
 def segments_of(data: bytes) -> Iterator[Segment]:
-    """The segments up to the picture, as far as they are whole."""
+    """Yield the segments up to the picture, as far as they are whole."""
     at = len(SIGNATURE)
     while at + 4 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -46,7 +46,7 @@ def segments_of(data: bytes) -> Iterator[Segment]:
 
 
 def is_whole(data: bytes) -> bool:
-    """Whether the picture is followed by the marker of its end, without which FFmpeg paints the rest grey."""
+    """Return whether the picture is followed by the marker of its end, without which FFmpeg paints the rest grey."""
     at = max((segment.end for segment in segments_of(data)), default=len(SIGNATURE))
     while found := _BEHIND_SCAN.search(data, at):
         marker = data[found.start() + 1]
@@ -57,7 +57,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def read_tags(data: bytes) -> PhotoTags:
-    """Profile and EXIF of a JPEG file; profiles of more than one segment are put together by their numbers."""
+    """Return profile and EXIF of a JPEG file; profiles of more than one segment are put together by their numbers."""
     exif = None
     parts: dict[int, bytes] = {}
     lost = []
@@ -77,7 +77,9 @@ def read_tags(data: bytes) -> PhotoTags:
 
 
 def with_tags(data: bytes, tags: PhotoTags) -> bytes:
-    """A JPEG file with this profile and EXIF of at most MAX_EXIF bytes, behind the APP0 segment where there is one."""
+    """Return a JPEG file with this profile and EXIF of at most MAX_EXIF bytes, behind the APP0 segment where there is
+    one.
+    """
     added = []
     if tags.exif is not None:
         added.append(_segment(_APP1, _EXIF + tags.exif))

@@ -28,7 +28,7 @@ class Chunk(NamedTuple):
 
 
 def chunks_of(data: bytes) -> Iterator[Chunk]:
-    """The chunks of a file, as far as they are whole."""
+    """Yield the chunks of a file, as far as they are whole."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         size, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -39,7 +39,7 @@ def chunks_of(data: bytes) -> Iterator[Chunk]:
 
 
 def read_tags(data: bytes) -> PhotoTags:
-    """Profile, coding and EXIF of a PNG file."""
+    """Return profile, coding and EXIF of a PNG file."""
     icc = exif = None
     colours: dict[bytes, bytes] = {}
     for name, content in chunks_of(data):
@@ -55,7 +55,9 @@ def read_tags(data: bytes) -> PhotoTags:
 
 
 def _coding(chunks: dict[bytes, bytes]) -> ColourCoding | None:
-    """What the chunks about colours say, by their names (PNG specification, third edition, 11.3.2.6 to 11.3.2.8)."""
+    """Return what the chunks about colours say, by their names (PNG specification, third edition, 11.3.2.6 to
+    11.3.2.8).
+    """
     content = chunks.get(b"cICP", b"")
     if len(content) != _CODING.size:
         return None
@@ -84,7 +86,7 @@ def _coding_chunks(coding: ColourCoding) -> Iterator[Chunk]:
 
 
 def animation_frames(read: Read) -> int:
-    """Frames of an animated PNG, which says so before its first picture; 1 for any other."""
+    """Return frames of an animated PNG, which says so before its first picture; 1 for any other."""
     at = len(SIGNATURE)
     while len(head := read(at, 12)) == 12 and head[4:8] != b"IDAT":
         if head[4:8] == b"acTL":
@@ -94,7 +96,7 @@ def animation_frames(read: Read) -> int:
 
 
 def is_whole(read: Read) -> bool:
-    """Whether a PNG file goes on to the chunk that ends it."""
+    """Return whether a PNG file goes on to the chunk that ends it."""
     at = len(SIGNATURE)
     while len(head := read(at, 8)) == 8:
         if head[4:] == b"IEND":
@@ -104,7 +106,7 @@ def is_whole(read: Read) -> bool:
 
 
 def with_tags(data: bytes, tags: PhotoTags) -> bytes:
-    """A PNG file with this profile, coding and EXIF; all have to stand before the picture."""
+    """Return a PNG file with this profile, coding and EXIF; all have to stand before the picture."""
     added = list(_coding_chunks(tags.coding)) if tags.coding is not None else []
     if tags.icc is not None:
         added.append(Chunk(b"iCCP", _PROFILE_NAME + b"\0\0" + zlib.compress(tags.icc)))

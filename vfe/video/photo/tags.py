@@ -26,16 +26,16 @@ NO_TAGS = PhotoTags()
 
 
 def is_profile(icc: bytes) -> bool:
-    """Whether bytes are an ICC profile by their header."""
+    """Return whether bytes are an ICC profile by their header."""
     stated = int.from_bytes(icc[:4], "big")
     return len(icc) > _HEADER and icc[_SIGNATURE] == b"acsp" and _HEADER < stated <= len(icc)
 
 
 def profile_of(data: bytes) -> bytes | None:
-    """The ICC profile at the start of `data`, None where there is none; writers pad them."""
+    """Return the ICC profile at the start of `data`, None where there is none; writers pad them."""
     return data[: int.from_bytes(data[:4], "big")] if is_profile(data) else None
 
 
 def colour_model(icc: bytes) -> str:
-    """What the numbers are that a profile describes: RGB, GRAY, CMYK, and so on."""
+    """Return what the numbers are that a profile describes: RGB, GRAY, CMYK, and so on."""
     return icc[_SPACE].decode("latin-1").strip()

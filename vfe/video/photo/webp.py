@@ -23,12 +23,12 @@ class Chunk(NamedTuple):
 
 
 def is_webp(data: bytes) -> bool:
-    """Whether bytes are the start of a WebP file."""
+    """Return whether bytes are the start of a WebP file."""
     return data[:4] == b"RIFF" and data[8:12] == b"WEBP"
 
 
 def chunks_of(data: bytes, at: int = 12) -> Iterator[Chunk]:
-    """The chunks of a file, or from `at` those inside a chunk, as far as they are whole."""
+    """Yield the chunks of a file, or from `at` those inside a chunk, as far as they are whole."""
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + size > len(data):
@@ -38,7 +38,8 @@ def chunks_of(data: bytes, at: int = 12) -> Iterator[Chunk]:
 
 
 def shows_through(read: Read, size: int) -> bool:
-    """Whether something of the canvas may be seen in a file of `size` bytes; most say that they have alpha and do not.
+    """Return whether something of the canvas may be seen in a file of `size` bytes; most say that they have alpha and
+    do not.
 
     It is not once a first picture has covered it, as long as nothing is emptied or replaced.
     """
@@ -48,12 +49,14 @@ def shows_through(read: Read, size: int) -> bool:
 
 
 def still_has_alpha(data: bytes) -> bool:
-    """Whether the picture of a file of one may be transparent somewhere; FFmpeg gives lossless ones alpha always."""
+    """Return whether the picture of a file of one may be transparent somewhere; FFmpeg gives lossless ones alpha
+    always.
+    """
     return any(map(_has_alpha, chunks_of(data)))
 
 
 def is_whole(read: Read, size: int) -> bool:
-    """Whether a file of `size` bytes is as long as its header says."""
+    """Return whether a file of `size` bytes is as long as its header says."""
     return 8 + int.from_bytes(read(4, 4), "little") <= size
 
 
@@ -69,12 +72,12 @@ def chunk_spans(read: Read, size: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def read_tags(data: bytes) -> PhotoTags:
-    """Profile and EXIF of a WebP file."""
+    """Return profile and EXIF of a WebP file."""
     return _tags(chunks_of(data))
 
 
 def read_file_tags(read: Read, size: int) -> PhotoTags:
-    """Profile and EXIF of a WebP file of `size` bytes, whose pictures are not read for it."""
+    """Return profile and EXIF of a WebP file of `size` bytes, whose pictures are not read for it."""
     return _tags(Chunk(name, read(start, end - start)) for name, start, end in chunk_spans(read, size) if name in _TAGS)
 
 
@@ -117,12 +120,12 @@ class AnimationFrame(NamedTuple):
     """Where in the file its picture begins and ends."""
 
     def alone(self, read: Read) -> bytes:
-        """Its picture as a file."""
+        """Return its picture as a file."""
         pictures = self._pictures(read)
         return wrapped([_header(pictures, self.size), *pictures])
 
     def has_alpha(self, read: Read) -> bool:
-        """Whether its picture may be transparent somewhere."""
+        """Return whether its picture may be transparent somewhere."""
         return any(map(_has_alpha, self._pictures(read)))
 
     def _pictures(self, read: Read) -> list[Chunk]:
@@ -131,7 +134,7 @@ class AnimationFrame(NamedTuple):
 
 
 def read_header(read: Read) -> Header:
-    """The header of an extended file; that of a simple one says nothing and has no size."""
+    """Return the header of an extended file; that of a simple one says nothing and has no size."""
     head = read(12, 18)
     if not is_webp(read(0, 12)) or head[:4] != b"VP8X" or len(head) < 18:
         return Header((0, 0), False, False)
@@ -140,7 +143,9 @@ def read_header(read: Read) -> Header:
 
 
 def animation_frames(read: Read, size: int) -> Iterator[AnimationFrame]:
-    """The frames of an animation in a file of `size` bytes that lie within its canvas, as far as they are whole."""
+    """Yield the frames of an animation in a file of `size` bytes that lie within its canvas, as far as they
+    are whole.
+    """
     header = read_header(read)
     for name, start, end in chunk_spans(read, size) if header.animated else ():
         head = read(start, 16) if name == b"ANMF" else b""
@@ -155,7 +160,7 @@ def animation_frames(read: Read, size: int) -> Iterator[AnimationFrame]:
 
 
 def with_tags(data: bytes, tags: PhotoTags, size: tuple[int, int]) -> bytes:
-    """A WebP file of one picture of `size` (width, height) with this profile and EXIF."""
+    """Return a WebP file of one picture of `size` (width, height) with this profile and EXIF."""
     pictures = [chunk for chunk in chunks_of(data) if chunk.name in _PICTURES]
     header = _header(pictures, size, (_ICC if tags.icc else 0) | (_EXIF if tags.exif else 0))
     before = [Chunk(b"ICCP", tags.icc)] if tags.icc else []
@@ -164,7 +169,7 @@ def with_tags(data: bytes, tags: PhotoTags, size: tuple[int, int]) -> bytes:
 
 
 def wrapped(chunks: list[Chunk]) -> bytes:
-    """A WebP file of these chunks."""
+    """Return a WebP file of these chunks."""
     body = b"WEBP" + b"".join(
         name + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2) for name, content in chunks
     )

@@ -32,7 +32,7 @@ def open_frames(path: Path) -> InputContainer:
 
 
 def _skips_without_order(path: Path) -> bool:
-    """Whether an edit list begins inside of a video whose frames have no composition offsets."""
+    """Return whether an edit list begins inside of a video whose frames have no composition offsets."""
     with opened(path) as (read, size):
         movie = next(find(read, 0, size, b"moov"), None)
         for track in find(read, movie.start, movie.end, b"trak") if movie else ():
@@ -46,7 +46,7 @@ def _skips_without_order(path: Path) -> bool:
 
 
 def _first_media_time(read: Read, edits: Box) -> int:
-    """Where in its own time a track begins to be shown; pauses before it have no such time (14496-12, 8.6.6)."""
+    """Return where in its own time a track begins to be shown; pauses before it have no such time (14496-12, 8.6.6)."""
     content = read(edits.start, min(edits.end - edits.start, _LONGEST_LIST))
     number = 8 if content[:1] == b"\1" else 4
     for at in range(8, len(content) - 2 * number + 1, 2 * number + 4):

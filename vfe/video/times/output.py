@@ -35,7 +35,7 @@ class OutputClock:
         return pts, max(1, min(duration, self._longest or duration))
 
     def notes(self) -> list[str]:
-        """What was changed about the times."""
+        """Return what was changed about the times."""
         notes = [f"{self._mended} frame times did not increase and were moved"] if self._mended else []
         if self._taken:
             seconds = round(self._taken * self.time_base)

@@ -67,7 +67,7 @@ class _Trust:
         self._bad_pts = self._bad_dts = 0
 
     def better(self, pts: int | None, dts: int | None) -> int | None:
-        """The time of the packet of a frame, or when a packet had to be decoded for the frame to come out."""
+        """Return the time of the packet of a frame, or when a packet had to be decoded for the frame to come out."""
         if dts is not None:
             self._bad_dts += self._dts is not None and dts <= self._dts
             self._dts = dts
@@ -109,7 +109,7 @@ class _Order:
             heappop(self._pending)
 
     def shown(self, frame: VideoFrame, otherwise: int | None) -> int | None:
-        """The time of the next frame: `otherwise`, unless times are mixed up."""
+        """Return the time of the next frame: `otherwise`, unless times are mixed up."""
         if not self.decoded_as_shown or frame.pts is None or not self._pending:
             return otherwise
         if not self.mixed_up and frame.pts > self._pending[0] and int(frame.pict_type) == _B_FRAME:

@@ -18,11 +18,11 @@ class SampleClock:
         self._next: int | None = None
 
     def following(self) -> int:
-        """When the samples after the last ones start, in samples; 0 before the first."""
+        """Return when the samples after the last ones start, in samples; 0 before the first."""
         return self._next or 0
 
     def exact(self, when: int, unit: Fraction, samples: int, target: Fraction) -> int:
-        """When `samples` samples start that should start at `when` units, in units of `target` seconds."""
+        """Return when `samples` samples start that should start at `when` units, in units of `target` seconds."""
         if self._next is not None and samples and unit > target:
             sample = self._sample
             low = _floor((2 * when - 1) * unit / sample) >> 1
@@ -43,7 +43,7 @@ class Increasing:
         self._last: int | None = None
 
     def mended(self, pts: int, dts: int) -> tuple[int, int]:
-        """Both times of the next packet; moved up where the second has been."""
+        """Return both times of the next packet; moved up where the second has been."""
         if self._last is not None and dts < self._last + self._step:
             least = self._last + self._step
             pts, dts = max(pts, least) if pts >= dts else pts, least

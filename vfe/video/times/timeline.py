@@ -80,7 +80,7 @@ class Timeline:
         return max((p.next_dts for p in self._progress.values() if p.next_dts is not None), default=0) / 1_000_000
 
     def from_start(self, ticks: int, unit: Fraction) -> int:
-        """A time that the header of the file states (of a chapter), from the origin; it knows of no jumps."""
+        """Return a time that the header of the file states (of a chapter), from the origin; it knows of no jumps."""
         return ticks + rescale(self._origin, MICROSECOND, unit)
 
     def _unwrap(self, packet: Packet[Stream], unit: Fraction, progress: _Progress) -> None:
@@ -113,17 +113,19 @@ class Timeline:
 
 
 def times_may_jump(container: InputContainer) -> bool:
-    """Whether the times of this format count from an arbitrary hour and may jump, as those of broadcasts do."""
+    """Return whether the times of this format count from an arbitrary hour and may jump, as those of broadcasts do."""
     return bool(flag_number(container.format.flags) & _TS_DISCONT)
 
 
 def used_streams(container: InputContainer, video: Stream) -> list[Stream]:
-    """The streams of a file that may go into the output: its video, and the pictures, sound and text beside it."""
+    """Return the streams of a file that may go into the output: its video, and the pictures, sound and text
+    beside it.
+    """
     return [video, *(s for s in companions(container, video)[0] if s.type in ("video", "audio", "subtitle"))]
 
 
 def _start_of(start: int | None, streams: list[Stream]) -> int:
-    """Where the streams that are used begin, in microseconds: others of a broadcast may begin long before."""
+    """Return where the streams that are used begin, in microseconds: others of a broadcast may begin long before."""
     starts = [
         rescale(s.start_time, s.time_base, MICROSECOND) for s in streams if s.start_time is not None and s.time_base
     ]
@@ -160,7 +162,7 @@ def _advance(packet: Packet[Stream], unit: Fraction, progress: _Progress) -> Non
 
 
 def _length(packet: Packet[Stream], unit: Fraction) -> int:
-    """How long a packet lasts, in microseconds; 0 where nothing tells."""
+    """Return how long a packet lasts, in microseconds; 0 where nothing tells."""
     context = packet.stream.codec_context
     rate = getattr(context, "sample_rate", 0)
     if rate and getattr(context, "frame_size", 0):
