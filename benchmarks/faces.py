@@ -26,10 +26,10 @@ from PIL import Image
 from torch import Tensor
 
 from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned, template
-from vfe.models.lite import LiteRestorer
+from vfe.models.lite import LiteModel
 from vfe.restore.restorer import load
 from vfe.types import never_cancelled
-from vfe.weights.lite import load_restorer
+from vfe.weights.lite import load_lite_model
 
 FRAMES = 17
 JUDGED = [0, 8, 16]
@@ -111,7 +111,7 @@ def energy(clip: Tensor) -> float:
 
 
 @torch.inference_mode()
-def restored(net: LiteRestorer, clip: Tensor) -> Tensor:
+def restored(net: LiteModel, clip: Tensor) -> Tensor:
     """(T, 3, S, S) uint8 -> the same, restored."""
     video = rearrange(clip.float() / 127.5 - 1, "t c h w -> 1 c t h w")
     z_lq = net.codec.encode(video)
@@ -156,7 +156,7 @@ def judged(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
     if args.lite:
         yield "lite", cached(args.cache / "lite.npz", lambda: make_clips(args.data, score, lite_restorer()))
     for path in args.model:
-        net = load_restorer(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+        net = load_lite_model(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
         levels = {
             level: torch.stack([restored(net, clip) for clip in clips]) for level, clips in damaged.levels.items()
         }

@@ -23,7 +23,7 @@ from training.burst.damage import Damage, DamageConfig
 from training.burst.dice import Dice
 from training.data.clips import read_frames
 from vfe.face.paste.align import ALIGNED_SIDE, similarities, take_aligned, template
-from vfe.weights.lite import load_restorer
+from vfe.weights.lite import load_lite_model
 
 from .faces import restored
 from .machine import table
@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     sys.path.insert(0, str(args.nets))
     embed = Embedding(import_module("nets"))
-    net = load_restorer(args.model, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+    net = load_lite_model(args.model, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
     damage = Damage(DamageConfig(clean_share=0.0))
     rows = []
     for number, face in enumerate(clean_faces(args.data, args.people)):

@@ -20,7 +20,7 @@ from vfe.face.detect.detector import FaceDetector
 from vfe.face.paste.align import steady_similarities, take_aligned
 from vfe.face.track.tracker import track_faces
 from vfe.video.read import open_source
-from vfe.weights.lite import load_restorer
+from vfe.weights.lite import load_lite_model
 
 from .faces import restored
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{path.name}: {'no face' if clip is None else f'{len(clip)} frames'}")
     rows = [[clip[len(clip) // 2] for clip in clips]]
     for path in args.model:
-        net = load_restorer(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+        net = load_lite_model(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
         rows.append([restored(net, clip)[len(clip) // 2] for clip in clips])
     picture = torch.cat([rearrange(torch.stack(row), "n c h w -> h (n w) c") for row in rows])
     Image.fromarray(picture.numpy()).save(args.output)

@@ -30,7 +30,7 @@ from .machine import MIB, RESULTS, cpu_name, table
 from .traffic import Cost, cost_of, peak_bytes
 
 TIMESTEP = 400.0
-CONTEXT_ROWS = 512
+PROMPT_ROWS = 512
 Run = Callable[[], Any]
 
 
@@ -99,7 +99,7 @@ class Networks:
         self.vae.to(device, dtype)
         dit = WanDiT(DiTConfig(layers=sizes.layers)).eval().requires_grad_(False)
         dit.load_state_dict({from_diffusers(k): v for k, v in self.their_dit.state_dict().items()})
-        self.context = torch.zeros(1, CONTEXT_ROWS, 4096)
+        self.context = torch.zeros(1, PROMPT_ROWS, 4096)
         self.context[:, 0] = torch.randn(4096)
         self.dit = fold(dit, TIMESTEP, self.context, dtype).to(device)
         self.their_dit.to(device, dtype)
@@ -155,7 +155,7 @@ class Alone:
         torch.manual_seed(0)
         self.device, self.dtype = device, dtype
         self.vae = WanVAE(WanVAEConfig(), plan=plan).eval().requires_grad_(False).to(device, dtype)
-        context = torch.zeros(1, CONTEXT_ROWS, 4096)
+        context = torch.zeros(1, PROMPT_ROWS, 4096)
         context[:, 0] = torch.randn(4096)
         dit = WanDiT(DiTConfig(layers=sizes.layers)).eval().requires_grad_(False)
         self.dit = fold(dit.to(device), TIMESTEP, context, dtype)

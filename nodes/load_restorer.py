@@ -15,7 +15,7 @@ from ..vfe.loading.load import LITE_FACES
 from ..vfe.loading.request import LoadRequest
 from ..vfe.options import AttentionName, LoraFile, ModelOptions
 from ..vfe.types import VFEError
-from ..vfe.weights.lite import is_restorer
+from ..vfe.weights.lite import is_lite_model
 from ..vfe.weights.recognise import recognise
 from .backend.lite import ComfyLite
 from .backend.load_wan import load_comfy_wan
@@ -39,7 +39,7 @@ class LoadWanRestorer(io.ComfyNode):
             display_name="Load Wan Restorer",
             category=CATEGORY,
             description="Loads a one-step restorer: the lite one that comes with the pack and runs without a GPU, or a "
-            "Wan2.1 DiT such as VividFace with its VAE and prompt context. What a file is, its content says.",
+            "Wan2.1 DiT such as VividFace with its VAE and prompt embedding. What a file is, its content says.",
             inputs=[
                 io.Combo.Input(
                     "model",
@@ -116,12 +116,12 @@ class LoadWanRestorer(io.ComfyNode):
             for number in range(1, LORAS + 1)
             if (name := loras[f"lora_{number}"]) != NONE and loras[f"strength_{number}"] != 0
         ]
-        if is_restorer(path):
+        if is_lite_model(path):
             return io.NodeOutput(_load_lite(model, path, dtype, bool(chosen) or adapter != NONE))
         _check_dit(path)
         options = ModelOptions(
             vae=_component("wan_vae", vae, model_paths.VAE_FOLDERS),
-            context=_component("context", context, model_paths.CONTEXT_FOLDERS),
+            prompt_embedding=_component("prompt_embedding", context, model_paths.CONTEXT_FOLDERS),
             loras=tuple(chosen),
             adapter=None if adapter == NONE else path_of(adapter, model_paths.ADAPTER_FOLDERS),
             attention=attention,

@@ -33,8 +33,8 @@ class ModelOptions:
 
     vae: Path | None = None
     """None: the one that is found beside other models."""
-    context: Path | None = None
-    """The embedded prompt; None: the one that is found."""
+    prompt_embedding: Path | None = None
+    """The file of the prompt embedding, as `vfe embed-prompt` writes it; None takes the one that is found."""
     loras: tuple[LoraFile, ...] = ()
     attention: AttentionName = "sdpa"
     compile: bool = False

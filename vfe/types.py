@@ -35,12 +35,12 @@ class Remedy(Enum):
     """Restore smaller ones, or free memory."""
     GET_VAE = auto()
     """Put Wan2.1's VAE where it is looked for."""
-    GET_CONTEXT = auto()
-    """Put a prompt context where it is looked for."""
+    GET_PROMPT_EMBEDDING = auto()
+    """Put a prompt embedding where it is looked for."""
     CHOOSE_VAE = auto()
     """Say which of several VAEs is meant."""
-    CHOOSE_CONTEXT = auto()
-    """Say which prompt context is meant."""
+    CHOOSE_PROMPT_EMBEDDING = auto()
+    """Say which prompt embedding is meant."""
     CHOOSE_ADAPTER = auto()
     """Name a file that is an adapter."""
     REPLACE_OUTPUT = auto()

@@ -30,10 +30,10 @@ class Folding:
     """
 
     def __init__(
-        self, patcher: ModelPatcher, dit: WanDiT, timestep: float, context: Callable[[], Tensor], dtype: torch.dtype
+        self, patcher: ModelPatcher, dit: WanDiT, timestep: float, prompt: Callable[[], Tensor], dtype: torch.dtype
     ) -> None:
-        """`context` gives the prompt (1, S, text_dim), where it is now; `dtype` is what the folded network runs in."""
-        self.dit, self.timestep, self.context, self.dtype = dit, timestep, context, dtype
+        """`prompt` gives the prompt (1, S, text_dim), where it is now; `dtype` is what the folded network runs in."""
+        self.dit, self.timestep, self.prompt, self.dtype = dit, timestep, prompt, dtype
         self.load_device, self.offload_device = patcher.load_device, patcher.offload_device
         self._allowed = False
         self._folded: FoldedDiT | None = None
@@ -44,7 +44,7 @@ class Folding:
         if self._folded is None and self._allowed:
             with ExitStack() as interrupted:  # or out of memory
                 interrupted.callback(self._undo)
-                self._folded = fold(self._in_turn(), self.timestep, self.context(), self.dtype)
+                self._folded = fold(self._in_turn(), self.timestep, self.prompt(), self.dtype)
                 self._move(self.dit, self.offload_device)
                 interrupted.pop_all()
         return self._folded

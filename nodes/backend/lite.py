@@ -16,12 +16,12 @@ from torch import Tensor
 from ...vfe.models.dit.model import WanDiT
 from ...vfe.models.flow import OneStepFlow
 from ...vfe.models.lapped_codec import LappedCodec
-from ...vfe.models.lite import LiteConfig, LiteRestorer
+from ...vfe.models.lite import LiteConfig, LiteModel
 from ...vfe.models.prior import DualCodebookPrior, Prior
 from ...vfe.models.wan import watching
 from ...vfe.pipeline.one_step import DEFAULT_TILE, TILE_GRID, OneStepPipeline, WindowConfig
 from ...vfe.types import CheckCancelled, VideoShape
-from ...vfe.weights.lite import load_restorer
+from ...vfe.weights.lite import load_lite_model
 from .folding import Folding
 from .ops import COMFY_OPS
 from .patcher import patcher_of
@@ -34,7 +34,7 @@ WORKSPACE = 1.5  # times what is counted: what convolutions and attention take b
 class ComfyLite(ComfyRestorer):
     """A `OneStepModel`: the weights in float32 under a patcher, run in `dtype`."""
 
-    def __init__(self, name: str, network: LiteRestorer, dtype: torch.dtype) -> None:
+    def __init__(self, name: str, network: LiteModel, dtype: torch.dtype) -> None:
         assert isinstance(network.dit, WanDiT)
         self.name, self.network, self.dtype = name, network, dtype
         for part in (network.prior, network.fusion):
@@ -48,7 +48,7 @@ class ComfyLite(ComfyRestorer):
     @classmethod
     def load(cls, name: str, path: Path, dtype: torch.dtype) -> ComfyLite:
         """From a restorer file; VFEError where it is none."""
-        network = load_restorer(path, CPU, torch.float32, lambda config: LiteRestorer(config, COMFY_OPS))
+        network = load_lite_model(path, CPU, torch.float32, lambda config: LiteModel(config, COMFY_OPS))
         return cls(name, network, dtype)
 
     @property

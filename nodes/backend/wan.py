@@ -52,7 +52,7 @@ class ComfyWan(ComfyRestorer):
         self.adapter_patcher = None if networks.adapter is None else patcher_of(networks.adapter, device, offload)
         dit = networks.dit
         self.folding = Folding(
-            self.dit_patcher, dit.dit, dit.timestep, lambda: dit.context, networks.sizes.compute.dtype
+            self.dit_patcher, dit.dit, dit.timestep, lambda: dit.prompt, networks.sizes.compute.dtype
         )
         kernels = kernel_bytes(self.vae_patcher.model_size())
         self.sizes = replace(networks.sizes, block_bytes=0, fixed_bytes=kernels)  # what is not under a patcher

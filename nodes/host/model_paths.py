@@ -22,7 +22,7 @@ CONTEXT_FOLDERS = ("text_encoders", FOLDER)
 ADAPTER_FOLDERS = (FOLDER, "diffusion_models")
 
 
-Component = Literal["wan_vae", "context"]
+Component = Literal["wan_vae", "prompt_embedding"]
 """What is looked for where no file is named."""
 
 

@@ -22,7 +22,7 @@ from ...vfe.tensor_io.load import build_on_meta, check_fits, shapes_of
 from ...vfe.tensor_io.source import TensorSource
 from ...vfe.tensor_io.write import entries_of
 from ...vfe.types import VFEError, VideoShape
-from ...vfe.weights.wan_vae import config_of, official
+from ...vfe.weights.wan_vae import config_of, to_official_names
 from ..backend.restorer import ComfyRestorer, DecodePlan, load, room_beside
 from ..backend.vae_plan import kernel_bytes, plan_decode
 from ..host.images import Reporter, to_images
@@ -69,7 +69,7 @@ def own_vae(vae: comfy.sd.VAE) -> WanVAE:
     """vfe's network of the very weights that ComfyUI's has. VFEError where that is not Wan2.1's VAE."""
     vae.throw_exception_if_invalid()
     entries = entries_of(vae.first_stage_model.state_dict())
-    source = official(TensorSource(Path("this VAE"), entries, layout="ComfyUI"))
+    source = to_official_names(TensorSource(Path("this VAE"), entries, layout="ComfyUI"))
     config = config_of(source)
     own = build_on_meta(lambda: WanVAE(config))
     check_fits(source.path, shapes_of(own), source)

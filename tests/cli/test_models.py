@@ -14,8 +14,8 @@ from tests.support.clips import Clip, read_pixels, write_clip
 from vfe.library.find import find_models
 from vfe.models.dit.model import DiTConfig
 from vfe.models.lapped_codec import CodecConfig
-from vfe.models.lite import LiteConfig, LiteRestorer
-from vfe.weights.lite import save_checkpoint
+from vfe.models.lite import LiteConfig, LiteModel
+from vfe.weights.lite import save_lite_model
 
 pytestmark = pytest.mark.slow
 
@@ -39,11 +39,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         window=(1, 4, 4),
         local_kernel=3,
     )
-    model = LiteRestorer(LiteConfig(dit=dit))
+    model = LiteModel(LiteConfig(dit=dit))
     for parameter in model.dit.head.parameters():
         torch.nn.init.normal_(parameter, std=0.02)
     path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
-    save_checkpoint(path, model, TRAINING)
+    save_lite_model(path, model, TRAINING)
     return path
 
 

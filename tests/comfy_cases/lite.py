@@ -31,10 +31,10 @@ from tests.comfy_cases.pack import (
 from tests.pipeline import test_lite_prior
 from tests.pipeline import test_one_step as test_pipeline
 from tests.support.tiny_vae import TINY, random_vae
-from vfe.models.lite import LiteRestorer
+from vfe.models.lite import LiteModel
 from vfe.pipeline.one_step import WindowConfig
 from vfe.types import never_cancelled
-from vfe.weights.lite import save_checkpoint
+from vfe.weights.lite import save_lite_model
 
 EXACT = 2e-5  # of [0, 1]
 
@@ -246,10 +246,10 @@ def primed() -> Loose:
     return tiny("primed.safetensors", test_lite_prior.model())
 
 
-def tiny(name: str, net: LiteRestorer) -> Loose:
+def tiny(name: str, net: LiteModel) -> Loose:
     folder = Path(folder_paths.models_dir) / "vfe"
     folder.mkdir(parents=True, exist_ok=True)
-    save_checkpoint(folder / name, net, {}, torch.float32)
+    save_lite_model(folder / name, net, {}, torch.float32)
     return run("LoadWanRestorer", model=name, dtype="fp32")[0]
 
 

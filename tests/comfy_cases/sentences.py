@@ -31,7 +31,7 @@ def test_wrong_files_get_a_sentence() -> None:
     wrong: list[tuple[str, dict[str, Loose]]] = [
         ("needed", {"model": "other.safetensors"}),
         ("damaged.safetensors", {"vae": "damaged.safetensors"}),
-        ("; choose a file with one prompt context as context of Load Wan", {"context": "other.safetensors"}),
+        ("; choose a file with one prompt embedding as context of Load Wan", {"context": "other.safetensors"}),
         ("incomplete", {"lora_1": "bad.safetensors"}),
         ("no such file", {"lora_1": "gone.safetensors"}),
         ("; choose a DVFace adapter, or none, as adapter of Load Wan", {"adapter": DIT.name}),

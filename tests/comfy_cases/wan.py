@@ -45,7 +45,7 @@ def files() -> None:
 def expected(loras: int = 0, adapter: bool = False, clip: Tensor = CLIP) -> Tensor:
     """The same from `vfe` itself, as an IMAGE."""
     files = tuple(LoraFile(LORAS[number], (0.7, -0.4)[number]) for number in range(loras))
-    options = ModelOptions(vae=VAE, context=CONTEXT, loras=files, adapter=ADAPTER if adapter else None)
+    options = ModelOptions(vae=VAE, prompt_embedding=CONTEXT, loras=files, adapter=ADAPTER if adapter else None)
     restorer = vfe.load(DIT, "cpu", "fp32", WindowConfig(9, 1), options)
     return images_of(torch.stack(list(restorer.restore_frames(clip.unbind(0)))))
 

@@ -14,7 +14,7 @@ from tests.support.tiny_prior import tiny_adapter, tiny_fusion
 from tests.support.tiny_vae import random_vae
 from tests.support.weight_layouts import TINY_DIT, random_dit
 from vfe.weights.adapter import write_adapter
-from vfe.weights.context import write_context
+from vfe.weights.prompt import write_prompt_embedding
 
 MODELS = Path(folder_paths.models_dir)
 DIT, VAE = MODELS / "diffusion_models" / "dit.safetensors", MODELS / "vae" / "vae.safetensors"
@@ -30,7 +30,7 @@ def write_files() -> None:
     save_file(random_dit().state_dict(), DIT)
     save_file(random_vae().state_dict(), VAE)
     generator = torch.Generator().manual_seed(1)
-    write_context(CONTEXT, torch.randn(3, TINY_DIT.text_dim, generator=generator))
+    write_prompt_embedding(CONTEXT, torch.randn(3, TINY_DIT.text_dim, generator=generator))
     write_adapter(ADAPTER, tiny_adapter(tiny_fusion(TINY_DIT.dim, TINY_DIT.layers)), {}, torch.float32)
     for path, layers in zip(LORAS, (("self_attn.q", "ffn.0"), ("ffn.0", "cross_attn.v")), strict=True):
         save_file(lora(layers, generator), path)

@@ -32,7 +32,7 @@ from vfe.library.folders import HUB, cache_folder, search_folders
 from vfe.library.scan import scan
 from vfe.tensor_io.source import TensorSource
 from vfe.types import VFEError
-from vfe.weights.lite import RESTORER_FORMAT
+from vfe.weights.lite import LITE_FORMAT
 from vfe.weights.recognise import recognise
 
 
@@ -187,13 +187,13 @@ def test_the_only_component_is_used_and_others_are_not_even_opened(
 
     monkeypatch.setattr(tensor_file, "open_tensors", open_and_note)
     assert find_component("wan_vae", model_folders(tmp_path)) == vae
-    assert find_component("context", model_folders(tmp_path)) == context
+    assert find_component("prompt_embedding", model_folders(tmp_path)) == context
     assert "huge.safetensors" not in opened and "vae.safetensors" in opened
 
 
 @pytest.mark.parametrize(
     ("kind", "parts"),
-    [("wan_vae", ("vfe models pull wan2.1-vae", "--vae")), ("context", ("embed-prompt", "--context"))],
+    [("wan_vae", ("vfe models pull wan2.1-vae", "--vae")), ("prompt_embedding", ("embed-prompt", "--context"))],
 )
 def test_a_component_that_is_nowhere_says_what_to_get(kind: str, parts: tuple[str, ...], tmp_path: Path) -> None:
     with pytest.raises(VFEError) as caught:
@@ -216,7 +216,7 @@ def write_everything(root: Path) -> None:
     write_lora(root / "style.safetensors")
     write_prompt(root / "context.safetensors")
     save(official_state(), root / "umt5.safetensors")
-    save_file({"x": torch.ones(2)}, root / "lite.safetensors", {"format": RESTORER_FORMAT.name})
+    save_file({"x": torch.ones(2)}, root / "lite.safetensors", {"format": LITE_FORMAT.name})
     save({"input_blocks.0.0.weight": torch.ones(2)}, root / "stable_diffusion.safetensors")
     (root / "cut.safetensors").write_bytes((root / "style.safetensors").read_bytes()[:-8])
     (root / "text.pth").write_text("<!DOCTYPE html> not found")
@@ -232,7 +232,7 @@ def test_a_listing_tells_kinds_apart_and_counts_the_rest(tmp_path: Path) -> None
         "vividface.ckpt": "wan_dit",
         "wan_2.1_vae.safetensors": "wan_vae",
         "style.safetensors": "lora",
-        "context.safetensors": "context",
+        "context.safetensors": "prompt_embedding",
         "umt5.safetensors": "text_encoder",
         "cut.safetensors": None,
         "text.pth": None,
@@ -267,7 +267,7 @@ def test_the_command_lists_files_with_size_place_and_what_was_passed_over(
         "Wan DiT:",
         "Wan VAE:",
         "LoRA:",
-        "prompt context:",
+        "prompt embedding:",
         "text encoder:",
         "face net:",
         "cannot be read:",

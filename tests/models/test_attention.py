@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from tests.support.tiny_dit import TIMESTEP, padded_context, psnr, random_dit, random_latent, tiny_config
+from tests.support.tiny_dit import TIMESTEP, padded_prompt, psnr, random_dit, random_latent, tiny_config
 from vfe.models.dit.attention_backends import AttentionBackend, choose_attention
 from vfe.models.dit.folded import fold
 from vfe.models.dit.model import DiTConfig, WanDiT
@@ -108,7 +108,7 @@ def velocity(config: DiTConfig, backend: AttentionBackend) -> Tensor:
     model = WanDiT(config, attention=backend)
     model.load_state_dict(random_dit(config).state_dict())
     latent = random_latent(config, (2, 8, 8), batch=2).bfloat16()
-    return fold(model, TIMESTEP, padded_context(1, 8, config.text_dim), torch.bfloat16)(latent)
+    return fold(model, TIMESTEP, padded_prompt(1, 8, config.text_dim), torch.bfloat16)(latent)
 
 
 def test_the_default_is_sdpa() -> None:

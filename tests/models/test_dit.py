@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.support.tiny_dit import reference_dit
 from vfe.models.dit.model import DiTConfig, WanDiT
-from vfe.models.dit.window_attention import WindowLayout, attend
+from vfe.models.dit.window_attention import AttentionWindows, attend
 from vfe.types import VideoShape
 
 DIFFUSERS_NAMES = {
@@ -103,14 +103,14 @@ def test_a_window_of_all_time_sees_every_frame_and_one_of_a_frame_none_else() ->
 @pytest.mark.parametrize("shifted", [False, True])
 @pytest.mark.parametrize("grid", [(3, 8, 8), (2, 7, 5), (1, 4, 13)])
 def test_partition_and_merge_are_inverse(grid: tuple[int, int, int], shifted: bool) -> None:
-    layout = WindowLayout(VideoShape(*grid), VideoShape(2, 4, 4), shifted)
+    layout = AttentionWindows(VideoShape(*grid), VideoShape(2, 4, 4), shifted)
     tokens = torch.randn(2, grid[0] * grid[1] * grid[2], 5)
     assert torch.equal(layout.merge(layout.partition(tokens)), tokens)
 
 
 @pytest.mark.parametrize("grid", [(3, 8, 8), (2, 7, 5), (5, 4, 13)])
 def test_shifted_windows_never_mix_opposite_borders_or_padding(grid: tuple[int, int, int]) -> None:
-    layout = WindowLayout(VideoShape(*grid), VideoShape(2, 4, 4), shifted=True)
+    layout = AttentionWindows(VideoShape(*grid), VideoShape(2, 4, 4), shifted=True)
     t, h, w = grid
     place = torch.stack(torch.meshgrid(*(torch.arange(n) + 1.0 for n in grid), indexing="ij"), -1).reshape(
         1, t * h * w, 3

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from tests.models.test_dit import diffusers_name
 from tests.support.comfy_checkout import comfyui_checkout
-from tests.support.tiny_dit import TIMESTEP, padded_context, psnr, random_dit, random_latent, reference_dit, tiny_config
+from tests.support.tiny_dit import TIMESTEP, padded_prompt, psnr, random_dit, random_latent, reference_dit, tiny_config
 from vfe.models.dit import folded
 from vfe.models.dit.compiled import compile_blocks
-from vfe.models.dit.fold_context import ConstantRow, ContextRows, RowAttention, RowMixture
+from vfe.models.dit.fold_prompt import ConstantRow, PromptRows, RowAttention, RowMixture
 from vfe.models.dit.folded import FoldedBlock, fold, fold_block
 from vfe.models.dit.model import Block, DiTConfig, WanDiT, timestep_embedding
 from vfe.types import VFEError
@@ -61,7 +61,7 @@ def diffusers_velocity(model: WanDiT, latent: Tensor, context: Tensor, exact_tim
     ids=["tiny", "full-width"],
 )
 def test_equals_unfolded_and_diffusers(config: DiTConfig, grid: tuple[int, int, int], rows: int) -> None:
-    model, latent, context = random_dit(config), random_latent(config, grid), padded_context(1, rows, config.text_dim)
+    model, latent, context = random_dit(config), random_latent(config, grid), padded_prompt(1, rows, config.text_dim)
     expected = unfolded(model, latent, context)
     reference, rounded = (diffusers_velocity(model, latent, context, exact_time) for exact_time in (True, False))
     velocity = fold(model, TIMESTEP, context)(latent)
@@ -77,7 +77,7 @@ def test_equals_unfolded_and_diffusers(config: DiTConfig, grid: tuple[int, int, 
 )
 def test_every_number_of_distinct_rows_is_exact(tokens: int, rows: int, kind: type[nn.Module]) -> None:
     config = tiny_config()
-    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4), 2), padded_context(tokens, rows, 16)
+    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4), 2), padded_prompt(tokens, rows, 16)
     expected = unfolded(model, latent, context)
     small = fold(model, TIMESTEP, context)
     assert isinstance(small.blocks[0].cross_attn, kind)
@@ -87,10 +87,10 @@ def test_every_number_of_distinct_rows_is_exact(tokens: int, rows: int, kind: ty
 def test_equal_rows_count_as_one_wherever_they_stand() -> None:
     torch.manual_seed(0)
     a, b = torch.randn(2, 7).unbind(0)
-    distinct = ContextRows.of(torch.stack([a, b, a, a])[None])
+    distinct = PromptRows.of(torch.stack([a, b, a, a])[None])
     assert torch.equal(distinct.rows, torch.stack([b, a]))
     assert distinct.counts.tolist() == [1, 3]
-    nearly = ContextRows.of(torch.stack([a, a * (1 + 1e-6)])[None])
+    nearly = PromptRows.of(torch.stack([a, a * (1 + 1e-6)])[None])
     assert len(nearly.rows) == 2
 
 
@@ -103,7 +103,7 @@ def test_only_one_prompt_can_be_folded(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("grid", [(2, 8, 8), (3, 7, 5)], ids=["whole windows", "padded windows"])
 def test_windows_and_local_mixing_of_lite_are_exact(grid: tuple[int, int, int]) -> None:
     config = tiny_config(patch=(1, 1, 1), window=(1, 4, 4), local_kernel=3)
-    model, latent, context = random_dit(config), random_latent(config, grid), padded_context(4, 4, 16)
+    model, latent, context = random_dit(config), random_latent(config, grid), padded_prompt(4, 4, 16)
     expected = unfolded(model, latent, context)
     assert (fold(model, TIMESTEP, context)(latent) - expected).abs().max() <= EXACT
 
@@ -112,7 +112,7 @@ def test_timestep_and_prompt_are_those_that_were_folded() -> None:
     config = tiny_config()
     latent = random_latent(config, (2, 4, 4))
     velocities = [
-        fold(random_dit(config), timestep, padded_context(tokens, 8, 16))(latent)
+        fold(random_dit(config), timestep, padded_prompt(tokens, 8, 16))(latent)
         for timestep, tokens in ((400.0, 1), (399.0, 1), (400.0, 2))
     ]
     assert all((velocities[0] - other).abs().max() > 1e-3 for other in velocities[1:])
@@ -123,7 +123,7 @@ def test_what_depends_on_time_and_text_leaves_memory() -> None:
     gone = {name: weakref.ref(p) for name, p in model.named_parameters() if _is_of_time_or_text(name)}
     assert len(gone) > 20
     before = _bytes(model)
-    small = fold(model, TIMESTEP, padded_context(1, 32, 16))
+    small = fold(model, TIMESTEP, padded_prompt(1, 32, 16))
     assert [name for name, parameter in gone.items() if parameter() is not None] == []
     names = [name for name, _ in small.named_parameters()]
     assert not [name for name in names if _is_of_time_or_text(name) and "cross_attn" not in name]
@@ -149,12 +149,12 @@ def test_blocks_are_consumed_one_after_another(monkeypatch: pytest.MonkeyPatch) 
     sources = [weakref.ref(block.ffn[0].weight) for block in model.blocks]  # type: ignore[index, union-attr]
     alive: list[int] = []
 
-    def watch(block: Block, time: Tensor, rows: ContextRows, dtype: torch.dtype) -> FoldedBlock:
+    def watch(block: Block, time: Tensor, rows: PromptRows, dtype: torch.dtype) -> FoldedBlock:
         alive.append(sum(source() is not None for source in sources))
         return fold_block(block, time, rows, dtype)
 
     monkeypatch.setattr(folded, "fold_block", watch)
-    fold(model, TIMESTEP, padded_context(1, 32, 16))
+    fold(model, TIMESTEP, padded_prompt(1, 32, 16))
     assert alive == [3, 2, 1]
 
 
@@ -162,13 +162,13 @@ def test_the_source_tensors_are_not_written_to() -> None:
     """They may be a mapped file, or be shared with a model that goes on."""
     model = random_dit(tiny_config())
     source = {name: (value, value.clone()) for name, value in model.state_dict().items()}
-    fold(model, TIMESTEP, padded_context(1, 32, 16), torch.bfloat16)
+    fold(model, TIMESTEP, padded_prompt(1, 32, 16), torch.bfloat16)
     assert all(torch.equal(value, clone) for value, clone in source.values())
 
 
 def test_fusion_is_called_before_each_block_and_counts() -> None:
     config = tiny_config()
-    model, latent, context = random_dit(config), random_latent(config, (2, 4, 4)), padded_context(1, 8, 16)
+    model, latent, context = random_dit(config), random_latent(config, (2, 4, 4)), padded_prompt(1, 8, 16)
     calls: list[int] = []
 
     def fuse(index: int, tokens: Tensor) -> Tensor:
@@ -188,7 +188,7 @@ def test_fusion_is_called_before_each_block_and_counts() -> None:
 @pytest.mark.parametrize("tokens", [0, 1, 3, 9])
 def test_half_precision_is_as_near_as_without_folding(tokens: int, dtype: torch.dtype) -> None:
     config = tiny_config()
-    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4)), padded_context(tokens, 32, 16)
+    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4)), padded_prompt(tokens, 32, 16)
     exact = unfolded(model, latent, context)
     plain = psnr(unfolded(copy.deepcopy(model).to(dtype), latent.to(dtype), context), exact)
     small = fold(model, TIMESTEP, context, dtype)
@@ -199,7 +199,7 @@ def test_half_precision_is_as_near_as_without_folding(tokens: int, dtype: torch.
 def test_another_size_after_the_first_is_exact_too() -> None:
     """Positions are kept between calls."""
     config = tiny_config()
-    context = padded_context(1, 8, 16)
+    context = padded_prompt(1, 8, 16)
     model = random_dit(config)
     small = fold(copy.deepcopy(model), TIMESTEP, context)
     for grid in ((2, 4, 4), (1, 6, 4), (2, 4, 4)):
@@ -221,7 +221,7 @@ class CountingCompiler:
 @pytest.mark.slow
 def test_one_compilation_serves_all_blocks() -> None:
     config = tiny_config()
-    small, latent = fold(random_dit(config), TIMESTEP, padded_context(1, 8, 16)), random_latent(config, (2, 4, 4))
+    small, latent = fold(random_dit(config), TIMESTEP, padded_prompt(1, 8, 16)), random_latent(config, (2, 4, 4))
     expected, compiler = small(latent), CountingCompiler()
     torch._dynamo.reset()
     compile_blocks(small, compiler)
@@ -238,14 +238,14 @@ def test_a_compiler_that_does_not_work_is_reported() -> None:
 
     torch._dynamo.reset()
     with pytest.raises(VFEError, match=r"does not work on cpu.*leave compilation off"):
-        compile_blocks(fold(random_dit(tiny_config()), TIMESTEP, padded_context(1, 8, 16)), broken)
+        compile_blocks(fold(random_dit(tiny_config()), TIMESTEP, padded_prompt(1, 8, 16)), broken)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None and shutil.which("clang++") is None, reason="no C++ compiler here")
 def test_compiled_blocks_are_exact() -> None:
     config = tiny_config(layers=2)
-    small, latent = fold(random_dit(config), TIMESTEP, padded_context(1, 8, 16)), random_latent(config, (2, 4, 4))
+    small, latent = fold(random_dit(config), TIMESTEP, padded_prompt(1, 8, 16)), random_latent(config, (2, 4, 4))
     expected = small(latent)
     torch._dynamo.reset()
     compile_blocks(small)
@@ -277,7 +277,7 @@ save_file({"velocity": velocity.contiguous()}, folder + "/velocity.safetensors")
 def test_equals_comfyui(tmp_path: Path) -> None:
     """In a process of its own: ComfyUI's import sets devices and patches torch."""
     config = tiny_config(dim=48, ffn_dim=64, layers=2)
-    model, latent, context = random_dit(config), random_latent(config, (3, 6, 4)), padded_context(1, 32, 16)
+    model, latent, context = random_dit(config), random_latent(config, (3, 6, 4)), padded_prompt(1, 32, 16)
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
     save_file({"latent": latent, "context": context}, tmp_path / "inputs.safetensors")
     command = [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), str(comfyui_checkout())]

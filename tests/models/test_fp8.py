@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from tests.support.tiny_dit import TIMESTEP, padded_context, psnr, random_dit, random_latent, tiny_config
+from tests.support.tiny_dit import TIMESTEP, padded_prompt, psnr, random_dit, random_latent, tiny_config
 from vfe.models.dit.folded import FoldedDiT, fold
 from vfe.models.dit.fp8 import Fp8Linear, quantise, store_fp8
 
@@ -17,7 +17,7 @@ DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 def wide_folded(dtype: torch.dtype) -> FoldedDiT:
     """Wide enough for weights to outweigh biases and scales."""
-    return fold(random_dit(tiny_config(dim=96, ffn_dim=256)), TIMESTEP, padded_context(1, 8, 16), dtype)
+    return fold(random_dit(tiny_config(dim=96, ffn_dim=256)), TIMESTEP, padded_prompt(1, 8, 16), dtype)
 
 
 def test_a_weight_is_off_by_a_sixteenth_of_itself() -> None:
@@ -85,7 +85,7 @@ def test_all_bytes_of_the_blocks_halve() -> None:
 
 def test_an_unfolded_model_runs_too() -> None:
     config = tiny_config()
-    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4)), padded_context(1, 8, 16)
+    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4)), padded_prompt(1, 8, 16)
     exact = model(latent, TIMESTEP, context)
     store_fp8(model.blocks)
     assert psnr(model(latent, TIMESTEP, context), exact) > 25

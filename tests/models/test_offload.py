@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from tests.support.tiny_dit import TIMESTEP, padded_context, random_dit, random_latent, tiny_config
+from tests.support.tiny_dit import TIMESTEP, padded_prompt, random_dit, random_latent, tiny_config
 from vfe.models.dit import offload
 from vfe.models.dit.folded import FoldedDiT, fold
 from vfe.models.dit.fp8 import store_fp8
@@ -26,7 +26,7 @@ LATENT = random_latent(CONFIG, (2, 4, 4))
 
 
 def folded(dtype: torch.dtype = torch.float32) -> FoldedDiT:
-    return fold(random_dit(CONFIG), TIMESTEP, padded_context(1, 8, 16), dtype)
+    return fold(random_dit(CONFIG), TIMESTEP, padded_prompt(1, 8, 16), dtype)
 
 
 def streamer(model: FoldedDiT | WanDiT) -> BlockStreamer:
@@ -70,7 +70,7 @@ def test_every_dtype_streams_also_from_8_bits(dtype: torch.dtype) -> None:
 
 
 def test_the_unfolded_model_streams_too() -> None:
-    model, context = random_dit(CONFIG), padded_context(1, 8, 16)
+    model, context = random_dit(CONFIG), padded_prompt(1, 8, 16)
     expected = model(LATENT, TIMESTEP, context)
     stream_blocks(model, CPU, resident=1)
     assert torch.equal(model(LATENT, TIMESTEP, context), expected)

@@ -10,18 +10,18 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from tests.support.tiny_dit import TIMESTEP, padded_context, random_dit, random_latent, tiny_config
+from tests.support.tiny_dit import TIMESTEP, padded_prompt, random_dit, random_latent, tiny_config
 from vfe.models.dit.folded import fold
-from vfe.models.dit.model import DiTConfig, LearnedPlaces, WanDiT
+from vfe.models.dit.model import DiTConfig, LearnedPositions, WanDiT
 from vfe.models.dit.pyramid import Neighbours, Pyramid, PyramidScale, pyramid_space
 from vfe.models.lapped_codec import CodecConfig, LappedCodec
-from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.ops import TORCH_OPS
 from vfe.models.prior import EncoderScale, PredictorConfig, PriorConfig
 from vfe.models.prior.fusion import FusionConfig
 from vfe.models.prior.predictor import CodePredictor
 from vfe.types import VFEError, VideoShape
-from vfe.weights.lite import load_restorer, save_checkpoint
+from vfe.weights.lite import load_lite_model, save_lite_model
 
 SCALES = (PyramidScale(width=8), PyramidScale(width=12, space=2))
 EXACT = 2e-4
@@ -33,7 +33,7 @@ def face_config() -> DiTConfig:
 
 def test_an_untrained_pyramid_gives_no_velocity() -> None:
     z = torch.randn(2, 4, 3, 8, 12)
-    assert not WanDiT(face_config())(z, TIMESTEP, padded_context(1, 4, 16)).any()
+    assert not WanDiT(face_config())(z, TIMESTEP, padded_prompt(1, 4, 16)).any()
 
 
 def test_scales_meet_on_the_way_back() -> None:
@@ -54,7 +54,7 @@ def test_latent_frames_see_their_neighbours_and_no_others() -> None:
 
 
 def test_places_differ_and_other_sizes_are_refused() -> None:
-    places = LearnedPlaces((2, 3), 6)
+    places = LearnedPositions((2, 3), 6)
     added = places(torch.zeros(1, 12, 6), VideoShape(2, 2, 3))[0]
     assert torch.equal(added[:6], added[6:]) and len({tuple(row) for row in added[:6].tolist()}) == 6
     with pytest.raises(VFEError, match="needs 2 x 3: it restores aligned faces"):
@@ -63,7 +63,7 @@ def test_places_differ_and_other_sizes_are_refused() -> None:
 
 def test_folding_keeps_the_pyramid_and_the_places() -> None:
     config = face_config()
-    model, context = random_dit(config), padded_context(4, 4, 16)
+    model, context = random_dit(config), padded_prompt(4, 4, 16)
     latent = random_latent(config, (3, 8, 12))
     expected = model(latent, TIMESTEP, context)
     assert expected.abs().max() > 0.01
@@ -89,9 +89,9 @@ def test_a_prior_of_another_token_does_not_fit() -> None:
 
 def test_a_restorer_with_a_pyramid_is_stored_and_read(tmp_path: Path) -> None:
     dit = tiny_config(in_channels=192, pyramid=SCALES, places=(2, 2), patch=(1, 2, 2))
-    net = LiteRestorer(LiteConfig(dit=dit, codec=CodecConfig(space=4)))
-    save_checkpoint(tmp_path / "face.safetensors", net, {})
-    read = load_restorer(tmp_path / "face.safetensors", torch.device("cpu"), torch.float32)
+    net = LiteModel(LiteConfig(dit=dit, codec=CodecConfig(space=4)))
+    save_lite_model(tmp_path / "face.safetensors", net, {})
+    read = load_lite_model(tmp_path / "face.safetensors", torch.device("cpu"), torch.float32)
     assert read.config == net.config and read.side_multiple == 16
     assert read.state_dict().keys() == net.state_dict().keys()
 
@@ -109,14 +109,14 @@ def test_sizes_that_a_file_cannot_have_are_refused_before_anything_is_built(
 ) -> None:
     dit = tiny_config(in_channels=192, pyramid=SCALES, places=(2, 2), patch=(1, 2, 2))
     path = tmp_path / "face.safetensors"
-    save_checkpoint(path, LiteRestorer(LiteConfig(dit=dit, codec=CodecConfig(space=4))), {})
+    save_lite_model(path, LiteModel(LiteConfig(dit=dit, codec=CodecConfig(space=4))), {})
     with safe_open(path, framework="pt") as file:
         metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
     config = json.loads(metadata["config"])
     config[part][key] = value
     save_file(tensors, path, {**metadata, "config": json.dumps(config)})
     with pytest.raises(VFEError, match=told):
-        load_restorer(path, torch.device("cpu"), torch.float32)
+        load_lite_model(path, torch.device("cpu"), torch.float32)
 
 
 @pytest.mark.parametrize("wrong", [{"width": 0}, {"width": 4, "space": 0}, {"width": 4, "blocks": -1}])

@@ -33,7 +33,7 @@ from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.one_step import WindowConfig
 from vfe.types import never_cancelled
-from vfe.weights.context import write_context
+from vfe.weights.prompt import write_prompt_embedding
 
 Layout = Callable[[Path, State], Written]
 
@@ -114,7 +114,7 @@ class Files:
 
     def load(self) -> vfe.Restorer:
         loras = () if self.lora is None else (LoraFile(self.lora, STRENGTH),)
-        options = ModelOptions(vae=self.vae, context=self.context, loras=loras)
+        options = ModelOptions(vae=self.vae, prompt_embedding=self.context, loras=loras)
         return vfe.load(self.dit, "cpu", "fp32", WindowConfig(9, 1), options)
 
 
@@ -127,7 +127,9 @@ def write_files(
     files = Files(folder, dit)
     vae = random_vae(vae_config).state_dict()
     save_file({name: value.bfloat16() for name, value in vae.items()}, files.vae)
-    write_context(files.context, torch.randn(3, dit_config.text_dim, generator=torch.Generator().manual_seed(1)))
+    write_prompt_embedding(
+        files.context, torch.randn(3, dit_config.text_dim, generator=torch.Generator().manual_seed(1))
+    )
     return files
 
 

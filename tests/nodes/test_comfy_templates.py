@@ -29,7 +29,7 @@ from tests.support.tiny_vae import random_vae
 from tests.support.weight_layouts import TINY_DIT, random_dit
 from vfe.options import ModelOptions, RestoreOptions
 from vfe.weights.adapter import write_adapter
-from vfe.weights.context import write_context
+from vfe.weights.prompt import write_prompt_embedding
 
 SCENE = ROOT.parent / "shared" / "data" / "dev" / "scene_video" / "scene_modelscope_ClearerVoice-Studio_001.mp4"
 FRAMES, SOUND_RATE = 9, 16000
@@ -214,7 +214,7 @@ def wan_files(comfy_server: ComfyServer) -> Iterator[Path]:
     torch.save(random_dit().state_dict(), dit)
     save_file(random_dit(seed=1).state_dict(), dvface)
     save_file(random_vae().state_dict(), vae)
-    write_context(context, torch.ones(3, TINY_DIT.text_dim))
+    write_prompt_embedding(context, torch.ones(3, TINY_DIT.text_dim))
     write_adapter(adapter, tiny_adapter(tiny_fusion(TINY_DIT.dim, TINY_DIT.layers)), {}, torch.float32)
     yield models
     for file in files:  # not the folders: ComfyUI fails on those that it has listed and that are gone
@@ -225,7 +225,7 @@ def options_of(models: Path, adapter: str | None = None) -> ModelOptions:
     folder = models / "vfe"
     return ModelOptions(
         vae=models / "vae" / "wan_2.1_vae.safetensors",
-        context=folder / "empty_prompt.safetensors",
+        prompt_embedding=folder / "empty_prompt.safetensors",
         adapter=None if adapter is None else folder / adapter,
     )
 

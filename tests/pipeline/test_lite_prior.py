@@ -12,12 +12,12 @@ from torch import Tensor
 from tests.pipeline.test_one_step import CONFIG, clip
 from tests.pipeline.test_one_step import model as plain_model
 from vfe.loading.lite import load_lite_pipeline
-from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.prior import EncoderScale, PredictorConfig, Prior, PriorConfig
 from vfe.models.prior.fusion import FusionConfig
 from vfe.pipeline.one_step import OneStepPipeline, TileConfig, WindowConfig
 from vfe.types import CheckCancelled, never_cancelled
-from vfe.weights.lite import load_restorer, save_checkpoint
+from vfe.weights.lite import load_lite_model, save_lite_model
 
 CPU = torch.device("cpu")
 PRIOR = PriorConfig(
@@ -30,10 +30,10 @@ PRIOR = PriorConfig(
 FUSION = FusionConfig(dim=32, layers=2, prior_dim=8, width=8, heads=2, hidden=16, window=(4, 4))
 
 
-def model(spread: float = 0.05) -> LiteRestorer:
+def model(spread: float = 0.05) -> LiteModel:
     """`test_pipeline`'s restorer with a prior; `spread` 0 leaves its fusion untrained."""
     plain = plain_model(0.02)
-    net = LiteRestorer(replace(CONFIG, prior=PRIOR, fusion=FUSION)).eval().requires_grad_(False)
+    net = LiteModel(replace(CONFIG, prior=PRIOR, fusion=FUSION)).eval().requires_grad_(False)
     net.dit, net.context, net.codec = plain.dit, plain.context, plain.codec
     assert net.fusion is not None
     for parameter in net.fusion.parameters():
@@ -41,7 +41,7 @@ def model(spread: float = 0.05) -> LiteRestorer:
     return net
 
 
-class Watched(LiteRestorer):
+class Watched(LiteModel):
     """Keeps the priors that it read and was given."""
 
     read: list[Prior]
@@ -86,8 +86,8 @@ def test_read_once_a_window_and_cut_for_its_tiles() -> None:
 
 def test_folded_and_stored(tmp_path: Path) -> None:
     net, path, low = model(), tmp_path / "lite.safetensors", clip(9)
-    save_checkpoint(path, net, {}, torch.float32)
-    loaded = load_restorer(path, CPU, torch.float32)
+    save_lite_model(path, net, {}, torch.float32)
+    loaded = load_lite_model(path, CPU, torch.float32)
     assert loaded.config == net.config
     expected = OneStepPipeline(net).restore(low)
     assert (OneStepPipeline(loaded).restore(low) - expected).abs().max() < 1e-5

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from benchmarks.traffic import peak_bytes as measured_peak
-from tests.support.tiny_dit import padded_context, random_dit
+from tests.support.tiny_dit import padded_prompt, random_dit
 from tests.support.tiny_vae import random_vae
 from vfe.device import cpu_has_bf16
 from vfe.models.dit.folded import fold
 from vfe.models.dit.fp8 import store_fp8
 from vfe.models.dit.model import DiTConfig
 from vfe.models.flow import OneStepFlow
-from vfe.models.wan import ConditionedDiT, WanCompute, WanRestorer
+from vfe.models.wan import ConditionedDiT, WanCompute, WanModel
 from vfe.models.wan_vae import VAEPlan, WanVAEConfig
 from vfe.pipeline.memory_plan import WanSizes, dit_bytes, latent_shape, peak_bytes
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
@@ -38,9 +38,9 @@ def sizes_of(config: DiTConfig, dtype: torch.dtype, fp8: bool = False) -> WanSiz
     return WanSizes(dit=config, vae=VAE, compute=WanCompute(CPU, dtype, fp8), block_bytes=0, fixed_bytes=0)
 
 
-def restorer(config: DiTConfig, dtype: torch.dtype) -> WanRestorer:
-    dit = fold(random_dit(config), 400.0, padded_context(1, 512, config.text_dim), dtype)
-    return WanRestorer(dit, random_vae(VAE).to(dtype), OneStepFlow(), WanCompute(CPU, dtype))
+def restorer(config: DiTConfig, dtype: torch.dtype) -> WanModel:
+    dit = fold(random_dit(config), 400.0, padded_prompt(1, 512, config.text_dim), dtype)
+    return WanModel(dit, random_vae(VAE).to(dtype), OneStepFlow(), WanCompute(CPU, dtype))
 
 
 def frames_of(count: int, height: int, width: int) -> Iterator[Tensor]:
@@ -78,7 +78,7 @@ def test_from_frames_to_frames(latents: int, tile: int | None, dtype: torch.dtyp
 def test_the_transformer(kind: str, dtype: torch.dtype, dim: int, ffn_dim: int) -> None:
     """Where attention needs the most, and where the feed-forward does, as in Wan."""
     config = dit_config(dim, ffn_dim)
-    dit, context = random_dit(config), padded_context(2, 512, config.text_dim)
+    dit, context = random_dit(config), padded_prompt(2, 512, config.text_dim)
     folded = kind != "conditioned"
     model = fold(dit, 400.0, context, dtype) if folded else ConditionedDiT(dit.to(dtype), 400.0, context.to(dtype))
     if kind == "fp8":

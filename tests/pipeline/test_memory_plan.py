@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.tiny_dit import padded_context, random_dit, tiny_config
+from tests.support.tiny_dit import padded_prompt, random_dit, tiny_config
 from vfe.models.dit.folded import fold
 from vfe.models.dit.model import DiTConfig
 from vfe.models.flow import OneStepFlow
-from vfe.models.wan import WanCompute, WanRestorer
+from vfe.models.wan import WanCompute, WanModel
 from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig
 from vfe.pipeline.memory_aware import MemoryAwarePipeline, is_out_of_memory
 from vfe.pipeline.memory_plan import (
@@ -129,19 +129,19 @@ def test_blocks_stay_on_a_device_that_has_no_other_memory() -> None:
     assert {plan.resident for plan in plan_candidates(sizes, 512, 512)} == {30}
 
 
-def restorer() -> WanRestorer:
+def restorer() -> WanModel:
     config = tiny_config(in_channels=16, patch=(1, 2, 2))
-    dit = fold(random_dit(config), 400.0, padded_context(1, 8, config.text_dim))
+    dit = fold(random_dit(config), 400.0, padded_prompt(1, 8, config.text_dim))
     torch.manual_seed(0)
     vae = WanVAE(WanVAEConfig(dim=8, blocks=1)).eval().requires_grad_(False)
-    return WanRestorer(dit, vae, OneStepFlow(), WanCompute(CPU, torch.float32))
+    return WanModel(dit, vae, OneStepFlow(), WanCompute(CPU, torch.float32))
 
 
-def sizes_of(model: WanRestorer) -> WanSizes:
+def sizes_of(model: WanModel) -> WanSizes:
     return WanSizes(dit=model.dit.config, vae=model.codec.config, compute=ON_GPU, block_bytes=1000, fixed_bytes=1000)
 
 
-def failing(model: WanRestorer, monkeypatch: pytest.MonkeyPatch, too_long: int, error: Exception) -> None:
+def failing(model: WanModel, monkeypatch: pytest.MonkeyPatch, too_long: int, error: Exception) -> None:
     """Let the DiT run out of memory for more latents than that."""
     velocity: Callable[..., Tensor] = model.velocity
 

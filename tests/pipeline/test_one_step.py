@@ -11,7 +11,7 @@ from torch import Tensor
 from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.flow import OneStepFlow
 from vfe.models.lapped_codec import CodecConfig
-from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.pipeline.one_step import OneStepPipeline, TileConfig, WindowConfig, pad_clip
 from vfe.types import Cancelled
 
@@ -24,10 +24,10 @@ CONFIG = LiteConfig(
 )  # fmt: skip
 
 
-def model(head: float = 0.0) -> LiteRestorer:
+def model(head: float = 0.0) -> LiteModel:
     """A tiny restorer; `head` is the spread of its head's weights, 0 the untrained model."""
     torch.manual_seed(0)
-    net = LiteRestorer(CONFIG).eval().requires_grad_(False)
+    net = LiteModel(CONFIG).eval().requires_grad_(False)
     assert isinstance(net.dit, WanDiT)
     if head:
         net.dit.head.head.weight.normal_(0, head)

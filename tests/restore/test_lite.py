@@ -14,7 +14,7 @@ from training.data.dev_set import LEVELS, psnr, to_video
 from training.degradations.vividface import Degradation, degrade
 from training.losses.terms import luma, structure_loss
 from vfe.pipeline.one_step import OneStepPipeline, TileConfig, WindowConfig
-from vfe.weights.lite import load_restorer, read_metadata
+from vfe.weights.lite import load_lite_model, read_lite_info
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ PAN = 2  # pixels a frame, so that a frame warps exactly onto the next
 
 @pytest.fixture(scope="module")
 def pipeline() -> OneStepPipeline:
-    return OneStepPipeline(load_restorer(LITE, CPU, torch.float32))
+    return OneStepPipeline(load_lite_model(LITE, CPU, torch.float32))
 
 
 def portrait(frames: int, side: int = 160) -> Tensor:
@@ -42,7 +42,7 @@ def pair(frames: int, how: Degradation, side: int = 160) -> tuple[Tensor, Tensor
 
 
 def test_file_says_what_it_is_and_how_it_was_made() -> None:
-    info = read_metadata(LITE)
+    info = read_lite_info(LITE)
     assert info.bytes < 25e6
     assert info.config.flow.rule == "vividface"
     facts = info.training
@@ -100,7 +100,7 @@ def test_no_colour_shift(pipeline: OneStepPipeline, level: str) -> None:
 def test_precision_and_tiles_change_little(pipeline: OneStepPipeline) -> None:
     low, _ = pair(5, LEVELS["medium"], side=256)
     exact = pipeline.restore(low)
-    half = OneStepPipeline(load_restorer(LITE, CPU, torch.bfloat16)).restore(low)
+    half = OneStepPipeline(load_lite_model(LITE, CPU, torch.bfloat16)).restore(low)
     tiled = OneStepPipeline(pipeline.model, tile=TileConfig(192, 64)).restore(low)
     assert psnr(half, exact) > 45
     assert psnr(tiled, exact) > 45
@@ -110,5 +110,5 @@ def test_precision_and_tiles_change_little(pipeline: OneStepPipeline) -> None:
 def test_restores_a_real_clip() -> None:
     clean = read_frames(sorted(CLIPS.glob("*.mp4"))[0])[:9]
     low = to_video(degrade(clean, LEVELS["medium"], np.random.default_rng(0)), CPU)
-    restored = OneStepPipeline(load_restorer(LITE, CPU, torch.bfloat16)).restore(low)
+    restored = OneStepPipeline(load_lite_model(LITE, CPU, torch.bfloat16)).restore(low)
     assert psnr(restored, to_video(clean, CPU)) > psnr(low, to_video(clean, CPU)) + 0.3

@@ -19,15 +19,15 @@ from vfe.loading.wan import DiTWeights
 from vfe.loading.wan_files import is_known_dit
 from vfe.models.dit import folded
 from vfe.models.dit.model import WanDiT
-from vfe.models.wan import WanRestorer
+from vfe.models.wan import WanModel
 from vfe.models.wan_vae import WanVAE, WanVAEConfig
 from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.one_step import WindowConfig
 from vfe.video.info import probe
 from vfe.video.read import open_source
-from vfe.weights.context import read_context, write_context
-from vfe.weights.lite import save_checkpoint
+from vfe.weights.lite import save_lite_model
+from vfe.weights.prompt import read_prompt_embedding, write_prompt_embedding
 
 CPU = torch.device("cpu")
 VIDEO = torch.rand(1, 3, 9, 32, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -46,10 +46,10 @@ class Files:
         self.codec = WanVAE(WanVAEConfig(dim=16, blocks=1)).eval().requires_grad_(False)
         self.vae, self.context = folder / "vae.safetensors", folder / "context.safetensors"
         save_file(self.codec.state_dict(), self.vae)
-        write_context(self.context, torch.randn(3, TINY_DIT.text_dim))
+        write_prompt_embedding(self.context, torch.randn(3, TINY_DIT.text_dim))
 
     def options(self, **changes: object) -> ModelOptions:
-        return ModelOptions(**{"vae": self.vae, "context": self.context, **changes})  # type: ignore[arg-type]
+        return ModelOptions(**{"vae": self.vae, "prompt_embedding": self.context, **changes})  # type: ignore[arg-type]
 
     def load(self, **changes: object) -> vfe.Restorer:
         return vfe.load(self.dit, "cpu", "fp32", WindowConfig(9, 1), self.options(**changes))
@@ -58,7 +58,7 @@ class Files:
         """z_hq = z_lq - v(z_lq, t* = 400, c)."""
         z = self.codec.encode(video)
         with torch.no_grad():
-            v = (network or self.network)(z, 400.0, read_context(self.context, TINY_DIT.text_dim))
+            v = (network or self.network)(z, 400.0, read_prompt_embedding(self.context, TINY_DIT.text_dim))
         return self.codec.decode(z - v)
 
 
@@ -130,7 +130,7 @@ def test_the_rule_of_a_lora_is_followed(files: Files) -> None:
     """z_hq = z_lq - t* v where the LoRA was trained so."""
     z = files.codec.encode(VIDEO)
     with torch.no_grad():
-        v = files.network(z, 400.0, read_context(files.context, TINY_DIT.text_dim))
+        v = files.network(z, 400.0, read_prompt_embedding(files.context, TINY_DIT.text_dim))
     lora = LoraFile(noted_lora(files, "dvface.safetensors", "dvface"))
     assert (restore(files.load(loras=(lora,))) - files.codec.decode(z - 0.4 * v)).abs().max() < 1e-4
     other = LoraFile(noted_lora(files, "vividface.safetensors", "vividface"))
@@ -170,7 +170,7 @@ def test_what_is_missing_is_said_in_one_line(
     run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.dit)
     assert_one_line_error(run, "Wan2.1 VAE", "--vae")
     run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.dit, "--vae", files.vae)
-    assert_one_line_error(run, "prompt context", "--context")
+    assert_one_line_error(run, "prompt embedding", "--context")
     run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.vae)
     assert_one_line_error(run, "Wan2.1 VAE", "--model needs")
     assert not (tmp_path / "out.mp4").exists()
@@ -216,7 +216,7 @@ def test_dtype_auto_is_the_planners_choice(files: Files, monkeypatch: pytest.Mon
         restorer = vfe.load(files.dit, "cpu", dtype, WindowConfig(9, 1), files.options(memory=memory))
         assert isinstance(restorer.pipeline, MemoryAwarePipeline)
         model = restorer.pipeline.model
-        assert isinstance(model, WanRestorer)
+        assert isinstance(model, WanModel)
         return next(model.dit.blocks.parameters()).dtype
 
     assert dtype_of("auto", 8 << 30) == torch.float32
@@ -251,6 +251,6 @@ def test_lite_refuses_what_only_wan_can_use(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_restorer_under_a_name_that_only_the_folder_knows(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path / "mine.safetensors", tiny_lite(), {})
+    save_lite_model(tmp_path / "mine.safetensors", tiny_lite(), {})
     restorer = vfe.load("mine", "cpu", "fp32", WindowConfig(5, 1), ModelOptions(folders=(tmp_path,)))
     assert restore(restorer, VIDEO[:, :, :5]).shape == (1, 3, 5, 32, 48)

@@ -23,7 +23,7 @@ from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.memory_plan import WanSizes, prior_bytes
 from vfe.types import VFEError, VideoShape
 from vfe.weights.adapter import write_adapter
-from vfe.weights.context import read_context
+from vfe.weights.prompt import read_prompt_embedding
 from vfe.weights.recognise import recognise
 
 FUSION = tiny_fusion(TINY_DIT.dim, TINY_DIT.layers)
@@ -42,7 +42,7 @@ def written(files: Files, adapter: PriorAdapter) -> Path:
 
 def by_hand(files: Files, adapter: PriorAdapter, video: Tensor) -> Tensor:
     """z_hq = z_lq - v(z_lq, t*, c, f_s, f_t)."""
-    z, context = files.codec.encode(video), read_context(files.context, TINY_DIT.text_dim)
+    z, context = files.codec.encode(video), read_prompt_embedding(files.context, TINY_DIT.text_dim)
     with torch.no_grad():
         v = files.network(z, 400.0, context, adapter.fusion(adapter.prior(video)))
     return files.codec.decode(z - v)

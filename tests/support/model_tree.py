@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.support.tiny_umt5 import save
 from vfe.library.folders import ModelFolder
-from vfe.weights.context import write_context
+from vfe.weights.prompt import write_prompt_embedding
 
 
 def forget_this_machine(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -87,5 +87,5 @@ def write_lora(path: Path) -> Path:
 
 def write_prompt(path: Path, value: float = 1.0) -> Path:
     folder(path.parent)
-    write_context(path, torch.full((1, 4096), value))
+    write_prompt_embedding(path, torch.full((1, 4096), value))
     return path

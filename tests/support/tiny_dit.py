@@ -33,7 +33,7 @@ def random_dit(config: DiTConfig) -> WanDiT:
     return model.requires_grad_(False)
 
 
-def padded_context(tokens: int, rows: int, width: int) -> Tensor:
+def padded_prompt(tokens: int, rows: int, width: int) -> Tensor:
     """(1, rows, width): `tokens` random rows, then zeros."""
     context = torch.zeros(1, rows, width)
     context[:, :tokens] = torch.randn(1, tokens, width, generator=torch.Generator().manual_seed(1))

@@ -18,7 +18,7 @@ from training.train import load_config, start
 from training.wan.lora import LoraConfig, add_lora, changes_of
 from vfe.models.dit.model import WanDiT
 from vfe.models.flow import OneStepFlow
-from vfe.weights.context import write_context
+from vfe.weights.prompt import write_prompt_embedding
 from vfe.weights.save import Origin, save_lora
 
 LORA = LoraConfig(rank=4, alpha=6.0)
@@ -43,7 +43,7 @@ def write_wan_files(folder: Path) -> WanFiles:
     files = WanFiles(*(folder / f"{name}.safetensors" for name in WanFiles._fields))
     save_file(random_dit().state_dict(), files.dit)
     save_file(random_vae().state_dict(), files.vae)
-    write_context(files.context, torch.randn(3, TINY_DIT.text_dim, generator=torch.Generator().manual_seed(5)))
+    write_prompt_embedding(files.context, torch.randn(3, TINY_DIT.text_dim, generator=torch.Generator().manual_seed(5)))
     return files
 
 

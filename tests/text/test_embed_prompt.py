@@ -14,10 +14,10 @@ from torch import Tensor
 
 from tests.support.tiny_umt5 import DIM, in_transformers_names, official_state, plain_encode, save
 from vfe.cli.embed_prompt import embed_prompt as run_embed_prompt
-from vfe.text.embed import embed_prompt, write_prompt_context
+from vfe.text.embed import embed_prompt, embed_prompt_to_file
 from vfe.text.tokens import MAX_TOKENS, clean, token_ids
 from vfe.types import VFEError
-from vfe.weights.context import read_context
+from vfe.weights.prompt import read_prompt_embedding
 from vfe.weights.recognise import recognise
 
 EXACT = 1e-5
@@ -59,13 +59,13 @@ def spiece(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_empty_prompt_is_one_row_in_a_few_kb(tmp_path: Path) -> None:
     wide = official_state(dim=4096, layers=2)
     encoder, output = save(wide, tmp_path / "encoder.safetensors"), tmp_path / "context.safetensors"
-    rows = write_prompt_context(encoder, output)
+    rows = embed_prompt_to_file(encoder, output)
     assert rows.shape == (1, 4096) and output.stat().st_size < 20_000
-    context = read_context(output)
+    context = read_prompt_embedding(output)
     assert context.shape == (1, 512, 4096)
     assert torch.equal(context[0, :1], rows) and context[0, 1:].abs().max() == 0
     assert torch.allclose(rows, plain_encode(wide, [1], rows=3), atol=EXACT)
-    assert recognise(output).kind == "context"
+    assert recognise(output).kind == "prompt_embedding"
     with safe_open(output, framework="pt") as file:
         metadata = file.metadata()
     assert (metadata["prompt"], metadata["text_encoder"]) == ("", "encoder.safetensors")
@@ -148,7 +148,7 @@ def test_the_command_writes_once_and_says_what(
     output = tmp_path / "context.safetensors"
     run_embed_prompt(command(official, output))
     size = output.stat().st_size / 1e3
-    assert capsys.readouterr() == (f"context of 1 token x {DIM}, {size:.1f} KB: {output}\n", "")
+    assert capsys.readouterr() == (f"prompt embedding of 1 token x {DIM}, {size:.1f} KB: {output}\n", "")
     before = output.read_bytes()
     with pytest.raises(VFEError, match="--overwrite"):
         run_embed_prompt(command(official, output))

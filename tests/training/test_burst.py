@@ -33,7 +33,7 @@ from training.burst.squeeze import LAST_STAGE, SQUEEZE_FILE, STAGES, TAPS, load_
 from training.lite.net import restore_video
 from vfe.types import VFEError
 from vfe.weights.adapter import load_prior
-from vfe.weights.lite import load_restorer
+from vfe.weights.lite import load_lite_model
 
 CPU = torch.device("cpu")
 SIDE = 64
@@ -256,7 +256,7 @@ def test_all_stages_run_and_leave_files_that_load(album: Album, packed: Path, tm
     plan(album, packed, tmp_path).run()
     assert load_prior(tmp_path / "predict" / "best.safetensors", torch.float32).config.entries == 32
     for stage in ("fidelity", "adversary"):
-        net = load_restorer(tmp_path / stage / "last.safetensors", CPU, torch.float32)
+        net = load_lite_model(tmp_path / stage / "last.safetensors", CPU, torch.float32)
         assert net.prior is not None and net.config.dit.places == (SIDE // 16, SIDE // 16)
         curves = json.loads((tmp_path / stage / "curves.json").read_text())
         assert curves[-1]["step"] >= 1 and "gain" in curves[-1]

@@ -21,10 +21,10 @@ from training.run.config import RunConfig
 from training.train import load_config, start
 from vfe.config import from_mapping
 from vfe.models.dit import model as dit
-from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.prior import DualCodebookPrior, PriorConfig
 from vfe.weights.adapter import write_adapter
-from vfe.weights.lite import save_checkpoint
+from vfe.weights.lite import save_lite_model
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def write_prior(folder: Path, config: PriorConfig | None = None) -> str:
 
 def small_lite(folder: Path) -> dict[str, Any]:
     path = folder / "lite.safetensors"
-    save_checkpoint(path, LiteRestorer(from_mapping(LiteConfig, {"dit": SMALL_DIT})), {})
+    save_lite_model(path, LiteModel(from_mapping(LiteConfig, {"dit": SMALL_DIT})), {})
     return {"lite": str(path), "prior": write_prior(folder), "fusion": SMALL_FUSION}
 
 

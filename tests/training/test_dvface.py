@@ -25,13 +25,13 @@ from training.run.stage import Draw, Slots
 from training.stages.dvface import DVFaceStage
 from training.train import load_config, start
 from vfe.config import from_mapping
-from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.prior import DualCodebookPrior, PriorConfig
 from vfe.models.prior.fusion import FusionConfig
 from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline.one_step import WindowConfig
 from vfe.weights.adapter import write_adapter
-from vfe.weights.lite import load_restorer, save_checkpoint
+from vfe.weights.lite import load_lite_model, save_lite_model
 
 pytestmark = pytest.mark.slow
 
@@ -45,9 +45,9 @@ WAN_FUSION = vars(tiny_fusion(TINY_DIT.dim, TINY_DIT.layers))
 VIDEO = torch.rand(1, 3, 5, 32, 32, generator=torch.Generator().manual_seed(3)) * 2 - 1
 
 
-def lite_restorer() -> LiteRestorer:
+def lite_restorer() -> LiteModel:
     torch.manual_seed(0)
-    net = LiteRestorer(from_mapping(LiteConfig, {"dit": LITE_DIT}))
+    net = LiteModel(from_mapping(LiteConfig, {"dit": LITE_DIT}))
     for parameter in net.dit.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     return net
@@ -78,7 +78,7 @@ def write_run(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
 
 
 def lite_run(folder: Path) -> Path:
-    save_checkpoint(folder / "lite.safetensors", lite_restorer(), {}, torch.float32)
+    save_lite_model(folder / "lite.safetensors", lite_restorer(), {}, torch.float32)
     prior = write_prior(folder / "prior.safetensors", from_mapping(PriorConfig, LITE_PRIOR))
     return write_run(folder, lite=str(folder / "lite.safetensors"), prior=str(prior), fusion=LITE_FUSION)
 
@@ -98,7 +98,7 @@ def started(path: Path) -> tuple[Run, DVFaceStage]:
 
 def test_it_starts_as_the_restorer_without_a_prior(tmp_path: Path) -> None:
     _, stage = started(lite_run(tmp_path))
-    plain = load_restorer(tmp_path / "lite.safetensors", CPU, torch.float32)
+    plain = load_lite_model(tmp_path / "lite.safetensors", CPU, torch.float32)
     with torch.no_grad():
         assert torch.equal(stage.net(VIDEO), restore_video(plain, VIDEO))
 
@@ -142,7 +142,7 @@ def test_wan_moves_lora_fusion_and_decoder(tmp_path: Path, decoder: bool) -> Non
 def restore(files: WanFiles, output: Path, vae: Path) -> Tensor:
     options = ModelOptions(
         vae=vae,
-        context=files.context,
+        prompt_embedding=files.context,
         loras=(LoraFile(output / "last.safetensors"),),
         adapter=output / "last.adapter.safetensors",
     )

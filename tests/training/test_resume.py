@@ -20,7 +20,7 @@ from tests.support.training_set import write_run, write_training_set
 from training.run.checkpoints import player_state
 from training.run.loop import Run
 from training.train import load_config, start
-from vfe.weights.lite import read_metadata
+from vfe.weights.lite import read_lite_info
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +99,7 @@ def test_two_processes_equal_one_at_the_same_global_batch(tmp_path: Path, root: 
     assert done.returncode == 0, done.stderr
     one = finished(path, tmp_path / "one")
     two = torch.load(tmp_path / "two/state/step-00000004/state.pt", weights_only=True)
-    assert read_metadata(tmp_path / "two/last.safetensors").training["processes"] == 2 == len(two["random"])
+    assert read_lite_info(tmp_path / "two/last.safetensors").training["processes"] == 2 == len(two["random"])
     [ours], [theirs] = [player_state(player) for player in one.stage.players], two["players"]
     assert ours.keys() == theirs.keys()
     pairs = [*((ours[name], theirs[name]) for name in ours), *zip(one.average.values, two["average"], strict=True)]
@@ -124,5 +124,5 @@ def test_sharded_processes_equal_one_and_resume(tmp_path: Path, root: Path) -> N
         ours, theirs = (load_file(folder / f"{name}.safetensors") for folder in (one.output, tmp_path / "sharded"))
         assert ours.keys() == theirs.keys()
         assert all(torch.allclose(ours[key].float(), theirs[key].float(), atol=1e-5, rtol=1e-3) for key in ours)
-    facts = read_metadata(tmp_path / "sharded/best.safetensors").training
+    facts = read_lite_info(tmp_path / "sharded/best.safetensors").training
     assert facts["processes"] == 2 and facts["dev_gains"]["psnr"] == pytest.approx(one.progress.best_score, abs=1e-3)

@@ -18,10 +18,10 @@ from training.run.optim import learning_rate
 from training.stages.lite import LiteStage, LiteTrainConfig
 from training.train import load_config, start
 from vfe.loading.lite import load_lite_pipeline
-from vfe.models.lite import LiteRestorer
+from vfe.models.lite import LiteModel
 from vfe.models.prior import DualCodebookPrior
 from vfe.pipeline.one_step import WindowConfig
-from vfe.weights.lite import read_metadata, save_checkpoint
+from vfe.weights.lite import read_lite_info, save_lite_model
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +37,7 @@ def train(config: RunConfig, command: str = "") -> Run:
     return run
 
 
-def net(run: Run) -> LiteRestorer:
+def net(run: Run) -> LiteModel:
     assert isinstance(run.stage, LiteStage)
     return run.stage.net
 
@@ -47,7 +47,7 @@ def test_run_writes_curves_and_a_restorer_that_loads(tmp_path: Path, root: Path)
     curves = json.loads((run.output / "curves.json").read_text())
     assert [row["step"] for row in curves["scores"]] == [4, 6]
     assert (run.output / "curves.png").stat().st_size > 1000
-    info = read_metadata(run.output / "best.safetensors")
+    info = read_lite_info(run.output / "best.safetensors")
     assert isinstance(run.config, LiteTrainConfig) and info.config == run.config.model
     assert [path.name for path in sorted(run.output.glob("samples/*/*"))] == ["clip0.png"] * 2
     assert info.training["command"] == "python -m training.train run.yaml"
@@ -81,7 +81,7 @@ def test_a_run_goes_on_from_a_restorer_with_a_prior(tmp_path: Path, root: Path) 
         fused = with_prior(plain, DualCodebookPrior(PRIOR), replace(FUSION, layers=1))
         for parameter in fused.fusion.parameters():  # type: ignore[union-attr]
             parameter += 0.05
-    save_checkpoint(tmp_path / "fused.safetensors", fused, {})
+    save_lite_model(tmp_path / "fused.safetensors", fused, {})
     config = load_config(write_run(tmp_path, root), {"init": str(tmp_path / "fused.safetensors")})
     run = start(config)
     before = {name: value.clone() for name, value in net(run).state_dict().items()}

@@ -18,18 +18,18 @@ from tests.support.tiny_prior import tiny_adapter
 from vfe.face.detect.net import DetectorConfig, FaceNet, FaceNetConfig, RefinerConfig, fold_batch_norm
 from vfe.face.detect.weights import load_face_net, save_face_net
 from vfe.models.lapped_codec import CodecConfig
-from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.tensor_io.described import MAX_METADATA
 from vfe.types import VFEError
 from vfe.weights.adapter import load_adapter, write_adapter
-from vfe.weights.lite import is_restorer, load_restorer, save_checkpoint
+from vfe.weights.lite import is_lite_model, load_lite_model, save_lite_model
 
 CPU = torch.device("cpu")
 
 
 def write_lite(path: Path) -> None:
     config = LiteConfig(dit=tiny_config(in_channels=192), codec=CodecConfig(space=4))
-    save_checkpoint(path, LiteRestorer(config), {"steps": 3})
+    save_lite_model(path, LiteModel(config), {"steps": 3})
 
 
 def write_face_net(path: Path) -> None:
@@ -48,7 +48,7 @@ class Kind:
 
 
 KINDS = {
-    "lite": Kind(write_lite, lambda path: load_restorer(path, CPU, torch.float32), ("dit", "text_dim")),
+    "lite": Kind(write_lite, lambda path: load_lite_model(path, CPU, torch.float32), ("dit", "text_dim")),
     "face net": Kind(write_face_net, lambda path: load_face_net(path, CPU), ("detector", "head")),
     "adapter": Kind(
         lambda path: write_adapter(path, tiny_adapter(), {}),
@@ -149,6 +149,6 @@ def test_not_a_number_is_refused(kind: Kind, path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"PK\x03\x04" + b"\0" * 40])
 def test_what_cannot_be_read_is_no_restorer(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(content)
-    assert not is_restorer(tmp_path / "m")
-    assert not is_restorer(tmp_path)
-    assert not is_restorer(tmp_path / "none")
+    assert not is_lite_model(tmp_path / "m")
+    assert not is_lite_model(tmp_path)
+    assert not is_lite_model(tmp_path / "none")

@@ -14,7 +14,7 @@ from vfe.library.find import find_models
 from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.wan_vae import WanVAE
 from vfe.types import VFEError
-from vfe.weights.context import write_context
+from vfe.weights.prompt import write_prompt_embedding
 from vfe.weights.recognise import recognise
 
 Shapes = dict[str, tuple[int, ...]]
@@ -64,8 +64,12 @@ def lora(rank: int = 32) -> Shapes:
         (official_t5, "text_encoder", "umT5 text encoder, 24 layers of width 4096; official names"),
         (transformers_t5, "text_encoder", "umT5 text encoder, 24 layers of width 4096; transformers names"),
         (lambda: transformers_t5("text_encoders.umt5xxl.transformer."), "text_encoder", "24 layers of width 4096"),
-        (lambda: {"anything": (77, 4096)}, "context", "prompt context, 77 rows of 4096; safetensors, 1 tensors"),
-        (lambda: {"prompt_embeds": (1, 512, 4096)}, "context", "prompt context, 512 rows of 4096"),
+        (
+            lambda: {"anything": (77, 4096)},
+            "prompt_embedding",
+            "prompt embedding, 77 rows of 4096; safetensors, 1 tensors",
+        ),
+        (lambda: {"prompt_embeds": (1, 512, 4096)}, "prompt_embedding", "prompt embedding, 512 rows of 4096"),
     ],
     ids=["dit", "vae", "lora", "official umT5", "transformers umT5", "prefixed umT5", "rows", "padded rows"],
 )
@@ -100,8 +104,8 @@ def test_our_own_files_are_recognised(tmp_path: Path) -> None:
     assert restorer.kind == "restorer"
     assert restorer.description.startswith("vfe restorer of whole frames, ")
     assert recognise(find_models()["lite_faces"]).description.startswith("vfe restorer of aligned faces, ")
-    write_context(tmp_path / "c", torch.ones(3, 24))
-    assert recognise(tmp_path / "c").kind == "context"
+    write_prompt_embedding(tmp_path / "c", torch.ones(3, 24))
+    assert recognise(tmp_path / "c").kind == "prompt_embedding"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.dit.pyramid import PyramidScale
 from vfe.models.lapped_codec import CodecConfig
-from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.prior import EncoderScale, PredictorConfig, PriorConfig
 from vfe.models.prior.fusion import FusionConfig
 
@@ -85,12 +85,12 @@ def critic_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:
     return DiscriminatorConfig(width=4 if tiny else 32, stages=stages, places=(places, places))
 
 
-def new_restorer(config: LiteConfig, album: Album) -> LiteRestorer:
+def new_restorer(config: LiteConfig, album: Album) -> LiteModel:
     """Random weights; the codec's scale and the size of velocities as measured on damaged clips.
 
     On damaged ones, as clean clips hold so little of the finest coefficients that noise would drown all the others.
     """
-    net = LiteRestorer(config).to(album.pictures.device)
+    net = LiteModel(config).to(album.pictures.device)
     maker = PairMaker(album, PairConfig(clips=ClipConfig(frames=config.codec.time + 1)), SCALE_SEED)
     pairs = [maker(number, 4) for number in range(8)]
     net.codec.scale.copy_(coefficient_scale(net.codec, (pair.degraded for pair in pairs)))

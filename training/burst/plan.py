@@ -9,10 +9,10 @@ from typing import Literal
 
 import torch
 
-from vfe.models.lite import LiteRestorer
+from vfe.models.lite import LiteModel
 from vfe.types import VFEError
 from vfe.weights.adapter import load_prior
-from vfe.weights.lite import load_restorer
+from vfe.weights.lite import load_lite_model
 
 from ..lite.net import with_prior
 from ..losses.adversarial import Discriminator
@@ -125,19 +125,19 @@ class Plan:
         critic = Discriminator(critic_config(self.album.side, tiny=self.config.tiny)).to(self.device)
         return self._restorer(net, RestorerLossConfig(perceptual=0.3, adversarial=0.01, balanced_from=0.0), critic)
 
-    def _restorer(self, net: LiteRestorer, loss: RestorerLossConfig, critic: Discriminator | None) -> BurstStage:
+    def _restorer(self, net: LiteModel, loss: RestorerLossConfig, critic: Discriminator | None) -> BurstStage:
         player = RestorerPlayer(trainable(net), loss, self.perceptual, critic, self.config.compile)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
         pairs, judged = self._makers(frames)
         return RestorerStage(player, pairs, judged, None if critic is None else CriticPlayer(critic, player))
 
-    def _plain(self) -> LiteRestorer:
+    def _plain(self) -> LiteModel:
         if self.config.init is not None:
             return self._load(self.config.init)
         return new_restorer(restorer_config(self.album.side, tiny=self.config.tiny), self.album)
 
-    def _load(self, path: Path) -> LiteRestorer:
-        return load_restorer(path, self.device, torch.float32)
+    def _load(self, path: Path) -> LiteModel:
+        return load_lite_model(path, self.device, torch.float32)
 
     def _made(self, stage: StageName, name: str) -> Path:
         path = self.out / stage / name

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vfe.models.lite import LiteRestorer
+from vfe.models.lite import LiteModel
 from vfe.types import never_cancelled
-from vfe.weights.lite import save_checkpoint
+from vfe.weights.lite import save_lite_model
 
 from ..lite.net import restore_video
 from ..losses.adversarial import Discriminator, discriminator_loss, generator_loss, judge
@@ -72,7 +72,7 @@ class RestorerPlayer(Player):
 
     def __init__(
         self,
-        net: LiteRestorer,
+        net: LiteModel,
         loss: RestorerLossConfig,
         perceptual: SqueezeDistance,
         critic: Discriminator | None = None,
@@ -147,7 +147,7 @@ class RestorerStage(BurstStage):
         self._restored: list[Tensor] = []
 
     @property
-    def net(self) -> LiteRestorer:
+    def net(self) -> LiteModel:
         return self.restorer.net
 
     def batch(self, step: int, count: int) -> Pairs:
@@ -175,10 +175,10 @@ class RestorerStage(BurstStage):
         return [self.judged.degraded, torch.cat(self._restored), self.judged.clean] if self._restored else []
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        save_checkpoint(path, self.net, {**facts, "data_sha256": self.pairs.list_sha256})
+        save_lite_model(path, self.net, {**facts, "data_sha256": self.pairs.list_sha256})
 
 
-def trainable(net: LiteRestorer) -> LiteRestorer:
+def trainable(net: LiteModel) -> LiteModel:
     """The same, its prior fixed."""
     net.train().requires_grad_(True)
     if net.prior is not None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from vfe.models.prior import DualCodebookPrior, Prior
 from vfe.models.prior.fusion import FusionConfig
-from vfe.weights.lite import save_checkpoint
+from vfe.weights.lite import save_lite_model
 
 from ..lite.net import trainable_lite, with_prior
 from ..run.recompute import checkpoint_blocks
@@ -89,4 +89,4 @@ class LiteNet(DVFaceNet):
         return self.net.codec.decode(z)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        save_checkpoint(path, self.net, facts)
+        save_lite_model(path, self.net, facts)

@@ -11,37 +11,37 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vfe.models.lite import LiteRestorer
+from vfe.models.lite import LiteModel
 from vfe.models.prior import DualCodebookPrior
 from vfe.models.prior.fusion import FusionConfig
 from vfe.types import never_cancelled
-from vfe.weights.lite import load_restorer
+from vfe.weights.lite import load_lite_model
 
 from ..run.stage import full_precision
 
 
-def trainable_lite(path: Path) -> LiteRestorer:
+def trainable_lite(path: Path) -> LiteModel:
     """The restorer of a file, in float32 on the CPU; its prior, if it has one, stays fixed."""
-    net = load_restorer(path, torch.device("cpu"), torch.float32).train().requires_grad_(True)
+    net = load_lite_model(path, torch.device("cpu"), torch.float32).train().requires_grad_(True)
     if net.prior is not None:
         net.prior.eval().requires_grad_(False)
     return net
 
 
-def with_prior(net: LiteRestorer, prior: DualCodebookPrior, fusion: FusionConfig) -> LiteRestorer:
+def with_prior(net: LiteModel, prior: DualCodebookPrior, fusion: FusionConfig) -> LiteModel:
     """A restorer with a prior, which stays fixed, and an untrained fusion: its output is `net`'s to the last bit.
 
     Takes over the parts of `net`. Raises ValueError where they do not fit together, or it has a prior already.
     """
     if net.prior is not None:
         raise ValueError("the restorer to start from has a prior: go on with it without `prior`, or name one without")
-    fused = LiteRestorer(replace(net.config, prior=prior.config, fusion=fusion))
+    fused = LiteModel(replace(net.config, prior=prior.config, fusion=fusion))
     fused.codec, fused.dit, fused.context = net.codec, net.dit, net.context
     fused.prior = prior.eval().requires_grad_(False)
     return fused
 
 
-def restore_video(net: LiteRestorer, video: Tensor) -> Tensor:
+def restore_video(net: LiteModel, video: Tensor) -> Tensor:
     """Degraded video to restored video; all but the codec and the step in the autocast of the caller."""
     with full_precision(video.device):
         z_lq = net.codec.encode(video)

@@ -14,11 +14,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from vfe.models.lite import LiteConfig, LiteRestorer
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.prior.fusion import FusionConfig
 from vfe.types import never_cancelled
 from vfe.weights.adapter import load_prior
-from vfe.weights.lite import save_checkpoint
+from vfe.weights.lite import save_lite_model
 
 from ..data.clips import Batch
 from ..data.dev_set import evaluate, write_samples
@@ -81,7 +81,7 @@ class LiteTrainConfig(ClipConfig):
 class LitePlayer(Player):
     """DiT, context and fusion of a restorer with the loss of the phase; codec, prior and DISTS are fixed."""
 
-    def __init__(self, net: LiteRestorer, config: LiteTrainConfig, perceptual: Chosen | None) -> None:
+    def __init__(self, net: LiteModel, config: LiteTrainConfig, perceptual: Chosen | None) -> None:
         super().__init__()
         self.config = config
         self.net = net
@@ -124,10 +124,10 @@ class LitePlayer(Player):
         return terms
 
 
-def initial_model(config: LiteTrainConfig) -> LiteRestorer:
+def initial_model(config: LiteTrainConfig) -> LiteModel:
     """Random weights and a measured codec scale, or the weights of `config.init`."""
     if config.init is None:
-        net = LiteRestorer(config.model)
+        net = LiteModel(config.model)
         net.codec.scale.copy_(measure_scale(net.codec, config.data))
         return net
     net = trainable_lite(Path(config.init))
@@ -163,4 +163,4 @@ class LiteStage(ClipStage):
             write_samples(restore, self.dev, folder, self.device, self.config.precision)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        save_checkpoint(path, self.net, facts | self.data_facts())
+        save_lite_model(path, self.net, facts | self.data_facts())

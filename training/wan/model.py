@@ -14,7 +14,7 @@ from vfe.models.dit.model import Fuse, WanDiT
 from vfe.models.flow import OneStepFlow
 from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
-from vfe.weights.context import read_context
+from vfe.weights.prompt import read_prompt_embedding
 from vfe.weights.wan_dit import is_dit, load_dit, read_flow
 
 from ..run.recompute import checkpoint_blocks
@@ -70,4 +70,4 @@ def load_trainable(config: WanTrainConfig, checkpointing: bool = False) -> OneSt
         add_lora(dit, config.lora)
     if checkpointing:
         checkpoint_blocks(dit.blocks)
-    return OneStepDiT(dit.train(), read_context(Path(config.context), dit.config.text_dim), config.flow)
+    return OneStepDiT(dit.train(), read_prompt_embedding(Path(config.context), dit.config.text_dim), config.flow)

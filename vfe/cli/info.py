@@ -35,10 +35,10 @@ def machine_lines() -> list[str]:
 def file_lines(path: Path) -> list[str]:
     """What a video, an image or a file of weights is; VFEError when it is none of them."""
     if path.suffix.lower() in SUFFIXES:
-        from ..weights.lite import is_restorer, read_metadata
+        from ..weights.lite import is_lite_model, read_lite_info
         from ..weights.recognise import recognise
 
-        return _value_lines(read_metadata(path)) if is_restorer(path) else [f"{path}: {recognise(path).description}"]
+        return _value_lines(read_lite_info(path)) if is_lite_model(path) else [f"{path}: {recognise(path).description}"]
     from ..video.info import probe
 
     return probe(path).describe()

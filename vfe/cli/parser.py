@@ -74,7 +74,7 @@ def model_options_of(args: argparse.Namespace) -> ModelOptions:
     return ModelOptions(
         face_model=args.face_model,
         vae=args.vae,
-        context=args.context,
+        prompt_embedding=args.context,
         loras=tuple(args.lora),
         adapter=args.adapter,
         attention=args.attention,
@@ -121,7 +121,7 @@ def _add_region(group: argparse._ArgumentGroup) -> None:
 
 def _add_wan(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--vae", type=_path, metavar="FILE", help="Wan2.1 VAE (default: the one that is found)")
-    group.add_argument("--context", type=_path, metavar="FILE", help="embedded prompt (default: the one that is found)")
+    group.add_argument("--context", type=_path, metavar="FILE", help="prompt embedding (default: the one found)")
     group.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="LoRA and strength")
     group.add_argument("--adapter", type=_path, metavar="FILE", help="DVFace's prior and fusion for this DiT")
     group.add_argument("--memory", type=_memory, metavar="8GB", help="device memory to use (default: what is free)")

@@ -24,7 +24,7 @@ KINDS: dict[Kind, str] = {
     "wan_vae": "Wan VAE",
     "lora": "LoRA",
     "adapter": "DVFace adapter",
-    "context": "prompt context",
+    "prompt_embedding": "prompt embedding",
     "text_encoder": "text encoder",
     "face_net": "face net",
 }
@@ -54,13 +54,13 @@ COMPONENTS: dict[Kind, Component] = {
         Remedy.GET_VAE,
         Remedy.CHOOSE_VAE,
     ),
-    "context": Component(
-        "prompt context",
+    "prompt_embedding": Component(
+        "prompt embedding",
         "--context",
         64 << 20,
         "make one with `vfe embed-prompt TEXT_ENCODER -o context.safetensors`",
-        Remedy.GET_CONTEXT,
-        Remedy.CHOOSE_CONTEXT,
+        Remedy.GET_PROMPT_EMBEDDING,
+        Remedy.CHOOSE_PROMPT_EMBEDDING,
     ),
 }
 

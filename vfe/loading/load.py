@@ -8,7 +8,7 @@ from ..library.find import find_model
 from ..options import ModelOptions
 from ..pipeline.one_step import OneStepPipeline, WindowConfig
 from ..types import Notify, VFEError
-from ..weights.lite import is_restorer
+from ..weights.lite import is_lite_model
 from .lite import load_lite_pipeline
 from .request import LoadRequest
 
@@ -23,7 +23,7 @@ def load_pipeline(request: LoadRequest, notify: Notify) -> OneStepPipeline:
 
     Raises VFEError where a file, or what was asked of it, is wrong.
     """
-    if is_restorer(request.path):
+    if is_lite_model(request.path):
         _refuse_wan_options(request.options)
         return load_lite_pipeline(request.path, request.device, request.dtypes[0], request.window or WindowConfig())
     from .wan import load_wan_pipeline  # only here: lite needs none of it

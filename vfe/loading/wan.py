@@ -15,7 +15,7 @@ from ..models.dit.attention_backends import choose_attention
 from ..models.dit.folded import BlocksInTurn, FoldedDiT, fold
 from ..models.dit.fp8 import FP8, store_fp8
 from ..models.dit.model import WanDiT
-from ..models.wan import ConditionedDiT, WanCompute, WanRestorer
+from ..models.wan import ConditionedDiT, WanCompute, WanModel
 from ..options import LoraFile
 from ..pipeline.memory_aware import MemoryAwarePipeline
 from ..pipeline.memory_plan import WanSizes, first_fitting
@@ -52,7 +52,7 @@ def load_wan_pipeline(request: LoadRequest, notify: Notify) -> MemoryAwarePipeli
     if compute.fp8:
         store_fp8(dit.blocks)
     adapter = None if files.adapter is None else load_adapter(files.adapter.path, compute.dtype)
-    model = WanRestorer(dit, vae, files.flow, compute, adapter=adapter, compiled=options.compile)
+    model = WanModel(dit, vae, files.flow, compute, adapter=adapter, compiled=options.compile)
     return MemoryAwarePipeline(model, loaded_sizes(sizes, model), budget, request.window, notify)
 
 
@@ -111,7 +111,7 @@ def estimated_sizes(files: WanFiles, compute: WanCompute) -> WanSizes:
     )
 
 
-def loaded_sizes(sizes: WanSizes, model: WanRestorer) -> WanSizes:
+def loaded_sizes(sizes: WanSizes, model: WanModel) -> WanSizes:
     """The same with the bytes of the weights as they are now."""
     blocks = model.dit.blocks
     block = _bytes(blocks[0])

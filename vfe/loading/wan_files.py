@@ -19,7 +19,7 @@ from ..tensor_io.open import open_tensors
 from ..tensor_io.source import TensorSource
 from ..types import VFEError
 from ..weights.adapter import AdapterConfig, adapter_config, open_adapter
-from ..weights.context import read_context
+from ..weights.prompt import read_prompt_embedding
 from ..weights.recognise import recognise
 from ..weights.wan_dit import check_size, open_dit, read_flow
 from ..weights.wan_vae import open_vae
@@ -58,7 +58,8 @@ def open_wan_files(request: LoadRequest) -> WanFiles:
     if is_known_dit(request.name):
         _check_asked_for(request.path, dit_config, DiTConfig())
     vae_config, vae = open_vae(options.vae or find_component("wan_vae", request.folders))
-    prompt = read_context(options.context or find_component("context", request.folders), dit_config.text_dim)
+    prompt_path = options.prompt_embedding or find_component("prompt_embedding", request.folders)
+    prompt = read_prompt_embedding(prompt_path, dit_config.text_dim)
     adapter = None if options.adapter is None else open_adapter(options.adapter)
     return WanFiles(
         dit_config=dit_config,

@@ -49,7 +49,7 @@ class LiteConfig:
         return (self.dit.layers, *(scale.blocks for scale in self.dit.pyramid), *prior)
 
 
-class LiteRestorer(nn.Module):
+class LiteModel(nn.Module):
     """z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t): video in, clean video out; the context c is learned."""
 
     def __init__(self, config: LiteConfig, ops: Ops = TORCH_OPS) -> None:
@@ -57,6 +57,7 @@ class LiteRestorer(nn.Module):
         self.config = config
         self.codec = LappedCodec(config.codec)
         self.dit: WanDiT | FoldedDiT = WanDiT(config.dit, ops)
+        # The learned prompt embedding; the name is that of the tensor in the files.
         self.context = nn.Parameter(torch.randn(1, config.context_rows, config.dit.text_dim))
         self.prior = None if config.prior is None else DualCodebookPrior(config.prior, ops)
         self.fusion = None if config.fusion is None else AsymmetricFusion(config.fusion, ops)
@@ -80,7 +81,7 @@ class LiteRestorer(nn.Module):
             return self.dit(z_lq, fuse)
         return self.dit(z_lq, self.config.flow.timestep, self.context, fuse)
 
-    def fold(self, dtype: torch.dtype) -> LiteRestorer:
+    def fold(self, dtype: torch.dtype) -> LiteModel:
         """Put t* and the context into the weights and cast them, for restoring only: faster, equal but for rounding.
 
         The codec stays in float32.

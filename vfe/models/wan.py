@@ -22,15 +22,15 @@ from .wan_vae import VAEPlan, WanVAE
 
 
 class ConditionedDiT(nn.Module):
-    """A DiT that was not folded, with its timestep and prompt context (1, S, text_dim)."""
+    """A DiT that was not folded, with its timestep and prompt embedding (1, S, text_dim)."""
 
-    context: Tensor
+    prompt: Tensor
 
-    def __init__(self, dit: WanDiT, timestep: float, context: Tensor) -> None:
+    def __init__(self, dit: WanDiT, timestep: float, prompt: Tensor) -> None:
         super().__init__()
         self.dit = dit
         self.timestep = timestep
-        self.register_buffer("context", context)
+        self.register_buffer("prompt", prompt)
 
     @property
     def config(self) -> DiTConfig:
@@ -41,7 +41,7 @@ class ConditionedDiT(nn.Module):
         return self.dit.blocks
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
-        return self.dit(z, self.timestep, self.context, fuse)
+        return self.dit(z, self.timestep, self.prompt, fuse)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class WanCompute:
         return self.device.type in ("cuda", "xpu")
 
 
-class WanRestorer(nn.Module):
+class WanModel(nn.Module):
     """z_hq = z_lq - s v(z_lq, f_s, f_t): video in, clean video out; the priors are there with an adapter."""
 
     def __init__(

@@ -1,1 +1,1 @@
-"""The text encoder umT5, used once to make the prompt context that the DiT reads; then it is not needed any more."""
+"""The text encoder umT5, used once to make the prompt embedding that the DiT reads; then it is not needed any more."""

@@ -1,4 +1,4 @@
-"""Making a prompt context once: from then on no text encoder is needed."""
+"""Making a prompt embedding once: from then on no text encoder is needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..tensor_io.source import is_finite
 from ..types import Progress, VFEError
-from ..weights.context import write_context
+from ..weights.prompt import write_prompt_embedding
 from .encoder_file import open_umt5
 from .tokens import token_ids
 from .umt5 import encode
@@ -17,7 +17,7 @@ from .umt5 import encode
 def embed_prompt(
     encoder: Path, prompt: str = "", tokenizer: Path | None = None, on_progress: Progress | None = None
 ) -> Tensor:
-    """The context of a prompt, (n, text_dim) float32: one row for each of its n tokens, 1 for the empty prompt.
+    """The embedding of a prompt, (n, text_dim) float32: one row for each of its n tokens, 1 for the empty prompt.
 
     What follows these rows is 0 up to 512 rows: Wan cuts the padding off (`T5EncoderModel.__call__`) and fills up with
     zeros (`WanModel.forward`), as diffusers does in `WanPipeline._get_t5_prompt_embeds`; DiffSynth and VividFace set
@@ -32,15 +32,18 @@ def embed_prompt(
     return rows
 
 
-def write_prompt_context(
+def embed_prompt_to_file(
     encoder: Path, output: Path, prompt: str = "", tokenizer: Path | None = None, on_progress: Progress | None = None
 ) -> Tensor:
-    """`embed_prompt` into a file of a few KB, which is returned too; `output` appears when it is complete."""
+    """Write what `embed_prompt` gives to the file `output`, which appears when it is complete, and return it.
+
+    Raises VFEError as `embed_prompt` does, and OSError as writing does.
+    """
     if output.suffix != ".safetensors":
-        raise VFEError(f"{output}: a context is a safetensors file; give a name that ends in .safetensors")
+        raise VFEError(f"{output}: a prompt embedding is a safetensors file; give a name that ends in .safetensors")
     if not output.parent.is_dir():
         raise VFEError(f"{output}: the folder {output.parent} does not exist; create it first")
     rows = embed_prompt(encoder, prompt, tokenizer, on_progress)
     name = encoder.name.encode(errors="replace").decode()  # a file name need not be Unicode text, metadata must
-    write_context(output, rows, {"prompt": prompt, "text_encoder": name})
+    write_prompt_embedding(output, rows, {"prompt": prompt, "text_encoder": name})
     return rows

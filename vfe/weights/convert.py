@@ -31,7 +31,7 @@ _PEOPLE: dict[Kind, str] = {
     "wan_dit": "a Wan DiT",
     "wan_vae": "a Wan VAE",
     "lora": "a LoRA",
-    "context": "a prompt context",
+    "prompt_embedding": "a prompt embedding",
     "restorer": "a vfe restorer",
     "text_encoder": "a text encoder",
 }

@@ -9,17 +9,17 @@ from typing import Any
 
 import torch
 
-from ..models.lite import LiteConfig, LiteRestorer
+from ..models.lite import LiteConfig, LiteModel
 from ..tensor_io.described import FileFormat
 from ..tensor_io.load import load_model
 
-RESTORER_FORMAT = FileFormat("vfe-restorer-1", LiteConfig, "a restorer saved by vfe, or the name 'lite'")
+LITE_FORMAT = FileFormat("vfe-restorer-1", LiteConfig, "a restorer saved by vfe, or the name 'lite'")
 CODEC = "codec."
 """Names that start so are of the codec, which is stored and loaded in float32."""
 
 
 @dataclass(frozen=True)
-class CheckpointInfo:
+class LiteFileInfo:
     """What a file says of itself: `training` holds command, data hash, seed, steps and dev scores."""
 
     path: Path
@@ -29,40 +29,38 @@ class CheckpointInfo:
     bytes: int
 
 
-def save_checkpoint(
-    path: Path, model: LiteRestorer, training: dict[str, Any], dtype: torch.dtype = torch.float16
-) -> None:
+def save_lite_model(path: Path, model: LiteModel, training: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
     """Write weights in `dtype` (the codec's scale in float32) and metadata; written aside and renamed."""
     state = {
         name: value.to(torch.float32 if name.startswith(CODEC) else dtype) for name, value in model.state_dict().items()
     }
-    RESTORER_FORMAT.write(path, model.config, state, training)
+    LITE_FORMAT.write(path, model.config, state, training)
 
 
-def is_restorer(path: Path) -> bool:
+def is_lite_model(path: Path) -> bool:
     """Whether a file says that it is a lite model of this package; False for everything that cannot be read."""
-    return RESTORER_FORMAT.is_at(path)
+    return LITE_FORMAT.is_at(path)
 
 
-def read_metadata(path: Path) -> CheckpointInfo:
+def read_lite_info(path: Path) -> LiteFileInfo:
     """Read a file's description without its weights. Raises VFEError where it is not a lite model of this package."""
-    source = RESTORER_FORMAT.open(path)
-    config, training = RESTORER_FORMAT.config_of(source), RESTORER_FORMAT.training_of(source)
-    return CheckpointInfo(path, config, training, source.parameters, path.stat().st_size)
+    source = LITE_FORMAT.open(path)
+    config, training = LITE_FORMAT.config_of(source), LITE_FORMAT.training_of(source)
+    return LiteFileInfo(path, config, training, source.parameters, path.stat().st_size)
 
 
-def load_restorer(
+def load_lite_model(
     path: Path,
     device: torch.device,
     dtype: torch.dtype,
-    build: Callable[[LiteConfig], LiteRestorer] = LiteRestorer,
-) -> LiteRestorer:
+    build: Callable[[LiteConfig], LiteModel] = LiteModel,
+) -> LiteModel:
     """The model of a file in `dtype`, its codec in float32; frozen. Raises VFEError that says what does not fit.
 
     `build` makes the network, of a host's layers for one.
     """
-    source = RESTORER_FORMAT.open(path)
-    config = RESTORER_FORMAT.config_of(source)
+    source = LITE_FORMAT.open(path)
+    config = LITE_FORMAT.config_of(source)
     model = load_model(lambda: build(config), source, device=device, dtype=dtype, exact=(CODEC,))
     model.codec.build_transforms(device)  # the transform's matrices are computed, not stored
     return model

@@ -14,16 +14,16 @@ from ..tensor_io.source import TensorSource
 from ..types import VFEError
 from . import wan_dit, wan_vae
 from .adapter import ADAPTER_FORMAT, adapter_config
-from .context import CONTEXT_FORMAT, context_names
 from .foreign import name_foreign
-from .lite import RESTORER_FORMAT
+from .lite import LITE_FORMAT
 from .lora_keys import is_lora, parse_key, unsupported_kind
+from .prompt import PROMPT_FORMAT, prompt_embedding_names
 
-Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "context", "restorer", "text_encoder", "face_net"]
+Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "prompt_embedding", "restorer", "text_encoder", "face_net"]
 
 LEARNED_PLACES = "dit.places.embedding"
 """Weights of restorers that know where in the picture a token is, as those of aligned faces do."""
-NEEDED = "needed a Wan2.1 DiT, its VAE, a LoRA, an adapter, a prompt context, a umT5 text encoder or a vfe restorer"
+NEEDED = "needed a Wan2.1 DiT, its VAE, a LoRA, an adapter, a prompt embedding, a umT5 text encoder or a vfe restorer"
 
 
 class _TextEncoder(NamedTuple):
@@ -69,24 +69,24 @@ def recognise(path: Path) -> Recognised:
 
 def recognise_source(source: TensorSource) -> Recognised:
     """`recognise` for an open file."""
-    if RESTORER_FORMAT.names(source):
+    if LITE_FORMAT.names(source):
         return Recognised("restorer", _describe_restorer(source))
     if FACE_NET_FORMAT.names(source):
         return Recognised("face_net", f"vfe face net, {source.parameters / 1e6:.1f} M parameters; {source.description}")
     if ADAPTER_FORMAT.names(source):
         return Recognised("adapter", _describe_adapter(source))
     if wan_dit.is_dit(source):
-        return Recognised("wan_dit", _describe_dit(wan_dit.official(source)))
+        return Recognised("wan_dit", _describe_dit(wan_dit.to_official_names(source)))
     if wan_vae.is_vae(source):
-        return Recognised("wan_vae", _describe_vae(wan_vae.official(source)))
+        return Recognised("wan_vae", _describe_vae(wan_vae.to_official_names(source)))
     if is_lora(source.names):
         return Recognised("lora", _describe_lora(source))
     if any(_has(source, encoder.query) and _has(source, encoder.words) for encoder in _TEXT_ENCODERS):
         return Recognised("text_encoder", _describe_text_encoder(source))
-    contexts = context_names(source, None if source.metadata.get("format") == CONTEXT_FORMAT else 4096)
-    if len(contexts) == 1:
-        rows, width = source.shape(contexts[0])[-2:]
-        return Recognised("context", f"prompt context, {rows} rows of {width}; {source.description}")
+    embeddings = prompt_embedding_names(source, None if source.metadata.get("format") == PROMPT_FORMAT else 4096)
+    if len(embeddings) == 1:
+        rows, width = source.shape(embeddings[0])[-2:]
+        return Recognised("prompt_embedding", f"prompt embedding, {rows} rows of {width}; {source.description}")
     raise VFEError(f"{source.path}: {name_foreign(source)}; {NEEDED}")
 
 

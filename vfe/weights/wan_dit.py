@@ -54,7 +54,7 @@ def open_dit(path: Path, needed: DiTConfig | None = None) -> tuple[DiTConfig, Te
     Raises VFEError where the file holds none or several, another member of the family, wrong shapes, or not the size
     of `needed`.
     """
-    source = official(open_tensors(path, is_dit))
+    source = to_official_names(open_tensors(path, is_dit))
     config = config_of(source)
     if needed is not None:
         check_size(path, config, needed)
@@ -117,7 +117,7 @@ def read_flow(source: TensorSource) -> OneStepFlow | None:
         ) from error
 
 
-def official(source: TensorSource) -> TensorSource:
+def to_official_names(source: TensorSource) -> TensorSource:
     """The DiT of an open file alone: no prefix, official names, fp8 undone. VFEError where there is not one DiT."""
     marks = find_marks(source, MARKS)
     if not marks:

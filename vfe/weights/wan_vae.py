@@ -41,7 +41,7 @@ def open_vae(path: Path) -> tuple[WanVAEConfig, TensorSource]:
 
     Raises VFEError where the file holds none or several, Wan2.2's, or wrong shapes.
     """
-    source = official(open_tensors(path, is_vae))
+    source = to_official_names(open_tensors(path, is_vae))
     config = config_of(source)
     wanted = shapes_of(build_on_meta(lambda: WanVAE(config)))
     check_fits(path, wanted, source)
@@ -69,7 +69,7 @@ def load_vae(
     return load_strictly(build_on_meta(lambda: build(config)), source.get, path, device=device, dtype=dtype)
 
 
-def official(source: TensorSource) -> TensorSource:
+def to_official_names(source: TensorSource) -> TensorSource:
     """The VAE of an open file alone: prefix stripped, official names. VFEError where there is not one Wan2.1 VAE."""
     marks = find_marks(source, MARKS)
     if not marks:

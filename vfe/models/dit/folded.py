@@ -20,9 +20,19 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ...types import VideoShape
-from .fold_context import ContextRows, fold_cross_attention
 from .fold_linear import fold_input, fold_output
-from .model import Block, FeedForward, Fuse, PlaceCache, Places, SelfAttention, WanDiT, timestep_embedding, unpatch
+from .fold_prompt import PromptRows, fold_cross_attention
+from .model import (
+    Block,
+    FeedForward,
+    Fuse,
+    PositionCache,
+    SelfAttention,
+    TokenPositions,
+    WanDiT,
+    timestep_embedding,
+    unpatch,
+)
 
 
 class FoldedBlock(nn.Module):
@@ -33,10 +43,10 @@ class FoldedBlock(nn.Module):
         self.ffn = ffn
         self.eps = eps
 
-    def forward(self, x: Tensor, places: Places) -> Tensor:
-        x = x + self.self_attn(normalise(x, self.eps), places)
+    def forward(self, x: Tensor, positions: TokenPositions) -> Tensor:
+        x = x + self.self_attn(normalise(x, self.eps), positions)
         x = x + self.cross_attn(normalise(x, self.eps))
-        return x + self.ffn(normalise(x, self.eps), places.layout.grid)
+        return x + self.ffn(normalise(x, self.eps), positions.layout.grid)
 
 
 class FoldedDiT(nn.Module):
@@ -49,20 +59,20 @@ class FoldedDiT(nn.Module):
         self.patch_embedding, self.pyramid, self.places = dit.patch_embedding, dit.pyramid, dit.places
         self.blocks = nn.ModuleList(blocks)
         self.head = head
-        self._place = PlaceCache(dit.config)
+        self._positions = PositionCache(dit.config)
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
         """(B, C, t, h, w) -> velocity (B, C, t, h, w); `fuse` is called before each block."""
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
-        places = self._place(grid, x)
+        positions = self._positions(grid, x)
         x = rearrange(x, "b d t h w -> b (t h w) d")
         x = x if self.places is None else self.places(x, grid)
         for index, block in enumerate(self.blocks):
             if fuse is not None:
                 x = fuse(index, x)
-            x = block(x, places[index % 2])
+            x = block(x, positions[index % 2])
         v = unpatch(self.head(normalise(x, self.config.eps)), grid, self.config.patch)
         return v if self.pyramid is None else self.pyramid.outward(v, skips)
 
@@ -90,7 +100,7 @@ class BlocksInTurn(nn.ModuleList):
 
 
 @torch.no_grad()
-def fold(dit: WanDiT, timestep: float, context: Tensor, dtype: torch.dtype | None = None) -> FoldedDiT:
+def fold(dit: WanDiT, timestep: float, prompt: Tensor, dtype: torch.dtype | None = None) -> FoldedDiT:
     """Fold t* of 1000 and the prompt (1, S, text_dim) into `dit`, whose weights it takes over, one block after another.
 
     `dit` is used up: it must not be called again. LoRAs must be merged before. Computed in float32 and rounded once, to
@@ -98,7 +108,7 @@ def fold(dit: WanDiT, timestep: float, context: Tensor, dtype: torch.dtype | Non
     runs rounds less than loading them rounded. Raises ValueError for a batch of prompts.
     """
     dtype = dtype or dit.patch_embedding.weight.dtype
-    rows = ContextRows.of(context.to(dit.patch_embedding.weight.device))
+    rows = PromptRows.of(prompt.to(dit.patch_embedding.weight.device))
     rows = replace(rows, rows=dit.text_embedding.float()(rows.rows))
     sinusoids = timestep_embedding(timestep, dit.config.freq_dim, rows.rows.device)
     embedding: Tensor = dit.time_embedding.float()(sinusoids)
@@ -113,7 +123,7 @@ def fold(dit: WanDiT, timestep: float, context: Tensor, dtype: torch.dtype | Non
 
 
 @torch.no_grad()
-def fold_block(block: Block, time: Tensor, rows: ContextRows, dtype: torch.dtype) -> FoldedBlock:
+def fold_block(block: Block, time: Tensor, rows: PromptRows, dtype: torch.dtype) -> FoldedBlock:
     """One block, whose weights are taken over, with the projected time (1, 6, D) and the embedded prompt's rows."""
     attn, ffn = block.modulations(time, torch.float32)
     for projection in (block.self_attn.q, block.self_attn.k, block.self_attn.v):

@@ -1,6 +1,7 @@
 """Wan2.1's diffusion transformer, from the 1.3B restorer down to lite, with the official parameter names.
 
-B batch, C latent channels, t h w latent grid, L = t*h*w tokens of the patched grid, D width, N heads, S context rows.
+B batch, C latent channels, t h w latent grid, L = t*h*w tokens of the patched grid, D width, N heads, S rows
+of the prompt embedding.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..ops import TORCH_OPS, Ops
 from .attention_backends import AttentionBackend
 from .pyramid import Pyramid, PyramidScale, pyramid_space
 from .rope import Rotation, rope_angles
-from .window_attention import WindowLayout, attend
+from .window_attention import AttentionWindows, attend
 
 Fuse = Callable[[int, Tensor], Tensor]
 """Prior fusion slot: (block index, tokens (B, L, D)) -> tokens, called before each block."""
@@ -87,10 +88,10 @@ class Modulation:
 
 
 @dataclass(frozen=True)
-class Places:
+class TokenPositions:
     """Where tokens are, for one kind of block (shifted or not): their windows, rotation and mask, made once a call."""
 
-    layout: WindowLayout
+    layout: AttentionWindows
     rotate: Rotation
     mask: Tensor | None
 
@@ -121,18 +122,18 @@ class SelfAttention(nn.Module):
         self.q, self.k, self.v, self.o = (ops.Linear(config.dim, config.dim) for _ in range(4))
         self.norm_q, self.norm_k = (ops.RMSNorm(config.dim, eps=config.eps) for _ in range(2))
 
-    def forward(self, x: Tensor, places: Places) -> Tensor:
-        x = places.layout.partition(x)
+    def forward(self, x: Tensor, positions: TokenPositions) -> Tensor:
+        x = positions.layout.partition(x)
         split = "b g m (n d) -> b g m n d"
-        q = places.rotate(rearrange(self.norm_q(self.q(x)), split, n=self.heads))
-        k = places.rotate(rearrange(self.norm_k(self.k(x)), split, n=self.heads))
+        q = positions.rotate(rearrange(self.norm_q(self.q(x)), split, n=self.heads))
+        k = positions.rotate(rearrange(self.norm_k(self.k(x)), split, n=self.heads))
         v = rearrange(self.v(x), split, n=self.heads)
-        x = self.attention(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3), places.mask)
-        return places.layout.merge(self.o(rearrange(x, "b g n m d -> b g m (n d)")))
+        x = self.attention(q.transpose(2, 3), k.transpose(2, 3), v.transpose(2, 3), positions.mask)
+        return positions.layout.merge(self.o(rearrange(x, "b g n m d -> b g m (n d)")))
 
 
 class CrossAttention(nn.Module):
-    """Attention of the tokens to the fixed prompt context (B or 1, S, D)."""
+    """Attention of the tokens to the fixed prompt embedding (B or 1, S, D)."""
 
     def __init__(self, config: DiTConfig, ops: Ops) -> None:
         super().__init__()
@@ -140,11 +141,11 @@ class CrossAttention(nn.Module):
         self.q, self.k, self.v, self.o = (ops.Linear(config.dim, config.dim) for _ in range(4))
         self.norm_q, self.norm_k = (ops.RMSNorm(config.dim, eps=config.eps) for _ in range(2))
 
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
+    def forward(self, x: Tensor, prompt: Tensor) -> Tensor:
         split = "b l (n d) -> b n l d"
         q = rearrange(self.norm_q(self.q(x)), split, n=self.heads)
-        k = rearrange(self.norm_k(self.k(context)), split, n=self.heads)
-        v = rearrange(self.v(context), split, n=self.heads)
+        k = rearrange(self.norm_k(self.k(prompt)), split, n=self.heads)
+        v = rearrange(self.v(prompt), split, n=self.heads)
         return self.o(rearrange(attend(q, k, v, None), "b n l d -> b l (n d)"))
 
 
@@ -196,11 +197,11 @@ class Block(nn.Module):
         self.modulation = nn.Parameter(torch.zeros(1, 6, config.dim))
         self.modulation.data[:, [2, 5]] = 1.0  # open gates: every block learns at once
 
-    def forward(self, x: Tensor, time: Tensor, context: Tensor, places: Places) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor, prompt: Tensor, positions: TokenPositions) -> Tensor:
         attn, ffn = self.modulations(time, x.dtype)
-        x = torch.addcmul(x, attn.gate, self.self_attn(modulate(x, attn, self.eps), places))
-        x = x + self.cross_attn(self.norm3(x), context)
-        return torch.addcmul(x, ffn.gate, self.ffn(modulate(x, ffn, self.eps), places.layout.grid))
+        x = torch.addcmul(x, attn.gate, self.self_attn(modulate(x, attn, self.eps), positions))
+        x = x + self.cross_attn(self.norm3(x), prompt)
+        return torch.addcmul(x, ffn.gate, self.ffn(modulate(x, ffn, self.eps), positions.layout.grid))
 
     def modulations(self, time: Tensor, dtype: torch.dtype) -> tuple[Modulation, Modulation]:
         """Of self-attention and feed-forward, summed in float32."""
@@ -235,40 +236,40 @@ def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tenso
 
 
 @lru_cache(maxsize=16)
-def window_layout(grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool) -> WindowLayout:
+def attention_windows(grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool) -> AttentionWindows:
     """The layout of a grid, kept for the clips of the same size that follow."""
     sides = (side or whole for side, whole in zip(window or (0, 0, 0), grid, strict=True))
-    return WindowLayout(grid, VideoShape(*sides), shifted)
+    return AttentionWindows(grid, VideoShape(*sides), shifted)
 
 
-def place_tokens(config: DiTConfig, grid: VideoShape, x: Tensor) -> tuple[Places, Places]:
+def token_positions(config: DiTConfig, grid: VideoShape, x: Tensor) -> tuple[TokenPositions, TokenPositions]:
     """Where the tokens of a grid are for blocks whose windows are not shifted, and are; device and dtype are of x."""
 
-    def places(shifted: bool) -> Places:
-        layout = window_layout(grid, config.window, shifted)
+    def positions(shifted: bool) -> TokenPositions:
+        layout = attention_windows(grid, config.window, shifted)
         angles = layout.partition(rope_angles(grid, config.head_dim, x.device)[None])[0]
         mask = layout.mask
-        return Places(layout, Rotation(angles, x.dtype), None if mask is None else mask.to(x.device, x.dtype))
+        return TokenPositions(layout, Rotation(angles, x.dtype), None if mask is None else mask.to(x.device, x.dtype))
 
-    still = places(False)
-    return still, still if still.layout.trivial else places(True)
+    still = positions(False)
+    return still, still if still.layout.trivial else positions(True)
 
 
-class PlaceCache:
-    """`place_tokens`, kept for the next window, which is of the same size."""
+class PositionCache:
+    """`token_positions`, kept for the next window, which is of the same size."""
 
     def __init__(self, config: DiTConfig) -> None:
         self.config = config
-        self._kept: tuple[object, tuple[Places, Places]] | None = None
+        self._kept: tuple[object, tuple[TokenPositions, TokenPositions]] | None = None
 
-    def __call__(self, grid: VideoShape, x: Tensor) -> tuple[Places, Places]:
+    def __call__(self, grid: VideoShape, x: Tensor) -> tuple[TokenPositions, TokenPositions]:
         key = (grid, x.device, x.dtype, torch.is_inference_mode_enabled())  # of no use outside of that mode
         if self._kept is None or self._kept[0] != key:
-            self._kept = key, place_tokens(self.config, grid, x)
+            self._kept = key, token_positions(self.config, grid, x)
         return self._kept[1]
 
 
-class LearnedPlaces(nn.Module):
+class LearnedPositions(nn.Module):
     """x + an embedding of the row and column, for grids of one h and w: tokens (B, L, D); VFEError for others."""
 
     def __init__(self, places: tuple[int, int], dim: int) -> None:
@@ -292,7 +293,7 @@ def unpatch(x: Tensor, grid: VideoShape, patch: tuple[int, int, int]) -> Tensor:
 
 
 class WanDiT(nn.Module):
-    """v(z, t, c): the velocity of a latent, at a timestep t of 1000, given the embedded prompt c.
+    """v(z, t, c): the velocity of a latent, at a timestep t of 1000, given the prompt embedding c.
 
     `ops` names the layer classes: torch's, or a host's that offload or cast; `attention` the kernel of self-attention.
     """
@@ -310,23 +311,23 @@ class WanDiT(nn.Module):
         self.blocks = nn.ModuleList(Block(config, ops, attention) for _ in range(config.layers))
         self.head = Head(config, ops)
         self.pyramid = Pyramid(config.in_channels, config.pyramid, ops) if config.pyramid else None
-        self.places = LearnedPlaces(config.places, dim) if config.places else None
+        self.places = LearnedPositions(config.places, dim) if config.places else None
 
-    def forward(self, z: Tensor, timestep: float, context: Tensor, fuse: Fuse | None = None) -> Tensor:
+    def forward(self, z: Tensor, timestep: float, prompt: Tensor, fuse: Fuse | None = None) -> Tensor:
         """(B, C, t, h, w), t* of 1000, (B or 1, S, text_dim) -> velocity (B, C, t, h, w)."""
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
-        places = place_tokens(self.config, grid, x)
+        positions = token_positions(self.config, grid, x)
         x = rearrange(x, "b d t h w -> b (t h w) d")
         x = x if self.places is None else self.places(x, grid)
         embedding = self._time(timestep, x)
         time = self.time_projection(embedding).float().unflatten(1, (6, -1))  # (1, 6, D)
-        context = self.text_embedding(context.to(x.dtype))
+        prompt = self.text_embedding(prompt.to(x.dtype))
         for index, block in enumerate(self.blocks):
             if fuse is not None:
                 x = fuse(index, x)
-            x = block(x, time, context, places[index % 2])
+            x = block(x, time, prompt, positions[index % 2])
         v = unpatch(self.head(x, embedding.float()), grid, self.config.patch)
         return v if self.pyramid is None else self.pyramid.outward(v, skips)
 

@@ -17,7 +17,7 @@ from ...types import VideoShape
 
 
 @dataclass(frozen=True)
-class WindowLayout:
+class AttentionWindows:
     """How tokens of a grid fall into windows: padded to whole windows, shifted by half a window if asked.
 
     Where the shift wraps around, or padding fills a window, `mask` keeps tokens of different regions apart. A window of

@@ -13,8 +13,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ...types import VideoShape
-from ..dit.model import DiTConfig, Fuse, window_layout, zeroed
-from ..dit.window_attention import WindowLayout, attend
+from ..dit.model import DiTConfig, Fuse, attention_windows, zeroed
+from ..dit.window_attention import AttentionWindows, attend
 from ..ops import TORCH_OPS, Ops
 from . import DualCodebookPrior, Prior, PriorConfig
 
@@ -84,7 +84,7 @@ class SpatialDetail(nn.Module):
         self.v = ops.Linear(config.prior_dim, config.width)
         self.proj = zeroed(ops.Linear(config.width, config.dim))
 
-    def forward(self, query: Tensor, spatial: Tensor, layout: WindowLayout) -> Tensor:
+    def forward(self, query: Tensor, spatial: Tensor, layout: AttentionWindows) -> Tensor:
         return self.proj(layout.merge(self.attention(query, spatial, layout.mask)))
 
     def attention(self, query: Tensor, spatial: Tensor, mask: Tensor | None) -> Tensor:
@@ -121,7 +121,7 @@ class AsymmetricFusion(nn.Module):
         """The prior of a clip as what is called before each block: (block index, tokens (B, L, D)) -> tokens."""
         strength = prior.strength
         grid = VideoShape(*prior.spatial.shape[1:4])
-        layout = window_layout(grid, (1, *(self.config.window or (0, 0))), False)
+        layout = attention_windows(grid, (1, *(self.config.window or (0, 0))), False)
         spatial, temporal = (
             layout.partition(rearrange(f, "b t h w d -> b (t h w) d")) for f in (prior.spatial, prior.temporal)
         )

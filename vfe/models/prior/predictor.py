@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ...types import VideoShape
-from ..dit.model import DiTConfig, FeedForward, LearnedPlaces, PlaceCache, Places, SelfAttention
+from ..dit.model import DiTConfig, FeedForward, LearnedPositions, PositionCache, SelfAttention, TokenPositions
 from ..dit.window_attention import attend
 from ..ops import Ops
 from .config import PriorConfig
@@ -28,9 +28,9 @@ class PredictorBlock(nn.Module):
         self.self_attn = SelfAttention(config, ops, attend)
         self.ffn = FeedForward(config, ops)
 
-    def forward(self, x: Tensor, places: Places) -> Tensor:
-        x = x + self.self_attn(self.norm1(x), places)
-        return x + self.ffn(self.norm2(x), places.layout.grid)
+    def forward(self, x: Tensor, positions: TokenPositions) -> Tensor:
+        x = x + self.self_attn(self.norm1(x), positions)
+        return x + self.ffn(self.norm2(x), positions.layout.grid)
 
 
 class CodePredictor(nn.Module):
@@ -47,16 +47,16 @@ class CodePredictor(nn.Module):
             window=size.window,
             places=size.places,
         )
-        self._place = PlaceCache(self.config)
+        self._positions = PositionCache(self.config)
         self.embed = ops.Linear(config.dim, size.width)
-        self.places = LearnedPlaces(size.places, size.width) if size.places else None
+        self.places = LearnedPositions(size.places, size.width) if size.places else None
         self.blocks = nn.ModuleList(PredictorBlock(self.config, ops) for _ in range(size.layers))
         self.norm = ops.LayerNorm(size.width, eps=self.config.eps)
         self.head = ops.Linear(size.width, config.entries)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> CodePredictor:
         """Called by `to` and the like: where the tokens were placed is of no more use, and may be on a GPU."""
-        self._place = PlaceCache(self.config)
+        self._positions = PositionCache(self.config)
         return super()._apply(fn, recurse)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class CodePredictor(nn.Module):
         grid = VideoShape(*z.shape[2:])
         x = self.embed(rearrange(z, "b d t h w -> b (t h w) d"))
         x = x if self.places is None else self.places(x, grid)
-        places = self._place(grid, x)
+        positions = self._positions(grid, x)
         for index, block in enumerate(self.blocks):
-            x = block(x, places[index % 2])
+            x = block(x, positions[index % 2])
         return rearrange(self.norm(x), "b (t h w) d -> b t h w d", t=grid.frames, h=grid.height)

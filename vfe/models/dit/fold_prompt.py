@@ -3,7 +3,7 @@
 Softmax over S rows of which c_r equal row r is softmax over the n distinct rows with log c_r added to their scores. A
 prompt padded with zeros to 512 rows, as Wan's is, has one distinct row more than tokens.
 
-B batch, L tokens, D width, N heads of width d, S context rows, n distinct ones.
+B batch, L tokens, D width, N heads of width d, S rows of the prompt embedding, n distinct ones.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from .window_attention import attend
 
 
 @dataclass(frozen=True)
-class ContextRows:
-    """The distinct rows of a context, the most frequent one last: (n, width) in float32, and (n,) how often each is."""
+class PromptRows:
+    """The distinct rows of a prompt embedding in float32, and how often each occurs; the most frequent one is last."""
 
-    rows: Tensor
-    counts: Tensor
+    rows: Tensor  # (n, width)
+    counts: Tensor  # (n,) int64
 
     @classmethod
-    def of(cls, context: Tensor) -> ContextRows:
+    def of(cls, prompt: Tensor) -> PromptRows:
         """Of (1, S, width). Raises ValueError for another shape: a batch of prompts is not one constant."""
-        if context.ndim != 3 or context.shape[0] != 1 or context.shape[1] < 1:
-            raise ValueError(f"context is {tuple(context.shape)}, needed (1, S, width): one fixed prompt")
-        rows, counts = torch.unique(context[0].float().cpu(), dim=0, return_counts=True)
+        if prompt.ndim != 3 or prompt.shape[0] != 1 or prompt.shape[1] < 1:
+            raise ValueError(f"prompt is {tuple(prompt.shape)}, needed (1, S, width): one fixed prompt")
+        rows, counts = torch.unique(prompt[0].float().cpu(), dim=0, return_counts=True)
         order = counts.argsort(stable=True)
-        return cls(rows[order].to(context.device), counts[order].to(context.device))
+        return cls(rows[order].to(prompt.device), counts[order].to(prompt.device))
 
 
 def frozen(constant: Tensor) -> nn.Parameter:
@@ -98,7 +98,7 @@ class RowAttention(nn.Module):
         return self.o(rearrange(attend(q, self.k, self.v, self.bias), "b n l d -> b l (n d)"))
 
 
-def fold_cross_attention(cross: CrossAttention, norm: nn.LayerNorm, rows: ContextRows, dtype: torch.dtype) -> nn.Module:
+def fold_cross_attention(cross: CrossAttention, norm: nn.LayerNorm, rows: PromptRows, dtype: torch.dtype) -> nn.Module:
     """Cross-attention behind `norm` to embedded rows, as a module of LayerNorm(x) without affine: (B, L, D) -> same.
 
     Consumes `cross`. The result is `ConstantRow`, `RowMixture` or `RowAttention`: the cheapest that is exact.
