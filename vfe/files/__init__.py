@@ -1,1 +1,1 @@
-"""Files that appear when they are complete, under names that the file system takes."""
+"""How files are written: they appear when they are complete, under names that the file system takes."""

@@ -21,7 +21,8 @@ _STEM = 64  # bytes of the name that a hidden one keeps, for people who find it 
 
 @contextmanager
 def written_aside(path: Path) -> Iterator[Path]:
-    """Yield a hidden name to write to; it takes the target of `path` after the block, and goes if that raised.
+    """Yield a hidden name to write to; after the block, that file is renamed to `path`, or removed where the block
+    raised.
 
     Raises VFEError for a link that leads in a circle, and OSError as writing does.
     """
@@ -35,7 +36,10 @@ def written_aside(path: Path) -> Iterator[Path]:
 
 
 def real_path(path: Path) -> Path:
-    """Return where a file of this name lies or will lie; VFEError for a link that leads in a circle."""
+    """Return where a file of this name lies or will lie, which a symbolic link may have elsewhere.
+
+    Raises VFEError for a link that leads in a circle.
+    """
     if not path.is_symlink():
         return path
     try:
@@ -48,7 +52,7 @@ def real_path(path: Path) -> Path:
 
 
 def hidden_name(target: Path, suffix: str = "") -> Path:
-    """Return a new hidden name beside `target`; the suffix tells muxers the format."""
+    """Return a new hidden name beside the file `target`; the suffix tells muxers the format."""
     return target.with_name(fitting_name(f".{shortened(target.stem, _STEM)}.vfe-{secrets.token_hex(4)}", suffix))
 
 
@@ -65,7 +69,9 @@ def shortened(text: str, size: int) -> str:
 
 
 def move_to(hidden: Path, path: Path) -> None:
-    """Move a finished file to its target, which a link may have on another disk."""
+    """Move a finished file to `path`, which a symbolic link may have on another disk. Raises OSError as
+    writing does.
+    """
     target = real_path(path)
     try:
         hidden.replace(target)

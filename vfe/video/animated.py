@@ -28,33 +28,37 @@ _CLEAR = -1.0  # black, and nothing of it is seen
 
 
 class Picture(NamedTuple):
-    """One picture, upright."""
+    """One picture of an animation as it is shown, upright."""
 
     pixels: Tensor
-    """(3, H, W) float32 in [-1, 1]."""
+    """Pixels (3, H, W), float32 in [-1, 1]."""
     alpha: Tensor | None
-    """(1, H, W) float32 in [0, 1]."""
+    """Opacity (1, H, W), float32 in [0, 1]; None where the file has none."""
     duration: int
-    """In units of the animation's time base."""
+    """How long it is shown, in units of the animation's time base."""
     tags: PhotoTags
+    """Colour profile and camera data of the file or page."""
 
 
 def read_animation(path: Path) -> Iterator[Picture]:
-    """Yield the pictures of a file that `describe_animation` describes. Raises VFEError and what FFmpeg does for bad
-    ones.
+    """Yield the pictures of a file that `describe_animation` describes.
+
+    Raises VFEError for damaged files, and what FFmpeg raises.
     """
     with opened(path) as (read, size):
         yield from _read_webp(read, size) if webp.is_webp(read(0, 16)) else _read_pages(read, size)
 
 
 def pixels_of(photo: Photo) -> tuple[Tensor, Tensor | None]:
-    """(3, H, W) in [-1, 1] and alpha (1, H, W) in [0, 1] of an image as it is stored."""
+    """Return the pixels (3, H, W) in [-1, 1] of an image as it is stored, and its alpha (1, H, W) in [0, 1] or None."""
     pixels, alpha = _pixels(photo.frame)
     return pixels, alpha if photo.alpha is None else (_pixels(photo.alpha)[0][:1] + 1) / 2
 
 
 def _pixels(frame: VideoFrame) -> tuple[Tensor, Tensor | None]:
-    """Return each image says for itself what its numbers mean: a folder may mix PNG and JPEG."""
+    """Return pixels and alpha of a frame. Each image says for itself what its numbers mean: a folder may mix PNG and
+    JPEG.
+    """
     layout = layout_of(frame.format.name)
     matrix = guess_matrix(layout, frame.colorspace, (frame.width, frame.height), still=True)
     return FrameReader(matrix, guess_range(layout, frame.color_range)).read(frame)
@@ -95,7 +99,7 @@ def _shown(stored: Picture) -> Picture:
 
 
 def _over(upper: Tensor, alpha: Tensor, lower: Tensor, alpha_below: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a picture laid over another one, both with alpha (RFC 9649, 2.7.1.1)."""
+    """Return a picture laid over another one, both with alpha, and the alpha of the result (RFC 9649, 2.7.1.1)."""
     joint = alpha + alpha_below * (1 - alpha)
     share = torch.where(joint > 0, alpha / joint.clamp(min=1e-6), torch.ones_like(joint))
     return torch.lerp(lower, upper, share.expand_as(upper)), joint

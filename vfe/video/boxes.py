@@ -1,4 +1,4 @@
-"""Boxes of ISO base media files, MP4, MOV, HEIC and AVIF alike (ISO/IEC 14496-12, 4.2)."""
+"""Boxes of ISO base media files: MP4, MOV, HEIC and AVIF alike (ISO/IEC 14496-12, 4.2)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 Read = Callable[[int, int], bytes]
-"""Gives bytes of a file by place and number, fewer where the file ends."""
+"""A function that gives bytes of a file by offset and number; it gives fewer where the file ends."""
 
 _MAX_BOXES = 100_000  # of one level; a hostile file may have as many as it has bytes
 
 
 class Box(NamedTuple):
-    """One box: its name, and where its content begins and ends."""
+    """A box: its name, and the offsets at which its content begins and ends."""
 
     name: bytes
     start: int
@@ -23,7 +23,9 @@ class Box(NamedTuple):
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[Read, int]]:
-    """How to read a file by places, and its size in bytes. Raises OSError as opening does."""
+    """Yield a function that reads the file by offset, and the size of the file in bytes. Raises OSError as opening
+    does.
+    """
     with path.open("rb") as file:
 
         def read(at: int, size: int) -> bytes:
@@ -34,12 +36,12 @@ def opened(path: Path) -> Iterator[tuple[Read, int]]:
 
 
 def from_bytes(data: bytes) -> Read:
-    """Return how to read bytes by places."""
+    """Return a function that reads `data` by offset."""
     return lambda at, size: data[at : at + size]
 
 
 def boxes(read: Read, start: int, end: int) -> Iterator[Box]:
-    """Yield the boxes between two places, as far as they are whole; the last one may go to the end."""
+    """Yield the boxes between two offsets, as far as they are whole; the last one may go to the end."""
     for _ in range(_MAX_BOXES):
         head = read(start, 16)
         if start + 8 > end or len(head) < 8:
@@ -55,7 +57,7 @@ def boxes(read: Read, start: int, end: int) -> Iterator[Box]:
 
 
 def find(read: Read, start: int, end: int, *path: bytes) -> Iterator[Box]:
-    """Yield all boxes under names one inside the other."""
+    """Yield all boxes whose name is the last of `path`, inside of boxes with the names before it."""
     for box in boxes(read, start, end):
         if box.name == path[0]:
             if len(path) == 1:

@@ -40,14 +40,16 @@ _PRORES_HQ, _PRORES_4444 = "3", "4"  # by number: FFmpeg 7.1, which PyAV 14 brin
 
 @dataclass(frozen=True)
 class SinkConfig:
-    """How to write a video."""
+    """How a video is written. Raises VFEError for values that no encoder takes."""
 
     codec: CodecName | None = None
-    """None: H.264, or H.265 for sources of it, of AV1 and of VP9 that are deeper than 8 bits."""
+    """None means H.264, or H.265 where the source is H.265, AV1 or VP9 of more than 8 bits."""
     crf: int | None = None
-    """Quality of H.264 and H.265, 0 (lossless) to 51; None: visually lossless (15 for H.264)."""
+    """The quality of H.264 and H.265 from 0, lossless, to 51; None means visually lossless (15 for H.264, 17 for
+    H.265).
+    """
     overwrite: bool = False
-    """Replace an output that exists."""
+    """Whether an output that exists is replaced."""
 
     def __post_init__(self) -> None:
         if self.codec is not None and self.codec not in _CODECS:
@@ -58,7 +60,7 @@ class SinkConfig:
 
 @dataclass(frozen=True)
 class EncoderPlan:
-    """Everything decided about the encoder before the first frame."""
+    """Everything that is decided about the encoder before the first frame; `notes` say what is lost by it."""
 
     encoder: str
     target: FrameFormat
@@ -68,9 +70,9 @@ class EncoderPlan:
 
 
 def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: SinkConfig) -> EncoderPlan:
-    """Choose encoder, pixel format and colour for frames of `size` (width, height) from this source.
+    """Choose encoder, pixel format and colour for frames of `size` (width, height) of this source.
 
-    Raises VFEError if the container cannot hold the codec.
+    Raises VFEError where the container cannot hold the codec.
     """
     name = config.codec or _default_codec(info)
     codec = _CODECS[name]
@@ -124,7 +126,9 @@ def _chroma(name: str, source: PixelLayout, alpha: bool) -> str:
 
 
 def _default_codec(info: VideoInfo) -> CodecName:
-    """H.264, which plays everywhere; but what is deeper than 8 bits in it plays almost nowhere, and does in H.265."""
+    """Return H.264, which plays everywhere, or H.265 where H.264 would be deeper than 8 bits, which plays almost
+    nowhere.
+    """
     return "h265" if info.codec in _PLAYED_DEEP and info.bit_depth > 8 else "h264"
 
 
@@ -148,7 +152,7 @@ def _options(name: str, crf: int | None, layout: PixelLayout, hdr: Hdr) -> dict[
 
 
 def _colour(name: str, info: VideoInfo, layout: PixelLayout, size: tuple[int, int]) -> tuple[int, int]:
-    """(matrix, range) of the output: the source's where the output can say so."""
+    """Return (matrix, range) of the output as code points: the source's where the output can say so."""
     if layout.family == "rgb":
         return RGB, FULL
     if info.color_space != RGB and info.layout.family != "rgb":

@@ -1,4 +1,6 @@
-"""What the numbers of a frame mean: matrix, range, depth, chroma. Code points as in FFmpeg and ISO/IEC 23091-2."""
+"""What the numbers of a frame mean: matrix, range, depth and chroma, in the code points of FFmpeg and ISO/IEC
+23091-2.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ class PixelLayout:
 
     @property
     def full_by_name(self) -> bool:
-        """The old yuvj formats are full range whatever the stream says."""
+        """Whether the format is full range whatever the stream says, as the old yuvj formats are."""
         return self.name.startswith("yuvj")
 
 
@@ -50,7 +52,7 @@ def layout_of(pix_fmt: str) -> PixelLayout:
 
 
 def matrix_weights(matrix: int) -> tuple[float, float]:
-    """Return luma weights of red and blue for a matrix code point."""
+    """Return the luma weights of red and blue for the code point of a matrix."""
     return _LUMA_WEIGHTS.get(matrix, _LUMA_WEIGHTS[BT2020])
 
 
@@ -60,7 +62,7 @@ def swscale_matrix(matrix: int) -> int:
 
 
 def guess_matrix(layout: PixelLayout, tagged: int, size: tuple[int, int], still: bool) -> int:
-    """Return matrix of a stream: the tag where there is one, else what players assume for a frame of this (width,
+    """Return the matrix of a stream: the tag where there is one, else what players assume for this `size` (width,
     height).
     """
     if layout.family == "rgb":
@@ -73,7 +75,7 @@ def guess_matrix(layout: PixelLayout, tagged: int, size: tuple[int, int], still:
 
 
 def guess_range(layout: PixelLayout, tagged: int) -> int:
-    """Return range of a stream: the tag where there is one, else limited for YUV and full for RGB and grey."""
+    """Return the range of a stream: the tag where there is one, else limited for YUV, and full for RGB and grey."""
     if layout.full_by_name or layout.family == "rgb":
         return FULL
     if tagged in {LIMITED, FULL}:

@@ -11,11 +11,10 @@ from .programmes import Programme, read_programmes
 
 
 def companions(container: InputContainer, restored: Stream) -> tuple[list[Stream], list[str]]:
-    """Return the streams of the programme whose picture is restored, in the order of the file, and a line for the
-    others.
+    """Return the streams beside the restored one that belong to its programme, in order, and a sentence for the others.
 
-    Files without programmes are one, and a stream that no programme names belongs to all. Raises OSError as reading
-    does.
+    A file without programmes is one programme, and a stream that no programme names belongs to all. Raises OSError as
+    reading does.
     """
     path = Path(container.name.removeprefix("file:"))
     programmes = read_programmes(path) if container.format.name == "mpegts" else ()
@@ -30,7 +29,7 @@ def companions(container: InputContainer, restored: Stream) -> tuple[list[Stream
 
 
 def _describe(programme: Programme, container: InputContainer) -> str:
-    """Return a programme by its number and what is in it."""
+    """Return a few words on a programme: its number and what is in it."""
     streams = [s for s in container.streams if s.id in programme.streams]
     names = [s.codec_context.codec.canonical_name if s.codec_context else s.type for s in streams]
     return f"{programme.number} ({', '.join(names) or 'empty'})"

@@ -24,12 +24,10 @@ MAX_ROWS = 4  # moments of a clip that an image shows
 def compare_files(
     a: Path, b: Path, output: Path, *, overwrite: bool = False, on_progress: Progress | None = None
 ) -> tuple[int, Path | None]:
-    """Write `a` (left, resized to the size of `b`) and `b` side by side, until the shorter ends.
+    """Write `a` (left, resized to the size of `b`) and `b` side by side, until the shorter one ends.
 
-    Returns the frames written, and which of the two goes on after them.
-
-    `output` is an image of up to four moments or else a video, with the sound and the times of `b`.
-    Raises VFEError for what cannot be read or written.
+    Return the number of frames written, and which of the two goes on after them. `output` is an image of up to four
+    moments or else a video, with the sound and the times of `b`. Raises VFEError for what cannot be read or written.
     """
     frames = 0
     with open_source(a) as left, open_source(b) as right:
@@ -50,10 +48,10 @@ def compare_files(
 
 
 def open_comparison(path: Path, info: VideoInfo, size: tuple[int, int], *, overwrite: bool) -> Sink:
-    """Return a sink of `side_by_side` frames of clips of `size` (width, height): a contact sheet for an image, else a
-    video.
+    """Return a sink for the `side_by_side` frames of clips of `size` (width, height).
 
-    `info` is the clip whose sound and times are kept. VFEError when `path` cannot be written.
+    It is a contact sheet where `path` names an image, else a video. `info` is the clip whose sound and times are kept.
+    Raises VFEError where `path` cannot be written.
     """
     width, height = size
     joint = 2 * width + DIVIDER
@@ -66,19 +64,21 @@ def open_comparison(path: Path, info: VideoInfo, size: tuple[int, int], *, overw
 
 
 def side_by_side(before: Tensor, after: Frame) -> Frame:
-    """`before` (3, H, W) in [-1, 1] to the left of a frame of the same size, whose time it takes over."""
+    """Return a frame with `before` (3, H, W) in [-1, 1] to the left of `after`, which has the same size and gives the
+    time.
+    """
     divider = after.pixels.new_ones(3, after.pixels.shape[1], DIVIDER)
     return replace(after, pixels=torch.cat((before, divider, after.pixels), dim=2), alpha=None)
 
 
 def check_apart(output: Path, inputs: tuple[Path, ...]) -> None:
-    """VFEError when the side-by-side file is one of the others."""
+    """Raise VFEError where the side-by-side file is one of the inputs."""
     if any(output.resolve() == path.resolve() for path in inputs):
         raise VFEError(f"{output}: is also an input or the output itself; give the side-by-side file another name")
 
 
 class ContactSheet:
-    """Up to MAX_ROWS evenly spaced frames of a stream of unknown length, one below the other in one image."""
+    """A sink of up to MAX_ROWS evenly spaced frames of a clip of unknown length, one below the other in one image."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
@@ -100,7 +100,7 @@ class ContactSheet:
                 sink.write(Frame(torch.cat(self._rows, dim=1).float() / 127.5 - 1, tags=self._tags))
 
     def write(self, frame: Frame) -> None:
-        """Keep the frame if it is due; with too many rows every second one goes and fewer come in."""
+        """Keep the frame if it is due. When there are too many rows, every second one goes and fewer come in."""
         self._tags = PhotoTags(frame.tags.icc, coding=frame.tags.coding)
         if self._seen % self._every == 0:
             self._rows.append(((frame.pixels + 1) * 127.5).round().clamp(0, 255).byte())

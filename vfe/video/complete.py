@@ -1,4 +1,4 @@
-"""Whether all of a file was read, judged by times: files count frames that they do not have."""
+"""Whether all of a file was read. It is judged by times, for files count frames that they do not have."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ _COMPLETE_SHARE = 0.98  # a file whose frames reach this part of its stated leng
 
 
 class Claim(NamedTuple):
-    """What a file says about itself; 0 where it says nothing."""
+    """What a file says about its own length; 0 where it says nothing."""
 
     frames: int
     end: float
-    """Seconds from the start of the file until its last frame ends."""
+    """The seconds from the start of the file until its last frame ends."""
     of_all: bool = False
-    """The end is that of the stream which lasts longest, be it sound."""
+    """Whether that is the end of the stream that lasts longest, which may be sound."""
 
 
 def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
-    """Return what the header says of a stream. Of broadcast formats, FFmpeg guesses it from the first and
-    last times.
+    """Return what the header says of the length of a stream.
+
+    For broadcast formats it is nothing: FFmpeg guesses their length from the first and last times.
     """
     if times_may_jump(container):
         return Claim(0, 0)
@@ -44,8 +45,9 @@ def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
 
 
 def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction, damage: Damage) -> list[str]:
-    """Return sentences on what is wrong with a file of which `count` frames were read, the last shown until `end`
-    seconds.
+    """Return sentences on what is wrong with a file of which `count` frames were read.
+
+    `end` is where the last one ends, in seconds, `rate` the frames per second.
     """
     notes = []
     short = (max(end, damage.reached) if claim.of_all else end) < claim.end * _COMPLETE_SHARE - 2 / rate

@@ -1,4 +1,4 @@
-"""What a container says is to be cut off its pictures. FFmpeg's libraries leave it to the program that uses them."""
+"""What a container says is to be cut off its pictures; the libraries of FFmpeg leave that to their users."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _ENTRIES = 8  # bytes before the first entry of a table
 
 
 class Framing(NamedTuple):
-    """What of a stored picture is shown, and in which shape."""
+    """Which part of a stored picture is shown, and in which shape."""
 
     crop: Crop = NO_CROP
     aspect: Fraction | None = None
-    """Width of a stored pixel over its height where FFmpeg gives another one than holds for the part that is shown."""
+    """The width of a stored pixel over its height, where FFmpeg gives another one than holds for the part that is
+    shown.
+    """
 
 
 def read_framing(path: Path, container: InputContainer, stream: VideoStream, stored: tuple[int, int]) -> Framing:
-    """Return the framing of a stream whose pictures are (width, height) as stored; a crop that leaves nothing is
-    ignored.
+    """Return the framing of a stream whose pictures are `stored` (width, height).
 
-    Raises OSError as reading does.
+    A crop that leaves nothing is ignored. Raises OSError as reading does.
     """
     with opened(path) as (read, size):
         if "matroska" in container.format.name:
@@ -54,7 +55,7 @@ def _of_matroska(read: Read, size: int, index: int) -> Crop:
 
 
 def _of_tracks(read: Read, size: int, track: int, stored: tuple[int, int]) -> Iterator[Framing]:
-    """For each kind of samples of a track that has a clean aperture."""
+    """Yield the framing of each kind of samples of a track that has a clean aperture."""
     for trak in find(read, 0, size, b"moov", b"trak"):
         number, shown = _header(read, trak)
         for table in find(read, trak.start, trak.end, b"mdia", b"minf", b"stbl", b"stsd") if number == track else ():
@@ -67,7 +68,7 @@ def _of_tracks(read: Read, size: int, track: int, stored: tuple[int, int]) -> It
 
 
 def _header(read: Read, trak: Box) -> tuple[int, tuple[int, int]]:
-    """Return number of a track, and (width, height) in which its pictures are to be shown."""
+    """Return the number of a track, and the (width, height) in which its pictures are to be shown."""
     for header in find(read, trak.start, trak.end, b"tkhd"):
         wide = read(header.start, 1) == b"\1"
         number = int.from_bytes(read(header.start + (20 if wide else 12), 4), "big")
@@ -77,7 +78,9 @@ def _header(read: Read, trak: Box) -> tuple[int, tuple[int, int]]:
 
 
 def _aspect(crop: Crop, shown: tuple[int, int], stored: tuple[int, int]) -> Fraction | None:
-    """From the size of a track, which FFmpeg compares with that of the whole picture."""
+    """Return the pixel aspect that the size of a track gives to the part shown; FFmpeg compares that size with the
+    whole.
+    """
     if not all(shown) or shown == stored:
         return None
     width, height = crop.size(stored)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Crop(NamedTuple):
-    """Pixels to cut off each side of a stored picture."""
+    """How many pixels are cut off each side of a stored picture."""
 
     left: int = 0
     top: int = 0
@@ -18,15 +18,15 @@ class Crop(NamedTuple):
     bottom: int = 0
 
     def size(self, stored: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) that is left of a stored (width, height)."""
+        """Return the (width, height) that is left of a stored (width, height)."""
         return stored[0] - self.left - self.right, stored[1] - self.top - self.bottom
 
     def fits(self, stored: tuple[int, int]) -> bool:
-        """Return whether something is left of a stored (width, height), and nothing is to be added."""
+        """Return whether something is left of a stored (width, height), and no side is to be added to."""
         return min(self) >= 0 and min(self.size(stored)) >= 1
 
     def cut(self, planes: Tensor) -> Tensor:
-        """Return the part (C, H', W') that is shown of (C, H, W) as stored."""
+        """Return the part (C, H', W') that is shown of planes (C, H, W) as stored."""
         if self == NO_CROP:
             return planes
         height, width = planes.shape[-2:]
@@ -37,7 +37,7 @@ NO_CROP = Crop()
 
 
 def clean_aperture(data: bytes, stored: tuple[int, int]) -> Crop:
-    """Content of a `clap` box: width, height and offset of the centre as fractions (ISO/IEC 14496-12, 12.1.4).
+    """Read a `clap` box: width, height and offset of the centre as fractions (ISO/IEC 14496-12, 12.1.4).
 
     Edges between pixels go to the nearest one. An aperture that is no part of the picture is ignored, as players do.
     """

@@ -37,26 +37,28 @@ from .times.timeline import used_streams
 
 @dataclass
 class Damage:
-    """What went wrong while decoding one stream."""
+    """What went wrong while one stream was decoded."""
 
     bad_packets: int = 0
     bad_frames: int = 0
     skipped_packets: int = 0
     jumps: int = 0
-    """Jumps of the times, as where two recordings were joined; they are closed."""
+    """How often the times jump, as where two recordings were joined; the jumps are closed."""
     reached: float = 0.0
     """Where the packets of all streams end, in seconds."""
     moved: int = 0
-    """Frames whose times did not increase, and were moved."""
+    """The number of frames whose times did not increase, and were moved."""
     reordered: bool = False
-    """The frames are decoded in another order than they are shown in."""
+    """Whether the frames are decoded in another order than they are shown in."""
     mixed_up: bool = False
-    """The frames are shown in another order than that of the times in the file, which are given out in order."""
+    """Whether the frames are shown in another order than that of the times in the file, which are given out
+    in order.
+    """
     first_error: str = ""
 
     @property
     def cause(self) -> str:
-        """The first error, or what it means that there was none."""
+        """The first error in words, or what it means that there was none."""
         return self.first_error or "the stream is empty"
 
     def add(self, error: BaseException) -> None:
@@ -66,9 +68,9 @@ class Damage:
 
 
 def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage) -> Generator[VideoFrame, None, None]:
-    """Yield what can be decoded, one frame in memory at a time; errors are counted in `damage`, not raised.
+    """Yield the frames that can be decoded, one at a time; errors are counted in `damage` and not raised.
 
-    The times of the frames increase, from the start of the file (see `times`).
+    The times of the frames increase, and count from the start of the file (see `times`).
     """
     decoder, times = _decoder(stream), ShownTimes()
     mended = MendedPackets(container, used_streams(container, stream), damage.add)
@@ -96,8 +98,9 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
 
 
 def decode_picture(codec: str, configuration: bytes | None, data: bytes) -> VideoFrame | None:
-    """Return the frame that one packet holds; None where there is none. Raises what FFmpeg raises, and
-    UnknownCodecError.
+    """Return the frame that one packet holds, or None where there is none.
+
+    `configuration` is what the decoder needs beforehand. Raises what FFmpeg raises, and UnknownCodecError.
     """
     decoder = CodecContext.create(codec, "r")
     assert isinstance(decoder, VideoCodecContext)
@@ -114,14 +117,16 @@ def _decoder(stream: VideoStream) -> VideoCodecContext:
 
 
 def _rest_between_calls(decoder: VideoCodecContext) -> None:
-    """See above."""
+    """Set a decoder up so that it works only while somebody waits for it; the reason stands at the top of this file."""
     decoder.thread_type = ThreadType.SLICE
     if decoder.codec.name == "libdav1d":  # it has threads of its own, which would work ahead
         decoder.options = {"max_frame_delay": "1"}
 
 
 def _with_alpha(stream: VideoStream) -> VideoCodecContext | None:
-    """FFmpeg's own decoders of VP8 and VP9 drop alpha; those of libvpx do not."""
+    """Return a decoder of libvpx for VP8 and VP9 with alpha, which FFmpeg's own decoders drop; None for other
+    streams.
+    """
     with suppress(UnknownCodecError, KeyError):
         if stream.metadata.get("alpha_mode") == "1":
             decoder = CodecContext.create(_ALPHA_DECODERS[stream.codec_context.name], "r")

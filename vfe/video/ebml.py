@@ -1,4 +1,4 @@
-"""Elements of Matroska and WebM files: number, size, content (RFC 8794, RFC 9559)."""
+"""Elements of Matroska and WebM files: a number, a size and a content (RFC 8794, RFC 9559)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MAX_ELEMENTS = 10_000  # of one level, before the first cluster
 
 
 class Element(NamedTuple):
-    """One element, and where its content begins and ends."""
+    """An element, and the offsets at which its content begins and ends."""
 
     number: int
     start: int
@@ -23,7 +23,7 @@ class Element(NamedTuple):
 
 
 def elements(read: Read, start: int, end: int) -> Iterator[Element]:
-    """Yield the elements between two places, as far as they are whole; one of unknown size goes to the end."""
+    """Yield the elements between two offsets, as far as they are whole; one of unknown size goes to the end."""
     for _ in range(_MAX_ELEMENTS):
         head = read(start, 12)
         number, size_at = _number(head, 0, keep_marker=True)
@@ -39,7 +39,9 @@ def elements(read: Read, start: int, end: int) -> Iterator[Element]:
 
 
 def video_tracks(read: Read, size: int) -> list[dict[int, int]]:
-    """Whole numbers about the picture of each video track in a file of `size` bytes, by the numbers of the elements."""
+    """Return what the video tracks of a file of `size` bytes say of their pictures: whole numbers by those of their
+    elements.
+    """
     found: list[dict[int, int]] = []
     for segment in elements(read, 0, size):
         for part in elements(read, segment.start, segment.end) if segment.number == SEGMENT else ():
@@ -52,6 +54,7 @@ def video_tracks(read: Read, size: int) -> list[dict[int, int]]:
 
 
 def _picture(read: Read, track: Element) -> dict[int, int] | None:
+    """Return what a track says of its pictures; None where it is no video."""
     facts: dict[int, int] = {}
     kind = 0
     for element in elements(read, track.start, track.end):
@@ -67,7 +70,7 @@ def _value(read: Read, element: Element) -> int:
 
 
 def _number(data: bytes, at: int, keep_marker: bool) -> tuple[int, int]:
-    """Return a number of variable size at a place, and the place behind it; (0, 0) where there is none."""
+    """Return a number of variable size at an offset, and the offset behind it; (0, 0) where there is none."""
     first = data[at] if at < len(data) else 0
     size = 9 - first.bit_length() if first else 0
     if not size or at + size > len(data):

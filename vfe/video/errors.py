@@ -27,7 +27,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextmanager
 def about(path: Path) -> Iterator[None]:
-    """Put the name of the file before the message of a `VFEError` that does not know it."""
+    """Put the name of the file before the message of a `VFEError` that does not name it."""
     try:
         yield
     except VFEError as error:

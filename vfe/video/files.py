@@ -24,7 +24,7 @@ _STANDARD_STREAMS = frozenset({"/dev/stdin", "/dev/stdout", "/dev/stderr"})
 
 
 class Input(NamedTuple):
-    """What an input path stands for."""
+    """What an input path stands for: its kind and, for images, the files."""
 
     path: Path
     kind: str  # "video", "animation" (in a file of images), "images" or "image"
@@ -32,7 +32,7 @@ class Input(NamedTuple):
 
 
 def find_input(path: str | Path) -> Input:
-    """Resolve a path, folder or glob; a path that exists is no glob. Raises VFEError if there is nothing to read."""
+    """Resolve a path, folder or glob; a path that exists is no glob. Raises VFEError where there is nothing to read."""
     path = Path(path)
     refuse_pipe(path)
     try:
@@ -50,7 +50,7 @@ def find_input(path: str | Path) -> Input:
 
 
 def refuse_pipe(path: Path) -> None:
-    """Raise VFEError for a name that stands for a pipe or a device: a file is read twice and written out of order."""
+    """Raise VFEError for a name that stands for a pipe or a device: files are read twice and written out of order."""
     if str(path) == "-" or str(path) in _STANDARD_STREAMS:
         raise VFEError(f"{path}: pipes are not supported yet; give the name of a file")
     try:
@@ -63,20 +63,24 @@ def refuse_pipe(path: Path) -> None:
 
 
 def is_image(path: Path) -> bool:
-    """Return whether the suffix is that of a still image. Hidden files are not images (macOS leaves ._x.png beside
-    x.png).
+    """Return whether the suffix is that of a still image.
+
+    Hidden files are none: macOS leaves ._x.png beside x.png.
     """
     return path.suffix.lower() in READ_SUFFIXES and not path.name.startswith(".")
 
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
-    """Sort key under which frame2 comes before frame10."""
+    """Return a sort key by which frame2 comes before frame10."""
     parts = re.split(r"(\d+)", path.name.lower())
     return [(0, int(p), p) if p.isascii() and p.isdigit() else (1, 0, p) for p in parts]
 
 
 def open_video(path: Path, *, ignore_edits: bool = False) -> InputContainer:
-    """Open a video for demuxing; the "file:" keeps names with colons from being taken for protocols."""
+    """Open a video for demuxing. Raises what FFmpeg raises.
+
+    The prefix "file:" keeps names with colons from being taken for protocols.
+    """
     options = _RECOGNISE_LATE_SOUND | ({"ignore_editlist": "1"} if ignore_edits else {})
     container = av.open(f"file:{path}", "r", metadata_errors="replace", container_options=options)
     # PyAV lets FFmpeg guess when frames are shown, from the next packet, which is wrong for reordered frames.
@@ -91,8 +95,9 @@ def _image_set(path: Path, found: list[Path]) -> Input:
 
 
 def _expand(pattern: Path) -> list[Path]:
-    """Return what a glob matches. Folders of it that exist are taken literally, whatever brackets are in
-    their names.
+    """Return the paths that a glob matches.
+
+    Folders of it that exist are taken literally, whatever brackets are in their names.
     """
     folder, *parts = pattern.parts if pattern.anchor else (".", *pattern.parts)
     root = Path(folder)

@@ -1,4 +1,4 @@
-"""FFmpeg's flags as numbers: in PyAV they are numbers in some releases and enumerations in others."""
+"""FFmpeg's flags as numbers: some releases of PyAV give numbers, others enumerations."""
 
 from __future__ import annotations
 

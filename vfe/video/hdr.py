@@ -14,19 +14,20 @@ _UNSAID = frozenset({0, 2, 3})  # code points that are reserved or mean unspecif
 
 
 class Display(NamedTuple):
-    """The mastering display."""
+    """The display on which a picture was made, by chromaticities and luminance."""
 
     red: tuple[int, int]
     green: tuple[int, int]
     blue: tuple[int, int]
     white: tuple[int, int]
-    """Chromaticities (x, y)."""
+    """Chromaticities are (x, y) in steps of 0.00002."""
     darkest: int
     brightest: int
+    """Luminance is in steps of 0.0001 cd/m2."""
 
 
 class Light(NamedTuple):
-    """MaxCLL and MaxFALL."""
+    """The brightest pixel of a clip (MaxCLL) and the brightest mean of a frame (MaxFALL), in cd/m2."""
 
     brightest_pixel: int
     brightest_frame: int
@@ -38,10 +39,10 @@ class Hdr(NamedTuple):
     display: Display | None = None
     light: Light | None = None
     dynamic: tuple[str, ...] = ()
-    """Names of what it says anew for each frame, which no output keeps."""
+    """The names of what it says anew for each frame, which no output keeps."""
 
     def encoder_parameters(self, names: tuple[str, str]) -> str:
-        """For x264 or x265, whose two parameters have these names; they take the same values."""
+        """Return the parameters of x264 or x265, which call them by `names` and take the same values."""
         parts = []
         if self.display is not None:
             points = zip("GBR", (self.display.green, self.display.blue, self.display.red), strict=True)
@@ -53,7 +54,7 @@ class Hdr(NamedTuple):
         return ":".join(parts)
 
     def notes_on_dynamic(self) -> list[str]:
-        """Return a sentence for each kind of metadata that it says anew for each frame."""
+        """Return a sentence for each kind of metadata that is said anew for each frame, and so is left out."""
         return [f"{kind} metadata is left out: it describes each frame of the source" for kind in self.dynamic]
 
 

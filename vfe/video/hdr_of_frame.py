@@ -22,7 +22,7 @@ _DYNAMIC = {"DYNAMIC_HDR_PLUS": "HDR10+", "DOVI_RPU_BUFFER": "Dolby Vision", "DO
 
 
 def read_hdr(frame: VideoFrame, codec: str) -> Hdr:
-    """From the first frame of a stream, onto which FFmpeg also puts what the container says."""
+    """Return what the first frame of a stream says of its light; FFmpeg also puts onto it what the container says."""
     if codec in WITH_PROFILE_NAMES:
         return NO_HDR
     try:

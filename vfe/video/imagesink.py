@@ -1,4 +1,4 @@
-"""Frames into PNG files, or one frame into one image."""
+"""Frames are written into PNG files, or one frame into one image."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class ImageWriter:
         self._writers: dict[str, FrameWriter] = {}
 
     def notes(self, deep: bool, alpha: bool) -> list[str]:
-        """Return what this kind of image cannot keep of the source."""
+        """Return a sentence for each thing that this kind of image cannot keep of the source."""
         lost = ["bit depth above 8"] if deep and not self._deep else []
         lost += ["alpha"] if alpha and self._formats[1] is None else []
         return [f"{what} is dropped: this kind of image has none; write PNG to keep it" for what in lost]
 
     def encode(self, frame: Frame) -> bytes:
-        """Return the bytes of an image file."""
+        """Return the bytes of an image file with this frame."""
         pix_fmt = self._format(frame.alpha is not None)
         picture = self._writer(pix_fmt).write(frame.pixels, frame.alpha)
         context = CodecContext.create(self._encoder, "w")
@@ -82,7 +82,7 @@ class ImageWriter:
 
 
 class ImageSink:
-    """Writes one frame as one image, under a temporary name until it is whole."""
+    """A sink that writes one frame as one image, under a temporary name until it is whole."""
 
     def __init__(self, path: Path, info: VideoInfo) -> None:
         self.path = path
@@ -97,7 +97,7 @@ class ImageSink:
         return self
 
     def write(self, frame: Frame) -> None:
-        """Encode the frame. Raises VFEError if the disk is full or if it is a second one."""
+        """Encode the frame. Raises VFEError where the disk is full, and for a second frame."""
         if self._written:
             raise VFEError(f"{self.path}: holds one image, got a second frame; give a folder or a .mp4 name instead")
         self._written += 1
@@ -117,7 +117,7 @@ class ImageSink:
 
 
 class FolderSink:
-    """Writes frames as PNGs into a new folder beside the output folder, then moves them there."""
+    """A sink that writes frames as PNGs into a new folder beside the output folder, and moves them there at the end."""
 
     def __init__(self, path: Path, info: VideoInfo) -> None:
         self.path = path
@@ -135,7 +135,7 @@ class FolderSink:
         return self
 
     def write(self, frame: Frame) -> None:
-        """Write one PNG, named after the source image or numbered from 1. Raises VFEError if the disk is full."""
+        """Write one PNG, named after the source image or numbered from 1. Raises VFEError where the disk is full."""
         name = self._name(frame)
         self._names.append(name)
         self._taken.add(name.casefold())
@@ -154,7 +154,7 @@ class FolderSink:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _publish(self) -> None:
-        """Only frames of ours are replaced; whatever else the user keeps in the folder stays."""
+        """Replace frames of the same names only; whatever else the user keeps in the folder stays."""
         if not self._real_path.exists():
             self._temporary.replace(self._real_path)
             return

@@ -1,4 +1,4 @@
-"""What a video or image file is, before any of it is restored. Imports no torch."""
+"""What a video or image file is, before any of it is restored. It imports no torch."""
 
 from __future__ import annotations
 
@@ -36,33 +36,39 @@ _MAX_RATE = 1000  # a claimed rate above this is a time base, not a rate
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """One video stream, or a set of images, and what travels with it. Sizes are as displayed: rotation is applied."""
+    """One video stream, or a set of images, and what travels with it. Sizes are as displayed, after any rotation."""
 
     path: Path
     kind: str
-    """"video", "images" (a folder or a glob) or "image"."""
+    """It is "video", "images" (a folder or a glob) or "image"."""
     width: int
     height: int
     frames: int | None
-    """Frames as the file claims, or duration times rate; None if unknown. Good for a progress bar, not exact."""
+    """The frames that the file claims, or duration times rate; None where unknown.
+
+    This is good enough for a progress bar, but not exact.
+    """
     rate: Fraction
-    """Mean frames per second; variable rates are in the frames' own times."""
+    """The mean number of frames per second; variable rates are in the frames' own times."""
     duration: float | None
-    """Seconds."""
+    """The length in seconds; None where unknown."""
     codec: str
     pix_fmt: str
     bit_depth: int
     has_alpha: bool
     rotation: int
-    """Degrees clockwise that the stored frames were turned to be upright: 0, 90, 180 or 270."""
+    """The degrees clockwise by which the stored frames are turned to be upright: 0, 90, 180 or 270."""
     sample_aspect_ratio: Fraction
-    """Width of a displayed pixel over its height; 1 for square pixels and where nothing is said."""
+    """The width of a displayed pixel over its height; 1 for square pixels and where nothing is said."""
     color_range: int
-    """1 limited, 2 full; guessed as players do where the file does not say. So is `color_space`, the YUV matrix."""
+    """The range: 1 is limited, 2 is full.
+
+    It is guessed as players do where the file does not say. So is `color_space`, the YUV matrix.
+    """
     color_space: int
     color_primaries: int
     color_transfer: int
-    """Code points of ISO/IEC 23091-2; 2 is unspecified."""
+    """Primaries and transfer are code points of ISO/IEC 23091-2; 2 is unspecified."""
     interlaced: bool
     container: str
     time_base: Fraction
@@ -74,14 +80,15 @@ class VideoInfo:
     crop: Crop = NO_CROP
     """What is cut off the stored frames before they are turned."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """What the file says about itself, and of a video its track."""
+    """What the file says about itself, by the names that FFmpeg gives."""
     track_metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the file says about the track of its video."""
     hdr: Hdr = NO_HDR
-    """Mastering display and light levels of HDR10."""
+    """The mastering display and the light levels of HDR10."""
 
     @property
     def stored_size(self) -> tuple[int, int]:
-        """(width, height) of the stored frames."""
+        """The (width, height) of the stored frames."""
         width, height = self.orientation.upright_size((self.width, self.height))
         return width + self.crop.left + self.crop.right, height + self.crop.top + self.crop.bottom
 
@@ -91,7 +98,7 @@ class VideoInfo:
         return layout_of(self.pix_fmt)
 
     def describe(self) -> list[str]:
-        """Return lines of text for `vfe info`."""
+        """Return the lines of text of `vfe info`."""
         count = "unknown number of frames" if self.frames is None else f"{self.frames} frames"
         length = "" if self.duration is None else f", {self.duration:.2f} s"
         extras = [f"turned {self.rotation} degrees"] if self.rotation else []
@@ -111,9 +118,9 @@ class VideoInfo:
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """Describe a video, an image, a folder of images or a glob.
+    """Describe a video, an image, a folder of images or a glob, by decoding one frame.
 
-    Decodes one frame. Raises VFEError if there is no such file, no video in it, or no frame that can be decoded.
+    Raises VFEError where there is no such file, no video in it, or no frame that can be decoded.
     """
     source = find_input(path)
     if source.kind == "animation":
@@ -138,7 +145,7 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def stream_seconds(stream: VideoStream) -> float | None:
-    """Return length of a stream as the file states it; Matroska does so in a tag."""
+    """Return the length of a stream in seconds as the file states it, or None; Matroska states it in a tag."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     try:
@@ -207,7 +214,7 @@ def _info(path: Path, container: InputContainer, stream: VideoStream, frame: Vid
 
 
 def _still_info(source: Input, photo: Photo) -> VideoInfo:
-    """Of an image, or of a set by its first one."""
+    """Describe an image, or a set of images by its first one."""
     frame, layout = photo.frame, layout_of(photo.frame.format.name)
     width, height = photo.orientation.upright_size(photo.crop.size((frame.width, frame.height)))
     coding = photo.tags.coding or ColourCoding(*colour_tags(frame, None))

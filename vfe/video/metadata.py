@@ -1,4 +1,4 @@
-"""What a file and its restored track say about themselves, from the source into the output."""
+"""What a file and its restored track say about themselves, carried from the source into the output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _UNDETERMINED = "und"
 
 
 def fresh(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return what still holds for a new file, under the names that muxers know."""
+    """Return the entries that still hold for a new file, under the names that muxers know."""
     kept = {k: v for k, v in metadata.items() if k.lower() not in _STALE and not k.lower().startswith(_STALE_STARTS)}
     for key in list(kept):
         if key != TIMECODE and key.lower() == TIMECODE:  # Matroska writes it in capitals
@@ -51,7 +51,7 @@ def fresh(metadata: Mapping[str, str]) -> dict[str, str]:
 def add_track_metadata(target: Stream, metadata: Mapping[str, str], output: OutputContainer, name: str) -> list[str]:
     """Give a track of an output what still holds of the metadata of its source.
 
-    Returns a sentence where the output holds no code for the language; the track is called `name` in it.
+    Return a sentence where the output has no code for the language; it calls the track `name`.
     """
     kept, container = fresh(metadata), output.format.name
     language = kept.pop("language", _UNDETERMINED)
@@ -73,7 +73,7 @@ def needs_keys(suffix: str, metadata: Mapping[str, str]) -> bool:
 
 
 def drop_bad_timecode(output: OutputContainer, restored: VideoStream, rate: Fraction) -> list[str]:
-    """Take out a start timecode that the muxer does not take at this frame rate; a sentence if there is one.
+    """Take out a start timecode that the muxer does not take at this frame rate, and return a sentence if there is one.
 
     It would stop the whole file.
     """
@@ -86,10 +86,9 @@ def drop_bad_timecode(output: OutputContainer, restored: VideoStream, rate: Frac
 
 
 def _comes_back(container: str, rate: Fraction, key: str, value: str) -> bool:
-    """Return whether a file of this kind and of one small frame still has this entry of its track's metadata when it is
-    read.
+    """Return whether a file of this kind still has this entry of its track's metadata when it is read again.
 
-    Only the muxer itself knows what it can hold.
+    It is tried with one small frame in memory: only the muxer itself knows what it can hold.
     """
     file = io.BytesIO()
     try:

@@ -1,4 +1,4 @@
-"""Display orientation: the eight ways a camera stores an upright picture."""
+"""Display orientation: the eight ways in which cameras store an upright picture."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class Orientation(NamedTuple):
-    """To show a stored frame upright: mirror it left-right if `mirror`, then turn it clockwise by `quarter_turns`."""
+    """How a stored frame becomes upright: it is mirrored left-right if `mirror`, then turned clockwise by
+    `quarter_turns`.
+    """
 
     quarter_turns: int = 0
     mirror: bool = False
@@ -26,19 +28,19 @@ class Orientation(NamedTuple):
         return self.quarter_turns % 2 == 1
 
     def upright_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """(width, height) as displayed of a frame stored as (width, height)."""
+        """Return the (width, height) as displayed of a frame stored as (width, height)."""
         return (size[1], size[0]) if self.swaps_sides else size
 
     def turned(self, quarter_turns: int) -> Orientation:
-        """Return the same, turned clockwise once more."""
+        """Return this orientation with some more turns clockwise at the end."""
         return Orientation((self.quarter_turns + quarter_turns) % 4, self.mirror)
 
     def mirrored(self) -> Orientation:
-        """Return the same, mirrored left-right once more."""
+        """Return this orientation with one more mirroring left-right at the end."""
         return Orientation(-self.quarter_turns % 4, not self.mirror)
 
     def upright(self, planes: Tensor) -> Tensor:
-        """Turn (C, H, W) as stored into (C, H', W') as displayed."""
+        """Turn planes (C, H, W) as stored into (C, H', W') as displayed."""
         if self == UPRIGHT:
             return planes
         turned = planes.flip(-1) if self.mirror else planes
@@ -54,8 +56,8 @@ WITH_PROFILE_NAMES = frozenset({"png", "apng"})
 
 
 def orientation_of(frame: VideoFrame, codec: str) -> Orientation:
-    """Return orientation from the display matrix of a frame of `codec`; angles between the quarter turns are left
-    alone.
+    """Return the orientation that the display matrix of a frame of `codec` gives; angles between quarter turns are
+    ignored.
 
     Of PNG pictures only the angle is known, not whether the matrix mirrors: asking for it would be fatal.
     """
@@ -76,14 +78,14 @@ def orientation_of(frame: VideoFrame, codec: str) -> Orientation:
 
 
 def orientation_by_angle(frame: VideoFrame) -> Orientation:
-    """Return orientation from the angle that PyAV reads out of the display matrix itself; whether it mirrors is not
-    told.
+    """Return the orientation from the angle that PyAV reads out of the display matrix; whether it mirrors is
+    not told.
     """
     return Orientation(round(-frame.rotation / 90) % 4)
 
 
 def orientation_of_exif(code: int) -> Orientation:
-    """Return orientation of a value of the EXIF tag 0x0112; unknown ones are upright."""
+    """Return the orientation of a value of the EXIF tag 0x0112; unknown values are upright."""
     return _BY_EXIF.get(code, UPRIGHT)
 
 

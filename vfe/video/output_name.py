@@ -1,4 +1,7 @@
-"""What a restored file is called where nobody said. Needs nothing but Python: quickstart.py runs before an install."""
+"""What a restored file is called where nobody said.
+
+It needs nothing but Python, for quickstart.py uses it before anything is installed.
+"""
 
 from __future__ import annotations
 
@@ -25,5 +28,5 @@ def output_for(clip: Path) -> Path:
 
 
 def is_glob(clip: Path) -> bool:
-    """Return whether a name is a pattern: it has the marks of one, and nothing is called so."""
+    """Return whether a name is a pattern: it has the marks of one, and no file is called so."""
     return any(mark in str(clip) for mark in "*?[") and not clip.exists()

@@ -1,4 +1,4 @@
-"""Between FFmpeg's frames and float tensors, with the matrix and range of the stream in both directions.
+"""From FFmpeg's frames to float tensors and back, with the matrix and range of the stream.
 
 The loops are numpy's, which stay on one thread: torch would wake all of its threads thirty times a frame, against the
 encoder's, which is slower and very slow on a busy machine.
@@ -32,7 +32,7 @@ _PLANE_OF_CHANNEL = (2, 0, 1)  # planar RGB is stored G, B, R
 
 
 class FrameReader:
-    """Turns decoded frames of one stream into tensors. Keeps the swscale context, so use one per stream."""
+    """Turns decoded frames of one stream into tensors. It keeps the context of swscale, so use one per stream."""
 
     def __init__(self, matrix: int, color_range: int) -> None:
         self.matrix = matrix
@@ -40,7 +40,7 @@ class FrameReader:
         self._scaler = VideoReformatter()
 
     def read(self, frame: VideoFrame, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor | None]:
-        """Return pixels (3, H, W) float32 in [-1, 1] and alpha (1, H, W) in [0, 1], or None where the format has none.
+        """Return pixels (3, H, W) float32 in [-1, 1], and alpha (1, H, W) in [0, 1] or None where the format has none.
 
         `size` (width, height) scales a frame that differs from it.
         """
@@ -86,7 +86,7 @@ class FrameReader:
 
 @dataclass(frozen=True)
 class FrameFormat:
-    """How frames are stored on their way to an encoder."""
+    """How frames are stored on their way to an encoder: pixel format, and matrix and range as code points."""
 
     pix_fmt: str
     matrix: int
@@ -94,7 +94,7 @@ class FrameFormat:
 
 
 class FrameWriter:
-    """Turns tensors into frames of one format. The matrix is applied in float32, so nothing is rounded twice."""
+    """Turns tensors into frames of one format. The matrix is applied in float32, so that nothing is rounded twice."""
 
     def __init__(self, target: FrameFormat) -> None:
         self.target = target
@@ -103,7 +103,7 @@ class FrameWriter:
         self._scaler = VideoReformatter()
 
     def write(self, pixels: Tensor, alpha: Tensor | None, stored: Stored | None = None) -> VideoFrame:
-        """Store (3, H, W) in [-1, 1] and alpha (1, H, W) in [0, 1] (None: opaque).
+        """Store pixels (3, H, W) in [-1, 1] and alpha (1, H, W) in [0, 1]; None is opaque.
 
         Where the pixels are those of `stored`, and its format is that of the target, its code values stay to the bit.
         """
@@ -127,7 +127,9 @@ class FrameWriter:
         return frame
 
     def _changed_planes(self, pixels: Tensor, stored: Stored) -> list[Plane]:
-        """Return the planes of the stored frame, changed by as much as its pixels were; alpha has its own."""
+        """Return the planes (H, W) or (h, w) of the stored frame, changed by as much as its pixels were,
+        without alpha.
+        """
         count = 1 if self._filled.family == "gray" else 3
         planes = [plane_view(stored.frame, i).astype(np.float32) for i in range(count)]
         if pixels is not stored.pixels:
@@ -136,7 +138,7 @@ class FrameWriter:
         return planes
 
     def _planes(self, pixels: Tensor) -> list[Plane]:
-        """Return code values, not yet rounded, of each plane but alpha."""
+        """Return the code values of each plane but alpha, (H, W) or (h, w) and not yet rounded."""
         rgb: Plane = pixels.detach().to("cpu", torch.float32).numpy()
         depth = self._filled.depth
         if self._filled.family == "rgb":
@@ -162,8 +164,9 @@ class FrameWriter:
 
 
 def _subsample(plane: Plane, chroma: tuple[int, int]) -> Plane:
-    """Return chroma (H, W) -> (h, w) by averages, centred like swscale's interpolation on reading; odd edges stand
-    alone.
+    """Return a chroma plane (H, W) subsampled to (h, w) by averages, centred like swscale's interpolation on reading.
+
+    Odd edges stand alone.
     """
     for _ in range(chroma[1]):
         plane = np.pad(plane, ((0, 1), (0, 0)), mode="edge") if len(plane) % 2 else plane
@@ -180,8 +183,9 @@ def _is_native_planar_rgb(layout: PixelLayout) -> bool:
 
 
 def _white_of_swscale(layout: PixelLayout, color_range: int) -> int:
-    """Return the code value that swscale gives to white: it widens YUV by shifting, so white in 16 bits is
-    not 65535.
+    """Return the code value that swscale gives to white.
+
+    It widens YUV by shifting, so that white in 16 bits is not 65535.
     """
     if layout.depth <= 8:
         return 255

@@ -19,14 +19,14 @@ _MAX_SECTION = 1021 + 3
 
 
 class Programme(NamedTuple):
-    """One programme, and the packet identifiers of its streams, which FFmpeg gives as their ids."""
+    """A programme, and the packet identifiers of its streams, which FFmpeg gives as their ids."""
 
     number: int
     streams: frozenset[int]
 
 
 def read_programmes(path: Path) -> tuple[Programme, ...]:
-    """Return the programmes of a transport stream in the order of its table; empty for other files.
+    """Return the programmes of a transport stream in the order of its table; other files have none.
 
     Raises OSError as reading does.
     """
@@ -57,7 +57,9 @@ def _packets(data: bytes) -> Iterator[bytes]:
 
 
 def _sections(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """(packet identifier, section) of what may be a table; those of several packets are put together."""
+    """Yield the packet identifier and the bytes of each section that may be a table; those of several packets are
+    joined.
+    """
     open_sections: dict[int, bytearray] = {}
     for packet in _packets(data):
         starts, pid = bool(packet[1] & 0x40), int.from_bytes(packet[1:3], "big") & 0x1FFF
@@ -83,7 +85,9 @@ def _sections(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _programme_tables(section: bytes) -> dict[int, int]:
-    """Return where the table of each programme is -> its number; number 0 is the network's."""
+    """Return the number of each programme by the packet identifier of its table; number 0 is the network's and no
+    programme.
+    """
     entries = [section[at : at + 4] for at in range(8, len(section) - 7, 4)]
     numbers = {int.from_bytes(e[2:], "big") & 0x1FFF: int.from_bytes(e[:2], "big") for e in entries}
     return {pid: number for pid, number in numbers.items() if number}

@@ -1,4 +1,6 @@
-"""What PyAV before 17.1 lacks, so that the package runs in environments that hold an older one, as ComfyUI's do."""
+"""What PyAV before 17.1 lacks, so that the package runs in environments that hold an older one, as those of
+ComfyUI do.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,17 @@ from .times.timeline import Timeline
 _BEFORE_17 = int(av.__version__.split(".")[0]) < 17
 
 ONE_THREAD: dict[str, int] = {} if _BEFORE_17 else {"threads": 1}
-"""For VideoReformatter.reformat: at our sizes, handing out slices costs more than it saves. Old ones have just one."""
+"""Arguments of VideoReformatter.reformat: at our sizes, handing out slices costs more than it saves.
+
+Older versions have just one thread.
+"""
 
 
 def source_colours(matrix: int | None, color_range: int) -> dict[str, int]:
-    """For VideoReformatter.reformat to full-range RGB, from YUV of a matrix or from RGB or grey, copied as they are.
+    """Return the arguments of VideoReformatter.reformat that say what the source is, on the way to full-range RGB.
 
-    Older ones do not ask the frame for its range, and take the matrix only where that of the other side differs.
+    `matrix` is that of YUV, and None for RGB and grey, which are copied as they are. Older versions do not ask the
+    frame for its range, and take the matrix only where that of the other side differs.
     """
     if not _BEFORE_17:
         return {}
@@ -36,13 +42,13 @@ def frame_duration(frame: VideoFrame) -> int | None:
 
 
 def set_duration(frame: VideoFrame, duration: int) -> None:
-    """Say how long a frame is shown; PyAV before 15 leaves that to the next frame's time."""
+    """Say how long a frame is shown, in its time base; PyAV before 15 leaves that to the next frame's time."""
     if hasattr(frame, "duration"):
         frame.duration = duration
 
 
 def colour_tags(frame: VideoFrame, stream: VideoCodecContext | None) -> tuple[int, int]:
-    """(primaries, transfer) of a frame; of its stream where frames do not say."""
+    """Return (primaries, transfer) of a frame as code points, or those of its stream where frames do not say."""
     if hasattr(frame, "color_primaries"):
         return frame.color_primaries, frame.color_trc
     return (stream.color_primaries, stream.color_trc) if stream is not None else (UNSPECIFIED, UNSPECIFIED)
@@ -55,7 +61,7 @@ def tag_colour(frame: VideoFrame, tags: tuple[int, int]) -> None:
 
 
 def copy_chapters(source: InputContainer, target: OutputContainer, timeline: Timeline) -> str | None:
-    """Copy the chapters, moved as the streams are; a sentence where this PyAV cannot."""
+    """Copy the chapters, moved as the streams are; return a sentence where this PyAV cannot."""
     if not hasattr(target, "set_chapters"):
         matroska = "matroska" in source.format.name  # only guessed: this PyAV cannot read chapters either
         return "chapters, if there are any, are left out: they need PyAV 16 or newer" if matroska else None
@@ -71,7 +77,7 @@ def copy_chapters(source: InputContainer, target: OutputContainer, timeline: Tim
 
 
 def copy_disposition(source: Stream, target: Stream) -> None:
-    """Whether a stream is the default, forced, for the deaf, and so on; PyAV before 17.1 takes a number only."""
+    """Copy whether a stream is the default, forced, for the deaf, and so on; PyAV before 17.1 takes a number only."""
     target.disposition = Disposition(source.disposition).value  # type: ignore[assignment]
 
 

@@ -1,4 +1,4 @@
-"""Frames of a video or of images, one at a time."""
+"""Frames of a video or of images, read one at a time."""
 
 from __future__ import annotations
 
@@ -39,27 +39,29 @@ _NAMED = 3  # damaged images that a note names
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame, upright."""
+    """One frame as it is shown, upright."""
 
     pixels: Tensor
-    """(3, H, W) float32 in [-1, 1]."""
+    """Pixels (3, H, W), float32 in [-1, 1]."""
     alpha: Tensor | None = None
-    """(1, H, W) float32 in [0, 1], 1 is opaque; None if the source has none."""
+    """Opacity (1, H, W), float32 in [0, 1], where 1 is opaque; None where the source has none."""
     pts: int | None = None
     """When it is shown, in units of `time_base` seconds; None for images."""
     time_base: Fraction | None = None
     name: str | None = None
-    """File name of an image."""
+    """The file name of an image."""
     duration: int | None = None
-    """How long it is shown, in units of `time_base`; None if unknown."""
+    """How long it is shown, in units of `time_base`; None where that is unknown."""
     stored: Stored | None = None
     """What it was decoded from, where that is a frame of a video that is not turned, cropped or scaled."""
     tags: PhotoTags = NO_TAGS
-    """Colour profile and camera data of an image."""
+    """The colour profile and the camera data of an image, and how the colours of a video are coded."""
 
 
 class Source:
-    """Frames of a file. A context manager; each iteration starts from the first frame with a decoder of its own."""
+    """The frames of a file. It is a context manager; each iteration starts from the first frame with a decoder of its
+    own.
+    """
 
     def __init__(self, info: VideoInfo) -> None:
         self.info = info
@@ -112,7 +114,7 @@ class Source:
             self.notes.append(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
 
     def _coding(self) -> PhotoTags:
-        """Return what images of the frames of a video have to say of their colours."""
+        """Return what images made of the frames of a video have to say of their colours."""
         coding = ColourCoding(self.info.color_primaries, self.info.color_transfer, self.info.hdr)
         return PhotoTags(coding=coding)
 
@@ -182,7 +184,7 @@ class Source:
 def open_source(path: str | Path) -> Source:
     """Open a video, an image, a folder of images or a glob for reading.
 
-    Raises VFEError if there is no such file, no video in it, or no frame that can be decoded.
+    Raises VFEError where there is no such file, no video in it, or no frame that can be decoded.
     """
     return Source(probe(path))
 
@@ -192,7 +194,7 @@ def _end_of(frame: VideoFrame, length: int) -> float:
 
 
 def _image_frame(photo: Photo, name: str) -> Frame:
-    """Return the frame of an image, upright and as it is to be shown."""
+    """Return the frame of an image, cropped and upright as it is to be shown."""
     shown, opaque = (None if p is None else photo.orientation.upright(photo.crop.cut(p)) for p in pixels_of(photo))
     assert shown is not None
     return Frame(shown, opaque, name=name, tags=photo.tags)

@@ -1,4 +1,4 @@
-"""Resizing of frames."""
+"""Frames are resized."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 def resize(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    """(C, H, W) to `size` = (width, height): bicubic, antialiased where it shrinks, within the range of its values.
+    """Resize pixels (C, H, W) to `size` (width, height): bicubic, antialiased where it shrinks, within their own range.
 
     Pixels that have the size already are returned as they are.
     """

@@ -1,4 +1,4 @@
-"""Ways of a packet of sound or text from the source into the output: copied, or encoded again."""
+"""The ways of a packet of sound, text or another video from the source into the output: copied, or encoded again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Route(Protocol):
 
 
 class Copy:
-    """Stream copy of sound or subtitles. Sound gets the times that its samples give where the source says them roughly.
+    """Copies the packets of sound or subtitles. Sound gets the times that its samples give where the source is rough.
 
     Sound of which neither the container nor the codec tells how long a packet lasts (FLAC in NUT) waits for the next
     packet: a muxer states the length of a stream from the last one.
@@ -56,7 +56,9 @@ class Copy:
         self._waiting: Packet[Stream] | None = None
 
     def send(self, packet: Packet[Stream]) -> None:
-        """Mux a packet as it is. One without any time goes nowhere, nor does sound that an edit list takes away."""
+        """Mux a packet as it is. A packet without any time is left out, and so is sound that an edit list
+        takes away.
+        """
         unit, target = packet.time_base, self._target.time_base
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None or not unit or not target or dts * unit < -self._priming:
@@ -80,7 +82,7 @@ class Copy:
         self._output.mux(packet)
 
     def finish(self, end: Fraction) -> None:
-        """Mux the sound that waits for a next packet, as long as the samples that the last one is decoded to."""
+        """Mux the sound that waits for a next packet; it is as long as the samples that it decodes to."""
         del end
         if self._waiting is not None and self._sample is not None and self._target.time_base:
             last = Packet(bytes(self._waiting))
@@ -111,7 +113,9 @@ class Copy:
 
 
 class CopyPicture:
-    """Stream copy of another video, whose frames are not in the order in which they are shown, or of cover art."""
+    """Copies the packets of another video, whose frames may not be in the order in which they are shown, or of cover
+    art.
+    """
 
     def __init__(self, source: Stream, target: Stream, output: OutputContainer) -> None:
         del source
@@ -132,11 +136,11 @@ class CopyPicture:
         self._output.mux(packet)
 
     def finish(self, end: Fraction) -> None:
-        """Nothing is held back."""
+        """Do nothing: no packet is held back."""
 
 
 class Reencode:
-    """Sound decoded and encoded again. Its rate, layout and format may change midway, those of the encoder stay."""
+    """Decodes sound and encodes it again. The rate, layout and format of the source may change midway."""
 
     def __init__(self, source: AudioStream, target: AudioStream, output: OutputContainer) -> None:
         self._source, self._target, self._output = source, target, output
@@ -146,7 +150,7 @@ class Reencode:
         self._rising = _rising(output)
 
     def send(self, packet: Packet[Stream]) -> None:
-        """Mux what the encoder makes of a packet. A damaged one is a gap of some milliseconds."""
+        """Mux what the encoder makes of a packet. A damaged packet leaves a gap of some milliseconds."""
         when, unit = packet.pts if packet.pts is not None else packet.dts, packet.time_base
         try:
             frames = self._source.codec_context.decode(packet)
@@ -181,7 +185,7 @@ class Reencode:
         self._resample(frame)
 
     def _drain(self) -> None:
-        """What the resampler of sound of another kind still holds."""
+        """Encode what the resampler still holds of sound of the kind before."""
         if self._resampler is not None:
             self._resample(None)
             self._resampler = None
@@ -200,18 +204,21 @@ class Reencode:
 
 
 def _priming(source: AudioStream) -> Fraction:
-    """Return seconds of sound before the start that a decoder needs to begin with: at most what AAC and Opus need."""
+    """Return the seconds of sound before the start that a decoder needs to begin with: at most what AAC and
+    Opus need.
+    """
     if not source.sample_rate or source.codec_context.codec.canonical_name.startswith(("pcm_", "flac", "alac")):
         return Fraction(0)
     return max(Fraction(2112, source.sample_rate), Fraction(8, 100))
 
 
 def _rising(output: OutputContainer) -> Increasing:
+    """Return a clock that gives the decoding times that this muxer takes."""
     return Increasing(0 if flag_number(output.format.flags) & _TS_NONSTRICT else 1)
 
 
 class Retext:
-    """Text subtitles decoded and encoded as the container's own kind of text.
+    """Decodes text subtitles and encodes them as the container's own kind of text.
 
     A line without a duration is shown until the next one begins, as players of Matroska do, or the video ends; the
     ffmpeg program writes it as shown for no time, which in MP4 nobody sees.
@@ -223,7 +230,7 @@ class Retext:
         self._waiting: tuple[int, list[bytes]] | None = None
 
     def send(self, packet: Packet[Stream]) -> None:
-        """Mux the lines of a packet under its time and duration. One without any time goes nowhere."""
+        """Mux the lines of a packet under its time and duration. A packet without any time is left out."""
         when = packet.pts if packet.pts is not None else packet.dts
         if when is None or not packet.time_base:
             return
@@ -241,7 +248,7 @@ class Retext:
             self._waiting = start, lines
 
     def finish(self, end: Fraction) -> None:
-        """Mux the last line where it has no duration."""
+        """Mux the last line where it has no duration; it is shown until the video ends."""
         self._mux_waiting(rescale(1, end, _MILLISECOND))
 
     def _mux_waiting(self, until: int) -> None:
@@ -251,7 +258,7 @@ class Retext:
             self._mux(start, max(1, until - start), lines)
 
     def _mux(self, start: int, length: int, lines: list[bytes]) -> None:
-        """Lines of ASS text from `start` on, both times in milliseconds."""
+        """Mux lines of ASS text from `start` on, both times in milliseconds."""
         for line in lines:
             text = self._target.codec_context.encode_subtitle(SubtitleSet.create(line, 0, length, start))
             text.pts, text.dts = self._rising.mended(start, start)

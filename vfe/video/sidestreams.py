@@ -1,4 +1,4 @@
-"""Audio, subtitles, chapters and metadata of the source, carried into the output beside the restored video."""
+"""Sound, subtitles, chapters and metadata of the source, carried into the output beside the restored video."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 
 
 @dataclass
 class _Refused:
-    """What the output did not take of a stream."""
+    """How many packets of a stream the output did not take, and why."""
 
     reason: str
     packets: int = 0
@@ -64,7 +64,7 @@ class SideStreams:
         self._pending: Packet[Stream] | None = None
 
     def copy_until(self, seconds: Fraction) -> None:
-        """Mux all packets up to this time."""
+        """Mux all packets up to this time in seconds."""
         while packet := self._next():
             when = packet.dts if packet.dts is not None else packet.pts
             if when is not None and when * packet.time_base > seconds:
@@ -102,7 +102,9 @@ class SideStreams:
 
     @contextmanager
     def _refusal(self, index: int) -> Iterator[None]:
-        """Count packets that the output does not take; the picture is worth more than they. Disk errors are raised."""
+        """Count packets that the output does not take, for the picture is worth more than they. Disk errors
+        are raised.
+        """
         try:
             yield
         except (av.FFmpegError, ValueError) as error:
@@ -133,7 +135,7 @@ class SideStreams:
                 set_default(target, False)  # which the restored one is
 
     def _add_video(self, stream: VideoStream) -> Stream | None:
-        """Return another picture of the file is kept as it is."""
+        """Add another picture of the file, which is kept as it is; return None where the output cannot hold it."""
         codec = stream.codec_context.codec.canonical_name if stream.codec_context else "unknown"
         cover = bool(stream.disposition & Disposition.attached_pic)
         what = "cover art" if cover else f"video stream {stream.index} ({codec})"
@@ -147,7 +149,9 @@ class SideStreams:
         return target
 
     def _note_data(self, streams: list[Stream]) -> None:
-        """Start timecodes are written anew from the metadata."""
+        """Note the streams that no output holds. Start timecodes are none of them: they are written anew from the
+        metadata.
+        """
         kinds = [
             s.type for s in streams if s.type in ("data", "attachment", "unknown") and "timecode" not in s.metadata
         ]
@@ -198,7 +202,7 @@ class SideStreams:
         return text
 
     def _accepts(self, stream: Stream) -> bool:
-        """Try the header in memory: only the muxer itself knows what it can hold."""
+        """Return whether the output can hold a stream, by writing a header in memory: only the muxer itself knows."""
         try:
             with av.open(io.BytesIO(), "w", format=self._output.format.name) as trial:
                 trial.add_stream_from_template(stream, opaque=True)

@@ -17,12 +17,12 @@ class Stored(NamedTuple):
 
     frame: VideoFrame
     pixels: Tensor
-    """(3, H, W), never changed."""
+    """The pixels (3, H, W) that were made of it; they are never changed."""
     matrix: int
     color_range: int
 
     def planes_fit(self, pixels: Tensor, pix_fmt: str, matrix: int, color_range: int) -> bool:
-        """Return whether its planes are those of such a format, and the pixels of its size."""
+        """Return whether its planes are of this format, matrix and range, and the pixels of its size."""
         name = self.frame.format.name.replace("yuvj", "yuv")
         alike = (name, self.matrix, self.color_range) == (pix_fmt, matrix, color_range)
         return alike and VideoFormat(name).is_planar and self.pixels.shape == pixels.shape

@@ -1,4 +1,4 @@
-"""Where the output goes: checks before any work."""
+"""Whether an output can be written where it is to go, checked before any work."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 
 
 def output_kind(path: str | Path, info: VideoInfo) -> str:
-    """Return whether an output path asks for a "video", a "folder" of PNGs or one "image"; VFEError for other
-    suffixes.
+    """Return whether an output path asks for a "video", a "folder" of PNGs or one "image".
+
+    Raises VFEError for other suffixes, and for an image of a source of many frames.
     """
     text, suffix = str(path), Path(path).suffix.lower()
     separators = tuple(s for s in (os.sep, os.altsep) if s)

@@ -1,4 +1,4 @@
-"""Frames into a video file."""
+"""Frames are written into a video file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LONGEST_REORDERING = 86400  # seconds between decoding and showing a frame beyo
 
 
 class VideoSink:
-    """Encodes frames under a temporary name and renames the file when all went well."""
+    """A sink that encodes frames under a temporary name, and renames the file when all went well."""
 
     def __init__(self, path: Path, info: VideoInfo, size: tuple[int, int], plan: EncoderPlan) -> None:
         self.path = path
@@ -56,7 +56,7 @@ class VideoSink:
         return self
 
     def write(self, frame: Frame) -> None:
-        """Encode one frame of the size given at opening. Raises VFEError if the disk is full."""
+        """Encode a frame of the size given at opening. Raises VFEError where the disk is full."""
         assert self._stream is not None, "write() belongs inside the with block"
         height, width = frame.pixels.shape[-2:]
         assert (width, height) == self._size, f"frame is {width}x{height}, the sink was opened for {self._size}"
@@ -108,7 +108,7 @@ class VideoSink:
         self._stream = stream
 
     def _pixel_aspect(self) -> Fraction:
-        """Pixel aspect that shows the output in the shape of the source, whatever size was asked for."""
+        """Return the pixel aspect that shows the output in the shape of the source, whatever size was asked for."""
         width, height = self._size
         scale_x, scale_y = Fraction(width, self._info.width), Fraction(height, self._info.height)
         same_shape = abs(self._info.width * scale_y - width) <= 1 or abs(self._info.height * scale_x - height) <= 1
@@ -154,7 +154,10 @@ def _muxer_options(path: Path, time_base: Fraction, metadata: Mapping[str, str])
 
 
 def _mend_dts(packet: Packet[VideoStream]) -> None:
-    """x265 gives clips of one or two frames a decoding time from memory it never set; they need no reordering."""
+    """Mend the decoding times that x265 takes from memory it never set, in clips of one or two frames.
+
+    They need no reordering.
+    """
     if packet.pts is not None and packet.dts is not None:
         if not 0 <= (packet.pts - packet.dts) * packet.time_base <= _LONGEST_REORDERING:
             packet.dts = packet.pts

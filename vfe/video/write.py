@@ -1,4 +1,4 @@
-"""Open an output: a video, a folder of PNGs or one image."""
+"""An output is opened: a video, a folder of PNGs or one image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Sink(Protocol):
 
     path: Path
     notes: list[str]
-    """What was not kept of the source, one line each; complete after the block."""
+    """What was not kept of the source, one sentence each; complete after the block."""
 
     def __enter__(self) -> Sink: ...
 
@@ -34,15 +34,15 @@ class Sink(Protocol):
     ) -> None: ...
 
     def write(self, frame: Frame) -> None:
-        """Write the next frame; its pixels are (3, H, W) in [-1, 1]. Raises VFEError if the disk is full."""
+        """Write the next frame; its pixels are (3, H, W) in [-1, 1]. Raises VFEError where the disk is full."""
         ...
 
 
 def open_sink(path: str | Path, info: VideoInfo, size: tuple[int, int], config: SinkConfig = SinkConfig()) -> Sink:  # noqa: B008
     """Check the output and decide how to write it; nothing is written before the `with` block.
 
-    `info` is that of the source, whose audio, subtitles, metadata, times and colour are kept; `size` is
-    (width, height) of the frames to come. Raises VFEError if the output cannot be written or would harm what is there.
+    `info` is that of the source, whose sound, subtitles, metadata, times and colour are kept; `size` is (width, height)
+    of the frames to come. Raises VFEError where the output cannot be written or would harm what is there.
     """
     kind = output_kind(path, info)
     check_size(size)

@@ -12,11 +12,11 @@ AVX2_SETS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"  # every CPU wi
 
 
 def reproducible_parameters() -> str:
-    """Value for libx264's `x264-params`: empty where its output is reproducible as it is."""
+    """Return the value of libx264's `x264-params`; it is empty where the output is reproducible as it is."""
     return f"asm={AVX2_SETS}" if "AVX512" in torch.backends.cpu.get_cpu_capability() else ""
 
 
 def reproducible_options() -> dict[str, str]:
-    """Encoder options for libx264: none where its output is reproducible as it is."""
+    """Return the encoder options of libx264; there are none where the output is reproducible as it is."""
     parameters = reproducible_parameters()
     return {"x264-params": parameters} if parameters else {}

@@ -1,4 +1,4 @@
-"""Image files that hold several pictures: animated PNG and WebP, and the pages of a TIFF. Imports no torch.
+"""Image files that hold several pictures: animated PNG and WebP, and the pages of a TIFF. It imports no torch.
 
 FFmpeg reads animated PNGs as videos; of the other two it gives one picture or none, so they are taken apart here.
 """
@@ -28,23 +28,24 @@ OWN_FORMATS = frozenset({"animated WebP", "pages of a TIFF"})
 
 @dataclass(frozen=True)
 class Animation:
-    """What a file that is taken apart here holds."""
+    """What an animated WebP or a TIFF of several pages holds."""
 
     format: str
-    """One of OWN_FORMATS."""
+    """Its format, one of OWN_FORMATS."""
     codec: str
     pix_fmt: str
     size: tuple[int, int]
-    """(width, height) of the first picture, upright."""
+    """The (width, height) of the first picture, upright."""
     frames: int
     seconds: Fraction
-    """How long all of them are shown."""
+    """How long all pictures are shown together."""
     time_base: Fraction
 
 
 def describe_animation(path: Path) -> Animation | None:
-    """Return what an animated WebP or a TIFF file of several pages is, None for other files. Raises VFEError for bad
-    ones.
+    """Return what an animated WebP or a TIFF of several pages holds, and None for other files.
+
+    Raises VFEError for damaged ones.
     """
     with reading(path), about(path), opened(path) as (read, size):
         if count_pictures(read, size) == 1 or read(0, 8) == png.SIGNATURE:

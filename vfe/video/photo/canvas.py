@@ -1,4 +1,4 @@
-"""Tiles put together to one picture, plane by plane, so that no value changes."""
+"""Tiles are put together to one picture, plane by plane, so that no value changes."""
 
 # H W picture, h w tile
 
@@ -15,10 +15,10 @@ from ..planes import MAX_SIDE, plane_view
 
 
 def join(tiles: Iterable[VideoFrame], columns: int, size: tuple[int, int]) -> VideoFrame:
-    """Return the picture of `size` (width, height) whose tiles come row by row; they may reach over its right and lower
-    edge.
+    """Return the picture of `size` (width, height) whose tiles come row by row.
 
-    Raises VFEError where tiles differ in size or format, or do not fill the picture.
+    Tiles may reach over its right and lower edge. Raises VFEError where they differ in size or format, or do not fill
+    the picture.
     """
     width, height = size
     if max(size) > MAX_SIDE:
@@ -48,7 +48,7 @@ def _canvas(tile: VideoFrame, size: tuple[int, int]) -> VideoFrame:
 
 
 def _put(tile: VideoFrame, canvas: VideoFrame, corner: tuple[int, int]) -> None:
-    """Copy a tile to (y, x) of the canvas; what reaches over an edge is cut."""
+    """Copy a tile to the `corner` (y, x) of the canvas; what reaches over an edge is cut."""
     subsampled = layout_of(tile.format.name).chroma
     for index in range(len(tile.planes)):
         right, down = subsampled if index in (1, 2) else (0, 0)

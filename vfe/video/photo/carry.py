@@ -1,4 +1,4 @@
-"""The tags of any kind of photo file, and into any kind that is written."""
+"""The tags of any kind of photo file are read, and put into any kind that is written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WebP", ".tif
 
 
 def tags_of(data: bytes) -> PhotoTags:
-    """Return profile and EXIF of a PNG, JPEG, WebP or TIFF file; none of any other."""
+    """Return the tags of a PNG, JPEG, WebP or TIFF file; other files have none."""
     if data.startswith(png.SIGNATURE):
         return png.read_tags(data)
     if data.startswith(jpeg.SIGNATURE):
@@ -22,9 +22,9 @@ def tags_of(data: bytes) -> PhotoTags:
 
 
 def fitting_tags(tags: PhotoTags, suffix: str, size: tuple[int, int]) -> tuple[PhotoTags, list[str]]:
-    """Return what a file of this kind, of an upright RGB picture of `size` (width, height), can hold of the tags.
+    """Return the tags that an image file of this kind can hold, and a sentence for each thing that it cannot.
 
-    With it a sentence for each thing that it cannot.
+    The image is an upright RGB picture of `size` (width, height).
     """
     icc, notes = tags.icc, []
     exif = None if tags.exif is None else upright_exif(tags.exif, size)
@@ -50,7 +50,7 @@ def fitting_tags(tags: PhotoTags, suffix: str, size: tuple[int, int]) -> tuple[P
 
 
 def tagged(data: bytes, tags: PhotoTags, suffix: str, size: tuple[int, int]) -> bytes:
-    """Return the bytes of an image file of this kind and `size` (width, height), with tags that fit it."""
+    """Return the bytes of an image file of this kind and `size` (width, height) with tags that fit it."""
     if tags == NO_TAGS:
         return data
     if _KINDS[suffix] == "PNG":

@@ -1,4 +1,4 @@
-"""How many pictures an image file holds that are shown one after the other. Needs nothing but Python."""
+"""How many pictures an image file holds that are shown one after the other. It needs nothing but Python."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_animation(path: Path) -> bool:
 
 
 def count_pictures(read: Read, size: int) -> int:
-    """Return pictures of a PNG, WebP or TIFF file of `size` bytes; 1 for what is no such file."""
+    """Return the number of pictures in a PNG, WebP or TIFF file of `size` bytes; 1 for any other file."""
     head = read(0, 16)
     if head.startswith(png.SIGNATURE):
         return png.animation_frames(read)
@@ -32,6 +32,6 @@ def is_heif(data: bytes) -> bool:
 
 
 def has_still(read: Read, size: int) -> bool:
-    """Return whether an ISO media file holds a still picture and no track of pictures, as image sequences have."""
+    """Return whether an ISO media file holds a still picture and no track of pictures, as image sequences do."""
     names = {box.name for box in boxes(read, 0, size)}
     return b"meta" in names and b"moov" not in names

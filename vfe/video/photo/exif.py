@@ -23,7 +23,7 @@ _OF_THE_PHOTO = _WINDOWS_TEXTS | {
 
 
 def exif_orientation(exif: bytes | None) -> Orientation:
-    """Return how a stored picture is turned to be shown, by its EXIF data."""
+    """Return how a stored picture is turned to be shown, as its EXIF data says."""
     reader = IfdReader.of(exif or b"")
     directory = reader.directory(reader.first)
     found = directory.entries.get(ORIENTATION) if directory else None
@@ -33,10 +33,10 @@ def exif_orientation(exif: bytes | None) -> Orientation:
 
 
 def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
-    """Return the block for an upright picture of `size` (width, height) without a thumbnail; None where it is no EXIF
-    block.
+    """Return the EXIF block for an upright picture of `size` (width, height), without a thumbnail.
 
-    It is changed in place: what cameras keep in it for themselves may point to spans of the whole block.
+    It is None where `exif` is no EXIF block. The block is changed in place, for what cameras keep in it for themselves
+    may point to offsets of the whole block.
     """
     reader = IfdReader.of(exif)
     first = reader.directory(reader.first)
@@ -77,9 +77,7 @@ def photo_tree(exif: bytes) -> IfdTree:
 
 
 def _children(reader: IfdReader, directory: Directory) -> dict[int, IfdTree]:
-    """Return the directories of EXIF, of the place where it was taken, and below the former of what it is compatible
-    with.
-    """
+    """Return the directories that a directory points to: EXIF, with its interoperability one below it, and GPS."""
     exif, gps = (_pointed(reader, directory, pointer) for pointer in (EXIF_POINTER, GPS_POINTER))
     interop = _pointed(reader, exif, INTEROP_POINTER) if exif else None
     inner = {INTEROP_POINTER: _leaf(interop)} if interop else {}
@@ -88,22 +86,25 @@ def _children(reader: IfdReader, directory: Directory) -> dict[int, IfdTree]:
 
 
 def _leaf(directory: Directory) -> IfdTree:
+    """Return a directory without the pointer to the interoperability directory."""
     return IfdTree({tag: found for tag, found in directory.entries.items() if tag != INTEROP_POINTER})
 
 
 def _below(reader: IfdReader, first: Directory) -> list[Directory]:
+    """Return the directories of EXIF, of GPS and of interoperability, as far as they are there."""
     exif, gps = (_pointed(reader, first, pointer) for pointer in (EXIF_POINTER, GPS_POINTER))
     interop = _pointed(reader, exif, INTEROP_POINTER) if exif else None
     return [directory for directory in (exif, gps, interop) if directory is not None]
 
 
 def _pointed(reader: IfdReader, directory: Directory, pointer: int) -> Directory | None:
+    """Return the directory that a tag points to, or None."""
     found = directory.entries.get(pointer)
     return reader.directory(found.numbers[0]) if found is not None and found.kind in (LONG, IFD) else None
 
 
 def _spans(directory: Directory) -> list[tuple[int, int]]:
-    """(start, end) of a directory's table, of its values, and of the thumbnail that it names."""
+    """Return (start, end) of the table of a directory, of its values, and of the thumbnail that it names."""
     spans = [(directory.offset, directory.end)]
     spans += [(found.offset, found.offset + len(found.value)) for found in directory.entries.values()]
     start, size = (directory.entries.get(tag) for tag in (_THUMBNAIL_OFFSET, _THUMBNAIL_SIZE))

@@ -1,4 +1,4 @@
-"""One photo file: its first picture decoded, and what stands beside it."""
+"""A photo file: its first picture is decoded, with what stands beside it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from .whole import is_whole
 
 @dataclass(frozen=True)
 class Photo:
-    """The picture as it is stored, and how it is to be shown."""
+    """The first picture of a file as it is stored, and how it is to be shown."""
 
     frame: VideoFrame
     alpha: VideoFrame | None
-    """A picture whose luma is the alpha, where the file holds it apart."""
+    """A picture whose luma is the alpha, where the file holds it apart; else None."""
     codec: str
     container: str
     crop: Crop
@@ -51,7 +51,7 @@ def read_photo(path: Path) -> Photo:
 
 
 def photo_of(data: bytes) -> Photo:
-    """Decode the bytes of an image file; what they are and not a name decides the format.
+    """Decode the bytes of an image file; what they are, and not a name, decides the format.
 
     Raises VFEError where there is no picture that can be decoded, and what FFmpeg raises.
     """
@@ -90,8 +90,9 @@ def _decoded(data: bytes, tags: PhotoTags, whole: bool) -> Photo:
 
 
 def _has_no_alpha(codec: str, data: bytes) -> bool:
-    """Return whether FFmpeg gives the picture of a file an alpha that is none: the fourth ink of a JPEG, an
-    unused one.
+    """Return whether FFmpeg gives the picture an alpha that is none.
+
+    This may be the fourth ink of a JPEG, an alpha that a lossless WebP does not use, or a plain fourth value of a TIFF.
     """
     if codec == "webp":
         return not webp.still_has_alpha(data)
@@ -99,7 +100,7 @@ def _has_no_alpha(codec: str, data: bytes) -> bool:
 
 
 def _opaque(frame: VideoFrame) -> VideoFrame:
-    """Return a frame without its alpha, the other values as they are."""
+    """Return a frame without its alpha; the other values stay as they are."""
     without = _WITHOUT_ALPHA.get(frame.format.name)
     return frame if without is None else frame.reformat(format=without)
 

@@ -1,6 +1,6 @@
 """HEIC and AVIF photos: one picture, or the tiles of a grid put together (ISO/IEC 23008-12, 6.6.2.3).
 
-FFmpeg hands out tiles one by one, and its libraries before 7 not even that.
+FFmpeg hands out tiles one by one, and its libraries before version 7 not even that.
 """
 
 # H W picture, h w tile
@@ -43,7 +43,7 @@ _CODECS: dict[bytes, tuple[tuple[str, ...], bytes | None]] = {
 
 @dataclass(frozen=True)
 class HeifPhoto:
-    """The primary picture of a file, as it is stored."""
+    """The primary picture of a file as it is stored."""
 
     frame: VideoFrame
     alpha: VideoFrame | None
@@ -102,7 +102,7 @@ def _decode(items: Items, read: Read, item: int) -> tuple[str, VideoFrame]:
 
 
 def _grid(data: bytes) -> tuple[int, int, int, int]:
-    """(rows, columns, width, height) of a grid."""
+    """Return (rows, columns, width, height) of a grid. Raises VFEError where it is damaged."""
     side = 4 if data[1:2] == b"\1" else 2
     width, height = (int.from_bytes(data[at : at + side], "big") for at in (4, 4 + side))
     if len(data) < 4 + 2 * side or not width or not height:
@@ -131,7 +131,7 @@ def _decoder_name(kind: bytes) -> str:
 
 
 def _tag_colours(frame: VideoFrame, items: Items, item: int) -> None:
-    """Matrix and range that the file states hold above those of the codec."""
+    """Set matrix and range that the file states, which hold above those of the codec."""
     stated = _stated_coding(items, item)
     if stated is not None:
         frame.colorspace = int.from_bytes(stated[4:6], "big")
@@ -139,8 +139,9 @@ def _tag_colours(frame: VideoFrame, items: Items, item: int) -> None:
 
 
 def _coding(frame: VideoFrame, items: Items, item: int) -> ColourCoding:
-    """Return primaries, transfer and light that the file states, or else those of the codec (14496-12, 12.1.5 to
-    12.1.9).
+    """Return primaries, transfer and light that the file states, or else those of the codec.
+
+    The boxes are those of ISO/IEC 14496-12, 12.1.5 to 12.1.9.
     """
     stated = _stated_coding(items, item)
     primaries, transfer = colour_tags(frame, None) if stated is None else struct.unpack(">2H", stated[:4])
@@ -161,7 +162,10 @@ def _display(*numbers: int) -> Display:
 
 
 def _stated_coding(items: Items, item: int) -> bytes | None:
-    """Return primaries, transfer and matrix, of two bytes each, and the range in the first bit of a seventh byte."""
+    """Return the seven bytes of a `colr` box of code points, or None.
+
+    They are primaries, transfer and matrix, of two bytes each, and the range in the first bit of the last byte.
+    """
     for name, data in items.properties.get(item, ()):
         if name == b"colr" and data[:4] == b"nclx" and len(data) >= 11:
             return data[4:11]
@@ -174,7 +178,10 @@ def _crop(items: Items, item: int, size: tuple[int, int]) -> Crop:
 
 
 def _orientation(items: Items, item: int) -> Orientation:
-    """Turns (counterclockwise) and mirrors (0: top and bottom change places, 1: left and right) one after the other."""
+    """Return the turns and mirrorings of an item, one after the other.
+
+    Turns are counterclockwise; of mirrorings, 0 exchanges top and bottom and 1 left and right.
+    """
     shown = UPRIGHT
     for name, data in items.properties.get(item, ()):
         if name == b"irot" and data:
@@ -202,6 +209,6 @@ def _tags(items: Items, read: Read, item: int) -> PhotoTags:
 
 
 def _exif(data: bytes) -> bytes | None:
-    """Return an item begins with the number of bytes before the block."""
+    """Return the EXIF block of an item, which begins with the number of bytes before the block."""
     skipped = 4 + int.from_bytes(data[:4], "big")
     return data[skipped:] or None

@@ -1,6 +1,6 @@
 """Directories of tagged values, as TIFF files and EXIF blocks hold them (TIFF 6.0, section 2).
 
-A value is kept in little-endian order whatever the order of its file, and is written so.
+Values are kept in little-endian order whatever the order of their file, and are written so.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ HEADER_SIZE = 8
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag with its values."""
+    """A tag with its values."""
 
     tag: int
     kind: int
-    """Type of the values, a number of TIFF's table."""
+    """The type of the values, a number of TIFF's table."""
     value: bytes
     offset: int = 0
-    """Where in its file the value begins."""
+    """Where in its file the values begin."""
 
     @property
     def count(self) -> int:
@@ -37,30 +37,30 @@ class Entry:
 
     @property
     def numbers(self) -> list[int]:
-        """The values of a type of whole numbers."""
+        """The values, where they are whole numbers."""
         unit = _UNITS[self.kind]
         return [int.from_bytes(self.value[at : at + unit], "little") for at in range(0, len(self.value), unit)]
 
 
 def entry(tag: int, kind: int, numbers: list[int]) -> Entry:
-    """Return an entry of whole numbers."""
+    """Return an entry with whole numbers as its values."""
     return Entry(tag, kind, b"".join(number.to_bytes(_UNITS[kind], "little") for number in numbers))
 
 
 class Directory(NamedTuple):
-    """One directory of a file."""
+    """A directory of a file."""
 
     entries: dict[int, Entry]
     next: int
-    """Where the next one is, 0 after the last."""
+    """The offset of the next directory, 0 after the last."""
     offset: int
     next_offset: int
     end: int
-    """Where its table begins, where in it `next` stands, and where it ends: some writers leave `next` out."""
+    """Where its table begins, where in it `next` stands, and where it ends, for some writers leave `next` out."""
 
 
 class IfdReader:
-    """Reads directories by their offset. `read(at, size)` gives bytes of the file, fewer where it ends."""
+    """Reads directories by their offset. `read(offset, size)` gives bytes of the file, fewer where it ends."""
 
     def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
         self.read, self.size = read, size
@@ -71,12 +71,13 @@ class IfdReader:
 
     @classmethod
     def of(cls, data: bytes) -> IfdReader:
-        """Return a reader of bytes."""
+        """Return a reader of these bytes."""
         return cls(lambda at, size: data[at : at + size], len(data))
 
     def directory(self, offset: int) -> Directory | None:
-        """Return the directory at a offset; None where there is none. Entries of unknown types or outside of the file
-        go.
+        """Return the directory at an offset, or None where there is none.
+
+        Entries of unknown types or with values outside of the file are left out.
         """
         count_bytes = self.read(offset, 2)
         if not HEADER_SIZE <= offset or len(count_bytes) < 2:
@@ -111,7 +112,7 @@ class IfdReader:
 
 @dataclass(frozen=True)
 class IfdTree:
-    """A directory to be written, with those that some of its tags point to."""
+    """A directory that is to be written, with those that some of its tags point to."""
 
     entries: Mapping[int, Entry]
     children: Mapping[int, IfdTree] = field(default_factory=dict)
@@ -143,4 +144,5 @@ def block(tree: IfdTree, order: Order = "little", body: bytes = b"") -> bytes:
 
 
 def _swapped(value: bytes, unit: int) -> bytes:
+    """Return values with the bytes of each unit in the opposite order."""
     return b"".join(value[at : at + unit][::-1] for at in range(0, len(value), unit))

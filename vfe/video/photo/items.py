@@ -13,7 +13,7 @@ _MAX_ITEM = 1 << 30  # bytes of one item
 
 
 class Extent(NamedTuple):
-    """A piece of an item's data: in the file, or in the box of small data."""
+    """A piece of an item's data, in the file or in the box of small data."""
 
     in_box: bool
     offset: int
@@ -21,7 +21,7 @@ class Extent(NamedTuple):
 
 
 class Property(NamedTuple):
-    """A property of items, such as the size or a turn."""
+    """A property of items, such as a size or a turn."""
 
     name: bytes
     data: bytes
@@ -29,31 +29,31 @@ class Property(NamedTuple):
 
 @dataclass
 class Items:
-    """What the `meta` box of a file says."""
+    """What the `meta` box of a file says, by the numbers of the items."""
 
     primary: int = 0
     kinds: dict[int, bytes] = field(default_factory=dict)
     extents: dict[int, list[Extent]] = field(default_factory=dict)
     properties: dict[int, list[Property]] = field(default_factory=dict)
-    """In the order in which they apply."""
+    """The properties of each item, in the order in which they apply."""
     references: list[tuple[bytes, int, list[int]]] = field(default_factory=list)
-    """(kind, from, to)."""
+    """References as (kind, from, to)."""
     small_data: bytes = b""
 
     def referred(self, kind: bytes, item: int) -> list[int]:
-        """Return the items that an item refers to."""
+        """Return the items that an item refers to by references of a kind."""
         return [target for k, source, targets in self.references if (k, source) == (kind, item) for target in targets]
 
     def referring(self, kind: bytes, item: int) -> list[int]:
-        """Return the items that refer to an item."""
+        """Return the items that refer to an item by references of a kind."""
         return [source for k, source, targets in self.references if k == kind and item in targets]
 
     def first_property(self, item: int, name: bytes) -> bytes | None:
-        """Content of the first property of a name."""
+        """Return the content of the first property of a name, or None."""
         return next((found.data for found in self.properties.get(item, ()) if found.name == name), None)
 
     def reach(self) -> int:
-        """Return where in the file the data of the items ends, as the file says."""
+        """Return the offset in the file at which the data of the items ends, as the file says."""
         return max((e.offset + e.size for pieces in self.extents.values() for e in pieces if not e.in_box), default=0)
 
     def data(self, read: Read, item: int) -> bytes:
@@ -98,10 +98,12 @@ class _Cursor:
         self.data, self.at = data, at
 
     def number(self, size: int) -> int:
+        """Return the next number of `size` bytes."""
         self.at += size
         return int.from_bytes(self.data[self.at - size : self.at], "big")
 
     def ended(self) -> bool:
+        """Return whether no byte is left."""
         return self.at >= len(self.data)
 
 

@@ -1,4 +1,6 @@
-"""JPEG: markers with segments of at most 65535 bytes (ITU-T T.81, B.1.1): EXIF in APP1, the profile in APP2."""
+"""JPEG files: markers with segments of at most 65535 bytes (ITU-T T.81, B.1.1), EXIF in APP1 and the profile
+in APP2.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,12 @@ _BEHIND_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 class Segment(NamedTuple):
-    """One segment before the picture, without marker and length."""
+    """A segment before the picture, without marker and length."""
 
     marker: int
     data: bytes
     end: int
-    """Where in the file the next one starts."""
+    """The offset at which the next one starts."""
 
 
 def segments_of(data: bytes) -> Iterator[Segment]:
@@ -46,7 +48,7 @@ def segments_of(data: bytes) -> Iterator[Segment]:
 
 
 def is_whole(data: bytes) -> bool:
-    """Return whether the picture is followed by the marker of its end, without which FFmpeg paints the rest grey."""
+    """Return whether the marker of the end follows the picture; without it FFmpeg paints the rest grey."""
     at = max((segment.end for segment in segments_of(data)), default=len(SIGNATURE))
     while found := _BEHIND_SCAN.search(data, at):
         marker = data[found.start() + 1]
@@ -57,7 +59,7 @@ def is_whole(data: bytes) -> bool:
 
 
 def read_tags(data: bytes) -> PhotoTags:
-    """Return profile and EXIF of a JPEG file; profiles of more than one segment are put together by their numbers."""
+    """Return the tags of a JPEG file; profiles of several segments are put together by their numbers."""
     exif = None
     parts: dict[int, bytes] = {}
     lost = []
@@ -77,8 +79,9 @@ def read_tags(data: bytes) -> PhotoTags:
 
 
 def with_tags(data: bytes, tags: PhotoTags) -> bytes:
-    """Return a JPEG file with this profile and EXIF of at most MAX_EXIF bytes, behind the APP0 segment where there is
-    one.
+    """Return a JPEG file with these tags, whose EXIF has at most MAX_EXIF bytes.
+
+    They stand behind the APP0 segment where there is one.
     """
     added = []
     if tags.exif is not None:

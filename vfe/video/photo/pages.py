@@ -1,4 +1,4 @@
-"""The pages of a TIFF file. Needs nothing but Python."""
+"""The pages of a TIFF file. It needs nothing but Python."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_PAGES = 100_000
 
 
 def pages(reader: IfdReader) -> Iterator[Directory]:
-    """Yield the directories that hold pages, without smaller versions and masks of them."""
+    """Yield the directories that hold pages, and not those of smaller versions and masks of them."""
     for directory in _chain(reader):
         kind = directory.entries.get(_SUBFILE) if directory is not None else None
         if directory is not None and (kind is None or not kind.numbers[0] & _REDUCED_OR_MASK):
@@ -27,7 +27,9 @@ def all_there(reader: IfdReader) -> bool:
 
 
 def _chain(reader: IfdReader) -> Iterator[Directory | None]:
-    """Yield the directories one after the other; at last None where the next one is said to be outside of the file."""
+    """Yield the directories one after the other, and at last None where the next one is said to be outside of
+    the file.
+    """
     offset, seen = reader.first, set[int]()
     while offset and offset not in seen and len(seen) < _MAX_PAGES:
         seen.add(offset)
@@ -39,7 +41,7 @@ def _chain(reader: IfdReader) -> Iterator[Directory | None]:
 
 
 def page_alone(reader: IfdReader, directory: Directory) -> bytes:
-    """Return one page of a TIFF file as a file of its own, without EXIF."""
+    """Return a page of a TIFF file as the bytes of a file of its own, without EXIF."""
     entries = {tag: found for tag, found in directory.entries.items() if tag not in (EXIF_POINTER, GPS_POINTER)}
     body = bytearray()
     for offsets, sizes in _PARTS:

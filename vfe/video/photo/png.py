@@ -1,4 +1,4 @@
-"""PNG: chunks of length, name, data and checksum (PNG specification, third edition, 5.3)."""
+"""PNG files: chunks of length, name, data and checksum (PNG specification, third edition, 5.3)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LIGHT_UNIT = 10_000  # of a candela per square metre
 
 
 class Chunk(NamedTuple):
-    """One chunk, without length and checksum."""
+    """A chunk without length and checksum."""
 
     name: bytes
     data: bytes
@@ -39,7 +39,7 @@ def chunks_of(data: bytes) -> Iterator[Chunk]:
 
 
 def read_tags(data: bytes) -> PhotoTags:
-    """Return profile, coding and EXIF of a PNG file."""
+    """Return the profile, the coding and the EXIF data of a PNG file."""
     icc = exif = None
     colours: dict[bytes, bytes] = {}
     for name, content in chunks_of(data):
@@ -55,8 +55,9 @@ def read_tags(data: bytes) -> PhotoTags:
 
 
 def _coding(chunks: dict[bytes, bytes]) -> ColourCoding | None:
-    """Return what the chunks about colours say, by their names (PNG specification, third edition, 11.3.2.6 to
-    11.3.2.8).
+    """Return what the chunks about colours say, given by their names; None where they say nothing.
+
+    The chunks are those of the PNG specification, third edition, 11.3.2.6 to 11.3.2.8.
     """
     content = chunks.get(b"cICP", b"")
     if len(content) != _CODING.size:
@@ -76,6 +77,7 @@ def _display(*numbers: int) -> Display:
 
 
 def _coding_chunks(coding: ColourCoding) -> Iterator[Chunk]:
+    """Yield the chunks that say how colours are coded."""
     yield Chunk(b"cICP", _CODING.pack(coding.primaries, coding.transfer, 0, 1))
     display, light = coding.hdr.display, coding.hdr.light
     if display is not None:
@@ -86,7 +88,7 @@ def _coding_chunks(coding: ColourCoding) -> Iterator[Chunk]:
 
 
 def animation_frames(read: Read) -> int:
-    """Return frames of an animated PNG, which says so before its first picture; 1 for any other."""
+    """Return the number of frames of an animated PNG, which stands before its first picture; 1 for any other."""
     at = len(SIGNATURE)
     while len(head := read(at, 12)) == 12 and head[4:8] != b"IDAT":
         if head[4:8] == b"acTL":
@@ -106,7 +108,7 @@ def is_whole(read: Read) -> bool:
 
 
 def with_tags(data: bytes, tags: PhotoTags) -> bytes:
-    """Return a PNG file with this profile, coding and EXIF; all have to stand before the picture."""
+    """Return a PNG file with these tags, all of which have to stand before the picture."""
     added = list(_coding_chunks(tags.coding)) if tags.coding is not None else []
     if tags.icc is not None:
         added.append(Chunk(b"iCCP", _PROFILE_NAME + b"\0\0" + zlib.compress(tags.icc)))

@@ -11,7 +11,7 @@ _SPACE, _SIGNATURE = slice(16, 20), slice(36, 40)
 
 
 class PhotoTags(NamedTuple):
-    """None for what a file does not have."""
+    """What a file says of its picture; None for what it does not have."""
 
     icc: bytes | None = None
     exif: bytes | None = None
@@ -19,20 +19,20 @@ class PhotoTags(NamedTuple):
     lost: tuple[str, ...] = ()
     """What else the file holds and no output will, in words."""
     coding: ColourCoding | None = None
-    """Of the RGB values; where there is an ICC profile too, it holds above that."""
+    """How the RGB values are coded; where there is an ICC profile too, this holds above it."""
 
 
 NO_TAGS = PhotoTags()
 
 
 def is_profile(icc: bytes) -> bool:
-    """Return whether bytes are an ICC profile by their header."""
+    """Return whether bytes are an ICC profile, judged by their header."""
     stated = int.from_bytes(icc[:4], "big")
     return len(icc) > _HEADER and icc[_SIGNATURE] == b"acsp" and _HEADER < stated <= len(icc)
 
 
 def profile_of(data: bytes) -> bytes | None:
-    """Return the ICC profile at the start of `data`, None where there is none; writers pad them."""
+    """Return the ICC profile at the start of `data`, which writers pad, or None where there is none."""
     return data[: int.from_bytes(data[:4], "big")] if is_profile(data) else None
 
 

@@ -1,4 +1,4 @@
-"""Profile and EXIF among the tags of a TIFF file (TIFF/EP for the former)."""
+"""Profile and EXIF data among the tags of a TIFF file (TIFF 6.0; the profile is that of TIFF/EP)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _EXTRA_SAMPLES = 338
 
 
 def read_tags(data: bytes) -> PhotoTags:
-    """Return profile and EXIF of the first page of a TIFF file."""
+    """Return the tags of the first page of a TIFF file."""
     reader = IfdReader.of(data)
     directory = reader.directory(reader.first)
     return PhotoTags() if directory is None else page_tags(reader, directory)
 
 
 def page_tags(reader: IfdReader, directory: Directory) -> PhotoTags:
-    """Return profile and EXIF of a page."""
+    """Return the tags of a page."""
     profile = directory.entries.get(_PROFILE)
     lost = [name for tag, name in ((_XMP, "XMP data"), (_IPTC, "IPTC data")) if tag in directory.entries]
     return PhotoTags(profile_of(profile.value) if profile else None, exif_of_tiff(reader, directory), tuple(lost))
 
 
 def has_plain_fourth(data: bytes) -> bool:
-    """Return whether the first page says of its fourth value that it is no alpha, which FFmpeg takes it for."""
+    """Return whether the first page says that its fourth value is no alpha, which FFmpeg takes it for."""
     reader = IfdReader.of(data)
     directory = reader.directory(reader.first)
     extra = directory.entries.get(_EXTRA_SAMPLES) if directory else None
@@ -34,7 +34,7 @@ def has_plain_fourth(data: bytes) -> bool:
 
 
 def with_tags(data: bytes, tags: PhotoTags) -> bytes:
-    """Return a little-endian TIFF file of one page with this profile and EXIF; its directory moves to the end."""
+    """Return a little-endian TIFF file of one page with these tags; its directory moves to the end."""
     reader = IfdReader.of(data)
     directory = reader.directory(reader.first)
     assert directory is not None and reader.order == "little"  # of our own encoder

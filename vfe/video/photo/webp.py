@@ -1,4 +1,4 @@
-"""WebP: RIFF chunks of name, length and data (RFC 9649, 2.3 and 2.7)."""
+"""WebP files: RIFF chunks of name, length and data (RFC 9649, 2.3 and 2.7)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ICC, _ALPHA, _EXIF, _ANIMATED = 0x20, 0x10, 0x08, 0x02  # flags of VP8X
 
 
 class Chunk(NamedTuple):
-    """One chunk, without its length."""
+    """A chunk without its length."""
 
     name: bytes
     data: bytes
@@ -28,7 +28,7 @@ def is_webp(data: bytes) -> bool:
 
 
 def chunks_of(data: bytes, at: int = 12) -> Iterator[Chunk]:
-    """Yield the chunks of a file, or from `at` those inside a chunk, as far as they are whole."""
+    """Yield the chunks of a file, or from the offset `at` those inside of a chunk, as far as they are whole."""
     while at + 8 <= len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + size > len(data):
@@ -38,10 +38,9 @@ def chunks_of(data: bytes, at: int = 12) -> Iterator[Chunk]:
 
 
 def shows_through(read: Read, size: int) -> bool:
-    """Return whether something of the canvas may be seen in a file of `size` bytes; most say that they have alpha and
-    do not.
+    """Return whether something of the canvas may be seen in a file of `size` bytes; most claim alpha and use none.
 
-    It is not once a first picture has covered it, as long as nothing is emptied or replaced.
+    Nothing is seen once a first picture has covered it, as long as nothing is emptied or replaced.
     """
     frames = list(animation_frames(read, size))
     covered = bool(frames) and frames[0].size == read_header(read).size and not frames[0].has_alpha(read)
@@ -49,8 +48,9 @@ def shows_through(read: Read, size: int) -> bool:
 
 
 def still_has_alpha(data: bytes) -> bool:
-    """Return whether the picture of a file of one may be transparent somewhere; FFmpeg gives lossless ones alpha
-    always.
+    """Return whether the picture of a still file may be transparent somewhere.
+
+    FFmpeg gives an alpha to all lossless ones.
     """
     return any(map(_has_alpha, chunks_of(data)))
 
@@ -61,7 +61,7 @@ def is_whole(read: Read, size: int) -> bool:
 
 
 def chunk_spans(read: Read, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """(name, start, end) of the chunks of a file of `size` bytes, as far as they are whole."""
+    """Yield (name, start, end) of the chunks of a file of `size` bytes, as far as they are whole."""
     at = 12
     while len(head := read(at, 8)) == 8:
         end = at + 8 + int.from_bytes(head[4:8], "little")
@@ -72,12 +72,12 @@ def chunk_spans(read: Read, size: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def read_tags(data: bytes) -> PhotoTags:
-    """Return profile and EXIF of a WebP file."""
+    """Return the tags of a WebP file."""
     return _tags(chunks_of(data))
 
 
 def read_file_tags(read: Read, size: int) -> PhotoTags:
-    """Return profile and EXIF of a WebP file of `size` bytes, whose pictures are not read for it."""
+    """Return the tags of a WebP file of `size` bytes, without reading its pictures."""
     return _tags(Chunk(name, read(start, end - start)) for name, start, end in chunk_spans(read, size) if name in _TAGS)
 
 
@@ -95,21 +95,21 @@ def _tags(chunks: Iterable[Chunk]) -> PhotoTags:
 
 
 class Header(NamedTuple):
-    """The chunk VP8X."""
+    """The chunk VP8X, the header of extended files."""
 
     size: tuple[int, int]
-    """(width, height)."""
+    """The (width, height) of the canvas."""
     animated: bool
     alpha: bool
 
 
 class AnimationFrame(NamedTuple):
-    """The chunk ANMF: one picture of an animation, drawn onto a canvas."""
+    """The chunk ANMF: a picture of an animation, which is drawn onto a canvas."""
 
     left: int
     top: int
     size: tuple[int, int]
-    """(width, height)."""
+    """Its (width, height)."""
     milliseconds: int
     blends: bool
     """Whether it is laid over what is there, or replaces it."""
@@ -117,10 +117,10 @@ class AnimationFrame(NamedTuple):
     """Whether its part of the canvas is emptied after it was shown."""
     start: int
     end: int
-    """Where in the file its picture begins and ends."""
+    """The offsets at which its picture begins and ends."""
 
     def alone(self, read: Read) -> bytes:
-        """Return its picture as a file."""
+        """Return its picture as the bytes of a file."""
         pictures = self._pictures(read)
         return wrapped([_header(pictures, self.size), *pictures])
 
@@ -134,7 +134,7 @@ class AnimationFrame(NamedTuple):
 
 
 def read_header(read: Read) -> Header:
-    """Return the header of an extended file; that of a simple one says nothing and has no size."""
+    """Return the header of an extended file; that of a simple file says nothing and has no size."""
     head = read(12, 18)
     if not is_webp(read(0, 12)) or head[:4] != b"VP8X" or len(head) < 18:
         return Header((0, 0), False, False)
@@ -143,9 +143,7 @@ def read_header(read: Read) -> Header:
 
 
 def animation_frames(read: Read, size: int) -> Iterator[AnimationFrame]:
-    """Yield the frames of an animation in a file of `size` bytes that lie within its canvas, as far as they
-    are whole.
-    """
+    """Yield the frames of an animation in a file of `size` bytes, as far as they are whole and within the canvas."""
     header = read_header(read)
     for name, start, end in chunk_spans(read, size) if header.animated else ():
         head = read(start, 16) if name == b"ANMF" else b""
@@ -160,7 +158,7 @@ def animation_frames(read: Read, size: int) -> Iterator[AnimationFrame]:
 
 
 def with_tags(data: bytes, tags: PhotoTags, size: tuple[int, int]) -> bytes:
-    """Return a WebP file of one picture of `size` (width, height) with this profile and EXIF."""
+    """Return a WebP file of one picture of `size` (width, height) with these tags."""
     pictures = [chunk for chunk in chunks_of(data) if chunk.name in _PICTURES]
     header = _header(pictures, size, (_ICC if tags.icc else 0) | (_EXIF if tags.exif else 0))
     before = [Chunk(b"ICCP", tags.icc)] if tags.icc else []
@@ -169,7 +167,7 @@ def with_tags(data: bytes, tags: PhotoTags, size: tuple[int, int]) -> bytes:
 
 
 def wrapped(chunks: list[Chunk]) -> bytes:
-    """Return a WebP file of these chunks."""
+    """Return a WebP file that consists of these chunks."""
     body = b"WEBP" + b"".join(
         name + len(content).to_bytes(4, "little") + content + b"\0" * (len(content) % 2) for name, content in chunks
     )
@@ -177,12 +175,16 @@ def wrapped(chunks: list[Chunk]) -> bytes:
 
 
 def _header(pictures: list[Chunk], size: tuple[int, int], flags: int = 0) -> Chunk:
+    """Return the chunk VP8X for these pictures and a canvas of `size` (width, height)."""
     flags |= _ALPHA if any(map(_has_alpha, pictures)) else 0
     return Chunk(b"VP8X", bytes([flags, 0, 0, 0]) + b"".join((side - 1).to_bytes(3, "little") for side in size))
 
 
 def _has_alpha(chunk: Chunk) -> bool:
-    """ALPH, or a lossless picture whose header says so: the bit after signature, width and height (RFC 9649, 3.4)."""
+    """Return whether a chunk is ALPH, or a lossless picture whose header claims alpha.
+
+    The bit stands behind signature, width and height (RFC 9649, 3.4).
+    """
     return chunk.name == b"ALPH" or (
         chunk.name == b"VP8L" and bool(int.from_bytes(chunk.data[1:5], "little") >> 28 & 1)
     )

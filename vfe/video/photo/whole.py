@@ -9,7 +9,7 @@ from .pages import all_there
 
 
 def is_whole(read: Read, size: int) -> bool:
-    """Return whether a PNG, JPEG, WebP or TIFF file of `size` bytes ends where it says; True for any other file."""
+    """Return whether a PNG, JPEG, WebP or TIFF file of `size` bytes ends where it says; other files count as whole."""
     head = read(0, 16)
     if head.startswith(png.SIGNATURE):
         return png.is_whole(read)

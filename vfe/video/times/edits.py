@@ -23,7 +23,10 @@ _SEARCHED_FRAMES = 48  # frames within which a reordering shows: three times as 
 
 
 def open_frames(path: Path) -> InputContainer:
-    """Open a video to decode its frames, without an edit list that takes some of them away by mistake."""
+    """Open a video to decode its frames, without an edit list that takes some of them away by mistake.
+
+    Raises what FFmpeg raises.
+    """
     container = open_video(path)
     if "mp4" not in container.format.name or not _skips_without_order(path) or not _reorders(path):
         return container
@@ -57,6 +60,7 @@ def _first_media_time(read: Read, edits: Box) -> int:
 
 
 def _reorders(path: Path) -> bool:
+    """Return whether the first frames are shown in another order than they are decoded in."""
     damage = Damage()
     with open_video(path, ignore_edits=True) as container:
         with closing(decode_frames(container, video_stream(container, path), damage)) as frames:

@@ -12,11 +12,11 @@ from ..pyav_compat import frame_duration
 
 
 def with_lengths(frames: Iterable[VideoFrame], rate: Fraction, damage: Damage) -> Iterator[tuple[VideoFrame, int]]:
-    """Yield each frame with how long it is shown, in its time base; their times must increase. One frame is held back.
+    """Yield each frame with how long it is shown, in its time base; one frame is held back. Their times must increase.
 
-    For the last frame, as in the ffmpeg program: what the container says, else as long as the one before it, else one
-    frame of `rate`. What MP4 says of a frame that was reordered is how long its packet waits for the next, so there the
-    last frame is shown no longer than the one before it.
+    The last frame is shown as in the ffmpeg program: as long as the container says, else as long as the one before it,
+    else for one frame of `rate`. What MP4 says of a frame that was reordered is how long its packet waits for the next,
+    so there the last frame is shown no longer than the one before it.
     """
     before: VideoFrame | None = None
     length: int | None = None

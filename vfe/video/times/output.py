@@ -1,4 +1,4 @@
-"""Times of the frames of an output: those of the source, exactly, within what the container can hold."""
+"""The times of the frames of an output: those of the source, exactly, within what the container can hold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OutputClock:
         self._taken = 0
 
     def tick(self, frame: Frame) -> tuple[int, int]:
-        """(pts, duration) of the next frame in units of `time_base`."""
+        """Return (pts, duration) of the next frame in units of `time_base`."""
         following = 0 if self._last is None else self._last + self._step
         pts = following if frame.pts is None else self._convert(frame.pts, frame) - self._taken
         if self._last is not None and pts <= self._last:
@@ -35,7 +35,7 @@ class OutputClock:
         return pts, max(1, min(duration, self._longest or duration))
 
     def notes(self) -> list[str]:
-        """Return what was changed about the times."""
+        """Return sentences on what was changed about the times."""
         notes = [f"{self._mended} frame times did not increase and were moved"] if self._mended else []
         if self._taken:
             seconds = round(self._taken * self.time_base)
@@ -47,7 +47,9 @@ class OutputClock:
 
 
 def _longest_in_mp4(time_base: Fraction) -> int:
-    """For how many units MP4 can show a frame: 31 bits of a unit that FFmpeg makes at least as fine as 1/10000 s."""
+    """Return for how many units MP4 can show a frame: 31 bits of a unit that FFmpeg makes at least as fine as 1/10000
+    s.
+    """
     finer = max(0, math.ceil(math.log2(10_000 / time_base.denominator)))
     longest = Fraction(2**31 - 1, time_base.denominator << finer)
     return max(1, math.floor(longest / time_base))

@@ -15,7 +15,7 @@ _MAX_FAILURES = 20  # errors of the demuxer in a row after which it is taken to 
 
 
 class MendedPackets:
-    """Reads the streams of a file that are used, all of them: the times of one depend on those of the others."""
+    """Reads all streams of a file that are used, for the times of one depend on those of the others."""
 
     def __init__(self, container: InputContainer, used: list[Stream], failed: Callable[[BaseException], None]) -> None:
         self.timeline = Timeline(container, used)

@@ -19,7 +19,7 @@ _MAX_REORDERED = 16  # frames that H.264 and H.265 may hold back to reorder them
 
 
 class ShownTimes:
-    """Increasing times for the frames of one stream, in its time base."""
+    """Gives increasing times to the frames of one stream, in its time base."""
 
     def __init__(self) -> None:
         self.moved = 0
@@ -59,7 +59,9 @@ class ShownTimes:
 
 
 class _Trust:
-    """Which of a frame's two times has been the better one: FFmpeg's guess_correct_pts (libavcodec/decode.c)."""
+    """Finds out which of a frame's two times has been the better one: FFmpeg's guess_correct_pts
+    (libavcodec/decode.c).
+    """
 
     def __init__(self) -> None:
         self._pts: int | None = None
@@ -67,7 +69,7 @@ class _Trust:
         self._bad_pts = self._bad_dts = 0
 
     def better(self, pts: int | None, dts: int | None) -> int | None:
-        """Return the time of the packet of a frame, or when a packet had to be decoded for the frame to come out."""
+        """Return the time of a frame's packet, or when a packet had to be decoded for the frame to come out."""
         if dts is not None:
             self._bad_dts += self._dts is not None and dts <= self._dts
             self._dts = dts
@@ -109,7 +111,7 @@ class _Order:
             heappop(self._pending)
 
     def shown(self, frame: VideoFrame, otherwise: int | None) -> int | None:
-        """Return the time of the next frame: `otherwise`, unless times are mixed up."""
+        """Return the time of the next frame; it is `otherwise`, unless times are mixed up."""
         if not self.decoded_as_shown or frame.pts is None or not self._pending:
             return otherwise
         if not self.mixed_up and frame.pts > self._pending[0] and int(frame.pict_type) == _B_FRAME:

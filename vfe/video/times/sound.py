@@ -1,4 +1,4 @@
-"""Times of sound, counted in samples: containers that count milliseconds say the start of a packet only roughly."""
+"""Times of sound, counted in samples: containers that count milliseconds say only roughly when a packet starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .scale import rescale
 
 
 class SampleClock:
-    """Turns the times of successive packets or frames of sound into exact ones: FFmpeg's av_rescale_delta.
+    """Turns the times of successive packets or frames of sound into exact ones, as FFmpeg's av_rescale_delta does.
 
     As long as what a file says is as near as its units allow, a packet starts where the one before it ends.
     """
@@ -36,14 +36,14 @@ class SampleClock:
 
 
 class Increasing:
-    """Decoding times as a muxer takes them: each after the one before it (mux_fixup_ts of the ffmpeg program)."""
+    """Gives decoding times as a muxer takes them, each after the one before it: mux_fixup_ts of the ffmpeg program."""
 
     def __init__(self, least_step: int) -> None:
         self._step = least_step
         self._last: int | None = None
 
     def mended(self, pts: int, dts: int) -> tuple[int, int]:
-        """Return both times of the next packet; moved up where the second has been."""
+        """Return both times of the next packet, moved up where the decoding time has been already."""
         if self._last is not None and dts < self._last + self._step:
             least = self._last + self._step
             pts, dts = max(pts, least) if pts >= dts else pts, least

@@ -1,6 +1,6 @@
 """One origin for all streams of a file, and no jumps where recordings were joined.
 
-What the ffmpeg program does with packets between the demuxer and the decoder (fftools/ffmpeg.c of FFmpeg 5.1,
+This is what the ffmpeg program does with packets between the demuxer and the decoder (fftools/ffmpeg.c of FFmpeg 5.1,
 process_input): the file starts at 0, a clock that wrapped around goes on, and where the times of an MPEG-TS, MPEG-PS or
 Ogg file jump, the jump is taken off all streams alike, so that sound and picture stay in step.
 """
@@ -28,7 +28,7 @@ _CLOCK, _CLOCK_BITS = Fraction(1, 90_000), 33  # of MPEG-TS and MPEG-PS
 
 @dataclass
 class _Progress:
-    """Where one stream is; in microseconds."""
+    """How far one stream has come; times are in microseconds."""
 
     dts: int = 0
     next_dts: int | None = None
@@ -39,8 +39,8 @@ class _Progress:
 class Timeline:
     """Repairs the times of packets, which must come in the order of the file.
 
-    Each reader of a file has its own, and gives it the packets of all streams that are used, also of those that it
-    does not want: the same packets give the same times.
+    Each reader of a file has its own, and gives it the packets of all streams that are used, also of those that it does
+    not want: the same packets give the same times.
     """
 
     def __init__(self, container: InputContainer, streams: Iterable[Stream]) -> None:
@@ -80,7 +80,9 @@ class Timeline:
         return max((p.next_dts for p in self._progress.values() if p.next_dts is not None), default=0) / 1_000_000
 
     def from_start(self, ticks: int, unit: Fraction) -> int:
-        """Return a time that the header of the file states (of a chapter), from the origin; it knows of no jumps."""
+        """Return a time that the header of the file states (of a chapter), counted from the origin; it knows of no
+        jumps.
+        """
         return ticks + rescale(self._origin, MICROSECOND, unit)
 
     def _unwrap(self, packet: Packet[Stream], unit: Fraction, progress: _Progress) -> None:
@@ -125,7 +127,7 @@ def used_streams(container: InputContainer, video: Stream) -> list[Stream]:
 
 
 def _start_of(start: int | None, streams: list[Stream]) -> int:
-    """Return where the streams that are used begin, in microseconds: others of a broadcast may begin long before."""
+    """Return where the streams that are used begin, in microseconds; others of a broadcast may begin long before."""
     starts = [
         rescale(s.start_time, s.time_base, MICROSECOND) for s in streams if s.start_time is not None and s.time_base
     ]
@@ -140,7 +142,7 @@ def _move(packet: Packet[Stream], ticks: int) -> None:
 
 
 def _drop_nonsense(packet: Packet[Stream], unit: Fraction, expected: int) -> None:
-    """In formats whose times do not jump, those of another day are errors."""
+    """Take away times of another day, which are errors in formats whose times do not jump."""
     if packet.dts is not None and abs(rescale(packet.dts, unit, MICROSECOND) - expected) > _ERROR_THRESHOLD:
         packet.dts = None
     if packet.pts is not None and abs(rescale(packet.pts, unit, MICROSECOND) - expected) > _ERROR_THRESHOLD:
