@@ -36,7 +36,7 @@ LAYERS = {
     "restore": 7,
     "cli": 8,
     "nodes": 8,
-    "training": 8,
+    "training": 6,  # beside loading, so that a training stage builds its networks from weights itself
 }
 FRONT_DOORS = {"vfe", "vfe.__init__", "vfe.__main__"}  # they may name anything
 COMFY = {"comfy", "comfy_api", "comfy_extras", "folder_paths", "nodes"}
@@ -169,6 +169,8 @@ LONG = "def long() -> int:\n" + "    x = 1\n" * FUNCTION_LINES
         (layering_errors, "vfe.pipeline.one_step", "import vfe.restore.restorer"),
         (layering_errors, "vfe.restore.restorer", "from ..cli import main"),
         (layering_errors, "training.train", "from vfe.cli import main"),
+        (layering_errors, "training.stages.lite", "from vfe.restore.restorer import Restorer"),
+        (layering_errors, "training.stages.lite", "def f() -> None:\n    from vfe.loading.lite import load_lite"),
         (import_errors, "vfe.device", "import comfy.model_management"),
         (import_errors, "training.train", "from folder_paths import get_full_path"),
         (import_errors, "vfe.restore.restorer", "from nodes import host"),

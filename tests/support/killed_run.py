@@ -26,7 +26,7 @@ def die() -> None:
 def die_at_step(step: int) -> None:
     move = Run._move
 
-    def moved(self: Run, index: int, pieces: list[Any]) -> bool:
+    def moved(self: Run, index: int, pieces: list[Any]) -> tuple[list[Any], bool]:
         if self.progress.step == step:
             die()
         return move(self, index, pieces)

@@ -1,4 +1,4 @@
-"""The smallest adversarial stage: two linear players on noise, and everything a stage may have."""
+"""The smallest adversarial stage: two linear modules on noise, and everything a stage may have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.run.config import OptimConfig, RunConfig
-from training.run.stage import Draw, Player, Slots, Stage
+from training.run.stage import Draw, Slots, Stage, StepOutput, TrainableModule
 
 CLIPS, WIDTH = 4, 6
 
@@ -28,8 +28,11 @@ def rows(number: int) -> Tensor:
     return torch.randn(CLIPS, WIDTH, generator=torch.Generator().manual_seed(number))
 
 
-class Generator(Player):
-    """Fools the critic, on a random half of the clips; `noisy` adds dropout, which draws from torch's own generator."""
+class Generator(TrainableModule):
+    """Fools the critic, on a random half of the clips, and hands it what it made.
+
+    `noisy` adds dropout, which draws from torch's own generator.
+    """
 
     def __init__(self, critic: nn.Module, noisy: bool) -> None:
         super().__init__()
@@ -37,14 +40,15 @@ class Generator(Player):
         self.frozen = nn.Linear(WIDTH, WIDTH).requires_grad_(False)
         self._critic = (critic,)
 
-    def forward(self, batch: Tensor, draw: Draw) -> dict[str, Tensor]:
+    def forward(self, batch: Tensor, draw: Draw) -> StepOutput:
         made = self.layer(self.dropout(batch))
         weight = (draw.uniform(len(batch)) < 0.5).float() + draw.common()
         fooled = -(weight * self._critic[0](made)[:, 0]).mean()
-        return {"fit": (made - self.frozen(batch)).square().mean(), "fooled": 0.1 * fooled}
+        terms = {"fit": (made - self.frozen(batch)).square().mean(), "fooled": 0.1 * fooled}
+        return StepOutput(terms, next_batch=made.detach())
 
 
-class Critic(Player):
+class Critic(TrainableModule):
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(WIDTH, 1)
@@ -52,8 +56,8 @@ class Critic(Player):
     def rate_of(self, name: str) -> float:
         return 0.25 if name.endswith("bias") else 0.5
 
-    def forward(self, batch: Tensor, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002
-        return {"critic": self.layer(batch).square().mean() + self.layer(batch).mean()}
+    def forward(self, batch: Tensor, draw: Draw) -> StepOutput:  # noqa: ARG002
+        return StepOutput({"critic": self.layer(batch).square().mean() + self.layer(batch).mean()})
 
     def rests(self, step: int) -> bool:
         return step < 2
@@ -65,7 +69,7 @@ class ToyStage(Stage):
     def __init__(self, config: RunConfig, device: torch.device) -> None:  # noqa: ARG002
         self.batch = CLIPS
         critic = Critic()
-        self.players = (Generator(critic.layer, self.noisy), critic)
+        self.trainables = (Generator(critic.layer, self.noisy), critic)
         self.seen = 0
 
     def batches(self, start: int, slots: Slots) -> Iterator[tuple[Tensor, ...]]:
@@ -81,11 +85,11 @@ class ToyStage(Stage):
 
     def evaluate(self) -> dict[str, float]:
         torch.rand(7)  # scoring may use the generator: training must not notice
-        assert not self.players[0].training and not torch.is_grad_enabled()
-        return {"score": -float(self.players[0](rows(0), Draw(0, 0, 0.0, Slots(0, CLIPS, CLIPS)))["fit"])}
+        assert not self.trainables[0].training and not torch.is_grad_enabled()
+        return {"score": -float(self.trainables[0](rows(0), Draw(0, 0, 0.0, Slots(0, CLIPS, CLIPS))).terms["fit"])}
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        weights = {name: value.contiguous() for name, value in self.players[0].state_dict().items()}
+        weights = {name: value.contiguous() for name, value in self.trainables[0].state_dict().items()}
         save_file(weights, path, {name: str(value) for name, value in facts.items()})
 
     def state(self) -> dict[str, Any]:

@@ -96,4 +96,4 @@ def run_of(config: VividFaceConfig) -> Run:
 
 
 def trained_weights(run: Run) -> list[Tensor]:
-    return [p.detach() for p in run.stage.players[0].parameters() if p.requires_grad]
+    return [p.detach() for p in run.stage.trainables[0].parameters() if p.requires_grad]

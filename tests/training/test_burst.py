@@ -247,7 +247,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def plan(album: Album, packed: Path, out: Path, **changes: object) -> Plan:
-    config = replace(PlanConfig(minutes=0.2, batch=2, save_seconds=5, judged=2, tiny=True), **changes)  # type: ignore[arg-type]
+    config = replace(PlanConfig(minutes=0.2, batch=2, save_seconds=5, held_out=2, tiny=True), **changes)  # type: ignore[arg-type]
     return Plan(config, album, load_squeeze(packed / SQUEEZE_FILE), out)
 
 

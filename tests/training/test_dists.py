@@ -60,7 +60,9 @@ def test_a_pixel_phase_compares_whole_frames(tmp_path: Path, files: dict[str, st
     batch = stage.to_batch(next(iter(stage.batches(0, slots))))
     corner, rest = torch.zeros_like(batch.mask), torch.zeros_like(batch.mask)
     corner[..., :8, :8], rest[..., 8:, 8:] = 1, 1
-    one, other = (stage.players[0](batch._replace(mask=mask), Draw(0, 0, 0.0, slots)) for mask in (corner, rest))
+    one, other = (
+        stage.trainables[0](batch._replace(mask=mask), Draw(0, 0, 0.0, slots)).terms for mask in (corner, rest)
+    )
     assert set(one) == {"pixel", "perceptual"}
     assert one["pixel"] != other["pixel"] and one["perceptual"] == other["perceptual"] > 0
 

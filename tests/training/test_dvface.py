@@ -117,7 +117,7 @@ def test_lite_moves_its_dit_and_fusion_alone(tmp_path: Path) -> None:
     assert {"latent", "pixel", "perceptual", "temporal"} <= set(run.progress.losses[-1])
     loaded = vfe.load(run.output / "last.safetensors", "cpu", "fp32")
     restored = torch.stack(list(loaded.restore_frames(VIDEO[0].unbind(1))), dim=1)[None]
-    with run.average.in_place(), torch.no_grad():
+    with run.average.applied(), torch.no_grad():
         expected = stage.net(VIDEO).clamp(-1, 1)
     assert (restored - expected).abs().max() < 0.01  # stored in float16
 
@@ -156,7 +156,7 @@ def test_users_load_what_wan_exports(tmp_path: Path) -> None:
     run.train()
     files = WanFiles(*(tmp_path / "wan" / f"{name}.safetensors" for name in WanFiles._fields))
     restored = restore(files, run.output, run.output / "last.vae.safetensors")
-    with run.average.in_place(), torch.no_grad():
+    with run.average.applied(), torch.no_grad():
         expected = stage.net(VIDEO)
     assert (restored - expected.clamp(-1, 1)).abs().max() < 1e-4
     assert (restored - restore(files, run.output, files.vae)).abs().max() > 1e-4  # the decoder was trained
@@ -176,12 +176,12 @@ def test_a_side_that_no_token_divides_is_refused(tmp_path: Path) -> None:
 
 def test_its_loss_falls_on_two_clips(tmp_path: Path) -> None:
     _, stage = started(lite_run(tmp_path))
-    player = stage.players[0]
+    module = stage.trainables[0]
     batch = stage.to_batch(next(iter(stage.batches(0, Slots(0, 2, 2)))))
-    optimizer = torch.optim.Adam([p for p in player.parameters() if p.requires_grad], lr=0.003)
+    optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=0.003)
     losses = []
     for step in range(20):
-        loss = torch.stack(list(player(batch, Draw(0, step, 0.0, Slots(0, 2, 2))).values())).sum()
+        loss = torch.stack(list(module(batch, Draw(0, step, 0.0, Slots(0, 2, 2))).terms.values())).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

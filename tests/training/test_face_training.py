@@ -266,13 +266,13 @@ def test_crop_losses_ignore_what_is_unknown() -> None:
 
 
 def run_steps(stage: FaceNetStage, steps: int) -> list[float]:
-    (player,) = stage.players
-    optimizer = torch.optim.AdamW(player.parameters(), lr=4e-3)
+    (module,) = stage.trainables
+    optimizer = torch.optim.AdamW(module.parameters(), lr=4e-3)
     slots = Slots(0, stage.batch, stage.batch)
     first = next(iter(stage.batches(0, slots)))
     losses = []
     for step in range(steps):
-        terms = player(stage.to_batch(first), Draw(0, step, 0.0, slots))
+        terms = module(stage.to_batch(first), Draw(0, step, 0.0, slots)).terms
         total = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad()
         total.backward()

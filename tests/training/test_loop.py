@@ -1,4 +1,4 @@
-"""The loop against a plain one, written out; draws, accumulation, averages, and what two players may not do."""
+"""The loop against a plain one, written out; draws, accumulation, averages, and what two modules may not do."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from tests.support.toy_stage import CLIPS, Critic, Generator, NoisyStage, ToyStage, rows, toy_config
-from training.run.checkpoints import player_state
+from training.run.checkpoints import trainable_state
 from training.run.config import EvalConfig, RunConfig
 from training.run.distributed import fastest_precision
 from training.run.loop import Run
 from training.run.optim import learning_rate
 from training.run.recompute import checkpoint_blocks
-from training.run.stage import Draw, Player, Slots
+from training.run.stage import Draw, Slots, TrainableModule
 
 
 def trained(config: RunConfig, stage: type[ToyStage] = ToyStage, stop_after: int | None = None) -> Run:
@@ -25,41 +25,43 @@ def trained(config: RunConfig, stage: type[ToyStage] = ToyStage, stop_after: int
 
 
 def weights(run: Run) -> list[torch.Tensor]:
-    return [*(v for p in run.stage.players for v in p.state_dict().values()), *run.average.values]
+    return [*(v for p in run.stage.trainables for v in p.state_dict().values()), *run.average.values]
 
 
-def weights_of(player: Player) -> list[torch.nn.Parameter]:
-    return [parameter for parameter in player.parameters() if parameter.requires_grad]
+def weights_of(module: TrainableModule) -> list[torch.nn.Parameter]:
+    return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
 
 def plain_loop(config: RunConfig) -> list[torch.Tensor]:
-    """The same run with nothing but torch: each player by AdamW on its own loss, and the generator's average."""
+    """The same run with nothing but torch: each module by AdamW on its own loss, and the generator's average."""
     torch.manual_seed(config.seed)
     critic = Critic()
     generator = Generator(critic.layer, noisy=False)
     optimizers = [
         torch.optim.AdamW(
             [
-                {"params": [player.layer.weight], "weight_decay": 0.01 if player is generator else 0.0},
-                {"params": [player.layer.bias], "weight_decay": 0.0},
+                {"params": [module.layer.weight], "weight_decay": 0.01 if module is generator else 0.0},
+                {"params": [module.layer.bias], "weight_decay": 0.0},
             ],
             betas=(0.9, 0.98),
         )
-        for player in (generator, critic)
+        for module in (generator, critic)
     ]
     average = [p.detach().clone() for p in generator.layer.parameters()]
     for step in range(config.steps):
         draw = Draw(config.seed, step, step / config.steps, Slots(0, CLIPS, CLIPS))
-        for player, optimizer in zip((generator, critic), optimizers, strict=True):
-            if player.rests(step):
+        batch = rows(step)
+        for module, optimizer in zip((generator, critic), optimizers, strict=True):
+            if module.rests(step):
                 continue
             optimizer.zero_grad()
-            terms = player(rows(step), draw)
-            torch.autograd.backward(sum(terms.values()), inputs=weights_of(player))
-            torch.nn.utils.clip_grad_norm_(weights_of(player), 1.0)
-            for group, scale in zip(optimizer.param_groups, (0.5, 0.25) if player is critic else (1, 1), strict=True):
+            terms, made = module(batch, draw)
+            torch.autograd.backward(sum(terms.values()), inputs=weights_of(module))
+            torch.nn.utils.clip_grad_norm_(weights_of(module), 1.0)
+            for group, scale in zip(optimizer.param_groups, (0.5, 0.25) if module is critic else (1, 1), strict=True):
                 group["lr"] = learning_rate(config.optim, step, step / config.steps) * scale
             optimizer.step()
+            batch = made
         decay = min(0.9, (1 + step) / (10 + step))
         average = [
             decay * a + (1 - decay) * p.detach() for a, p in zip(average, generator.layer.parameters(), strict=True)
@@ -123,18 +125,18 @@ def test_files_hold_the_averaged_weights_and_training_goes_on_with_its_own(tmp_p
     assert all(torch.equal(a, b) for a, b in zip(own, weights(run), strict=True))
     last = load_file(tmp_path / "last.safetensors")
     assert torch.equal(last["layer.weight"], run.average.values[0])
-    assert not torch.equal(last["layer.weight"], run.stage.players[0].state_dict()["layer.weight"])
+    assert not torch.equal(last["layer.weight"], run.stage.trainables[0].state_dict()["layer.weight"])
 
 
 def test_frozen_weights_do_not_move_and_are_not_saved(tmp_path: Path) -> None:
     run = Run(toy_config(tmp_path), ToyStage)
-    player = run.stage.players[0]
-    before = {name: value.clone() for name, value in player.state_dict().items()}
+    module = run.stage.trainables[0]
+    before = {name: value.clone() for name, value in module.state_dict().items()}
     run.train()
-    moved = {name for name, value in player.state_dict().items() if not torch.equal(value, before[name])}
-    assert moved == {"layer.weight", "layer.bias"} == set(player_state(player))
+    moved = {name for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved == {"layer.weight", "layer.bias"} == set(trainable_state(module))
     state = torch.load(tmp_path / "state/step-00000006/state.pt", weights_only=True)
-    assert [set(saved) for saved in state["players"]] == [moved, {"layer.weight", "layer.bias"}]
+    assert [set(saved) for saved in state["modules"]] == [moved, {"layer.weight", "layer.bias"}]
 
 
 def test_checkpointed_blocks_give_the_same_gradient_and_names() -> None:

@@ -12,7 +12,7 @@ from training.losses.adversarial import (
     adaptive_weight,
     discriminator_loss,
     generator_loss,
-    judge,
+    logits_for_generator,
 )
 
 TINY = DiscriminatorConfig(width=8, stages=2)
@@ -33,7 +33,7 @@ def test_a_logit_for_each_patch_of_each_frame(discriminator: Discriminator, fram
     assert discriminator(video(frames)).shape == (1, 1, frames, 24 // 4 - 2, 32 // 4 - 2)
 
 
-def test_untrained_it_judges_frame_by_frame(discriminator: Discriminator) -> None:
+def test_untrained_it_sees_each_frame_alone(discriminator: Discriminator) -> None:
     clip = video(4)
     alone = torch.cat([discriminator(clip[:, :, t : t + 1]) for t in range(4)], dim=2)
     assert torch.allclose(discriminator(clip), alone, atol=1e-5)
@@ -86,10 +86,10 @@ def test_the_generators_turn_leaves_the_discriminator_alone() -> None:
     torch.manual_seed(0)
     model = Discriminator(TINY)
     clip = video(3).requires_grad_()
-    generator_loss(judge(model, clip)).backward()
+    generator_loss(logits_for_generator(model, clip)).backward()
     assert clip.grad is not None and clip.grad.norm() > 0
     assert all(weight.grad is None and weight.requires_grad for weight in model.parameters())
-    assert torch.equal(judge(model.eval(), clip), model(clip))
+    assert torch.equal(logits_for_generator(model.eval(), clip), model(clip))
 
 
 @pytest.mark.parametrize("temporal", [True, False])
@@ -123,7 +123,7 @@ def test_adaptive_weight_is_the_ratio_of_gradients() -> None:
     (reconstruction + weight * adversarial).backward()  # the graph is still there
 
 
-def test_what_cannot_be_judged_is_refused(discriminator: Discriminator) -> None:
+def test_frames_too_small_are_refused(discriminator: Discriminator) -> None:
     with pytest.raises(ValueError, match="sides of 12 and more"):
         discriminator(torch.zeros(1, 3, 1, 8, 16))
     with pytest.raises(ValueError, match="at least 1"):

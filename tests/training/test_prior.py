@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ from torch import Tensor, nn
 from tests.support.paths import ROOT
 from tests.support.tiny_prior import TINY_PRIOR
 from tests.support.training_set import write_training_set
-from training.prior.autoencoder import AutoencoderPlayer
+from training.losses.adversarial import discriminator_loss
+from training.prior.autoencoder import AutoencoderWithLoss, DiscriminatorWithLoss
 from training.prior.decoder import PriorDecoder
 from training.prior.revival import CodebookUsage
-from training.run.checkpoints import player_state
+from training.run.checkpoints import trainable_state
 from training.run.loop import Run
 from training.run.stage import Draw, Slots
 from training.stages.prior_codebook import PriorCodebookStage
@@ -144,19 +144,19 @@ def test_codebook_stage_learns_and_leaves_the_predictors(tmp_path: Path) -> None
 
 def test_without_an_adversary_there_is_one_player(tmp_path: Path) -> None:
     run = start(load_config(codebook_run(tmp_path, loss={"adversarial": 0.0})))
-    assert len(run.stage.players) == 1
+    assert len(run.stage.trainables) == 1
 
 
 def test_predict_stage_learns_codes_and_fixes_the_codebooks(tmp_path: Path) -> None:
     run = start(load_config(predict_run(tmp_path)))
     assert isinstance(run.stage, PriorPredictStage)
-    player = run.stage.player
-    before, teacher = weights(player.net), weights(player.teacher)
+    module = run.stage.predictors
+    before, teacher = weights(module.net), weights(module.teacher)
     first = run.stage.evaluate()["score"]
     run.train()
-    moved = changed(before, player.net)
+    moved = changed(before, module.net)
     assert moved == {"encoder", "temporal_latents", "spatial_latents", "spatial_predictor", "temporal_predictor"}
-    assert not changed(teacher, player.teacher)
+    assert not changed(teacher, module.teacher)
     assert run.progress.scores[-1]["score"] > first
 
 
@@ -165,9 +165,9 @@ def test_what_is_exported_is_what_was_trained(tmp_path: Path, make: Any) -> None
     run = trained(make(tmp_path))
     loaded = load_prior(run.output / "last.safetensors", torch.float32)
     stage = run.stage
-    net = stage.net.prior if isinstance(stage, PriorCodebookStage) else stage.player.net  # type: ignore[attr-defined]
+    net = stage.net.prior if isinstance(stage, PriorCodebookStage) else stage.predictors.net  # type: ignore[attr-defined]
     video = torch.rand(1, 3, 5, 32, 32) * 2 - 1
-    with run.average.in_place(), torch.no_grad():
+    with run.average.applied(), torch.no_grad():
         assert torch.equal(loaded(video).spatial, net(video).spatial)
 
 
@@ -190,23 +190,25 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    two = torch.load(tmp_path / "two/state/step-00000004/state.pt", weights_only=True)["players"]
+    two = torch.load(tmp_path / "two/state/step-00000004/state.pt", weights_only=True)["modules"]
     one = trained(path)
-    for ours, theirs in zip((player_state(player) for player in one.stage.players), two, strict=True):
+    for ours, theirs in zip((trainable_state(module) for module in one.stage.trainables), two, strict=True):
         assert ours.keys() == theirs.keys()
         assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 0.03 * rate * steps
 
 
-def test_the_adversary_judges_the_pictures_of_its_own_piece(tmp_path: Path) -> None:
+def test_the_discriminator_sees_the_clips_of_the_generators_step(tmp_path: Path) -> None:
     run = start(load_config(codebook_run(tmp_path, loss={"adversary_from": 0.0})))
-    generator, adversary = run.stage.players
-    batches = [run.stage.to_batch(raw) for raw in islice(run.stage.batches(0, Slots(0, 2, 2)), 2)]
-    draws = [Draw(0, 0, 0.5, Slots(first, 2, 4)) for first in (0, 2)]
-    assert isinstance(generator, AutoencoderPlayer)
-    for batch, draw in zip(batches, draws, strict=True):
-        generator(batch, draw)
-    judged = [generator.shown[draw.slots.first].real for draw in draws]
-    assert all(torch.equal(real, batch.clean) for real, batch in zip(judged, batches, strict=True))
-    for batch, draw in zip(batches, draws, strict=True):
-        adversary(batch, draw)
-    assert not generator.shown  # nothing is kept
+    generator, discriminator = run.stage.trainables
+    batch = run.stage.to_batch(next(iter(run.stage.batches(0, Slots(0, 2, 2)))))
+    draw = Draw(0, 0, 0.5, Slots(0, 2, 2))
+    assert isinstance(generator, AutoencoderWithLoss)
+    assert isinstance(discriminator, DiscriminatorWithLoss)
+    discriminator.eval()  # in training mode each call moves the spectral norm's estimate
+    handed_on = generator(batch, draw).next_batch
+    assert torch.equal(handed_on.real, batch.clean)
+    assert torch.equal(handed_on.generated, generator.net(batch.clean)[0])
+    assert not handed_on.generated.requires_grad
+    terms = discriminator(handed_on, draw).terms
+    expected = discriminator_loss(*(discriminator.discriminator(video) for video in handed_on))
+    assert torch.allclose(terms["discriminator"], expected)

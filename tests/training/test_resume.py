@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from tests.support.paths import ROOT
 from tests.support.training_set import write_run, write_training_set
-from training.run.checkpoints import player_state
+from training.run.checkpoints import trainable_state
 from training.run.loop import Run
 from training.train import load_config, start
 from vfe.weights.lite import read_lite_info
@@ -57,7 +57,7 @@ def finished(path: Path, output: Path) -> Run:
 
 def weights(run: Run) -> list[torch.Tensor]:
     moments = [v for o in run.optimizers for s in o.state_dict()["state"].values() for v in s.values()]
-    return [*run.stage.players[0].state_dict().values(), *run.average.values, *moments]
+    return [*run.stage.trainables[0].state_dict().values(), *run.average.values, *moments]
 
 
 def test_stop_and_resume_equals_no_stop(tmp_path: Path, root: Path) -> None:
@@ -100,7 +100,7 @@ def test_two_processes_equal_one_at_the_same_global_batch(tmp_path: Path, root: 
     one = finished(path, tmp_path / "one")
     two = torch.load(tmp_path / "two/state/step-00000004/state.pt", weights_only=True)
     assert read_lite_info(tmp_path / "two/last.safetensors").training["processes"] == 2 == len(two["random"])
-    [ours], [theirs] = [player_state(player) for player in one.stage.players], two["players"]
+    [ours], [theirs] = [trainable_state(module) for module in one.stage.trainables], two["modules"]
     assert ours.keys() == theirs.keys()
     pairs = [*((ours[name], theirs[name]) for name in ours), *zip(one.average.values, two["average"], strict=True)]
     assert max(float((a - b).abs().max()) for a, b in pairs) < 1e-5
@@ -125,4 +125,6 @@ def test_sharded_processes_equal_one_and_resume(tmp_path: Path, root: Path) -> N
         assert ours.keys() == theirs.keys()
         assert all(torch.allclose(ours[key].float(), theirs[key].float(), atol=1e-5, rtol=1e-3) for key in ours)
     facts = read_lite_info(tmp_path / "sharded/best.safetensors").training
-    assert facts["processes"] == 2 and facts["dev_gains"]["psnr"] == pytest.approx(one.progress.best_score, abs=1e-3)
+    assert facts["processes"] == 2 and facts["dev_gains"]["psnr_gain"] == pytest.approx(
+        one.progress.best_score, abs=1e-3
+    )

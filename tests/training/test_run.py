@@ -66,7 +66,7 @@ def test_a_run_starts_from_a_restorer_file(tmp_path: Path, root: Path) -> None:
     config = load_config(write_run(tmp_path, root), {"init": init, "seed": 1, "output": str(tmp_path / "second")})
     started, kept = net(start(config)), net(first)
     assert torch.equal(started.codec.scale, kept.codec.scale)
-    with first.average.in_place():
+    with first.average.applied():
         assert torch.allclose(started.context, kept.context, atol=2e-3)  # the file is in half precision
     fresh = load_config(write_run(tmp_path, root), {"seed": 1, "output": str(tmp_path / "third")})
     assert not torch.allclose(started.context, net(start(fresh)).context, atol=2e-3)

@@ -25,12 +25,12 @@ from tests.support.wan_training import (
 )
 from tests.support.weight_layouts import TINY_DIT, random_dit
 from training.run.stage import Draw, Slots
-from training.stages.vividface import LatentPlayer, PixelPlayer, VividFaceLoss, VividFaceStage, WanBatch
+from training.stages.vividface import DiTWithLatentLoss, DiTWithPixelLoss, VividFaceLoss, VividFaceStage, WanBatch
 from training.train import start
 from training.wan.decoder import WanDecoder
 from training.wan.lora import LoraConfig, add_lora, base_state, changes_of
 from training.wan.model import OneStepDiT, WanTrainConfig, load_trainable
-from training.wan.restore_video import JudgedWan
+from training.wan.restore_video import WanClipRestoration
 from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.flow import OneStepFlow
 from vfe.options import LoraFile
@@ -179,18 +179,18 @@ def test_a_trained_decoder_is_read_back_with_the_same_pixels(files: WanFiles, tm
         save_vae(tmp_path / "vae.safetensors", files.vae, {"decoder.conv1.bias": torch.zeros(3)}, Origin(base=""))
 
 
-def pixel_player(files: WanFiles) -> PixelPlayer:
+def dit_with_pixel_loss(files: WanFiles) -> DiTWithPixelLoss:
     decoder = WanDecoder(random_vae())
-    return PixelPlayer(load_trainable(train_config(files)), decoder, nn.L1Loss(), VividFaceLoss())
+    return DiTWithPixelLoss(load_trainable(train_config(files)), decoder, nn.L1Loss(), VividFaceLoss())
 
 
 def test_a_pixel_step_moves_lora_through_the_frozen_decoder(files: WanFiles) -> None:
-    player = pixel_player(files)
-    add_noise_to_up(player.model)
-    before = copies(player)
+    module = dit_with_pixel_loss(files)
+    add_noise_to_up(module.model)
+    before = copies(module)
     batch = WanBatch(latent_of(2, 2, 2, 2), video_of(2, 5, 16, 16), torch.ones(2, 1, 5, 16, 16))
-    one_step(player, lambda: torch.stack(list(player(batch, draw()).values())).sum())
-    assert moved(player, before) == {name for name in before if ".lora_" in name}
+    one_step(module, lambda: torch.stack(list(module(batch, draw()).terms.values())).sum())
+    assert moved(module, before) == {name for name in before if ".lora_" in name}
 
 
 @pytest.mark.parametrize("probability", [0.0, 1.0])
@@ -200,52 +200,52 @@ def test_the_loss_switches_between_face_and_frame(probability: float, files: Wan
     z, loss = latent_of(2, 2, 2, 2), VividFaceLoss(face_probability=probability)
     decoder = WanDecoder(random_vae())
     with torch.no_grad():
-        for player, restored in (
-            (LatentPlayer(model, loss), model(z)),
-            (PixelPlayer(model, decoder, nn.L1Loss(), loss), decoder(model(z))),
+        for module, restored in (
+            (DiTWithLatentLoss(model, loss), model(z)),
+            (DiTWithPixelLoss(model, decoder, nn.L1Loss(), loss), decoder(model(z))),
         ):
             mask, target = torch.zeros_like(restored[:, :1]), restored.clone()
             mask[..., :1], target[..., 1:] = 1, 0.0
-            terms = player(WanBatch(z, target, mask), draw())
-            name = "latent" if isinstance(player, LatentPlayer) else "pixel"
+            terms = module(WanBatch(z, target, mask), draw()).terms
+            name = "latent" if isinstance(module, DiTWithLatentLoss) else "pixel"
             assert (terms[name] == 0) == (probability == 1)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_in_bfloat16_the_losses_and_gradients_stay_near(checkpointing: bool, files: WanFiles) -> None:
-    """Weights stay in float32; both players compute in autocast."""
+    """Weights stay in float32; both trainables compute in autocast."""
     torch.manual_seed(0)
     model = load_trainable(train_config(files), checkpointing)
     add_noise_to_up(model)
     z = latent_of(2, 2, 2, 2)
-    players = (
-        (LatentPlayer(model, VividFaceLoss()), WanBatch(z, 0.5 * z, torch.ones(2, 1, 2, 2, 2))),
+    trainables = (
+        (DiTWithLatentLoss(model, VividFaceLoss()), WanBatch(z, 0.5 * z, torch.ones(2, 1, 2, 2, 2))),
         (
-            PixelPlayer(model, WanDecoder(random_vae(), checkpointing), nn.L1Loss(), VividFaceLoss()),
+            DiTWithPixelLoss(model, WanDecoder(random_vae(), checkpointing), nn.L1Loss(), VividFaceLoss()),
             WanBatch(z, video_of(2, 5, 16, 16), torch.ones(2, 1, 5, 16, 16)),
         ),
     )
-    for player, batch in players:
+    for module, batch in trainables:
         losses, gradients = [], []
         for enabled in (False, True):
-            player.zero_grad()
+            module.zero_grad()
             with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-                loss = torch.stack(list(player(batch, draw()).values())).sum()
+                loss = torch.stack(list(module(batch, draw()).terms.values())).sum()
             loss.backward()
             losses.append(loss.item())
-            gradients.append(torch.cat([p.grad.flatten() for p in player.parameters() if p.grad is not None]))
+            gradients.append(torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None]))
         assert losses[1] == pytest.approx(losses[0], rel=0.02)
         assert torch.cosine_similarity(gradients[0], gradients[1], dim=0) > 0.95
 
 
-def test_clips_that_no_patch_divides_are_judged(files: WanFiles) -> None:
+def test_clips_that_no_patch_divides_are_scored(files: WanFiles) -> None:
     model = load_trainable(train_config(files))
-    judged = JudgedWan(model, load_vae(files.vae))
+    restoration = WanClipRestoration(model, load_vae(files.vae))
     odd, even = latent_of(1, 2, 3, 5), latent_of(1, 2, 4, 6)
     with torch.no_grad():
-        assert judged.step(odd).shape == odd.shape
-        assert torch.equal(judged.step(even), model(even))
-        assert judged(torch.zeros(1, 3, 5, 24, 40)).shape == (1, 3, 5, 24, 40)
+        assert restoration.step(odd).shape == odd.shape
+        assert torch.equal(restoration.step(even), model(even))
+        assert restoration(torch.zeros(1, 3, 5, 24, 40)).shape == (1, 3, 5, 24, 40)
 
 
 def test_the_shipped_size_trains_what_its_file_says() -> None:
@@ -272,7 +272,7 @@ def test_a_shipped_run_exports_what_users_load(
     loaded = load_dit(files.dit, [LoraFile(exported)]) if lora else load_dit(exported)
     z = latent_of(1, 2, 4, 4)
     assert isinstance(run.stage, VividFaceStage)
-    with torch.no_grad(), run.average.in_place():
+    with torch.no_grad(), run.average.applied():
         expected = run.stage.model.velocity(z)
         found = loaded(z, 400.0, run.stage.model.context)
         assert (found - expected).abs().max() < 1e-5
@@ -285,12 +285,12 @@ def test_a_shipped_run_exports_what_users_load(
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_loss_goes_down_on_two_clips(stage: str, files: WanFiles, root: Path) -> None:
     run = start(config_of(stage, files, root, **{"optim.lr": 0.003, "checkpointing": False}))
-    player = run.stage.players[0]
+    module = run.stage.trainables[0]
     batch = run.stage.to_batch(next(iter(run.stage.batches(0, run.slots))))
 
     def loss() -> float:
         with torch.no_grad():
-            return float(sum(player(batch, draw()).values()))
+            return float(sum(module(batch, draw()).terms.values()))
 
     before = loss()
     for _ in range(20):
@@ -316,7 +316,7 @@ def test_the_pixel_stage_goes_on_from_the_latent_stage(files: WanFiles, root: Pa
     second = start(replace(config, output=str(root.parent / "second")))
     z = latent_of(1, 2, 4, 4)
     assert isinstance(first.stage, VividFaceStage) and isinstance(second.stage, VividFaceStage)
-    with torch.no_grad(), first.average.in_place():
+    with torch.no_grad(), first.average.applied():
         assert (second.stage.model(z) - first.stage.model(z)).abs().max() < 1e-6
 
 

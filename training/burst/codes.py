@@ -14,8 +14,8 @@ from vfe.weights.adapter import write_adapter
 
 from ..losses.adversarial import Discriminator, DiscriminatorConfig
 from ..losses.perceptual.frames import FrameLoss
-from ..prior.autoencoder import AdversaryPlayer, Autoencoder, AutoencoderPlayer, CodebookLossConfig
-from ..prior.naming import PredictPlayer, target_codes
+from ..prior.autoencoder import Autoencoder, AutoencoderWithLoss, CodebookLossConfig, DiscriminatorWithLoss
+from ..prior.naming import PredictorsWithLoss, target_codes
 from .clips import PairMaker, Pairs
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
@@ -24,17 +24,17 @@ REVIVE_EVERY = 100  # steps
 
 
 class CodebookStage(BurstStage):
-    """Judged by how well clean clips of held-out people come back through the codes, in dB."""
+    """Codebook learning, scored by the PSNR in dB of clean clips of held-out people after codes and decoder."""
 
     def __init__(
-        self, config: PriorConfig, critic: DiscriminatorConfig, pairs: PairMaker, judged: Pairs, loss: SqueezeDistance
+        self, config: PriorConfig, critic: DiscriminatorConfig, pairs: PairMaker, held_out: Pairs, loss: SqueezeDistance
     ) -> None:
         weights = CodebookLossConfig(adversarial=0.1, adversary_from=0.5)
-        device = judged.clean.device
+        device = held_out.clean.device
         discriminator = Discriminator(critic).to(device)
-        self.autoencoder = AutoencoderPlayer(config, weights, FrameLoss(loss), discriminator).to(device)
-        self.players = (self.autoencoder, AdversaryPlayer(discriminator, self.autoencoder, weights.adversary_from))
-        self.pairs, self.judged = pairs, judged
+        self.autoencoder = AutoencoderWithLoss(config, weights, FrameLoss(loss), discriminator).to(device)
+        self.trainables = (self.autoencoder, DiscriminatorWithLoss(discriminator, weights.adversary_from))
+        self.pairs, self.held_out = pairs, held_out
 
     @property
     def net(self) -> Autoencoder:
@@ -47,9 +47,9 @@ class CodebookStage(BurstStage):
         """Revive dead entries; the first time after one step, which puts all entries among the latents."""
         return {} if step % REVIVE_EVERY else self.autoencoder.revive()
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         errors = []
-        for clean in self.judged.clean.split(1):
+        for clean in self.held_out.clean.split(1):
             with torch.autocast(clean.device.type, torch.bfloat16):
                 video = self.net(clean)[0]
             errors.append(float((video.float().clamp(-1, 1) - clean).square().mean()))
@@ -58,7 +58,7 @@ class CodebookStage(BurstStage):
 
     def pictures(self) -> list[Tensor]:
         """Clean clips, and what comes back through the codes."""
-        return [self.judged.clean, self.net(self.judged.clean)[0].float()]
+        return [self.held_out.clean, self.net(self.held_out.clean)[0].float()]
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """The prior without its decoder; its predictors are as they began."""
@@ -66,31 +66,31 @@ class CodebookStage(BurstStage):
 
 
 class PredictStage(BurstStage):
-    """Judged by the share of tokens of damaged clips whose entry is the clean clip's."""
+    """Code prediction, scored by the share of tokens of damaged clips whose entry is the clean clip's."""
 
-    def __init__(self, prior: DualCodebookPrior, pairs: PairMaker, judged: Pairs) -> None:
-        self.player = PredictPlayer(prior.to(judged.clean.device), 0.5)
-        self.players = (self.player,)
-        self.pairs, self.judged = pairs, judged
+    def __init__(self, prior: DualCodebookPrior, pairs: PairMaker, held_out: Pairs) -> None:
+        self.predictors = PredictorsWithLoss(prior.to(held_out.clean.device), 0.5)
+        self.trainables = (self.predictors,)
+        self.pairs, self.held_out = pairs, held_out
 
     def batch(self, step: int, count: int) -> Pairs:
         return self.pairs(step, count)
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         right = torch.tensor([list(self._right(Pairs(*pair))) for pair in zip(*self._single(), strict=True)])
         spatial, temporal = right.mean(0).tolist()
         return {"score": (spatial + temporal) / 2, "spatial": spatial, "temporal": temporal}
 
     def _single(self) -> Iterator[tuple[Tensor, ...]]:
-        return (x.split(1) for x in self.judged)
+        return (x.split(1) for x in self.held_out)
 
     def _right(self, pair: Pairs) -> Iterator[float]:
         """Shares of spatial and temporal codes of one clip."""
-        net = self.player.net
-        target = target_codes(self.player.teacher, pair.clean)
+        net = self.predictors.net
+        target = target_codes(self.predictors.teacher, pair.clean)
         latents = net.latents(pair.degraded)
         yield float((net.spatial_predictor.indices(latents.spatial) == target.spatial).float().mean())
         yield float((net.temporal_predictor.indices(latents.temporal) == target.temporal).float().mean())
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        write_adapter(path, self.player.net, {**facts, "data_sha256": self.pairs.list_sha256}, torch.float32)
+        write_adapter(path, self.predictors.net, {**facts, "data_sha256": self.pairs.list_sha256}, torch.float32)

@@ -1,7 +1,7 @@
 """The loop of a stage for minutes: a time to be kept, batches as large as memory takes, and a state to go on from.
 
 Plainer than training/run/loop.py, which shares a run between processes: here one device has little time. It needs
-torch and numpy alone. Players are those of training/run/stage.py.
+torch and numpy alone. What it trains are `TrainableModule`s of training/run/stage.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor
 from ..run.average import MovingAverage
 from ..run.eval_mode import eval_mode
 from ..run.optim import OptimConfig, learning_rate
-from ..run.stage import Draw, Player, Slots
+from ..run.stage import Draw, Slots, TrainableModule
 
 STATE = "state.pt"
 
@@ -34,7 +34,7 @@ class BurstConfig:
     """How long a stage runs and how."""
 
     minutes: float
-    """Of training, over all resumes; judging and saving count."""
+    """Of training, over all resumes; scoring and saving count."""
     batch: int = 8
     """Halved where memory does not take it."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -47,16 +47,16 @@ class BurstConfig:
 
 
 class BurstStage(ABC):
-    """What the loop trains: the first player is averaged, judged and exported."""
+    """What the loop trains: the first module is averaged, scored and exported."""
 
-    players: tuple[Player, ...]
+    trainables: tuple[TrainableModule, ...]
 
     @abstractmethod
     def batch(self, step: int, count: int) -> Any:  # noqa: ANN401 - the stage's own batch type
         """The batch of a step, on the device."""
 
     @abstractmethod
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         """Scores on people that were held out; `score`, higher is better, decides which file is kept."""
 
     @abstractmethod
@@ -90,8 +90,8 @@ class BurstLoop:
     def __init__(self, stage: BurstStage, config: BurstConfig, out: Path, device: torch.device) -> None:
         self.stage, self.config, self.out, self.device = stage, config, out, device
         out.mkdir(parents=True, exist_ok=True)
-        self.optimizers = [_optimizer(player, config.optim) for player in stage.players]
-        self.average = MovingAverage(stage.players[0], config.optim.ema)
+        self.optimizers = [_optimizer(module, config.optim) for module in stage.trainables]
+        self.average = MovingAverage(stage.trainables[0], config.optim.ema)
         self.clock = Clock(batch=config.batch)
         self._terms: dict[str, list[Tensor]] = defaultdict(list)
         if (out / STATE).exists():
@@ -131,26 +131,31 @@ class BurstLoop:
         clock = self.clock
         batch = self.stage.batch(clock.step, clock.batch)
         slots = Slots(0, clock.batch, clock.batch)
-        for index, player in enumerate(self.stage.players):
-            if player.rests(clock.step):
+        for index, module in enumerate(self.stage.trainables):
+            if module.rests(clock.step):
                 continue
             draw = Draw(self.config.seed, clock.step, self.done, slots)
-            if self._move(player, self.optimizers[index], batch, draw) and index == 0:
+            batch, moved = self._move(index, batch, draw)
+            if moved and index == 0:
                 self.average.update(clock.step)
         for name, value in self.stage.after_step(clock.step).items():
             self._terms[name].append(torch.tensor(value))
         clock.step += 1
 
-    def _move(self, player: Player, optimizer: torch.optim.Optimizer, batch: Any, draw: Draw) -> bool:  # noqa: ANN401
-        """One step of a player; False where its gradient was not finite, which moves nothing."""
+    def _move(self, index: int, batch: Any, draw: Draw) -> tuple[Any, bool]:  # noqa: ANN401
+        """One optimizer step of a module.
+
+        Returns the batch for the modules after it, and whether it moved: it does not where its gradient is not finite.
+        """
+        module, optimizer = self.stage.trainables[index], self.optimizers[index]
         rate = learning_rate(self.config.optim, draw.step, self.done)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         with torch.autocast(self.device.type, torch.bfloat16):
-            terms = player(batch, draw)
+            terms, next_batch = module(batch, draw)
             loss = torch.stack(list(terms.values())).sum()
         loss.backward()
-        moved = [parameter for parameter in player.parameters() if parameter.grad is not None]
+        moved = [parameter for parameter in module.parameters() if parameter.grad is not None]
         norm = torch.nn.utils.clip_grad_norm_(moved, self.config.optim.max_grad_norm)
         finite = bool(torch.isfinite(norm))
         if finite:
@@ -160,15 +165,15 @@ class BurstLoop:
         optimizer.zero_grad()
         for name, value in terms.items():
             self._terms[name].append(value.detach())
-        return finite
+        return batch if next_batch is None else next_batch, finite
 
     def save(self) -> None:
-        """Judge the averaged weights, write them and the curves, then the state: a stop at any moment loses little."""
+        """Score the EMA weights, write them and the curves, then the state: a stop at any moment loses little."""
         clock = self.clock
         means = {name: float(torch.stack(values).float().mean()) for name, values in sorted(self._terms.items())}
         self._terms.clear()
-        with self.average.in_place(), eval_mode(self.stage.players):
-            scores = self.stage.judge()
+        with self.average.applied(), eval_mode(self.stage.trainables):
+            scores = self.stage.evaluate()
             row = {"step": clock.step, "minutes": round(clock.seconds / 60, 2), **means, **scores}
             clock.curves.append(row)
             facts = {"steps": clock.step, "minutes": round(clock.seconds / 60, 1), "seed": self.config.seed, **scores}
@@ -183,7 +188,7 @@ class BurstLoop:
 
     def _write_state(self) -> None:
         state = {
-            "players": [player.state_dict() for player in self.stage.players],
+            "players": [module.state_dict() for module in self.stage.trainables],
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "average": self.average.values,
             "clock": asdict(self.clock),
@@ -194,8 +199,8 @@ class BurstLoop:
 
     def _load(self) -> None:
         state = torch.load(self.out / STATE, map_location="cpu", weights_only=True)
-        for player, weights in zip(self.stage.players, state["players"], strict=True):
-            player.load_state_dict(weights)
+        for module, weights in zip(self.stage.trainables, state["players"], strict=True):
+            module.load_state_dict(weights)
         for optimizer, moments in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(moments)
         for value, kept in zip(self.average.values, state["average"], strict=True):
@@ -214,12 +219,12 @@ def write_sheet(path: Path, rows: list[Tensor]) -> None:
         Image.fromarray(torch.cat([rearrange(row, "n c h w -> h (n w) c") for row in frames]).numpy()).save(path)
 
 
-def _optimizer(player: Player, config: OptimConfig) -> torch.optim.Optimizer:
-    """Weight decay for matrices alone; rates as the player says."""
+def _optimizer(module: TrainableModule, config: OptimConfig) -> torch.optim.Optimizer:
+    """Weight decay for matrices alone; rates as the module says."""
     groups: dict[tuple[float, bool], list[Tensor]] = defaultdict(list)
-    for name, parameter in player.named_parameters():
+    for name, parameter in module.named_parameters():
         if parameter.requires_grad:
-            groups[player.rate_of(name), parameter.ndim > 1].append(parameter)
+            groups[module.rate_of(name), parameter.ndim > 1].append(parameter)
     listed = [
         {"params": list(values), "scale": scale, "weight_decay": config.weight_decay if decays else 0.0}
         for (scale, decays), values in groups.items()

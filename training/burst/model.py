@@ -79,7 +79,7 @@ def fusion_config(restorer: LiteConfig, prior: PriorConfig) -> FusionConfig:
 
 
 def critic_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:
-    """Patches of an eighth of the face, each judged as what lies there."""
+    """A discriminator of patches an eighth of the face wide, which knows where in the face each lies."""
     stages = 4
     places = side // 2**stages - 1
     return DiscriminatorConfig(width=4 if tiny else 32, stages=stages, places=(places, places))

@@ -23,7 +23,7 @@ from .loop import BurstConfig, BurstLoop, BurstStage
 from .model import critic_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
 from .packed import Album
-from .restorer import CriticPlayer, RestorerLossConfig, RestorerPlayer, RestorerStage, trainable
+from .restorer import CriticWithLoss, RestorerLossConfig, RestorerStage, RestorerWithLoss, unfrozen
 from .squeeze import SqueezeDistance
 
 StageName = Literal["codebook", "predict", "fidelity", "adversary"]
@@ -44,8 +44,8 @@ class PlanConfig:
     """Of the restorer's clips; the codebooks' have a leading frame."""
     reuse: int = 1
     save_seconds: float = 60.0
-    judged: int = 12
-    """Clips of held-out people."""
+    held_out: int = 12
+    """Clips of held-out people that each stage is scored on."""
     init: Path | None = None
     """A restorer to start from."""
     tiny: bool = False
@@ -56,8 +56,8 @@ class PlanConfig:
         unknown = [stage for stage in self.stages if stage not in SHARES]
         if unknown or not self.stages:
             raise VFEError(f"stages {', '.join(self.stages) or 'none'}: needed some of {', '.join(SHARES)}")
-        if self.minutes <= 0 or self.judged < 1:
-            raise VFEError(f"minutes={self.minutes}, judged={self.judged}: needed above 0, and at least 1")
+        if self.minutes <= 0 or self.held_out < 1:
+            raise VFEError(f"minutes={self.minutes}, held_out={self.held_out}: needed above 0, and at least 1")
 
     def minutes_of(self, stage: StageName) -> float:
         return self.minutes * SHARES[stage] / sum(SHARES[each] for each in self.stages)
@@ -101,8 +101,8 @@ class Plan:
     def _makers(self, frames: int) -> tuple[PairMaker, Pairs]:
         pairs = replace(self.pairs, clips=replace(self.pairs.clips, frames=frames))
         damaged = replace(pairs.damage, clean_share=0.0)  # nothing is gained on a clean clip
-        judged = replace(pairs, clips=replace(pairs.clips, frames=5), damage=damaged)
-        return PairMaker(self.album, pairs, 0), held_out_pairs(self.album, judged, self.config.judged)
+        held_out = replace(pairs, clips=replace(pairs.clips, frames=5), damage=damaged)
+        return PairMaker(self.album, pairs, 0), held_out_pairs(self.album, held_out, self.config.held_out)
 
     def _codebook(self) -> BurstStage:
         side, tiny = self.album.side, self.config.tiny
@@ -126,10 +126,10 @@ class Plan:
         return self._restorer(net, RestorerLossConfig(perceptual=0.3, adversarial=0.01, balanced_from=0.0), critic)
 
     def _restorer(self, net: LiteModel, loss: RestorerLossConfig, critic: Discriminator | None) -> BurstStage:
-        player = RestorerPlayer(trainable(net), loss, self.perceptual, critic, self.config.compile)
+        restorer = RestorerWithLoss(unfrozen(net), loss, self.perceptual, critic, self.config.compile)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
-        pairs, judged = self._makers(frames)
-        return RestorerStage(player, pairs, judged, None if critic is None else CriticPlayer(critic, player))
+        pairs, held_out = self._makers(frames)
+        return RestorerStage(restorer, pairs, held_out, None if critic is None else CriticWithLoss(critic))
 
     def _plain(self) -> LiteModel:
         if self.config.init is not None:

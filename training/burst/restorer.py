@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +17,15 @@ from vfe.types import never_cancelled
 from vfe.weights.lite import save_lite_model
 
 from ..lite.net import restore_video
-from ..losses.adversarial import Discriminator, discriminator_loss, generator_loss, judge
+from ..losses.adversarial import (
+    Discriminator,
+    RealAndGenerated,
+    discriminator_loss,
+    generator_loss,
+    logits_for_generator,
+)
 from ..losses.terms import penalise, temporal_loss
-from ..run.stage import Draw, Player, full_precision
+from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .clips import PairMaker, Pairs
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
@@ -60,14 +66,7 @@ def damage_weight(pairs: Pairs) -> Tensor:
     return (USUAL_DAMAGE / (damage + LEAST_DAMAGE)).clamp(0.5, 3)
 
 
-class Shown(NamedTuple):
-    """What the critic is shown."""
-
-    real: Tensor
-    fake: Tensor
-
-
-class RestorerPlayer(Player):
+class RestorerWithLoss(TrainableModule):
     """All of a restorer but its codec and prior."""
 
     def __init__(
@@ -81,10 +80,9 @@ class RestorerPlayer(Player):
         super().__init__()
         self.net, self.loss, self.perceptual = net, loss, perceptual
         self._velocity = (torch.compile(net) if compiled else net,)  # in a tuple: it would name the weights twice
-        self._critic = (critic,)  # another player's: no submodule of this one
-        self.shown: Shown | None = None
+        self._critic = (critic,)  # another module trains it: no submodule of this one
 
-    def forward(self, batch: Pairs, draw: Draw) -> dict[str, Tensor]:
+    def forward(self, batch: Pairs, draw: Draw) -> StepOutput:
         net, weights, device = self.net, self.loss, batch.clean.device
         with full_precision(device):
             leads = batch.clean.shape[2] % net.codec.config.time == 1
@@ -106,9 +104,8 @@ class RestorerPlayer(Player):
         terms["perceptual"] = weights.perceptual * self.perceptual(a, b)
         critic = self._critic[0]
         if critic is not None:
-            self.shown = Shown(batch.clean, x_hq.detach())
-            terms["adversarial"] = weights.adversarial * generator_loss(judge(critic, x_hq))
-        return terms
+            terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(critic, x_hq))
+        return StepOutput(terms, RealAndGenerated(batch.clean, x_hq.detach()))
 
     def _frames(self, video: Tensor, draw: Draw) -> Tensor:
         """(B, n) different frames of each clip."""
@@ -124,26 +121,25 @@ def take_frames(video: Tensor, chosen: Tensor) -> Tensor:
     return video.transpose(1, 2)[clips, chosen.to(video.device)].flatten(0, 1)
 
 
-class CriticPlayer(Player):
-    """The discriminator on what the restorer's turn made."""
+class CriticWithLoss(TrainableModule):
+    """The discriminator of the restorer with its loss, on the clips that the restorer's step hands on."""
 
-    def __init__(self, critic: Discriminator, restorer: RestorerPlayer) -> None:
+    def __init__(self, critic: Discriminator) -> None:
         super().__init__()
-        self.critic = critic
-        self._restorer = (restorer,)
+        self.critic = critic  # the name that states of earlier runs have its weights under
 
-    def forward(self, batch: Pairs, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - it was shown the batch
-        shown = self._restorer[0].shown
-        assert shown is not None
-        return {"critic": discriminator_loss(self.critic(shown.real), self.critic(shown.fake))}
+    def forward(self, batch: RealAndGenerated, draw: Draw) -> StepOutput:  # noqa: ARG002 - nothing is drawn
+        return StepOutput({"critic": discriminator_loss(self.critic(batch.real), self.critic(batch.generated))})
 
 
 class RestorerStage(BurstStage):
-    """Judged by PSNR and perceptual distance on the same damaged clips of held-out people each time."""
+    """The restorer, scored by PSNR and perceptual distance on the same damaged clips of held-out people each time."""
 
-    def __init__(self, restorer: RestorerPlayer, pairs: PairMaker, judged: Pairs, critic: Player | None = None) -> None:
-        self.players = (restorer,) if critic is None else (restorer, critic)
-        self.restorer, self.pairs, self.judged = restorer, pairs, judged
+    def __init__(
+        self, restorer: RestorerWithLoss, pairs: PairMaker, held_out: Pairs, critic: TrainableModule | None = None
+    ) -> None:
+        self.trainables = (restorer,) if critic is None else (restorer, critic)
+        self.restorer, self.pairs, self.held_out = restorer, pairs, held_out
         self._restored: list[Tensor] = []
 
     @property
@@ -153,12 +149,12 @@ class RestorerStage(BurstStage):
     def batch(self, step: int, count: int) -> Pairs:
         return self.pairs(step, count)
 
-    def judge(self) -> dict[str, float]:
+    def evaluate(self) -> dict[str, float]:
         """`gain` is of PSNR over the input, dB; `percept` the perceptual distance, `percept_in` that of the input."""
         totals: dict[str, float] = {"gain": 0.0, "percept": 0.0, "percept_in": 0.0}
-        clips = len(self.judged.clean)
+        clips = len(self.held_out.clean)
         self._restored = []
-        for degraded, clean in zip(*(x.split(1) for x in self.judged), strict=True):
+        for degraded, clean in zip(*(x.split(1) for x in self.held_out), strict=True):
             with torch.autocast(clean.device.type, torch.bfloat16):
                 restored = restore_video(self.net, degraded).clamp(-1, 1)
             self._restored.append(restored)
@@ -171,14 +167,14 @@ class RestorerStage(BurstStage):
         return {"score": totals["gain"] - 10 * totals["percept"] / max(totals["percept_in"], 1e-6), **totals}
 
     def pictures(self) -> list[Tensor]:
-        """Damaged, as last judged, and clean."""
-        return [self.judged.degraded, torch.cat(self._restored), self.judged.clean] if self._restored else []
+        """Clips of held-out people: damaged, as they were restored when last scored, and clean."""
+        return [self.held_out.degraded, torch.cat(self._restored), self.held_out.clean] if self._restored else []
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         save_lite_model(path, self.net, {**facts, "data_sha256": self.pairs.list_sha256})
 
 
-def trainable(net: LiteModel) -> LiteModel:
+def unfrozen(net: LiteModel) -> LiteModel:
     """The same, its prior fixed."""
     net.train().requires_grad_(True)
     if net.prior is not None:

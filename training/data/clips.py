@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
@@ -24,6 +24,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from ..degradations.frames import to_rgb
 from ..degradations.protocol import Family
+from ..run.recorded import NOT_RECORDED
 from ..run.stage import Slots
 
 
@@ -31,7 +32,7 @@ from ..run.stage import Slots
 class DataConfig:
     """What is trained on. `root` holds manifest.json with hq_video, hq_image and labels beside it."""
 
-    root: str
+    root: str = field(metadata=NOT_RECORDED)
     frames: int = 13
     side: int = 128
     batch: int = 8

@@ -30,7 +30,7 @@ Restore = Callable[[Tensor], Tensor]
 
 
 def dev_clips(config: EvalConfig) -> list[Path]:
-    """The clips that are scored; raises ValueError where there are none."""
+    """The files of the clips that are scored. Raises ValueError where there are none."""
     assert config.root is not None
     paths = sorted((Path(config.root) / "hq_video").glob("*.mp4"))[: config.clips]
     if not paths:
@@ -39,7 +39,10 @@ def dev_clips(config: EvalConfig) -> list[Path]:
 
 
 class DevSet:
-    """Pairs of (level, degraded, clean), each (T, H, W, 3) uint8, made once."""
+    """The dev clips as triples (level, degraded, clean) with clips of (T, H, W, 3) uint8, degraded once.
+
+    `shown` is the number of clips of which pictures are written.
+    """
 
     def __init__(self, config: EvalConfig) -> None:
         self.shown = config.samples
@@ -59,12 +62,12 @@ def to_video(frames: Tensor, device: torch.device) -> Tensor:
 
 
 def psnr(a: Tensor, b: Tensor) -> float:
-    """dB of videos in [-1, 1]."""
+    """Peak signal-to-noise ratio in dB of two videos in [-1, 1], at most 106."""
     return float(10 * torch.log10(4 / (a - b).square().mean().clamp(min=1e-10)))
 
 
 def restored(restore: Restore, video: Tensor, precision: str) -> Tensor:
-    """A clip with the 8-bit rounding that users get."""
+    """The restored clip, rounded to 8 bits as in the files that users get: (1, 3, T, H, W) in [-1, 1]."""
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
     with torch.autocast(video.device.type, dtype, enabled=precision != "no"):
         result = restore(video)
@@ -73,8 +76,12 @@ def restored(restore: Restore, video: Tensor, precision: str) -> Tensor:
 
 @torch.no_grad()
 def evaluate(restore: Restore, dev: DevSet, device: torch.device, precision: str) -> dict[str, float]:
-    """Mean gains over the degraded input: `psnr.<level>`, `psnr`, `ssim`; `flicker` is the ratio of the error's change
-    from frame to frame to that of the input, `detail` the gradient energy over the clean clip's."""
+    """Means over the clips of what restoring changes.
+
+    `psnr_gain.<level>`, `psnr_gain` (dB) and `ssim_gain` are differences to the degraded input, above 0 where the
+    restored clip is nearer to the clean one. `flicker_ratio` divides the error's change from frame to frame by the
+    input's: below 1 it flickers less. `detail_ratio` divides gradient energy by the clean clip's: 1 is ideal.
+    """
     rows: list[dict[str, float]] = []
     for level, degraded, clean in dev.pairs:
         lq, hq = to_video(degraded, device), to_video(clean, device)
@@ -82,11 +89,11 @@ def evaluate(restore: Restore, dev: DevSet, device: torch.device, precision: str
         gain = psnr(out, hq) - psnr(lq, hq)
         rows.append(
             {
-                f"psnr.{level}": gain,
-                "psnr": gain,
-                "ssim": float(structure_loss(lq, hq) - structure_loss(out, hq)),
-                "flicker": float((out - hq).diff(dim=2).abs().mean() / (lq - hq).diff(dim=2).abs().mean()),
-                "detail": gradient_energy(out) / gradient_energy(hq),
+                f"psnr_gain.{level}": gain,
+                "psnr_gain": gain,
+                "ssim_gain": float(structure_loss(lq, hq) - structure_loss(out, hq)),
+                "flicker_ratio": float((out - hq).diff(dim=2).abs().mean() / (lq - hq).diff(dim=2).abs().mean()),
+                "detail_ratio": gradient_energy(out) / gradient_energy(hq),
             }
         )
     return {
@@ -96,7 +103,7 @@ def evaluate(restore: Restore, dev: DevSet, device: torch.device, precision: str
 
 @torch.no_grad()
 def write_samples(restore: Restore, dev: DevSet, folder: Path, device: torch.device, precision: str) -> None:
-    """Of the first clips a PNG each: a row for each level, with the last frame degraded, restored and clean."""
+    """Write a PNG for each of the first clips: a row a level, with the last frame degraded, restored and clean."""
     levels = len(LEVELS)
     for number in range(min(dev.shown, len(dev.pairs) // levels)):
         rows = []
@@ -107,5 +114,6 @@ def write_samples(restore: Restore, dev: DevSet, folder: Path, device: torch.dev
 
 
 def gradient_energy(video: Tensor) -> float:
+    """Mean square of the differences of luma between neighbours, across plus down: how much detail a video shows."""
     y = luma(video)
     return float(y.diff(dim=-1).square().mean() + y.diff(dim=-2).square().mean())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from ..run.recorded import NOT_RECORDED
 
 MASK_SIDE = 96
 OUTLINE_TURNS = 64
@@ -63,7 +65,7 @@ class Album:
 class AlbumConfig:
     """Which items of a data folder are read, and how densely."""
 
-    root: str
+    root: str = field(metadata=NOT_RECORDED)
     open_only: bool = True
     """Only items marked open in the manifest: needed for weights that are published."""
     clip_stride: int = 8

@@ -1,4 +1,4 @@
-"""The players of codebook learning: an autoencoder through both codebooks, and its adversary (DVFace, eq. 9 and 10).
+"""What codebook learning trains: an autoencoder through both codebooks, and its discriminator (DVFace, eq. 9 and 10).
 
 B batch, T H W frames; t h w token grid, d width; video (B, 3, T, H, W) in [-1, 1].
 """
@@ -6,7 +6,7 @@ B batch, T H W frames; t h w token grid, d width; video (B, 3, T, H, W) in [-1, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
 from einops import rearrange
@@ -15,15 +15,21 @@ from torch import Tensor, nn
 from vfe.models.prior import DualCodebookPrior, PriorConfig
 from vfe.models.prior.prior import DualCodes
 
-from ..losses.adversarial import Discriminator, discriminator_loss, generator_loss, judge
+from ..losses.adversarial import (
+    Discriminator,
+    RealAndGenerated,
+    discriminator_loss,
+    generator_loss,
+    logits_for_generator,
+)
 from ..losses.terms import code_loss, l1_loss
-from ..run.stage import Draw, Player, full_precision
+from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .decoder import PriorDecoder
 from .revival import CodebookUsage
 
 
 class CleanClips(Protocol):
-    """A batch of which the clean clips are read."""
+    """Any batch that has clean clips (B, 3, T, H, W) in [-1, 1]."""
 
     @property
     def clean(self) -> Tensor: ...
@@ -31,7 +37,8 @@ class CleanClips(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CodebookLossConfig:
-    """Weights of eq. 9 and 10. The adversary joins at `adversary_from` of the run, when there is something to judge."""
+    """Weights of eq. 9 and 10. The discriminator joins at `adversary_from` of the run, from 0 to 1, when there is
+    something to tell apart."""
 
     perceptual: float = 1.0
     commitment: float = 0.25
@@ -44,7 +51,7 @@ class CodebookLossConfig:
 
 
 class Autoencoder(nn.Module):
-    """Clean video to codes and back: D(z_qs + z_qt)."""
+    """Clean video (B, 3, T, H, W) to codes and back to video: D(z_qs + z_qt), with the codes."""
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
@@ -59,15 +66,11 @@ class Autoencoder(nn.Module):
         return self.decoder(z_q), codes
 
 
-class Judged(NamedTuple):
-    """What the adversary is shown."""
+class AutoencoderWithLoss(TrainableModule):
+    """The autoencoder with L1 + perceptual + code + 0.8 adversarial loss of its reconstruction.
 
-    real: Tensor
-    fake: Tensor
-
-
-class AutoencoderPlayer(Player):
-    """L1 + perceptual + code + 0.8 adversarial loss of the reconstruction."""
+    It hands real and reconstructed clips on to the discriminator.
+    """
 
     def __init__(
         self, model: PriorConfig, loss: CodebookLossConfig, perceptual: nn.Module, discriminator: Discriminator
@@ -77,16 +80,13 @@ class AutoencoderPlayer(Player):
         self.net = Autoencoder(model)
         self.usage = nn.ModuleList(CodebookUsage(model.entries, model.dim) for _ in range(2))
         self.perceptual = perceptual
-        self._discriminator = (discriminator,)  # another player's: no submodule of this one
-        self.shown: dict[int, Judged] = {}
-        """By the first slot of a part of the batch, until the adversary has judged it."""
+        self._discriminator = (discriminator,)  # another module trains it: no submodule of this one
 
-    def forward(self, batch: CleanClips, draw: Draw) -> dict[str, Tensor]:
+    def forward(self, batch: CleanClips, draw: Draw) -> StepOutput:
         x, weights = batch.clean, self.config
         x_hat, codes = self.net(x)
         with full_precision(x.device):
             x_hat = x_hat.float()
-            self.shown[draw.slots.first] = Judged(x, x_hat.detach())
             self._count(codes)
             books = codes.spatial, codes.temporal
             terms = {
@@ -97,11 +97,12 @@ class AutoencoderPlayer(Player):
                 ).sum(),
             }
         if weights.adversarial and draw.progress >= weights.adversary_from:
-            terms["adversarial"] = weights.adversarial * generator_loss(judge(self._discriminator[0], x_hat))
-        return terms
+            logits = logits_for_generator(self._discriminator[0], x_hat)
+            terms["adversarial"] = weights.adversarial * generator_loss(logits)
+        return StepOutput(terms, RealAndGenerated(x, x_hat.detach()))
 
     def revive(self) -> dict[str, float]:
-        """Move entries that nothing was near to; tells how much of each codebook was used."""
+        """Move entries that no latent was near to. Returns, by codebook, how much of it was used."""
         facts: dict[str, float] = {}
         books = {"spatial": self.net.prior.spatial_codebook, "temporal": self.net.prior.temporal_codebook}
         for (name, codebook), usage in zip(books.items(), self.usage, strict=True):
@@ -115,16 +116,17 @@ class AutoencoderPlayer(Player):
             usage.see(book.indices, book.latents)
 
 
-class AdversaryPlayer(Player):
-    """The discriminator on the pictures of the autoencoder's turn."""
+class DiscriminatorWithLoss(TrainableModule):
+    """The discriminator with its loss, on the clips that the generator's step hands on.
 
-    def __init__(self, discriminator: Discriminator, autoencoder: AutoencoderPlayer, joins: float) -> None:
+    Before `joins`, a share of the run, its loss is zero: it is there, and does not move.
+    """
+
+    def __init__(self, discriminator: Discriminator, joins: float) -> None:
         super().__init__()
         self.discriminator = discriminator
         self.joins = joins
-        self._autoencoder = (autoencoder,)
 
-    def forward(self, batch: CleanClips, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - it was shown the batch
-        shown = self._autoencoder[0].shown.pop(draw.slots.first)
-        share = 1.0 if draw.progress >= self.joins else 0.0  # before its time it moves by nothing
-        return {"discriminator": share * discriminator_loss(*(self.discriminator(video) for video in shown))}
+    def forward(self, batch: RealAndGenerated, draw: Draw) -> StepOutput:
+        loss = discriminator_loss(self.discriminator(batch.real), self.discriminator(batch.generated))
+        return StepOutput({"discriminator": (1.0 if draw.progress >= self.joins else 0.0) * loss})

@@ -1,4 +1,4 @@
-"""The player of code prediction: encoder and predictors learn to name the entries of the clean clip (DVFace, eq. 11).
+"""What code prediction trains: encoder and predictors learn to name the entries of the clean clip (DVFace, eq. 11).
 
 B batch, t h w token grid, d width, K entries; video (B, 3, T, H, W) in [-1, 1].
 """
@@ -15,11 +15,11 @@ from torch import Tensor
 from vfe.models.prior import DualCodebookPrior
 
 from ..losses.terms import code_cross_entropy, feature_loss
-from ..run.stage import Draw, Player, full_precision
+from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 
 
-class DamagedClips(Protocol):
-    """A batch of clips of which both twins are read."""
+class ClipPairs(Protocol):
+    """Any batch of degraded clips and the clean clips they were made of, (B, 3, T, H, W) in [-1, 1]."""
 
     @property
     def degraded(self) -> Tensor: ...
@@ -29,7 +29,7 @@ class DamagedClips(Protocol):
 
 
 class Target(NamedTuple):
-    """What the clean clip is in the codebooks."""
+    """The clean clip in terms of the codebooks."""
 
     codes: Tensor  # z_qs + z_qt, (B, d, t, h, w)
     spatial: Tensor  # (B, t, h, w) int64
@@ -38,14 +38,17 @@ class Target(NamedTuple):
 
 @torch.no_grad()
 def target_codes(teacher: DualCodebookPrior, clean: Tensor) -> Target:
-    """The nearest entries of clean video, by the encoder that made the codebooks."""
+    """The entries nearest to clean video (B, 3, T, H, W), by the encoder that was trained with the codebooks."""
     codes = teacher.quantize(teacher.latents(clean))
     z_q = rearrange(codes.spatial.codes + codes.temporal.codes, "b t h w d -> b d t h w")
     return Target(z_q, codes.spatial.indices, codes.temporal.indices)
 
 
-class PredictPlayer(Player):
-    """MSE(z_l, sg(z_q)) + 0.5 (CE_s + CE_t); codebooks, and the encoder of the clean clips, are fixed."""
+class PredictorsWithLoss(TrainableModule):
+    """Encoder and predictors with MSE(z_l, sg(z_q)) + 0.5 (CE_s + CE_t).
+
+    The codebooks, and the copy of the encoder that reads the clean clips, are fixed.
+    """
 
     def __init__(self, prior: DualCodebookPrior, cross_entropy: float) -> None:
         super().__init__()
@@ -55,15 +58,16 @@ class PredictPlayer(Player):
         for codebook in (prior.spatial_codebook, prior.temporal_codebook):
             codebook.requires_grad_(False)
 
-    def forward(self, batch: DamagedClips, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - nothing is drawn
+    def forward(self, batch: ClipPairs, draw: Draw) -> StepOutput:  # noqa: ARG002 - nothing is drawn
         with full_precision(batch.clean.device):
             target = target_codes(self.teacher, batch.clean)
         latents = self.net.latents(batch.degraded)
         spatial = self.net.spatial_predictor(latents.spatial)
         temporal = self.net.temporal_predictor(latents.temporal)
         with full_precision(batch.clean.device):
-            return {
+            terms = {
                 "feature": feature_loss(latents.encoded.float(), target.codes),
                 "spatial": self.cross_entropy * code_cross_entropy(spatial.movedim(-1, 1), target.spatial),
                 "temporal": self.cross_entropy * code_cross_entropy(temporal.movedim(-1, 1), target.temporal),
             }
+        return StepOutput(terms)

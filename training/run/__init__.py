@@ -1,1 +1,1 @@
-"""A run: its loop, checkpoints, report, learning rate, average of weights, and processes."""
+"""How a stage is trained: the loop, checkpoints, reports, learning rate, moving average, and several processes."""

@@ -1,4 +1,4 @@
-"""What a run must keep to go on exactly where it stopped."""
+"""Checkpoints: all that a run needs to go on exactly where it stopped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from .average import MovingAverage
 from .distributed import SHARDED
-from .stage import Player, Stage
+from .stage import Stage, TrainableModule
 
 STEP_FOLDER = "step-{:08d}"
 
@@ -33,19 +33,22 @@ class Progress:
     scores: list[dict[str, float]] = field(default_factory=list)
 
 
-def player_state(player: Player) -> dict[str, Tensor]:
-    """Trained weights and all buffers; frozen weights come from where the config says."""
-    frozen = {name for name, parameter in player.named_parameters() if not parameter.requires_grad}
-    return {name: value for name, value in player.state_dict().items() if name not in frozen}
+def trainable_state(module: TrainableModule) -> dict[str, Tensor]:
+    """Trained weights and all buffers by name. Frozen weights are left out: they come from where the config says."""
+    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in frozen}
 
 
-def load_player_state(player: Player, state: dict[str, Tensor]) -> None:
-    """Raises ValueError where `state` is of another model."""
-    needed = player_state(player)
+def load_trainable_state(module: TrainableModule, state: dict[str, Tensor]) -> None:
+    """Load what `trainable_state` gave. Raises ValueError where `state` is of another model."""
+    needed = trainable_state(module)
     if needed.keys() != state.keys():
-        odd = sorted(needed.keys() ^ state.keys())
-        raise ValueError(f"the saved state is of another model: {len(odd)} names differ, such as {odd[:3]}")
-    player.load_state_dict(state, strict=False)
+        differing = sorted(needed.keys() ^ state.keys())
+        raise ValueError(
+            f"the saved state is of another model: {len(differing)} names differ, such as {differing[:3]}; "
+            "resume with the config that it was saved with"
+        )
+    module.load_state_dict(state, strict=False)
 
 
 def random_state() -> dict[str, Any]:
@@ -60,6 +63,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
+    """Put this process's generators into a state that `random_state` gave."""
     random.setstate(state["python"])
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, np.array(keys, np.uint32), *rest))
@@ -70,7 +74,8 @@ def set_random_state(state: dict[str, Any]) -> None:
 
 @dataclass
 class Checkpoints:
-    """Saves and loads a run, as a folder a step: written aside, renamed, and only then the older one removed.
+    """Saves and loads a run. A checkpoint is a folder, written under another name, renamed when complete; only then is
+    the one before removed.
 
     In plain runs everything is in `state.pt`, which any number of processes can load. FSDP and DeepSpeed save weights
     and optimizers themselves, in shards, and go on with the same number of processes.
@@ -103,7 +108,7 @@ class Checkpoints:
             )
 
     def save(self, progress: Progress) -> None:
-        """Every process calls this. A stop at any moment leaves a complete checkpoint to load."""
+        """Save the run; every process calls this. A stop at any moment leaves a complete checkpoint to load."""
         final = self.folder / STEP_FOLDER.format(progress.step)
         if self.saved == progress.step:
             return
@@ -122,9 +127,9 @@ class Checkpoints:
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
             aside.rename(final)
-            for older in self.folder.iterdir():
-                if older != final:
-                    shutil.rmtree(older)
+            for previous in self.folder.iterdir():
+                if previous != final:
+                    shutil.rmtree(previous)
 
     def _own_average(self) -> str:
         return f"average_{self.accelerator.process_index}.pt"
@@ -135,14 +140,17 @@ class Checkpoints:
             return common
         scaler = self.accelerator.scaler
         return common | {
-            "players": [player_state(player) for player in self.stage.players],
+            "modules": [trainable_state(module) for module in self.stage.trainables],
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "average": self.average.values,
             "scaler": scaler.state_dict() if scaler else {},
         }
 
     def load(self) -> Progress | None:
-        """The counters of the newest complete checkpoint, whose state everything takes on; None where there is none."""
+        """Load the newest complete checkpoint into the stage, the optimizers and the average, and return its counters.
+
+        None where there is none. Raises ValueError where it is of another model.
+        """
         if not self.complete:
             return None
         newest = self.complete[-1]
@@ -163,8 +171,8 @@ class Checkpoints:
         return progress
 
     def _load_plain(self, state: dict[str, Any]) -> None:
-        for player, weights in zip(self.stage.players, state["players"], strict=True):
-            load_player_state(player, weights)
+        for module, weights in zip(self.stage.trainables, state["modules"], strict=True):
+            load_trainable_state(module, weights)
         for optimizer, moments in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(moments)
         if self.accelerator.scaler and state["scaler"]:

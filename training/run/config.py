@@ -6,20 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import yaml
 
 from .optim import OptimConfig as OptimConfig
+from .recorded import NOT_RECORDED, recorded
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvalConfig:
     """Dev scoring at intervals: the first `clips` clips of `root`, `frames` of each, at the three benchmark levels."""
 
-    root: str | None = None
+    root: str | None = field(default=None, metadata=NOT_RECORDED)
     clips: int = 6
     frames: int = 13
     every_steps: int = 500
@@ -41,11 +42,8 @@ class RunConfig:
     minutes used, so that the same file makes the most of a short lease and of a long night.
     """
 
-    private: ClassVar[frozenset[str]] = frozenset({"output", "root"})
-    """Keys, at any depth, that say where files lie on the training machine: not written into what is exported."""
-
     stage: str
-    output: str
+    output: str = field(metadata=NOT_RECORDED)
     steps: int
     minutes: float | None = None
     seed: int = 0
@@ -72,16 +70,8 @@ class RunConfig:
             )
 
     def facts(self) -> dict[str, Any]:
-        """The run as plain values without its private keys, for the metadata of what it makes."""
-        return _without(asdict(self), self.private)
-
-
-def _without(values: dict[str, Any], keys: frozenset[str]) -> dict[str, Any]:
-    return {
-        key: _without(value, keys) if isinstance(value, dict) else value
-        for key, value in values.items()
-        if key not in keys
-    }
+        """The run as plain values without the fields marked `NOT_RECORDED`, for the metadata of what it makes."""
+        return recorded(self)
 
 
 def read_yaml(path: Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:

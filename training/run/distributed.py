@@ -1,6 +1,6 @@
 """How a run is spread over processes: accelerate as the launcher's environment says, with this project's precision.
 
-Under DDP, FSDP and DeepSpeed alike weights stay in float32 and the players compute in autocast.
+Under DDP, FSDP and DeepSpeed alike weights stay in float32 and the modules compute in autocast.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch import nn
 from vfe.device import choose_device, dtypes_for
 
 from .config import RunConfig
-from .stage import Player
+from .stage import TrainableModule
 
 SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
-"""No process has all weights and optimizer states."""
+"""The kinds of training in which no process has all weights and optimizer states."""
 EVALUATION_LIMIT = timedelta(hours=2)  # the other processes wait while the main one evaluates and writes files
 
 
@@ -32,7 +32,7 @@ PRECISIONS: dict[torch.dtype, Literal["no", "bf16", "fp16"]] = {
 
 
 def fastest_precision() -> Literal["no", "bf16", "fp16"]:
-    """What `auto` means on the device that accelerate takes: a CPU without bf16 is many times slower with it."""
+    """What `auto` is on the device that accelerate takes: on a CPU without bf16, bf16 is many times slower."""
     forced = os.environ.get("ACCELERATE_USE_CPU", "false").lower() == "true"
     device = torch.device("cpu") if forced or _several_on_cpu() else choose_device()
     return PRECISIONS[dtypes_for(device)[0]]
@@ -46,7 +46,7 @@ def make_accelerator(config: RunConfig) -> Accelerator:
     """Accelerate for this process. Raises ValueError for a precision that sharded training does not have here.
 
     DeepSpeed is told `no` precision and FSDP gets no casting policy: both would turn codecs and losses into bf16 too,
-    so `prepare` wraps the players in autocast instead.
+    so `prepare` wraps the modules in autocast instead.
     """
     deepspeed = os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true"
     accelerator = Accelerator(
@@ -64,37 +64,40 @@ def make_accelerator(config: RunConfig) -> Accelerator:
     return accelerator
 
 
-def build_optimizer(player: Player, config: RunConfig) -> torch.optim.AdamW:
-    """AdamW of the weights that are trained, each at the player's rate; it decays matrices and kernels only."""
+def build_optimizer(module: TrainableModule, config: RunConfig) -> torch.optim.AdamW:
+    """AdamW over the trained weights, each at the module's rate; only matrices and kernels have weight decay.
+
+    Raises ValueError where the module has no weights to train.
+    """
     kinds: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in player.named_parameters():
+    for name, parameter in module.named_parameters():
         if parameter.requires_grad:
             decay = config.optim.weight_decay if parameter.ndim >= 2 and parameter.shape[0] > 1 else 0.0
-            kinds.setdefault((decay, player.rate_of(name)), []).append(parameter)
+            kinds.setdefault((decay, module.rate_of(name)), []).append(parameter)
     if not kinds:
-        raise ValueError(f"{type(player).__name__} has no weights to train")
+        raise ValueError(f"{type(module).__name__} has no weights to train")
     groups = [
         {"params": parameters, "weight_decay": decay, "lr_scale": scale} for (decay, scale), parameters in kinds.items()
     ]
     return torch.optim.AdamW(groups, lr=config.optim.lr, betas=config.optim.betas, fused=True)
 
 
-def prepare(accelerator: Accelerator, player: Player, config: RunConfig, clips: int) -> tuple[nn.Module, Any]:
-    """A player and its optimizer as accelerate wraps them; `clips` are what one process takes at a time."""
+def prepare(accelerator: Accelerator, module: TrainableModule, config: RunConfig, clips: int) -> tuple[nn.Module, Any]:
+    """A module and its optimizer as accelerate wraps them; `clips` is how many one process takes at a time."""
     if accelerator.distributed_type in SHARDED and config.precision == "bf16":
         autocast = torch.autocast(accelerator.device.type, torch.bfloat16)
-        player.forward = autocast(player.forward)  # type: ignore[method-assign]
+        module.forward = autocast(module.forward)  # type: ignore[method-assign]
     if accelerator.distributed_type == DistributedType.DEEPSPEED:
         settings = accelerator.state.deepspeed_plugin.deepspeed_config
         settings["train_micro_batch_size_per_gpu"] = clips
         settings["gradient_accumulation_steps"] = config.accumulate
         settings["gradient_clipping"] = config.optim.max_grad_norm
-    model, optimizer = accelerator.prepare(player, build_optimizer(player, config))
+    model, optimizer = accelerator.prepare(module, build_optimizer(module, config))
     return model, optimizer
 
 
 def agree(accelerator: Accelerator, value: float) -> float:
-    """The main process's number for all, so that they end at the same step."""
+    """The main process's `value` in all processes, so that they end at the same step."""
     if accelerator.num_processes == 1:
         return value
     return float(broadcast(torch.tensor(value, dtype=torch.float64, device=accelerator.device)))

@@ -1,4 +1,4 @@
-"""Networks as they are judged: in eval mode, without gradients."""
+"""Networks as they are evaluated: in eval mode, without gradients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 @contextmanager
 def eval_mode(modules: Sequence[nn.Module]) -> Iterator[None]:
-    """All modules in eval mode and without gradients; afterwards each is again as it was."""
+    """Context in which all modules are in eval mode and without gradients; afterwards each is again as it was."""
     training = [module for top in modules for module in top.modules() if module.training]
     for top in modules:
         top.eval()

@@ -1,4 +1,4 @@
-"""The loop of every stage: batch, players, averages, intervals.
+"""The training loop of every stage: batches, optimizer steps, moving average, logging, scoring and checkpoints.
 
 Of a stage it knows what training/run/stage.py says and nothing else.
 """
@@ -29,13 +29,16 @@ from .optim import learning_rate
 from .report import Report
 from .stage import Draw, Slots, Stage
 
-LOG_EVERY = 50
-SKIPS_EVERY = 100
+LOG_EVERY_STEPS = 50
+TELL_EVERY_SKIPPED_STEPS = 100
 StageType = Callable[[Any, torch.device], Stage]
 
 
 class Run:
-    """A stage in training: `train` takes it to the end of its config."""
+    """A stage in training: `train` takes it to the end of its config.
+
+    Raises ValueError where the config cannot be trained with these processes, or where `output` holds another run.
+    """
 
     def __init__(self, config: RunConfig, stage_type: StageType, command: str = "", resume: bool = False) -> None:
         chosen = fastest_precision() if config.precision == "auto" else config.precision
@@ -49,7 +52,7 @@ class Run:
         whole = Slots(0, self.stage.batch, self.stage.batch)
         self.slots = whole.part(self.accelerator.process_index, self.accelerator.num_processes)
         clips = self.slots.part(0, config.accumulate).count
-        prepared = [prepare(self.accelerator, player, config, clips) for player in self.stage.players]
+        prepared = [prepare(self.accelerator, module, config, clips) for module in self.stage.trainables]
         self.models, self.optimizers = [model for model, _ in prepared], [optimizer for _, optimizer in prepared]
         self.average = MovingAverage(self.models[0], config.optim.ema)
         self.checkpoints = Checkpoints(
@@ -57,7 +60,7 @@ class Run:
         )
         self.report = Report(self.accelerator, self.output)
         for note in (f"precision: {chosen.replace('no', 'float32')}", *self.stage.notes):
-            self.report.say(note)
+            self.report.tell(note)
         self.progress = self._start(resume)
 
     def _start(self, resume: bool) -> Progress:
@@ -74,7 +77,7 @@ class Run:
         return max(by_steps, by_time)
 
     def train(self, stop_after: int | None = None) -> None:
-        """To the end of the config, or for `stop_after` steps; the state is saved either way."""
+        """Train to the end of the config, or for `stop_after` steps; the state is saved either way."""
         progress, config = self.progress, self.config
         last_step = config.steps if stop_after is None else min(config.steps, progress.step + stop_after)
         with torch.random.fork_rng(devices=[]):  # loaders draw a seed: a resumed run must not differ by that
@@ -93,51 +96,59 @@ class Run:
         self.report.close()
 
     def step(self, raw: tuple[Tensor, ...]) -> None:
-        """One step of every player on one batch."""
+        """One step of every module on one batch, as `Stage.batches` gave it."""
         step, parts = self.progress.step, self.config.accumulate
         if any(len(part) != self.slots.count for part in raw):
             raise ValueError(f"a batch has {[len(x) for x in raw]} clips, needed {self.slots.count} of {self.slots}")
         here = [part.to(self.accelerator.device, non_blocking=True) for part in raw]
         pieces = [self.stage.to_batch(piece) for piece in zip(*(x.chunk(parts) for x in here), strict=True)]
-        for index, player in enumerate(self.stage.players):
-            if not player.rests(step) and self._move(index, pieces) and index == 0:
+        for index, module in enumerate(self.stage.trainables):
+            if module.rests(step):
+                continue
+            pieces, moved = self._move(index, pieces)
+            if moved and index == 0:
                 self.average.update(step)
-        self.report.keep(self.stage.after_step(step))
+        self.report.add_terms(self.stage.after_step(step))
         self.progress.step += 1
 
-    def _move(self, index: int, pieces: list[Any]) -> bool:
-        """One optimizer step of a player over all pieces of the batch; False where its gradient was not finite."""
+    def _move(self, index: int, pieces: list[Any]) -> tuple[list[Any], bool]:
+        """One optimizer step of a module over all pieces of the batch.
+
+        Returns the pieces for the modules after it, and whether it moved: it does not where its gradient is not finite.
+        """
         model, optimizer, config = self.models[index], self.optimizers[index], self.config
-        optimizer.zero_grad()  # another player's loss may have left gradients here
+        optimizer.zero_grad()  # another module's loss may have left gradients here
         rate = learning_rate(config.optim, self.progress.step, self.done)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["lr_scale"]
+        next_pieces = []
         for number, piece in enumerate(pieces):
             draw = Draw(config.seed, self.progress.step, self.done, self.slots.part(number, len(pieces)))
             with self.accelerator.accumulate(model):
-                terms = model(piece, draw)
+                terms, next_batch = model(piece, draw)
                 self.accelerator.backward(torch.stack(list(terms.values())).sum())
-            self.report.keep(terms)
+            self.report.add_terms(terms)
+            next_pieces.append(piece if next_batch is None else next_batch)
         norm = self.accelerator.clip_grad_norm_(model.parameters(), config.optim.max_grad_norm)
         finite = norm is None or math.isfinite(norm)  # DeepSpeed has stepped by now, and may not say its norm
         if finite or self.accelerator.scaler is not None:  # a scaler leaves such a step out itself, to scale down
             optimizer.step()
         optimizer.zero_grad()
         if not finite:
-            self._skipped()
-        return finite
+            self._tell_skipped()
+        return next_pieces, finite
 
-    def _skipped(self) -> None:
+    def _tell_skipped(self) -> None:
         self.progress.skipped += 1
-        if self.progress.skipped == 1 or self.progress.skipped % SKIPS_EVERY == 0:
-            self.report.say(
+        if self.progress.skipped == 1 or self.progress.skipped % TELL_EVERY_SKIPPED_STEPS == 0:
+            self.report.tell(
                 f"step {self.progress.step}: the gradient is not finite, step skipped "
                 f"({self.progress.skipped} skipped so far)"
             )
 
     def _intervals(self) -> None:
         progress, config = self.progress, self.config
-        if progress.step % LOG_EVERY == 0:
+        if progress.step % LOG_EVERY_STEPS == 0:
             self._log()
         if progress.step % config.eval.every_steps == 0:
             self.score()
@@ -149,41 +160,41 @@ class Run:
         if not means:  # a finished run, resumed
             return
         self.progress.losses.append({"step": self.progress.step, **means})
-        self.report.draw("train", {**means, "skipped": self.progress.skipped}, self.progress.step)
+        self.report.plot("train", {**means, "skipped": self.progress.skipped}, self.progress.step)
 
     def _finish(self) -> None:
-        """Log and score where that has not just been done, and write the last weights."""
-        if self.progress.step % LOG_EVERY:
+        """Log and score where the last step did not, and write the last weights."""
+        if self.progress.step % LOG_EVERY_STEPS:
             self._log()
         if self.progress.step % self.config.eval.every_steps:
             self.score()
-        with self._judged() as stage:
+        with self._ema_stage() as stage:
             if stage is not None:
                 scores = self.progress.scores[-1] if self.progress.scores else {}
                 stage.export(self.output / "last.safetensors", self.facts(scores))
 
     @contextmanager
-    def _judged(self) -> Iterator[Stage | None]:
-        """The stage as users will have it, with averaged weights in eval mode; None in all but the main process.
+    def _ema_stage(self) -> Iterator[Stage | None]:
+        """The stage with the EMA weights, in eval mode, as users will have it; None in all but the main process.
 
         Under FSDP no process has whole weights, so the main one gathers them into a second, unsharded stage.
         """
         accelerator = self.accelerator
         devices = [accelerator.device] if accelerator.device.type == "cuda" else []
-        with self.average.in_place(), torch.random.fork_rng(devices):
+        with self.average.applied(), torch.random.fork_rng(devices):
             stage = self.stage
             if accelerator.distributed_type == DistributedType.FSDP:
                 weights = accelerator.get_state_dict(self.models[0])  # by all processes together
                 if accelerator.is_main_process:
                     stage = self.stage_type(self.config, accelerator.device)
-                    stage.players[0].load_state_dict(weights)
-                    stage.players[0].to(accelerator.device)
-            with eval_mode(stage.players):
+                    stage.trainables[0].load_state_dict(weights)
+                    stage.trainables[0].to(accelerator.device)
+            with eval_mode(stage.trainables):
                 yield stage if accelerator.is_main_process else None
 
     def score(self) -> None:
-        """Score the averaged weights on dev data, show samples, and keep the best file so far."""
-        with self._judged() as stage:
+        """Score the EMA weights on dev data, write samples, and export them where they are the best so far."""
+        with self._ema_stage() as stage:
             scores = {} if stage is None else stage.evaluate()
             if stage is not None and scores:
                 self._show(stage, scores)
@@ -196,9 +207,9 @@ class Run:
     def _show(self, stage: Stage, scores: dict[str, float]) -> None:
         progress = self.progress
         progress.scores.append({"step": progress.step, **scores})
-        self.report.draw("dev", scores, progress.step)
+        self.report.plot("dev", scores, progress.step)
         listed = "  ".join(f"{key} {value:+.3f}" for key, value in scores.items())
-        self.report.say(f"step {progress.step}  {progress.seconds / 60:.1f} min  {listed}")
+        self.report.tell(f"step {progress.step}  {progress.seconds / 60:.1f} min  {listed}")
         folder = self.output / "samples" / f"step-{progress.step:08d}"
         folder.mkdir(parents=True, exist_ok=True)
         stage.samples(folder)

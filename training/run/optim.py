@@ -1,4 +1,4 @@
-"""How weights are moved: AdamW's numbers, and the learning rate along a run."""
+"""Settings of the optimizer AdamW, and the learning rate along a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class OptimConfig:
-    """AdamW with linear warm-up and cosine decay, gradient clipping and a moving average of the weights."""
+    """AdamW with linear warm-up, cosine decay, gradient clipping, and an exponential moving average of the weights."""
 
     lr: float = 1e-3
     final_lr: float = 1e-6
@@ -17,6 +17,7 @@ class OptimConfig:
     warmup_steps: int = 200
     max_grad_norm: float = 1.0
     ema: float = 0.999
+    """Decay of the exponential moving average, per step."""
 
     def __post_init__(self) -> None:
         if self.lr <= 0 or not 0 <= self.ema < 1 or self.warmup_steps < 0:
@@ -26,6 +27,6 @@ class OptimConfig:
 
 
 def learning_rate(config: OptimConfig, step: int, progress: float) -> float:
-    """Linear warm-up over steps, then a cosine over the run."""
+    """The learning rate of a step: linear warm-up over steps, then a cosine over the run's `progress` in [0, 1]."""
     warm = min(1.0, (step + 1) / max(config.warmup_steps, 1))
     return config.final_lr + (config.lr * warm - config.final_lr) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

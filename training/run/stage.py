@@ -1,9 +1,10 @@
-"""What the loop trains: a Stage owns models, data, losses and export; training/run/loop.py owns all the rest.
+"""What the loop trains. A `Stage` owns networks, data, losses and export; training/run/loop.py owns all the rest.
 
 A stage is written without a thought of processes, precision or resuming, as long as it keeps four promises:
-- data and choices depend on the seed, the step and the slot of the global batch alone (`Slots`, `Draw`);
+- data and random choices depend on the seed, the step and the slot of the global batch alone (`Slots`, `Draw`);
 - a loss term is a mean over the clips that it is given, so that the mean over processes is the mean over the batch;
-- what is trained are the parameters of its players with requires_grad, and nothing else moves but in `after_step`;
+- the trained weights are the parameters of its `trainables` with requires_grad, and nothing else changes but in
+  `after_step`;
 - batches are NamedTuples or other immutable containers of tensors (wrappers of accelerate may rebuild them).
 """
 
@@ -13,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,10 +43,10 @@ class Slots:
 
 
 class Draw:
-    """The choices of one step beside the data: functions of the seed, the step and the slot alone.
+    """The random choices of one step beside the data: functions of the seed, the step and the slot alone.
 
-    Every player of a step gets a draw of its own that gives the same numbers. Not a dataclass: FSDP would take those
-    apart in search of tensors.
+    Every module of a step gets a draw of its own that gives the same numbers. This is no dataclass, as FSDP would take
+    a dataclass apart in search of tensors.
     """
 
     def __init__(self, seed: int, step: int, progress: float, slots: Slots) -> None:
@@ -54,9 +55,10 @@ class Draw:
         self._generator = torch.Generator().manual_seed(hash((seed, step)) % 2**63)
 
     def uniform(self, count: int) -> Tensor:
-        """(count,) on the CPU, in [0, 1), one for each clip in hand; another call gives other numbers.
+        """(count,) on the CPU, in [0, 1), one number for each clip in hand; another call gives other numbers.
 
-        Drawn for the whole batch, of which these are the ones of this process's slots.
+        The numbers are drawn for the whole batch, and those of this process's slots are returned. Raises ValueError
+        where `count` is not the number of these slots.
         """
         if count != self.slots.count:
             raise ValueError(f"{count} numbers asked for, needed one for each of the {self.slots.count} clips in hand")
@@ -68,39 +70,52 @@ class Draw:
         return float(torch.rand(1, generator=self._generator))
 
 
-class Player(nn.Module):
-    """Weights that one optimizer moves, and by which loss: `forward` gives its weighted terms, which the loop sums.
+class StepOutput(NamedTuple):
+    """What `TrainableModule.forward` returns."""
 
-    Accelerate wraps this module, so the loss must be computed within forward. Frozen nets that it needs may be
-    submodules with requires_grad False: they are moved to the device and neither averaged nor saved. Trained nets of
-    another player must not be submodules (keep them in a tuple). Under `precision: bf16` all of forward runs in
-    autocast: `full_precision` marks what must not.
+    terms: dict[str, Tensor]
+    """Weighted loss terms by name, each a scalar; the loop minimises their sum."""
+    next_batch: Any = None
+    """What the modules after this one are given in the same step instead of the batch, such as real and generated clips
+    for a discriminator. None leaves them the batch."""
+
+
+class TrainableModule(nn.Module):
+    """A network together with its loss: the weights that one optimizer moves.
+
+    Accelerate wraps this module, so the loss must be computed within forward. Frozen networks that it needs may be
+    submodules with requires_grad False: they are moved to the device, and neither averaged nor saved. Networks that
+    another `TrainableModule` trains must not be submodules; a tuple holds them out of `nn.Module`'s sight. Under
+    `precision: bf16` all of forward runs in autocast: `full_precision` marks what must not.
     """
 
-    def forward(self, batch: Any, draw: Draw) -> dict[str, Tensor]:  # noqa: ANN401 - the stage's own batch type
+    def forward(self, batch: Any, draw: Draw) -> StepOutput:  # noqa: ANN401 - the stage's own batch type
         raise NotImplementedError
 
     def rate_of(self, name: str) -> float:  # noqa: ARG002 - for subclasses
-        """Times the run's learning rate, for the parameter of that name."""
+        """The factor by which the parameter of that name multiplies the run's learning rate."""
         return 1.0
 
     def rests(self, step: int) -> bool:  # noqa: ARG002 - for subclasses
-        """Whether this player is left alone at this step, such as a discriminator before its time."""
+        """Whether this module is left out of this step, as a discriminator is at the start of a run.
+
+        A module that hands on a `next_batch` must not rest, as the modules after it would be given another batch.
+        """
         return False
 
 
 class Stage(ABC):
-    """One recipe. Subclasses are built as `SomeStage(config, device)` after the run's seed is set.
+    """One training recipe. The loop builds subclasses as `SomeStage(config, device)` after it has set the run's seed.
 
-    `players`: one, or two for adversarial training (generator, discriminator), stepped in order on the same batch.
-    `batch`: the global batch of one step. Evaluation, samples and export find the averaged weights of the first player
-    in place and all players in eval mode.
+    `trainables` is one module, or two for adversarial training (generator, then discriminator), which are stepped in
+    order on the same batch. `batch` is the number of clips of one step, over all processes. During evaluation, samples
+    and export the first module holds its exponential moving average, and all modules are in eval mode.
     """
 
-    players: tuple[Player, ...]
+    trainables: tuple[TrainableModule, ...]
     batch: int
     notes: tuple[str, ...] = ()
-    """Lines that the user is told at the start: which perceptual loss is used, say."""
+    """Lines that the user is told at the start, such as which perceptual loss is used."""
 
     @abstractmethod
     def batches(self, start: int, slots: Slots) -> Iterable[tuple[Tensor, ...]]:
@@ -108,15 +123,18 @@ class Stage(ABC):
 
     @abstractmethod
     def to_batch(self, raw: tuple[Tensor, ...]) -> Any:  # noqa: ANN401 - the stage's own batch type
-        """What `batches` gave, already on the device, as the players take it."""
+        """Turn what `batches` gave, which is on the device by now, into what the first module's forward takes."""
 
     def after_step(self, step: int) -> dict[str, float]:  # noqa: ARG002 - for subclasses
-        """Called after each optimizer step: revival of dead codes, say. Gives values to log, averaged over the log
-        interval. In several processes it must do the same in each."""
+        """Change what no optimizer moves, such as dead codebook entries; called after each step.
+
+        Returns values to log, which are averaged over the log interval. In several processes it must do the same in
+        each.
+        """
         return {}
 
     def evaluate(self) -> dict[str, float]:
-        """Scores on dev data; `score` (higher is better) decides which file is kept. {} without dev data."""
+        """Scores on dev data; `score` (higher is better) decides which weights are the best. {} without dev data."""
         return {}
 
     def samples(self, folder: Path) -> None:  # noqa: B027 - optional
@@ -124,14 +142,17 @@ class Stage(ABC):
 
     @abstractmethod
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        """Write what users load, with `facts` (how it was made) and the stage's own as metadata; aside and renamed."""
+        """Write the file that users load, with `facts` (how it was made) and the stage's own facts as metadata.
+
+        The file is written under another name and renamed, so that `path` is a complete file or none.
+        """
 
     def state(self) -> dict[str, Any]:
-        """What else an exact resume needs beside the players' weights and buffers: of types torch.load admits."""
+        """What an exact resume needs beside the modules' weights and buffers, of types that torch.load admits."""
         return {}
 
     def load_state(self, state: dict[str, Any]) -> None:  # noqa: B027 - optional
-        """Take back what `state` gave."""
+        """Restore what `state` returned."""
 
 
 def full_precision(device: torch.device) -> torch.autocast:

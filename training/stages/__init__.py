@@ -1,1 +1,1 @@
-"""The recipes, one file each: a config that extends RunConfig, players with their losses, and the stage."""
+"""The recipes, one file each: a config that extends RunConfig, trainables with their losses, and the stage."""

@@ -1,10 +1,10 @@
-"""What the recipes share that learn from face clips: their data, and the dev clips that they are judged by."""
+"""What the recipes share that learn from face clips: their data, and the dev clips that score them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,8 +21,6 @@ from ..run.stage import Slots, Stage
 @dataclass(frozen=True, kw_only=True)
 class ClipConfig(RunConfig):
     """A run on face clips."""
-
-    private: ClassVar[frozenset[str]] = RunConfig.private | {"perceptual"}
 
     data: DataConfig
     degradation: DegradationConfig = field(default_factory=DegradationConfig)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,8 @@ from ..dvface.net import DVFaceNet, LiteNet
 from ..losses.flow_warp import Flows, estimate_flows, warp_loss
 from ..losses.perceptual import PerceptualConfig, choose_lpips
 from ..losses.terms import penalise
-from ..run.stage import Draw, Player, full_precision
+from ..run.recorded import NOT_RECORDED
+from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from ..wan.model import WanTrainConfig
 from .clips import ClipConfig, ClipStage
 
@@ -45,17 +46,15 @@ class DVFaceLoss:
 class DVFaceConfig(ClipConfig):
     """A run of this stage: on lite (the file of a lite restorer without a prior) or on the files of a Wan restorer."""
 
-    private: ClassVar[frozenset[str]] = ClipConfig.private | {"lite", "prior", "dit", "vae", "context", "init"}
-
-    lite: str | None = None
+    lite: str | None = field(default=None, metadata=NOT_RECORDED)
     wan: WanTrainConfig | None = None
-    prior: str
+    prior: str = field(metadata=NOT_RECORDED)
     """What the stage prior_predict left."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     decoder: bool = True
     """Whether Wan's VAE decoder is trained; lite's has no weights."""
     loss: DVFaceLoss = field(default_factory=DVFaceLoss)
-    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig, metadata=NOT_RECORDED)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,7 +72,7 @@ class DVFaceBatch(NamedTuple):
     flows: Flows | None
 
 
-class DVFacePlayer(Player):
+class DVFaceWithLoss(TrainableModule):
     """Latent MSE + pixel MSE + LPIPS + 0.1 temporal loss."""
 
     def __init__(self, net: DVFaceNet, loss: DVFaceLoss, perceptual: nn.Module) -> None:
@@ -82,7 +81,7 @@ class DVFacePlayer(Player):
         self.loss = loss
         self.perceptual = perceptual
 
-    def forward(self, batch: DVFaceBatch, draw: Draw) -> dict[str, Tensor]:  # noqa: ARG002 - nothing is drawn
+    def forward(self, batch: DVFaceBatch, draw: Draw) -> StepOutput:  # noqa: ARG002 - nothing is drawn
         loss = self.loss
         z_hq = self.net.restore(batch.z_lq, self.net.read_prior(batch.degraded))
         with full_precision(z_hq.device):
@@ -94,11 +93,11 @@ class DVFacePlayer(Player):
             }
             if batch.flows is not None:
                 terms["temporal"] = loss.temporal * warp_loss(x_hq, batch.flows, loss.masked)
-        return terms
+        return StepOutput(terms)
 
 
 class DVFaceStage(ClipStage):
-    """Judged by gains over the degraded dev clips."""
+    """Restorer, fusion and decoder on face clips, scored by the gain in PSNR over the degraded dev clips."""
 
     def __init__(self, config: DVFaceConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -108,7 +107,7 @@ class DVFaceStage(ClipStage):
             raise ValueError(f"data.side={config.data.side}, needed a multiple of {self.net.token}")
         perceptual = choose_lpips(config.perceptual)
         self.notes = (perceptual.line,)
-        self.players = (DVFacePlayer(self.net, config.loss, perceptual.loss),)
+        self.trainables = (DVFaceWithLoss(self.net, config.loss, perceptual.loss),)
 
     def to_batch(self, raw: tuple[Tensor, ...]) -> DVFaceBatch:  # type: ignore[override]
         degraded, clean, _ = to_batch(*raw)
@@ -119,7 +118,7 @@ class DVFaceStage(ClipStage):
         if self.dev is None:
             return {}
         scores = evaluate(self.net, self.dev, self.device, self.config.precision)
-        return {"score": scores["psnr"], **scores}
+        return {"score": scores["psnr_gain"], **scores}
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:

@@ -29,7 +29,8 @@ from ..face.score import score_net
 from ..face.show import write_found
 from ..face.targets import assign
 from ..run.config import RunConfig
-from ..run.stage import Draw, Player, Slots, Stage, full_precision
+from ..run.recorded import NOT_RECORDED
+from ..run.stage import Draw, Slots, Stage, StepOutput, TrainableModule, full_precision
 
 SMALLEST_SIZE = 2.0**-9
 """Root mean square of a parameter that is taken for one as large, where steps are shares of the parameters' sizes."""
@@ -42,7 +43,7 @@ class FaceNetTrainConfig(RunConfig):
     net: FaceNetConfig = field(default_factory=FaceNetConfig)
     album: AlbumConfig
     batch: BatchConfig = field(default_factory=BatchConfig)
-    init: str | None = None
+    init: str | None = field(default=None, metadata=NOT_RECORDED)
     """A face net's file to go on from; random weights without. Its layers differ in size a hundredfold, and have no
     batch norms that would make up for it: the learning rate is then a share of the size that a parameter begins with,
     to the nearest power of two, as in Adafactor (Shazeer and Stern 2018, section 8)."""
@@ -55,7 +56,7 @@ class FaceNetTrainConfig(RunConfig):
     """Batches from which the batch norms' statistics are taken for the averaged weights."""
 
 
-class FacePlayer(Player):
+class FaceNetWithLoss(TrainableModule):
     """Both nets with the loss of each; no gradient goes from one to the other."""
 
     def __init__(self, net: FaceNet, mines: bool, relative: bool = False) -> None:
@@ -68,12 +69,12 @@ class FacePlayer(Player):
     def rate_of(self, name: str) -> float:
         return self._rates[name]
 
-    def forward(self, batch: FaceBatch, draw: Draw | None) -> dict[str, Tensor]:  # noqa: ARG002 - nothing is drawn
+    def forward(self, batch: FaceBatch, draw: Draw | None) -> StepOutput:  # noqa: ARG002 - nothing is drawn
         cells = self.net.detector(batch.frames)
         with full_precision(batch.frames.device):
             centres, strides = cells_of(batch.frames.shape[-2], batch.frames.shape[-1], batch.frames.device)
             targets = assign(batch.boxes, batch.kinds, centres, strides)
-            found = frame_terms(cells, targets, (batch.kinds.long(), batch.boxes, batch.landmarks))
+            terms = frame_terms(cells, targets, (batch.kinds.long(), batch.boxes, batch.landmarks))
             crops = batch.crops.flatten(0, 1)
             mined = (
                 mine(batch, cells, targets, crops.shape[-1]) if self.mines else Mined(crops[:0], crops[:0, 0, 0, 0] > 0)
@@ -82,11 +83,12 @@ class FacePlayer(Player):
         with full_precision(batch.frames.device):
             own = Closeup(seen.scores, seen.landmarks[: len(crops)], seen.mask[: len(crops)])
             are_faces = torch.cat([batch.are_faces.flatten(), mined.are_faces])
-            return found | crop_terms(own, are_faces, batch.crop_landmarks.flatten(0, 1), batch.masks.flatten(0, 1))
+            terms |= crop_terms(own, are_faces, batch.crop_landmarks.flatten(0, 1), batch.masks.flatten(0, 1))
+        return StepOutput(terms)
 
 
 class FaceNetStage(Stage):
-    """One player on synthetic frames, judged on dev scenes and portraits."""
+    """The face net on synthetic frames, scored on dev scenes and portraits."""
 
     def __init__(self, config: FaceNetTrainConfig, device: torch.device) -> None:
         self.config, self.device = config, device
@@ -94,7 +96,7 @@ class FaceNetStage(Stage):
         self.net = channels_last(FaceNet(config.net))
         if config.init is not None:
             self._start_from(Path(config.init))
-        self.players = (FacePlayer(self.net, config.mine, relative=config.init is not None),)
+        self.trainables = (FaceNetWithLoss(self.net, config.mine, relative=config.init is not None),)
         self.notes = (f"{sum(p.numel() for p in self.net.parameters()):,} parameters",)
         self._album: Album | None = None
 
@@ -143,10 +145,10 @@ class FaceNetStage(Stage):
             norm.momentum = None  # a plain mean over all batches
             norm.train()
         frames = self._frames(self.config.seed + 1, 0, Slots(0, self.batch, self.batch))
-        player = FacePlayer(net, self.config.mine)
+        module = FaceNetWithLoss(net, self.config.mine)
         with torch.no_grad():
             for number in range(self.config.recalibrate):
-                player(self.to_batch(tuple(part.to(self.device) for part in frames.draw(number))), None)
+                module(self.to_batch(tuple(part.to(self.device) for part in frames.draw(number))), None)
         return fold_batch_norm(net.eval())
 
     def evaluate(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,7 +28,8 @@ from ..lite.net import restore_video, trainable_lite, with_prior
 from ..losses.perceptual import Chosen, PerceptualConfig, choose_dists
 from ..losses.terms import LossConfig, structure_loss, switched_loss, temporal_loss
 from ..run.recompute import checkpoint_blocks
-from ..run.stage import Draw, Player, full_precision
+from ..run.recorded import NOT_RECORDED
+from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .clips import ClipConfig, ClipStage
 
 
@@ -48,20 +49,18 @@ class PhaseConfig:
 class LiteTrainConfig(ClipConfig):
     """A run of the lite restorer."""
 
-    # The model's config has its own place in the file.
-    private: ClassVar[frozenset[str]] = ClipConfig.private | {"model", "prior"}
-
-    model: LiteConfig
-    init: str | None = None
+    model: LiteConfig = field(metadata=NOT_RECORDED)
+    """Not recorded with the run, as the exported file has a place of its own for it."""
+    init: str | None = field(default=None, metadata=NOT_RECORDED)
     """A restorer file of the same model to start from, instead of random weights; a prior in it stays as it is."""
-    prior: str | None = None
+    prior: str | None = field(default=None, metadata=NOT_RECORDED)
     """What the stage prior_predict left, to be fused into the model; fixed. None: the model as it is."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
     """Of that prior."""
     init_rate: float = 1.0
     """Times the learning rate, for all but the fusion: below 1, what is new learns faster than the rest forgets."""
     phases: tuple[PhaseConfig, ...]
-    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig, metadata=NOT_RECORDED)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,7 +77,7 @@ class LiteTrainConfig(ClipConfig):
         return self.phases[-1].loss
 
 
-class LitePlayer(Player):
+class LiteWithLoss(TrainableModule):
     """DiT, context and fusion of a restorer with the loss of the phase; codec, prior and DISTS are fixed."""
 
     def __init__(self, net: LiteModel, config: LiteTrainConfig, perceptual: Chosen | None) -> None:
@@ -94,7 +93,7 @@ class LitePlayer(Player):
     def rate_of(self, name: str) -> float:
         return 1.0 if name.startswith("net.fusion.") else self.config.init_rate
 
-    def forward(self, batch: Batch, draw: Draw) -> dict[str, Tensor]:
+    def forward(self, batch: Batch, draw: Draw) -> StepOutput:
         config, device = self.config.loss_at(draw.progress), batch.clean.device
         on_face = (draw.uniform(len(batch.clean)) < config.face_probability).to(device)
         with full_precision(device):
@@ -105,8 +104,8 @@ class LitePlayer(Player):
         with full_precision(device):
             z_hq = self.net.flow.restore(z_lq, velocity)
             if config.space == "latent":
-                return self.latent_terms(z_hq, batch, on_face, config)
-            return self.pixel_terms(self.net.codec.decode(z_hq), batch, on_face, config)
+                return StepOutput(self.latent_terms(z_hq, batch, on_face, config))
+            return StepOutput(self.pixel_terms(self.net.codec.decode(z_hq), batch, on_face, config))
 
     def latent_terms(self, z_hq: Tensor, batch: Batch, on_face: Tensor, config: LossConfig) -> dict[str, Tensor]:
         codec = self.net.codec
@@ -138,7 +137,7 @@ def initial_model(config: LiteTrainConfig) -> LiteModel:
 
 
 class LiteStage(ClipStage):
-    """One player on face clips, judged by gains over the degraded dev clips."""
+    """The lite restorer on face clips, scored by the gain in PSNR over the degraded dev clips."""
 
     def __init__(self, config: LiteTrainConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -149,13 +148,13 @@ class LiteStage(ClipStage):
         uses_dists = any(phase.loss.dists for phase in config.phases)
         perceptual = choose_dists(config.perceptual) if uses_dists else None
         self.notes = (perceptual.line if perceptual else "perceptual: no phase weighs dists, so none is used",)
-        self.players = (LitePlayer(self.net, config, perceptual),)
+        self.trainables = (LiteWithLoss(self.net, config, perceptual),)
 
     def evaluate(self) -> dict[str, float]:
         if self.dev is None:
             return {}
         scores = evaluate(partial(restore_video, self.net), self.dev, self.device, self.config.precision)
-        return {"score": scores["psnr"], **scores}
+        return {"score": scores["psnr_gain"], **scores}
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:

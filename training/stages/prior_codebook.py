@@ -1,4 +1,4 @@
-"""Codebooks from clean video: encoder, both codebooks and a decoder, against an adversary (DVFace, 3.4, eq. 9 and 10).
+"""Codebooks from clean video: encoder, both codebooks and a decoder, against a discriminator (DVFace, eq. 9 and 10).
 
 B batch, T H W frames; t h w token grid, d width; video (B, 3, T, H, W) in [-1, 1].
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from ..data.dev_set import psnr, to_video
 from ..data.sheets import to_frames, write_sheet
 from ..losses.adversarial import Discriminator, DiscriminatorConfig
 from ..losses.perceptual import PerceptualConfig, choose_vgg
-from ..prior.autoencoder import AdversaryPlayer, Autoencoder, AutoencoderPlayer, CodebookLossConfig
+from ..prior.autoencoder import Autoencoder, AutoencoderWithLoss, CodebookLossConfig, DiscriminatorWithLoss
+from ..run.recorded import NOT_RECORDED
 from .clips import ClipConfig, ClipStage
 
 
@@ -27,12 +28,11 @@ from .clips import ClipConfig, ClipStage
 class PriorCodebookConfig(ClipConfig):
     """A run of this stage. Entries that nothing is near to are moved every `revive_every` steps."""
 
-    private: ClassVar[frozenset[str]] = ClipConfig.private | {"model"}  # it has its own place in the file
-
-    model: PriorConfig = field(default_factory=PriorConfig)
+    model: PriorConfig = field(default_factory=PriorConfig, metadata=NOT_RECORDED)
+    """Not recorded with the run, as the exported file has a place of its own for it."""
     loss: CodebookLossConfig = field(default_factory=CodebookLossConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
-    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig, metadata=NOT_RECORDED)
     revive_every: int = 200
 
     def __post_init__(self) -> None:
@@ -45,7 +45,7 @@ class PriorCodebookConfig(ClipConfig):
 
 
 class PriorCodebookStage(ClipStage):
-    """Judged by how well clean dev clips come back through the codes, in dB."""
+    """Codebook learning, scored by the PSNR in dB of clean dev clips that come back through the codes."""
 
     degrades = False
 
@@ -55,11 +55,11 @@ class PriorCodebookStage(ClipStage):
         perceptual = choose_vgg(config.perceptual)
         self.notes = (perceptual.line,)
         discriminator = Discriminator(config.discriminator)
-        self.autoencoder = AutoencoderPlayer(config.model, config.loss, perceptual.loss, discriminator)
-        self.players = (self.autoencoder,)
+        self.autoencoder = AutoencoderWithLoss(config.model, config.loss, perceptual.loss, discriminator)
+        self.trainables = (self.autoencoder,)
         if config.loss.adversarial:
-            adversary = AdversaryPlayer(discriminator, self.autoencoder, config.loss.adversary_from)
-            self.players = (self.autoencoder, adversary)
+            adversary = DiscriminatorWithLoss(discriminator, config.loss.adversary_from)
+            self.trainables = (self.autoencoder, adversary)
 
     @property
     def net(self) -> Autoencoder:

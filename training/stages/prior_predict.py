@@ -5,9 +5,9 @@ B batch, t h w token grid, d width, K entries; video (B, 3, T, H, W) in [-1, 1].
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ import torch
 from vfe.weights.adapter import load_prior, write_adapter
 
 from ..data.dev_set import to_video
-from ..prior.naming import PredictPlayer, target_codes
+from ..prior.naming import PredictorsWithLoss, target_codes
+from ..run.recorded import NOT_RECORDED
 from .clips import ClipConfig, ClipStage
 
 
@@ -23,29 +24,27 @@ from .clips import ClipConfig, ClipStage
 class PriorPredictConfig(ClipConfig):
     """A run of this stage. `init` is what the stage prior_codebook left."""
 
-    private: ClassVar[frozenset[str]] = ClipConfig.private | {"init"}
-
-    init: str
+    init: str = field(metadata=NOT_RECORDED)
     cross_entropy: float = 0.5
 
 
 class PriorPredictStage(ClipStage):
-    """Judged by the share of codes that are named right on degraded dev clips."""
+    """Code prediction, scored by the share of codes that are named right on degraded dev clips."""
 
     def __init__(self, config: PriorPredictConfig, device: torch.device) -> None:
         super().__init__(config, device)
         self.config = config
-        self.player = PredictPlayer(load_prior(Path(config.init), torch.float32), config.cross_entropy)
-        self.players = (self.player,)
+        self.predictors = PredictorsWithLoss(load_prior(Path(config.init), torch.float32), config.cross_entropy)
+        self.trainables = (self.predictors,)
 
     def evaluate(self) -> dict[str, float]:
         """`spatial.<level>` and `temporal.<level>`: shares of tokens whose entry is the clean clip's."""
         if self.dev is None:
             return {}
         found: dict[str, list[float]] = {}
-        net = self.player.net
+        net = self.predictors.net
         for level, degraded, clean in self.dev.pairs:
-            target = target_codes(self.player.teacher, to_video(clean, self.device))
+            target = target_codes(self.predictors.teacher, to_video(clean, self.device))
             latents = net.latents(to_video(degraded, self.device))
             spatial = net.spatial_predictor.indices(latents.spatial) == target.spatial
             temporal = net.temporal_predictor.indices(latents.temporal) == target.temporal
@@ -55,4 +54,4 @@ class PriorPredictStage(ClipStage):
         return {"score": float(np.mean(list(shares.values()))), **shares}
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        write_adapter(path, self.player.net, facts | self.data_facts(), torch.float32)
+        write_adapter(path, self.predictors.net, facts | self.data_facts(), torch.float32)

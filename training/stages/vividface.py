@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,13 +22,14 @@ from ..data.dev_set import evaluate, write_samples
 from ..data.masks import align_mask
 from ..losses.perceptual import PerceptualConfig, choose_dists
 from ..losses.terms import switched_loss
-from ..run.stage import Draw, Player, Slots, full_precision
+from ..run.recorded import NOT_RECORDED
+from ..run.stage import Draw, Slots, StepOutput, TrainableModule, full_precision
 from ..wan.decoder import WanDecoder
 from ..wan.fixed_pairs import CachedPairs, FixedPairs, PairBatches
 from ..wan.latent_cache import DTYPES, FixedPairsConfig, LatentFiles, LatentPair, vae_hash
 from ..wan.lora import base_state, changes_of
 from ..wan.model import OneStepDiT, WanTrainConfig, load_trainable
-from ..wan.restore_video import JudgedWan
+from ..wan.restore_video import WanClipRestoration
 from .clips import ClipConfig, ClipStage
 
 LATENT, PIXEL = "vividface_latent", "vividface_pixel"
@@ -52,13 +53,11 @@ class VividFaceLoss:
 class VividFaceConfig(ClipConfig):
     """A run of either stage; `stage` says which."""
 
-    private: ClassVar[frozenset[str]] = ClipConfig.private | {"dit", "vae", "context", "init", "folder"}
-
     model: WanTrainConfig
     fixed: FixedPairsConfig | None = None
     """Fixed pairs, whose latents can be kept: for the latent stage. None: new pairs without end."""
     loss: VividFaceLoss = field(default_factory=VividFaceLoss)
-    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig)
+    perceptual: PerceptualConfig = field(default_factory=PerceptualConfig, metadata=NOT_RECORDED)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,7 +77,7 @@ class WanBatch(NamedTuple):
     mask: Tensor
 
 
-class LatentPlayer(Player):
+class DiTWithLatentLoss(TrainableModule):
     """The DiT with the loss of the first stage: MSE of latents over the face or the frame (eq. 7)."""
 
     def __init__(self, model: OneStepDiT, loss: VividFaceLoss) -> None:
@@ -86,14 +85,14 @@ class LatentPlayer(Player):
         self.model = model
         self.loss = loss
 
-    def forward(self, batch: WanBatch, draw: Draw) -> dict[str, Tensor]:
+    def forward(self, batch: WanBatch, draw: Draw) -> StepOutput:
         on_face = (draw.uniform(len(batch.z_lq)) < self.loss.face_probability).to(batch.z_lq.device)
         z_hq = self.model(batch.z_lq)
         with full_precision(z_hq.device):
-            return {"latent": switched_loss(z_hq, batch.target, batch.mask, on_face)}
+            return StepOutput({"latent": switched_loss(z_hq, batch.target, batch.mask, on_face)})
 
 
-class PixelPlayer(Player):
+class DiTWithPixelLoss(TrainableModule):
     """The DiT with the loss of the second stage: MSE of pixels, switched likewise, + lambda DISTS (eq. 8).
 
     The decoder computes in the run's precision: in float32 its activations would take twice the memory.
@@ -104,18 +103,19 @@ class PixelPlayer(Player):
         self.model, self.decoder, self.perceptual = model, decoder, perceptual
         self.loss = loss
 
-    def forward(self, batch: WanBatch, draw: Draw) -> dict[str, Tensor]:
+    def forward(self, batch: WanBatch, draw: Draw) -> StepOutput:
         on_face = (draw.uniform(len(batch.z_lq)) < self.loss.face_probability).to(batch.z_lq.device)
         x_hq = self.decoder(self.model(batch.z_lq))
         with full_precision(x_hq.device):
-            return {
+            terms = {
                 "pixel": switched_loss(x_hq, batch.target, batch.mask, on_face),
                 "perceptual": self.loss.perceptual * self.perceptual(x_hq, batch.target),
             }
+        return StepOutput(terms)
 
 
 class VividFaceStage(ClipStage):
-    """One player on face clips; the VAE that encodes them is no part of it, and stays as it is."""
+    """One module on face clips; the VAE that encodes them is no part of it, and stays as it is."""
 
     def __init__(self, config: VividFaceConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -124,10 +124,10 @@ class VividFaceStage(ClipStage):
         self.vae = load_vae(Path(config.model.vae))
         perceptual = choose_dists(config.perceptual) if config.stage == PIXEL else None
         self.notes = (perceptual.line,) if perceptual else ()
-        self.players: tuple[Player, ...] = (LatentPlayer(self.model, config.loss),)
+        self.trainables: tuple[TrainableModule, ...] = (DiTWithLatentLoss(self.model, config.loss),)
         if perceptual is not None:
             decoder = WanDecoder(self.vae, config.checkpointing)
-            self.players = (PixelPlayer(self.model, decoder, perceptual.loss, config.loss),)
+            self.trainables = (DiTWithPixelLoss(self.model, decoder, perceptual.loss, config.loss),)
         half = device.type == "cuda" and config.precision != "no"
         self.vae.prepare(device, torch.float16 if half else torch.float32)
 
@@ -159,18 +159,19 @@ class VividFaceStage(ClipStage):
         return LatentPair(z_lq, z_hq, align_mask(mask, self.vae.config.time, self.vae.config.space))
 
     @property
-    def judged(self) -> JudgedWan:
-        return JudgedWan(self.model, self.vae)
+    def restore(self) -> WanClipRestoration:
+        """What is scored: encoder, DiT and decoder."""
+        return WanClipRestoration(self.model, self.vae)
 
     def evaluate(self) -> dict[str, float]:
         if self.dev is None:
             return {}
-        scores = evaluate(self.judged, self.dev, self.device, self.config.precision)
-        return {"score": scores["psnr"], **scores}
+        scores = evaluate(self.restore, self.dev, self.device, self.config.precision)
+        return {"score": scores["psnr_gain"], **scores}
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:
-            write_samples(self.judged, self.dev, folder, self.device, self.config.precision)
+            write_samples(self.restore, self.dev, folder, self.device, self.config.precision)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """A LoRA that `vfe enhance --lora` and ComfyUI load, or a whole DiT."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -19,6 +19,8 @@ from torch import Tensor
 from vfe.tensor_io.open import open_tensors
 from vfe.tensor_io.write import entries_of, write_safetensors
 from vfe.weights.wan_vae import open_vae
+
+from ..run.recorded import NOT_RECORDED
 
 LATENTS_FORMAT = "vfe-latents-1"
 """To be raised when the making of pairs or latents changes: older files are then not found."""
@@ -31,7 +33,7 @@ class FixedPairsConfig:
     """Train on `variants` fixed pairs of every clip and portrait, instead of new ones without end."""
 
     variants: int = 4
-    folder: str | None = None
+    folder: str | None = field(default=None, metadata=NOT_RECORDED)
     """Where latents are kept; None encodes them each time anew, to the same values."""
     dtype: Literal["fp32", "bf16", "fp16"] = "bf16"
     """Of the latents; their error is 50 dB below them in bf16."""

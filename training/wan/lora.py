@@ -7,7 +7,7 @@ r rank; A (r, in) starts random, B (out, r) at zero: at the start the network is
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,6 +17,8 @@ from vfe.models.dit.model import WanDiT
 from vfe.tensor_io.source import preview_names
 from vfe.types import VFEError
 from vfe.weights.save import LowRank, read_lora
+
+from ..run.recorded import NOT_RECORDED
 
 TARGETS = tuple(f"{attention}.{layer}" for attention in ("self_attn", "cross_attn") for layer in "qkvo")
 
@@ -28,7 +30,7 @@ class LoraConfig:
     rank: int = 128
     alpha: float = 128.0
     targets: tuple[str, ...] = (*TARGETS, "ffn.0", "ffn.2")
-    init: str | None = None
+    init: str | None = field(default=None, metadata=NOT_RECORDED)
     """A LoRA file of the same rank and layers to go on from, instead of a random A and a zero B."""
 
     def __post_init__(self) -> None:

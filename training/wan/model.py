@@ -18,6 +18,7 @@ from vfe.weights.prompt import read_prompt_embedding
 from vfe.weights.wan_dit import is_dit, load_dit, read_flow
 
 from ..run.recompute import checkpoint_blocks
+from ..run.recorded import NOT_RECORDED
 from .lora import LoraConfig, add_lora
 
 
@@ -25,10 +26,10 @@ from .lora import LoraConfig, add_lora
 class WanTrainConfig:
     """The files that a run starts from, and what of the DiT it trains."""
 
-    dit: str
+    dit: str = field(metadata=NOT_RECORDED)
     """Wan2.1-T2V-1.3B, or a restorer made of it, in any layout that `vfe info` knows."""
-    vae: str
-    context: str
+    vae: str = field(metadata=NOT_RECORDED)
+    context: str = field(metadata=NOT_RECORDED)
     """The embedded empty prompt, as `vfe embed-prompt` writes it."""
     flow: OneStepFlow = field(default_factory=OneStepFlow)
     lora: LoraConfig | None = None

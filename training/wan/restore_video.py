@@ -14,7 +14,7 @@ from ..run.stage import full_precision
 from .model import OneStepDiT
 
 
-class JudgedWan:
+class WanClipRestoration:
     """`OneStepDiT` between the encoder and the decoder of the package's VAE."""
 
     def __init__(self, model: OneStepDiT, vae: WanVAE) -> None:
