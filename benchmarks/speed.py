@@ -92,7 +92,7 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
 
     import vfe
     from vfe.device import choose_device, choose_dtype, dtype_name
-    from vfe.video.info import probe
+    from vfe.video.probe import probe
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -15,8 +15,9 @@ from torch.nn.functional import pad
 
 from ...vfe.types import Progress
 from ...vfe.video.colour import FULL, RGB
-from ...vfe.video.info import VideoInfo, probe
+from ...vfe.video.info import VideoInfo
 from ...vfe.video.orient import UPRIGHT
+from ...vfe.video.probe import probe
 from ...vfe.video.read import Frame, open_source
 from ...vfe.video.write import SinkConfig, open_sink
 from .images import to_frames

@@ -12,7 +12,7 @@ from tests.support.cli_run import assert_one_line_error, run_vfe
 from tests.support.clips import Clip, read_pixels, write_clip
 from tests.support.moving_faces import Actor, film
 from vfe.face.track.tracks import FaceTracks
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import Frame
 from vfe.video.write import open_sink
 

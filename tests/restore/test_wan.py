@@ -24,7 +24,7 @@ from vfe.models.wan_vae import WanVAE, WanVAEConfig
 from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.one_step import WindowConfig
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import open_source
 from vfe.weights.lite import save_lite_model
 from vfe.weights.prompt import read_prompt_embedding, write_prompt_embedding

@@ -19,8 +19,8 @@ from av.subtitles.stream import SubtitleStream
 from vfe.types import VFEError
 from vfe.video.decode import Damage, decode_frames
 from vfe.video.errors import MEDIA_ERRORS
-from vfe.video.info import video_stream
 from vfe.video.orient import orientation_of
+from vfe.video.probe import video_stream
 
 
 def read_all(path: Path, from_memory: bool) -> None:

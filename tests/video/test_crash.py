@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 READ = """
 import faulthandler, sys
 faulthandler.enable()
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import open_source
 for _ in range(20):
     with open_source(sys.argv[1]) as source:

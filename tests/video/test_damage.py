@@ -9,7 +9,7 @@ import pytest
 from tests.support.clips import write_audio, write_image
 from tests.support.media import Media, make
 from vfe.types import VFEError
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import open_source
 
 

@@ -15,7 +15,7 @@ from _pytest.outcomes import Failed
 
 from tests.support.decode_guard import DecodeGuard, guarded
 from tests.support.media import Media, make
-from vfe.video.info import probe
+from vfe.video.probe import probe
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import faulthandler, gc, logging, sys
 from threading import Thread
 faulthandler.dump_traceback_later(60, exit=True)
 import av
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import open_source
 from vfe.video.write import SinkConfig, open_sink
 av.logging.set_level(getattr(av.logging, sys.argv[1]))  # importing torchvision <= 0.25 does so

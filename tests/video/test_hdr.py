@@ -20,8 +20,8 @@ from tests.video.test_kept import DEEP, HDR, hdr_clip
 from tests.video.test_write import copy
 from vfe.video.hdr import ColourCoding
 from vfe.video.hdr_of_frame import read_hdr
-from vfe.video.info import probe
 from vfe.video.photo.carry import tags_of
+from vfe.video.probe import probe
 
 PQ = ColourCoding(9, 16, HDR)
 NOT_SAID = "that the colours are HDR is left out"

@@ -15,7 +15,7 @@ from tests.support.media import Media, make, picture
 from tests.support.paths import ROOT
 from tests.video.test_write import copy
 from vfe.video.hdr import Display, Hdr, Light
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.write import SinkConfig
 
 KEYS = {
@@ -198,7 +198,7 @@ def test_hlg_is_kept(tmp_path: Path) -> None:
 def test_probing_a_file_with_hdr10_in_a_process_of_its_own(tmp_path: Path) -> None:
     """Side data of frames is asked for: if that ended the process, it would be another one."""
     source = hdr_clip(tmp_path / "a.mkv")
-    code = "import sys; from vfe.video.info import probe; print(probe(sys.argv[1]).hdr.light)"
+    code = "import sys; from vfe.video.probe import probe; print(probe(sys.argv[1]).hdr.light)"
     run = subprocess.run(
         [sys.executable, "-c", code, str(source)], cwd=ROOT, capture_output=True, text=True, check=False
     )

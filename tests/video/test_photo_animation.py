@@ -14,8 +14,8 @@ from PIL import Image, ImageSequence
 from tests.support.photos import MAKE, image, profile, read_photo_file, write_photo
 from tests.video.test_write import copy
 from vfe.types import VFEError
-from vfe.video.info import probe
 from vfe.video.output_name import output_for
+from vfe.video.probe import probe
 from vfe.video.read import Frame, open_source
 
 DURATIONS = [40, 60, 40, 120, 40]

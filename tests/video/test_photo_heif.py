@@ -18,8 +18,8 @@ from tests.support.heif_file import Heif, box, build, full_box, u16, u32
 from tests.support.photos import camera_data, image, profile, write_photo
 from tests.video.test_write import copy
 from vfe.types import VFEError
-from vfe.video.info import probe
 from vfe.video.photo.canvas import join
+from vfe.video.probe import probe
 from vfe.video.read import Frame, open_source
 
 WIDTH, HEIGHT, TILE = 104, 72, 64

@@ -36,12 +36,12 @@ from tests.support.photos import (
 from tests.video.test_write import copy
 from vfe.types import VFEError
 from vfe.video.compare import compare_files
-from vfe.video.info import probe
 from vfe.video.photo import png
 from vfe.video.photo.carry import tags_of
 from vfe.video.photo.exif import exif_orientation, photo_tree, upright_exif
 from vfe.video.photo.ifd import IfdReader, block
 from vfe.video.photo.tags import PhotoTags
+from vfe.video.probe import probe
 
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 

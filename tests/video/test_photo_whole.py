@@ -14,7 +14,7 @@ from PIL import Image
 from tests.support.heif_file import Heif, build
 from tests.video.test_write import copy
 from vfe.types import VFEError
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import open_source
 
 

@@ -20,7 +20,7 @@ from tests.support.media import Media, make, picture, times
 from tests.video.test_crash import chunk
 from vfe.types import VFEError
 from vfe.video.files import natural_key
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import Frame, open_source
 
 

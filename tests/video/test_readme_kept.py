@@ -22,7 +22,7 @@ from tests.support.photos import MAKE, image, profile, read_photo_file, thumbnai
 from tests.video.test_kept import DEEP, HDR, KEYS, TIMECODE, hdr_clip, metadata_of, tagged
 from tests.video.test_whole import programme, two_videos
 from tests.video.test_write import copy
-from vfe.video.info import probe
+from vfe.video.probe import probe
 
 README = ROOT / "README.md"
 

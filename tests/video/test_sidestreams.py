@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.media import Media, make, times
 from tests.video.test_write import copy
-from vfe.video.info import probe
+from vfe.video.probe import probe
 
 
 def packets(path: Path, kind: str) -> list[tuple[float | None, bytes]]:

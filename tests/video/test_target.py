@@ -16,8 +16,9 @@ from tests.support.clips import write_image
 from tests.support.media import Media, make
 from tests.support.paths import ROOT
 from vfe.types import VFEError
-from vfe.video.info import VideoInfo, probe
+from vfe.video.info import VideoInfo
 from vfe.video.planes import MAX_SIDE
+from vfe.video.probe import probe
 from vfe.video.read import Frame
 from vfe.video.sidestreams import SideStreams
 from vfe.video.videosink import VideoSink
@@ -146,7 +147,7 @@ LIMITED = """
 import resource, signal, sys
 import torch
 from vfe.types import VFEError
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import Frame
 from vfe.video.write import open_sink
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

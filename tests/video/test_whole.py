@@ -14,7 +14,7 @@ from tests.support.clips import read_pixels, write_image
 from tests.support.containers import joined_programmes, with_aperture, with_cropping
 from tests.support.media import Media, make, picture
 from tests.video.test_write import copy
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.programmes import read_programmes
 from vfe.video.read import open_source
 

@@ -14,7 +14,7 @@ import torch
 from tests.support.clips import write_image
 from tests.support.media import Media, make, planes, times
 from vfe.types import VFEError
-from vfe.video.info import probe
+from vfe.video.probe import probe
 from vfe.video.read import Frame, Source, open_source
 from vfe.video.write import Sink, SinkConfig, open_sink
 

@@ -39,7 +39,7 @@ def file_lines(path: Path) -> list[str]:
         from ..weights.recognise import recognise
 
         return _value_lines(read_lite_info(path)) if is_lite_model(path) else [f"{path}: {recognise(path).description}"]
-    from ..video.info import probe
+    from ..video.probe import probe
 
     return probe(path).describe()
 

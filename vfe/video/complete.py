@@ -10,7 +10,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from .decode import Damage
-from .info import stream_seconds
+from .probe import stream_seconds
 from .times.timeline import times_may_jump
 
 _COMPLETE_SHARE = 0.98  # a file whose frames reach this part of its stated length is not cut short

@@ -21,7 +21,7 @@ from .decode import Damage, decode_frames
 from .errors import about, reading
 from .files import is_image
 from .hdr import ColourCoding
-from .info import VideoInfo, probe, video_stream
+from .info import VideoInfo
 from .orient import UPRIGHT
 from .photo.animation import OWN_FORMATS
 from .photo.carry import tags_of
@@ -30,6 +30,7 @@ from .photo.file import Photo, read_photo
 from .photo.tags import NO_TAGS, PhotoTags
 from .photo.whole import is_whole
 from .pixels import FrameReader
+from .probe import probe, video_stream
 from .stored import Stored
 from .times.edits import open_frames
 from .times.length import with_lengths

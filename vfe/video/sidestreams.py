@@ -19,8 +19,9 @@ from av.video.stream import VideoStream
 from .companions import companions
 from .errors import MEDIA_ERRORS, reason
 from .files import open_video
-from .info import VideoInfo, video_stream
+from .info import VideoInfo
 from .metadata import add_track_metadata, fresh
+from .probe import video_stream
 from .pyav_compat import copy_chapters, copy_disposition, set_default, subtitle_header
 from .routes import Copy, CopyPicture, Reencode, Retext, Route
 from .times.packets import MendedPackets

@@ -16,7 +16,7 @@ from av.container import InputContainer
 from ..boxes import Box, Read, find, opened
 from ..decode import Damage, decode_frames
 from ..files import open_video
-from ..info import video_stream
+from ..probe import video_stream
 
 _LONGEST_LIST = 4096  # bytes
 _SEARCHED_FRAMES = 48  # frames within which a reordering shows: three times as many as can be held back
