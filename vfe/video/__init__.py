@@ -1,1 +1,4 @@
-"""Video and image files in and out, through PyAV. Import the submodules: `info` and `probe` need no torch, others do."""
+"""Video and image files in and out, through PyAV.
+
+Import the submodules: `info` and `probe` need no torch, the others do.
+"""
