@@ -9,7 +9,7 @@ from typing import Literal
 import folder_paths
 
 from ...vfe.library.folders import ModelFolder, bundled_folders
-from ...vfe.library.scan import SUFFIXES
+from ...vfe.library.scan import SCANNED_SUFFIXES
 from ...vfe.types import VFEError
 
 FOLDER = "vfe"
@@ -37,7 +37,7 @@ def listed(folders: Sequence[str]) -> list[str]:
     for folder in folders:
         known = folder in folder_paths.folder_names_and_paths
         for name in folder_paths.get_filename_list(folder) if known else ():
-            if name.lower().endswith(SUFFIXES):
+            if name.lower().endswith(SCANNED_SUFFIXES):
                 names.setdefault(name)
     return list(names)
 

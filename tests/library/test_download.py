@@ -211,7 +211,7 @@ def test_an_interrupted_download_keeps_only_what_can_be_gone_on_with(
 
 def test_a_full_disk_is_noticed_before_the_download(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
-    room = downloads.SPARE + len(DATA)
+    room = downloads.SPARE_DISK_BYTES + len(DATA)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(room, 0, room - 1))
     with pytest.raises(VFEError, match="GB free, needed are"):
         pull(ENTRY, tmp_path)

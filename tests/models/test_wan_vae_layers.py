@@ -132,7 +132,7 @@ class LargestTensor(TorchDispatchMode):
 
 @pytest.mark.parametrize("backend", [SDPBackend.MATH, SDPBackend.FLASH_ATTENTION])
 def test_attention_makes_no_matrix_of_all_scores(backend: SDPBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "SCORES", 1000)
+    monkeypatch.setattr(layers, "SCORES_AT_ONCE", 1000)
     q, k, v = (torch.randn(2, 1, 50, 8, generator=torch.Generator().manual_seed(i)) for i in range(3))
     expected = (q @ k.transpose(2, 3) / 8**0.5).softmax(-1) @ v
     with torch.no_grad(), sdpa_kernel(backend), LargestTensor() as largest:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.support.tiny_dit import padded_prompt, random_dit, tiny_config
+from vfe.device import GIB
 from vfe.models.dit.folded import fold
 from vfe.models.dit.model import DiTConfig
 from vfe.models.flow import OneStepFlow
@@ -18,7 +19,6 @@ from vfe.models.wan import WanCompute, WanModel
 from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig
 from vfe.pipeline.memory_aware import MemoryAwarePipeline, is_out_of_memory
 from vfe.pipeline.memory_plan import (
-    GIB,
     RESERVE,
     WanSizes,
     choose_plan,

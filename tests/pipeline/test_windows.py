@@ -10,10 +10,10 @@ from tests.pipeline.test_lite_prior import model as prior_model
 from tests.pipeline.test_memory_plan import restorer as wan_restorer
 from tests.pipeline.test_memory_plan import sizes_of
 from tests.pipeline.test_one_step import clip, model
+from vfe.device import GIB
 from vfe.models.prior import PriorStrength
 from vfe.pipeline.latents import latent_mask
 from vfe.pipeline.memory_aware import MemoryAwarePipeline
-from vfe.pipeline.memory_plan import GIB
 from vfe.pipeline.one_step import ClipStream, OneStepPipeline, TileConfig, WindowConfig
 from vfe.pipeline.windows import CrossFader, Window, WindowGatherer
 from vfe.types import never_cancelled

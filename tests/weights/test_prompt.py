@@ -10,8 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vfe.models.wan import PROMPT_ROWS
 from vfe.types import VFEError
-from vfe.weights.prompt import PROMPT_ROWS, TENSOR_NAME, read_prompt_embedding, write_prompt_embedding
+from vfe.weights.prompt import TENSOR_NAME, read_prompt_embedding, write_prompt_embedding
 
 WIDTH = 24
 

@@ -9,8 +9,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from .. import __version__
-from ..library.find import FOLDERS_VARIABLE, SUFFIX, find_models
-from ..library.scan import SUFFIXES
+from ..library.find import FOLDERS_VARIABLE, MODEL_SUFFIX, find_models
+from ..library.scan import SCANNED_SUFFIXES
 from ..types import VFEError
 
 
@@ -34,7 +34,7 @@ def machine_lines() -> list[str]:
 
 def file_lines(path: Path) -> list[str]:
     """What a video, an image or a file of weights is; VFEError when it is none of them."""
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SCANNED_SUFFIXES:
         from ..weights.lite import is_lite_model, read_lite_info
         from ..weights.recognise import recognise
 
@@ -52,7 +52,7 @@ def _model_lines() -> list[str]:
             lines += ["  " + line for line in file_lines(path)]
         except VFEError as error:  # one bad file must not hide the rest
             lines.append(f"  cannot be loaded: {error}")
-    return lines or [f"no model found; put {SUFFIX} files into a folder and name it in {FOLDERS_VARIABLE}"]
+    return lines or [f"no model found; put {MODEL_SUFFIX} files into a folder and name it in {FOLDERS_VARIABLE}"]
 
 
 def _value_lines(value: object) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..library.catalogue import CATALOGUE, CatalogueEntry, catalogue_entry
 from ..library.download import Pulled, pull
-from ..library.find import KINDS, Listed, Listing, list_models
+from ..library.find import KIND_TITLES, Listed, Listing, list_models
 from ..library.folders import ModelFolder, cache_folder, search_folders
 from ..library.scan import scan
 from .percent import PercentLine
@@ -43,7 +43,7 @@ def pull_models(args: argparse.Namespace) -> None:
 def listing_lines(listing: Listing, folders: list[ModelFolder]) -> Iterator[str]:
     """Files kind by kind, what could not be read, and what was passed over."""
     for kind, listed in groupby(listing.models, key=lambda model: model.kind):
-        yield f"{KINDS[kind]}:" if kind else "cannot be read:"
+        yield f"{KIND_TITLES[kind]}:" if kind else "cannot be read:"
         for model in listed:
             yield from _model_lines(model)
     if not listing.models:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..types import VFEError
 
-MAX_NAME = 255  # bytes: what the file systems of Linux, macOS and Windows all take
+MAX_FILE_NAME = 255  # bytes: what the file systems of Linux, macOS and Windows all take
 _STEM = 64  # bytes of the name that a hidden one keeps, for people who find it after a crash
 
 
@@ -57,8 +57,8 @@ def hidden_name(target: Path, suffix: str = "") -> Path:
 
 
 def fitting_name(stem: str, suffix: str) -> str:
-    """Return a file name of at most MAX_NAME bytes; a stem that is too long is cut."""
-    return shortened(stem, MAX_NAME - len(os.fsencode(suffix))) + suffix
+    """Return a file name of at most MAX_FILE_NAME bytes; a stem that is too long is cut."""
+    return shortened(stem, MAX_FILE_NAME - len(os.fsencode(suffix))) + suffix
 
 
 def shortened(text: str, size: int) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..types import VFEError
 
-KINDS = ("diffusion_models", "unet", "vae", "loras", "text_encoders", "clip", "vfe", "checkpoints")
+FOLDER_KINDS = ("diffusion_models", "unet", "vae", "loras", "text_encoders", "clip", "vfe", "checkpoints")
 """Keys of folder_paths whose folders may hold files for us, in the order in which they are searched."""
 
 EXTRA_PATHS = "extra_model_paths.yaml"
@@ -28,7 +28,7 @@ def comfyui_folders(path: Path) -> list[Path]:
         return _in_order(_extra_folders(path))
     if not (path / "models").is_dir():
         raise VFEError(f"{path}: not a ComfyUI installation, it has no folder models; name the folder with main.py")
-    own = [(kind, path / "models" / kind, False) for kind in KINDS]
+    own = [(kind, path / "models" / kind, False) for kind in FOLDER_KINDS]
     extra = path / EXTRA_PATHS
     return _in_order([*own, *(_extra_folders(extra) if extra.is_file() else ())])
 
@@ -36,7 +36,7 @@ def comfyui_folders(path: Path) -> list[Path]:
 def _in_order(entries: list[tuple[str, Path, bool]]) -> list[Path]:
     """Folders kind by kind; within a kind those of a section with `is_default` come first, the last of them first."""
     folders: list[Path] = []
-    for kind in KINDS:
+    for kind in FOLDER_KINDS:
         of_kind: list[Path] = []
         for name, folder, is_default in entries:
             if name == kind:
@@ -60,7 +60,7 @@ def _extra_folders(path: Path) -> list[tuple[str, Path, bool]]:
             raise VFEError(f"{path}: section {name} is a {type(section).__name__}, needed are folders by kind")
         base = _expanded(path.parent.absolute(), str(section.get("base_path") or ""))
         is_default = section.get("is_default") is True
-        for kind in KINDS:
+        for kind in FOLDER_KINDS:
             found += [(kind, folder, is_default) for folder in _lines(base, section.get(kind))]
     return found
 

@@ -14,7 +14,7 @@ from types import ModuleType
 from ..types import Progress, VFEError
 from .catalogue import CatalogueEntry
 
-SPARE = 256 << 20
+SPARE_DISK_BYTES = 256 << 20
 """Bytes that are to stay free on the disk after a download."""
 _CHUNK = 8 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -138,9 +138,9 @@ def _download(entry: CatalogueEntry, offered: _Facts, target: Path, on_progress:
 
 def _check_room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
-    if free < size + SPARE:
+    if free < size + SPARE_DISK_BYTES:
         raise VFEError(
-            f"{folder}: {free / 1e9:.2f} GB free, needed are {(size + SPARE) / 1e9:.2f} GB;"
+            f"{folder}: {free / 1e9:.2f} GB free, needed are {(size + SPARE_DISK_BYTES) / 1e9:.2f} GB;"
             " free some space or choose another folder"
         )
 

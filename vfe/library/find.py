@@ -11,14 +11,14 @@ from ..types import Remedy, VFEError
 from .download import file_hash
 from .folders import FOLDERS_VARIABLE as FOLDERS_VARIABLE
 from .folders import ModelFolder, bundled_folders, cache_folder, search_folders
-from .scan import SUFFIXES, Candidate, scan
+from .scan import SCANNED_SUFFIXES, Candidate, scan
 
 if TYPE_CHECKING:
     from ..weights.recognise import Kind
 
-SUFFIX = ".safetensors"
+MODEL_SUFFIX = ".safetensors"
 
-KINDS: dict[Kind, str] = {
+KIND_TITLES: dict[Kind, str] = {
     "restorer": "lite restorer",
     "wan_dit": "Wan DiT",
     "wan_vae": "Wan VAE",
@@ -87,7 +87,7 @@ def find_models() -> dict[str, Path]:
     """Names of the bundled models and those in VFE_MODELS, and their files; a bundled name wins over a later one."""
     found: dict[str, Path] = {}
     for folder in bundled_folders():
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
+        for path in sorted(folder.glob(f"*{MODEL_SUFFIX}")):
             found.setdefault(path.stem, path)
     return found
 
@@ -111,11 +111,12 @@ def find_model(name_or_path: str | Path, folders: Sequence[ModelFolder] | None =
         return _restorer_of(named).path
     if path.is_dir():
         return path
-    if path.suffix.lower() in SUFFIXES or not is_bare:
+    if path.suffix.lower() in SCANNED_SUFFIXES or not is_bare:
         raise VFEError(f"model file not found: {path}")
     names = ", ".join(sorted(models)) or "none is installed"
     raise VFEError(
-        f"unknown model {name!r}; available: {names}, and what `vfe models` lists; or give the path of a {SUFFIX} file"
+        f"unknown model {name!r}; available: {names}, and what `vfe models` lists; or give the path of a {MODEL_SUFFIX}"
+        " file"
     )
 
 
@@ -147,7 +148,7 @@ def list_models(folders: Sequence[ModelFolder] | None = None) -> Listing:
     scanned = scan(search_folders() if folders is None else folders)
     listed = list(_recognised(scanned.found))
     models = [model for model in listed if model]
-    order = list(KINDS)
+    order = list(KIND_TITLES)
     models.sort(key=lambda model: order.index(model.kind) if model.kind else len(order))
     return Listing(models=tuple(models), unknown=listed.count(None), notes=tuple(scanned.notes))
 

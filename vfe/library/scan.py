@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from .folders import HUB, ModelFolder
 
-SUFFIXES = (".safetensors", ".ckpt", ".pth", ".pt")
+SCANNED_SUFFIXES = (".safetensors", ".ckpt", ".pth", ".pt")
 """File names that are looked at; where names are equal, an earlier suffix is preferred."""
-INDEX = ".safetensors.index.json"
+SAFETENSORS_INDEX = ".safetensors.index.json"
 MAX_DEPTH = 6
 MAX_ENTRIES = 20_000
 """Files and folders that are looked at below one folder; far more than a collection of models has."""
@@ -104,29 +104,30 @@ def _entries(folder: Path, at_most: int) -> list[os.DirEntry[str]]:
 
 
 def _is_of_a_model(entry: os.DirEntry[str]) -> bool:
-    return entry.name.lower().endswith((*SUFFIXES, ".json")) and not entry.name.startswith(".") and entry.is_file()
+    is_hidden = entry.name.startswith(".")
+    return not is_hidden and entry.name.lower().endswith((*SCANNED_SUFFIXES, ".json")) and entry.is_file()
 
 
 def _models_of(folder: Path, files: dict[str, int]) -> Iterator[tuple[Path, int]]:
     """(path, bytes) of the files of weights in a folder; a model that is split is its index, with the shards' bytes."""
-    indexes = [name for name in files if name.endswith(INDEX)]
+    indexes = [name for name in files if name.endswith(SAFETENSORS_INDEX)]
     shards = {name for name in files if indexes and _SHARD.search(name)}
     for index in indexes:
-        parts = [name for name in shards if name.startswith(f"{index.removesuffix(INDEX)}-")]
+        parts = [name for name in shards if name.startswith(f"{index.removesuffix(SAFETENSORS_INDEX)}-")]
         yield folder / index, sum(files[name] for name in parts)
-    single = [name for name in files if name not in shards and name.lower().endswith(SUFFIXES)]
+    single = [name for name in files if name not in shards and name.lower().endswith(SCANNED_SUFFIXES)]
     for name in sorted(single, key=_by_stem_and_suffix):
         yield folder / name, files[name]
 
 
 def _by_stem_and_suffix(name: str) -> tuple[str, int]:
     path = Path(name)
-    return path.stem, SUFFIXES.index(path.suffix.lower())
+    return path.stem, SCANNED_SUFFIXES.index(path.suffix.lower())
 
 
 def _name(path: Path, root: Path, repository: str) -> str:
     """The stem of a file; where it says nothing, its repository and folder, or just its folder."""
-    stem = path.name.removesuffix(INDEX) if path.name.endswith(INDEX) else path.stem
+    stem = path.name.removesuffix(SAFETENSORS_INDEX) if path.name.endswith(SAFETENSORS_INDEX) else path.stem
     if not _GENERIC.fullmatch(stem):
         return stem
     below = path.parent.relative_to(root).as_posix()

@@ -20,6 +20,11 @@ from .prior import Prior
 from .prior.fusion import PriorAdapter
 from .wan_vae import VAEPlan, WanVAE
 
+PROMPT_ROWS = 512
+"""Wan's DiT takes 512 rows: umT5's output is cut to the tokens of the text and filled up with zero rows, which are
+attended to like all others. In Wan2.1 `T5EncoderModel.__call__` cuts and `WanModel.forward` fills up to `text_len`;
+`WanPipeline._get_t5_prompt_embeds` of diffusers and the zeroed padding of ComfyUI's umT5 give the same."""
+
 
 class ConditionedDiT(nn.Module):
     """A DiT that was not folded, with its timestep and prompt embedding (1, S, text_dim)."""

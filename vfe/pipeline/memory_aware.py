@@ -10,11 +10,12 @@ from typing import Literal, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from ..device import GIB
 from ..models.prior import Prior
 from ..models.wan_vae import VAEPlan
 from ..types import CheckCancelled, Notify, Remedy, VFEError, never_cancelled
 from .latents import WindowLatent
-from .memory_plan import GIB, MemoryPlan, WanSizes, choose_plan, plan_candidates
+from .memory_plan import MemoryPlan, WanSizes, choose_plan, plan_candidates
 from .one_step import OneStepModel, OneStepPipeline, WindowConfig
 
 Result = TypeVar("Result")

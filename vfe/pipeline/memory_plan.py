@@ -8,22 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..device import GIB
 from ..models.dit.model import DiTConfig
 from ..models.prior import PriorConfig
-from ..models.wan import WanCompute
+from ..models.wan import PROMPT_ROWS, WanCompute
 from ..models.wan_vae import VAEPlan, WanVAEConfig, clip_bytes
 from ..types import Remedy, VFEError, VideoShape
 from .one_step import WindowConfig
 
-GIB = 1024**3
 RESERVE = 0.08  # of the memory: fragmentation, library workspaces, and what the system takes meanwhile
 DEFAULT_FRAMES = 81  # what Wan2.1 was trained on
 SHORTER_FRAMES = (49, 33, 21, 13, 5)
 NOMINAL_SIDE = 512  # pixels: the dtype is chosen before a frame is seen, for frames of this size
 STREAM_SLOTS = 2  # blocks on the device while all are streamed: the one that works and the next
 TILE_PARTS = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # of the longer side: after the first, at most a third less each
-SMALLEST_TILE = 16  # latent pixels: with its margin such a tile of the encoder costs four times its own area
-PROMPT_ROWS = 512  # of a context, at most
+SMALLEST_PLANNED_TILE = 16  # latent pixels: with its margin such a tile of the encoder costs four times its own area
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +109,7 @@ def tile_sides(longest: int) -> list[int]:
     Sides between them, as `tile_for` tries, cut it into as many parts; and stepping down needs a list to step along.
     """
     sides = (-(-longest // parts) for parts in TILE_PARTS)
-    return [side for side in dict.fromkeys(sides) if side >= SMALLEST_TILE]
+    return [side for side in dict.fromkeys(sides) if side >= SMALLEST_PLANNED_TILE]
 
 
 def choose_plan(plans: list[MemoryPlan], free: int) -> int:

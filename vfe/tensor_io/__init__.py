@@ -1,1 +1,1 @@
-"""Tensor files in and out: safetensors and pickles, strict loading, writing aside."""
+"""Reading and writing files of tensors: safetensors and pickles, strict loading, files that describe themselves."""

@@ -11,15 +11,16 @@ from .pickle_file import is_pickle, open_pickle
 from .safetensors_file import is_safetensors, open_safetensors
 from .source import Entry, TensorSource, preview_names, printable
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
-INDEX = ".index.json"
-PARTS = ("transformer", "vae", "text_encoder")  # subfolders of a diffusers pipeline that hold weights we read
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+INDEX_ENDING = ".index.json"
+PIPELINE_FOLDERS = ("transformer", "vae", "text_encoder")
+"""Subfolders of a diffusers pipeline that hold weights which are read here."""
 MAX_INDEX = 16 << 20  # bytes: as long as the longest safetensors header
 
 Wanted = Callable[[TensorSource], bool]
 """Says of an open file whether it holds what is looked for."""
 
-# How other files start, so that they can be named.
+# The first bytes of files that are no weights, so that the error says what they are.
 _FOREIGN_FORMATS = (
     (b"GGUF", "a GGUF file, whose quantisation is not supported"),
     (b"version https://git-lfs", "a Git LFS pointer: the weights were not downloaded, run `git lfs pull`"),
@@ -41,7 +42,7 @@ def open_tensors(path: Path, wanted: Wanted | None = None) -> TensorSource:
         return _open_folder(path, wanted)
     if not path.exists():
         raise VFEError(f"{path}: no such file; give a file of weights or a folder that holds one")
-    return open_index(path) if path.name.endswith(INDEX) else _open_file(path)
+    return open_index(path) if path.name.endswith(INDEX_ENDING) else _open_file(path)
 
 
 def _open_file(path: Path) -> TensorSource:
@@ -93,9 +94,11 @@ def _read_index(path: Path) -> dict[str, str]:
 
 
 def _open_folder(folder: Path, wanted: Wanted | None) -> TensorSource:
-    paths = _models_in(folder) or [path for part in PARTS for path in _models_in(folder / part)]
+    paths = _models_in(folder) or [path for part in PIPELINE_FOLDERS for path in _models_in(folder / part)]
     if not paths:
-        raise VFEError(f"{folder}: a folder without weights; needed a {', '.join(SUFFIXES)} file or an index in it")
+        raise VFEError(
+            f"{folder}: a folder without weights; needed a {', '.join(WEIGHT_SUFFIXES)} file or an index in it"
+        )
     if len(paths) == 1:
         return open_tensors(paths[0])
     found: list[TensorSource] = []
@@ -118,10 +121,10 @@ def _open_folder(folder: Path, wanted: Wanted | None) -> TensorSource:
 
 
 def _models_in(folder: Path) -> list[Path]:
-    """Indexes and weight files directly in a folder; what an index lists, and hidden files, not again."""
+    """The indexes and weight files directly in a folder, without hidden files and those that an index lists."""
     if not folder.is_dir():
         return []
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    indexes = [path for path in files if path.name.endswith(INDEX)]
+    indexes = [path for path in files if path.name.endswith(INDEX_ENDING)]
     listed = {name for index in indexes for name in _read_index(index).values()}
-    return indexes + [path for path in files if path.suffix in SUFFIXES and path.name not in listed]
+    return indexes + [path for path in files if path.suffix in WEIGHT_SUFFIXES and path.name not in listed]

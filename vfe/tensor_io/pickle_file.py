@@ -21,11 +21,11 @@ from .pickle_scan import check_archive, check_old_file
 from .source import Entry, TensorSource, preview_names, printable
 
 ZIP_MAGIC = b"PK\x03\x04"
-MAX_DEPTH = 4  # nested dicts around a state dict
+MAX_DEPTH = 4  # nested dicts that may lie around a state dict
 MAX_SHARING = 4  # how often, on average, a stored value may be used: tied embeddings are used twice
 
-# What torch.load raises on damaged bytes, found by flipping them.
-BROKEN = (
+# What torch.load raises for damaged files. Found by flipping bytes of a file: the documentation does not list them.
+TORCH_LOAD_ERRORS = (
     UnpicklingError,
     RuntimeError,
     EOFError,
@@ -70,7 +70,7 @@ def _load(path: Path) -> object:
                 with path.open("rb") as file:
                     return torch.load(file, map_location="cpu", weights_only=True)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-    except BROKEN as error:
+    except TORCH_LOAD_ERRORS as error:
         raise VFEError(f"{path}: {_reason(error)}") from error
 
 
@@ -83,7 +83,9 @@ def _reason(error: BaseException) -> str:
 
 
 def find_state_dict(path: Path, loaded: object) -> tuple[str, Mapping[str, Tensor]]:
-    """Where in a loaded pickle the model's tensors are, and they. A bare tensor is one named "tensor".
+    """The key under which a loaded pickle holds the model's state dict ("" at the top), and the state dict.
+
+    A pickle of a single tensor counts as a state dict of one tensor that is named "tensor".
 
     A dict is a model's where a name in it has a dot: others hold counters or an optimizer's moments. Raises VFEError
     where there is none, or more than one.

@@ -21,7 +21,7 @@ from ..types import VFEError
 from .source import printable
 
 MAX_PICKLE = 4 << 20  # bytes of the pickle itself, without the tensors' values: a 14B DiT takes 0.2 MB
-DAMAGED = (zipfile.BadZipFile, OSError, EOFError, ValueError, OverflowError, RuntimeError, struct.error)  # zipfile's
+ZIP_ERRORS = (zipfile.BadZipFile, OSError, EOFError, ValueError, OverflowError, RuntimeError, struct.error)  # zipfile's
 OLD_PICKLES = 5  # in a file of torch before 1.6: magic number, version, machine, content, keys of the storages
 
 _REBUILT = {  # functions of torch._utils that make a tensor of a storage, without copying it
@@ -65,7 +65,7 @@ def check_archive(path: Path) -> None:
             content = archive.read(pickles[0])
     except VFEError:
         raise
-    except DAMAGED as error:
+    except ZIP_ERRORS as error:
         raise VFEError(f"{path}: a truncated or damaged torch file ({error}); get it again") from error
     _check(path, BytesIO(content), 1)
 

@@ -9,12 +9,14 @@ from .source import TensorSource
 
 
 class Found(NamedTuple):
+    """A tensor by which a model is known."""
+
     prefix: str  # "", "model.diffusion_model.", "pipe.dit.", ...
     mark: str  # the name after it, by which the model is known
 
 
 def find_marks(source: TensorSource, marks: Iterable[str]) -> list[Found]:
-    """Every place in a file where one of `marks` is a name, or the end of one."""
+    """Each tensor whose name is one of `marks` or ends in a dot and one of them."""
     return [found for mark in marks for found in _find(source, mark)]
 
 
@@ -25,10 +27,10 @@ def _find(source: TensorSource, mark: str) -> Iterator[Found]:
 
 
 def names_after(source: TensorSource, prefix: str) -> dict[str, str]:
-    """{name without the prefix: name} of the tensors behind it: others in the file belong to other models."""
+    """{name without the prefix: name} of the tensors whose names start with it; the others are of other models."""
     return {name[len(prefix) :]: name for name in source.names if name.startswith(prefix)}
 
 
 def label(found: Found) -> str:
-    """For people: where the model was."""
+    """The prefix as a part of a sentence for people; empty where there is none."""
     return f", prefix {found.prefix}" if found.prefix else ""

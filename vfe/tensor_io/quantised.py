@@ -18,10 +18,10 @@ from ..types import VFEError
 from .source import FP8, Entry, TensorSource, printable
 
 MARKER = "scaled_fp8"
-METADATA = "_quantization_metadata"
+QUANTISATION_ENTRY = "_quantization_metadata"
 WEIGHT_SCALES = (".scale_weight", ".weight_scale")
-NOTES = (*WEIGHT_SCALES, ".scale_input", ".input_scale", ".comfy_quant")
-FORMATS = ("float8_e4m3fn", "float8_e5m2")
+NOTE_ENDINGS = (*WEIGHT_SCALES, ".scale_input", ".input_scale", ".comfy_quant")
+FP8_FORMATS = ("float8_e4m3fn", "float8_e5m2")
 MAX_NOTE = 1 << 16  # bytes of a layer's JSON: it has about 30
 
 
@@ -47,7 +47,7 @@ def _is_note(source: TensorSource, name: str) -> bool:
     """Whether a tensor only describes a weight that is there."""
     if name == MARKER:
         return True
-    return any(name.endswith(note) and f"{name[: -len(note)]}.weight" in source for note in NOTES)
+    return any(name.endswith(note) and f"{name[: -len(note)]}.weight" in source for note in NOTE_ENDINGS)
 
 
 def _plain(source: TensorSource, name: str) -> Entry:
@@ -76,20 +76,20 @@ def _scaled(source: TensorSource, name: str, scale: str | None) -> Tensor:
 
 def _check_formats(source: TensorSource) -> None:
     for layer, form in _formats(source):
-        if form not in FORMATS:
+        if form not in FP8_FORMATS:
             raise VFEError(
                 f"{source.path}: {printable(layer)} is quantised as {printable(form)}, which is not supported; needed "
-                f"{' or '.join(FORMATS)}, or a bf16 or fp16 file"
+                f"{' or '.join(FP8_FORMATS)}, or a bf16 or fp16 file"
             )
 
 
 def _formats(source: TensorSource) -> Iterator[tuple[str, object]]:
-    """(layer, the format that the file says it is in)."""
+    """Yield (layer, the name of the format that the file says it is stored in)."""
     try:
         for name in source.names:
             if name.endswith(".comfy_quant"):
                 yield name.removesuffix(".comfy_quant"), json.loads(_note(source, name))["format"]
-        layers = json.loads(source.metadata.get(METADATA, '{"layers": {}}'))["layers"]
+        layers = json.loads(source.metadata.get(QUANTISATION_ENTRY, '{"layers": {}}'))["layers"]
         yield from ((layer, note["format"]) for layer, note in layers.items())
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise VFEError(f"{source.path}: its notes on quantisation are damaged ({error}); get it again") from error

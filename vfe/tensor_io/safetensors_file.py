@@ -20,8 +20,8 @@ from ..types import VFEError
 from .source import Entry, TensorSource, printable
 
 MAX_HEADER = 16 << 20  # bytes: the header of a 14B DiT takes 0.2 MB, a hostile one could fill the memory
-PREFIX = 8  # bytes of the header's length, little-endian
-METADATA = "__metadata__"
+LENGTH_BYTES = 8  # bytes of the header's length, little-endian
+METADATA_ENTRY = "__metadata__"
 
 DTYPES = {
     "F64": torch.float64,
@@ -40,13 +40,15 @@ DTYPES = {
 
 
 class ByteRange(NamedTuple):
-    start: int  # in the file, in bytes
+    """A part of a file: from byte `start` to before byte `stop`."""
+
+    start: int
     stop: int
 
 
 def is_safetensors(head: bytes) -> bool:
-    """Whether a file that starts with `head` is one: the length of a JSON object, then the object."""
-    return head[PREFIX : PREFIX + 1] == b"{"
+    """Whether a file that starts with `head` may be one: the length of a JSON object in 8 bytes, then the object."""
+    return head[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{"
 
 
 def open_safetensors(path: Path) -> TensorSource:
@@ -55,7 +57,7 @@ def open_safetensors(path: Path) -> TensorSource:
     Raises VFEError for a truncated or damaged file and for number formats that nothing here reads.
     """
     header, values = _read_header(path)
-    metadata = header.pop(METADATA, {})
+    metadata = header.pop(METADATA_ENTRY, {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise VFEError(f"{path}: its safetensors metadata is no mapping to text; the file is damaged, get it again")
     entries: dict[str, Entry] = {}
@@ -71,11 +73,11 @@ def open_safetensors(path: Path) -> TensorSource:
 
 
 def _read_header(path: Path) -> tuple[dict[str, object], ByteRange]:
-    """The JSON object, and where the values behind it are."""
+    """The JSON object at the start of the file, and the bytes behind it, in which the values are."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        length = int.from_bytes(file.read(PREFIX), "little")
-        if PREFIX + length > size:
+        length = int.from_bytes(file.read(LENGTH_BYTES), "little")
+        if LENGTH_BYTES + length > size:
             raise VFEError(
                 f"{path}: its safetensors header says {length} bytes and the file has {size}: "
                 "truncated or damaged; get it again"
@@ -89,11 +91,11 @@ def _read_header(path: Path) -> tuple[dict[str, object], ByteRange]:
         raise VFEError(f"{path}: its safetensors header is damaged ({error}); get the file again") from error
     if not isinstance(header, dict):
         raise VFEError(f"{path}: its safetensors header is no mapping; the file is damaged, get it again")
-    return header, ByteRange(PREFIX + length, size)
+    return header, ByteRange(LENGTH_BYTES + length, size)
 
 
 def _read_note(path: Path, name: str, note: object, start: int) -> tuple[torch.dtype, tuple[int, ...], ByteRange]:
-    """Number format, shape and extent of one tensor, checked against each other."""
+    """Number format, shape and byte range of one tensor, checked against each other."""
     note = note if isinstance(note, dict) else {}
     form, shape, offsets = note.get("dtype"), note.get("shape"), note.get("data_offsets")
     if not _are_sizes(shape) or not _are_sizes(offsets) or len(offsets) != 2 or not isinstance(form, str):
@@ -115,7 +117,7 @@ def _are_sizes(value: object) -> TypeGuard[list[int]]:
 
 
 def _check_ranges(path: Path, ranges: list[ByteRange], values: ByteRange) -> None:
-    """Every byte behind the header belongs to one tensor: no value is shared, and none is beyond the end."""
+    """Raise VFEError unless every byte behind the header belongs to exactly one tensor."""
     reached = values.start
     for extent in ranges:
         if extent.start != reached:

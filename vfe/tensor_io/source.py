@@ -1,4 +1,4 @@
-"""The tensors of a weight file, each read when it is asked for: what every layout looks like once it is open."""
+"""An open weight file of any layout: its tensors by name, each read when it is asked for."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from torch import Tensor
 
 from ..types import VFEError
 
-MAX_NAME = 400  # characters: the longest in any checkpoint here has 90
+MAX_TENSOR_NAME = 400  # characters: the longest in any checkpoint here has 90
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor: what a file says of it, and how to read it."""
+    """One tensor of a file that was not read yet."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
     read: Callable[[], Tensor]
+    """Reads the tensor onto the CPU, with this shape and dtype."""
 
     @property
     def bytes(self) -> int:
+        """Bytes that its values take."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
@@ -51,7 +53,7 @@ class TensorSource:
         self.files = files or (path,)
         self._entries = dict(entries)
         for name in self._entries:
-            if not name.isprintable() or len(name) > MAX_NAME:  # names are shown in a terminal
+            if not name.isprintable() or len(name) > MAX_TENSOR_NAME:  # names are shown in a terminal
                 raise VFEError(
                     f"{path}: a tensor is called {printable(name)}; the file is damaged or hostile, not read"
                 )
@@ -62,16 +64,18 @@ class TensorSource:
 
     @property
     def description(self) -> str:
-        """Layout, number formats and size, for people."""
+        """Layout, number formats and size in one line for people."""
         formats = ", ".join(self.formats())
         return f"{self.layout}, {len(self)} tensors ({formats}), {self.bytes / 1e6:.1f} MB"
 
     @property
     def bytes(self) -> int:
+        """Bytes that all values take."""
         return sum(entry.bytes for entry in self._entries.values())
 
     @property
     def parameters(self) -> int:
+        """Number of values in all tensors."""
         return sum(math.prod(entry.shape) for entry in self._entries.values())
 
     def __len__(self) -> int:
@@ -93,7 +97,7 @@ class TensorSource:
         return self._entries[name]
 
     def formats(self) -> list[str]:
-        """Number formats of the tensors, the one of most parameters first."""
+        """The number formats in which tensors are stored, such as "bfloat16", that of most values first."""
         count: Counter[str] = Counter()
         for entry in self._entries.values():
             count[str(entry.dtype).removeprefix("torch.")] += math.prod(entry.shape)
@@ -113,16 +117,16 @@ class TensorSource:
         return tensor
 
     def select(self, names: Mapping[str, str], layout: str | None = None) -> TensorSource:
-        """The tensors of `names`, {new name: name here}; the others are left out."""
+        """A source of some of these tensors under other names: `names` is {new name: name here}."""
         return self.replace({new: self._entries[name] for new, name in names.items()}, layout)
 
     def replace(self, entries: Mapping[str, Entry], layout: str | None = None) -> TensorSource:
-        """Other tensors from the same files."""
+        """A source of the tensors `entries`, which come from the same files; `layout` None stays as it is."""
         return TensorSource(self.path, entries, layout=layout or self.layout, metadata=self.metadata, files=self.files)
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether a tensor has no NaN and no infinity, in one pass without a mask of its size."""
+    """Whether a tensor has no NaN and no infinity. It is read once, and no mask of its size is made."""
     if not tensor.dtype.is_floating_point or tensor.numel() == 0:
         return True
     if tensor.dtype in FP8:  # torch has no minimum of these; float16 and bfloat16 hold all their values
@@ -132,14 +136,14 @@ def is_finite(tensor: Tensor) -> bool:
 
 
 def preview_names(names: Iterable[str], most: int = 3) -> str:
-    """The first few names, for an error message of one line."""
+    """The first `most` names in their order, and how many more there are, for an error message of one line."""
     listed = sorted(names)
     rest = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(map(printable, listed[:most])) + rest
 
 
 def printable(text: object, length: int = 80) -> str:
-    """What a file says, fit for one line of a terminal: cut, and without control characters."""
+    """A text from a file, cut to `length` characters and without control characters, so that a terminal can show it."""
     shown = str(text)
     shown = shown if shown.isprintable() else shown[:length].encode("unicode_escape").decode()
     return shown if len(shown) <= length else shown[: length - 3] + "..."

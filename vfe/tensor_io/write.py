@@ -10,17 +10,18 @@ import torch
 from torch import Tensor
 
 from ..files.aside import written_aside
-from .safetensors_file import DTYPES, METADATA, PREFIX
+from .safetensors_file import DTYPES, LENGTH_BYTES, METADATA_ENTRY
 from .source import Entry
 
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
-ALIGNMENT = 8  # bytes: readers map the values in place
+VALUES_ALIGNMENT = 8  # bytes: readers map the values in place
 
 
 def write_safetensors(path: Path, entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> None:
-    """Write what `entries` give, written aside and renamed: an interrupted run leaves no file, and the old one if any.
+    """Write the tensors of `entries`, {name: entry}, and `metadata` to a .safetensors file.
 
-    Raises OSError as writing does, and whatever reading a tensor raises.
+    The file is written aside and renamed, so that an interrupted run leaves at `path` what was there before. Raises
+    OSError as writing does, and whatever reading a tensor raises.
     """
     names = sorted(entries, key=lambda name: (-entries[name].dtype.itemsize, name))  # so that all are aligned
     with written_aside(path) as aside, aside.open("wb") as file:
@@ -32,19 +33,19 @@ def write_safetensors(path: Path, entries: Mapping[str, Entry], metadata: Mappin
 
 
 def _header(entries: Mapping[str, Entry], metadata: Mapping[str, str]) -> bytes:
-    header: dict[str, object] = {METADATA: dict(metadata)}
+    header: dict[str, object] = {METADATA_ENTRY: dict(metadata)}
     start = 0
     for name, entry in entries.items():
         span = [start, start + entry.bytes]
         header[name] = {"dtype": _NAMES[entry.dtype], "shape": list(entry.shape), "data_offsets": span}
         start += entry.bytes
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % ALIGNMENT)
-    return len(text).to_bytes(PREFIX, "little") + text
+    text += b" " * (-len(text) % VALUES_ALIGNMENT)
+    return len(text).to_bytes(LENGTH_BYTES, "little") + text
 
 
 def _little_endian(tensor: Tensor) -> memoryview:
-    """The values' bytes, as every machine that torch is built for lays them out."""
+    """The bytes of the values. Every machine that torch is built for stores them little-endian, as the format needs."""
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().data
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..types import VFEError
 
-END = 1
+END_TOKEN = 1
 """`</s>` in umT5's vocabulary. The empty prompt is this token alone."""
 MAX_TOKENS = 512
 
@@ -26,10 +26,10 @@ def token_ids(prompt: str, tokenizer: Path | bytes | None = None) -> list[int]:
             f"the prompt {prompt[:40]!r} is not valid Unicode text; type it in the terminal's encoding"
         ) from error
     if not text:
-        return [END]
+        return [END_TOKEN]
     if tokenizer is None:
         raise VFEError(f"the prompt {text[:40]!r} needs umT5's tokenizer; give its spiece.model with --tokenizer")
-    return [*_pieces(text, tokenizer)[: MAX_TOKENS - 1], END]
+    return [*_pieces(text, tokenizer)[: MAX_TOKENS - 1], END_TOKEN]
 
 
 def clean(prompt: str) -> str:
@@ -53,7 +53,9 @@ def _pieces(text: str, tokenizer: Path | bytes) -> list[int]:
         raise VFEError(f"{name}: cannot be read ({error.strerror}); needed is umT5's spiece.model") from error
     except RuntimeError as error:  # the library's only kind of error
         raise VFEError(f"{name}: not a SentencePiece model; needed is umT5's spiece.model") from error
-    if processor.eos_id() != END:
-        raise VFEError(f"{name}: its </s> is token {processor.eos_id()}, not {END}; needed is umT5's spiece.model")
+    if processor.eos_id() != END_TOKEN:
+        raise VFEError(
+            f"{name}: its </s> is token {processor.eos_id()}, not {END_TOKEN}; needed is umT5's spiece.model"
+        )
     ids: list[int] = processor.encode(text)
     return ids

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ..types import Progress
 
-EPS = 1e-6
+NORM_EPS = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,4 +127,4 @@ def _feed_forward(x: Tensor, layer: LayerWeights) -> Tensor:
 
 
 def _rms_norm(x: Tensor, weight: Tensor) -> Tensor:
-    return weight * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + EPS)
+    return weight * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + NORM_EPS)

@@ -11,7 +11,7 @@ from types import TracebackType
 from av.codec.context import CodecContext
 from av.video.codeccontext import VideoCodecContext
 
-from ..files.aside import MAX_NAME, fitting_name, hidden_name, move_to, real_path, shortened
+from ..files.aside import MAX_FILE_NAME, fitting_name, hidden_name, move_to, real_path, shortened
 from ..types import VFEError
 from .colour import BT601_625, FULL, RGB
 from .errors import writing
@@ -166,5 +166,5 @@ class FolderSink:
             return f"{len(self._names) + 1:06d}.png"
         stem = Path(frame.name).stem
         # a.jpg and a.png side by side are told apart by their suffixes, and by a number where the name is too long.
-        stems = chain((stem, frame.name), (f"{shortened(stem, MAX_NAME - 16)} {number}" for number in count(2)))
+        stems = chain((stem, frame.name), (f"{shortened(stem, MAX_FILE_NAME - 16)} {number}" for number in count(2)))
         return next(name for s in stems if (name := fitting_name(s, ".png")).casefold() not in self._taken)

@@ -17,7 +17,7 @@ from ..tensor_io.load import load_model
 from ..tensor_io.source import TensorSource
 from ..types import Remedy, VFEError
 
-PRIOR = "prior."
+PRIOR_PREFIX = "prior."
 """Names that start so are of the prior."""
 
 
@@ -48,7 +48,7 @@ def write_adapter(
     """Write a prior with or without its fusion in `dtype`; `facts` is kept beside it and says how it was made."""
     if isinstance(network, DualCodebookPrior):
         config = AdapterConfig(prior=network.config)
-        state = {PRIOR + name: value for name, value in network.state_dict().items()}
+        state = {PRIOR_PREFIX + name: value for name, value in network.state_dict().items()}
     else:
         config = AdapterConfig(prior=network.prior.config, fusion=network.fusion.config)
         state = network.state_dict()
@@ -72,7 +72,9 @@ def load_prior(path: Path, dtype: torch.dtype) -> DualCodebookPrior:
     """The prior of a file, on the CPU. Raises VFEError for a file that is something else, or damaged."""
     source = open_adapter(path)
     config = adapter_config(source)
-    prior = source.select({name.removeprefix(PRIOR): name for name in source.names if name.startswith(PRIOR)})
+    prior = source.select(
+        {name.removeprefix(PRIOR_PREFIX): name for name in source.names if name.startswith(PRIOR_PREFIX)}
+    )
     return load_model(lambda: DualCodebookPrior(config.prior), prior, dtype=dtype)
 
 

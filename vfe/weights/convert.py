@@ -24,7 +24,7 @@ from .lora import LoraPlan
 from .recognise import Kind, recognise_source
 
 WEIGHTS_FORMAT = "vfe-weights-1"
-SUFFIX = ".safetensors"
+OUTPUT_SUFFIX = ".safetensors"
 HASH_BLOCK = 1 << 22
 
 _PEOPLE: dict[Kind, str] = {
@@ -87,8 +87,8 @@ def flow_note(flow: OneStepFlow | None) -> dict[str, str]:
 
 def check_output(output: Path, inputs: set[Path], overwrite: bool) -> None:
     """Raise VFEError where the output is one of the inputs, no .safetensors, or there and not to be replaced."""
-    if output.suffix != SUFFIX:
-        raise VFEError(f"{output}: a {SUFFIX} file is written; give the output a name that ends so")
+    if output.suffix != OUTPUT_SUFFIX:
+        raise VFEError(f"{output}: a {OUTPUT_SUFFIX} file is written; give the output a name that ends so")
     if output.resolve() in inputs:
         raise VFEError(f"{output}: the output is also an input; give it another name")
     if output.is_dir():

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-OFFICIAL_MARK = "head.modulation"
-DIFFUSERS_MARK = "condition_embedder.time_proj.weight"
+DIT_MARK = "head.modulation"
+DIFFUSERS_DIT_MARK = "condition_embedder.time_proj.weight"
 
 _OUTSIDE = {
     "condition_embedder.time_embedder.linear_1": "time_embedding.0",

@@ -22,14 +22,14 @@ from .convert import WEIGHTS_FORMAT, ConvertOptions, check_output, convert_file
 from .lora_keys import is_lora
 from .lora_scale import CONFIG_FILE, WEIGHTS_STEM
 from .recognise import recognise, recognise_source
-from .save import COMFYUI, LORA_FORMAT, NOTES, LowRank, read_lora, save_lora
+from .save import COMFYUI_PREFIX, LORA_FORMAT, ORIGIN_ENTRIES, LowRank, read_lora, save_lora
 from .wan_dit import read_flow
 
 Form = Literal["comfyui", "peft", "merged", "adapter", "vae"]
 
-PEFT = "base_model.model."
-RUNS = ("best", "last")  # that a run exports into its folder, the better one first
-PARTS = {"adapter": ".adapter", "vae": ".vae"}  # that the stage dvface exports beside it
+PEFT_PREFIX = "base_model.model."
+EXPORTED_STEMS = ("best", "last")  # that a run exports into its folder, the better one first
+PART_SUFFIXES = {"adapter": ".adapter", "vae": ".vae"}  # that the stage dvface exports beside it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def export_file(trained: Path, output: Path, options: ExportOptions) -> str:
     is written aside and renamed. Raises VFEError for what training did not export or cannot be had in that form, for an
     output that exists, and where a value is too large for fp16.
     """
-    names = (f"{name}{PARTS.get(options.form, '')}.safetensors" for name in RUNS)
+    names = (f"{name}{PART_SUFFIXES.get(options.form, '')}.safetensors" for name in EXPORTED_STEMS)
     path = next((trained / name for name in names if (trained / name).is_file()), trained)
     if options.base is not None and options.form != "merged":
         raise VFEError("--base is the DiT that a LoRA is merged into; add --as merged")
@@ -66,9 +66,11 @@ def export_file(trained: Path, output: Path, options: ExportOptions) -> str:
 
 
 def _export_lora(source: TensorSource, output: Path, options: ExportOptions) -> str:
-    names = {name.removeprefix(COMFYUI).rpartition(".lora_")[0] + ".weight" for name in source if ".lora_" in name}
+    names = {
+        name.removeprefix(COMFYUI_PREFIX).rpartition(".lora_")[0] + ".weight" for name in source if ".lora_" in name
+    }
     layers = _in_dtype(read_lora(source.path, names), options.dtype, source.path)
-    note = {key: source.metadata[key] for key in NOTES if key in source.metadata}
+    note = {key: source.metadata[key] for key in ORIGIN_ENTRIES if key in source.metadata}
     if options.form == "peft":
         _save_peft(output, layers, note, options.overwrite)
     else:
@@ -126,8 +128,8 @@ def _save_peft(folder: Path, layers: Mapping[str, LowRank], note: Mapping[str, s
         raise VFEError("the layers have several ranks or scales, which peft's form does not hold; use --as comfyui")
     ((rank, scale),) = scales
     facts = {"peft_type": "LORA", "r": rank, "lora_alpha": scale * rank, "target_modules": sorted(layers)}
-    factors = {f"{PEFT}{layer}.lora_A.weight": change.down for layer, change in layers.items()}
-    factors |= {f"{PEFT}{layer}.lora_B.weight": change.up for layer, change in layers.items()}
+    factors = {f"{PEFT_PREFIX}{layer}.lora_A.weight": change.down for layer, change in layers.items()}
+    factors |= {f"{PEFT_PREFIX}{layer}.lora_B.weight": change.up for layer, change in layers.items()}
     folder.mkdir(parents=True, exist_ok=True)
     with written_aside(config) as aside:
         aside.write_text(json.dumps(facts, indent=1), encoding="utf-8")

@@ -14,7 +14,7 @@ from ..tensor_io.described import FileFormat
 from ..tensor_io.load import load_model
 
 LITE_FORMAT = FileFormat("vfe-restorer-1", LiteConfig, "a restorer saved by vfe, or the name 'lite'")
-CODEC = "codec."
+CODEC_PREFIX = "codec."
 """Names that start so are of the codec, which is stored and loaded in float32."""
 
 
@@ -32,7 +32,8 @@ class LiteFileInfo:
 def save_lite_model(path: Path, model: LiteModel, training: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
     """Write weights in `dtype` (the codec's scale in float32) and metadata; written aside and renamed."""
     state = {
-        name: value.to(torch.float32 if name.startswith(CODEC) else dtype) for name, value in model.state_dict().items()
+        name: value.to(torch.float32 if name.startswith(CODEC_PREFIX) else dtype)
+        for name, value in model.state_dict().items()
     }
     LITE_FORMAT.write(path, model.config, state, training)
 
@@ -61,6 +62,6 @@ def load_lite_model(
     """
     source = LITE_FORMAT.open(path)
     config = LITE_FORMAT.config_of(source)
-    model = load_model(lambda: build(config), source, device=device, dtype=dtype, exact=(CODEC,))
+    model = load_model(lambda: build(config), source, device=device, dtype=dtype, exact=(CODEC_PREFIX,))
     model.codec.build_transforms(device)  # the transform's matrices are computed, not stored
     return model

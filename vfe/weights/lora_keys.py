@@ -34,7 +34,7 @@ _UNSUPPORTED = (
     (r"\.lora_mid\.weight", "LoCon (lora_mid)"),
     (r"\.(set_weight|reshape_weight)", "a weight that is replaced, not changed"),
 )
-MODULATION = ".diff_m"  # LightX2V's LoRAs: the change of <base>.modulation, a parameter without a layer
+MODULATION_CHANGE = ".diff_m"  # LightX2V's LoRAs: the change of <base>.modulation, a parameter without a layer
 _KOHYA = re.compile(r"(?:lora_unet_{1,2}|lora_transformer_|lycoris_)(.+)")  # Wan-Fun's have two underscores
 MAX_PREFIX = 4  # dotted components in front of a layer's name: base_model.model.transformer....
 
@@ -47,14 +47,14 @@ class LoraKey(NamedTuple):
 def is_lora(names: Iterable[str]) -> bool:
     """Whether any of these names belongs to a LoRA."""
     parts = [pattern for pattern, part in _PARTS if part != "alpha"] + [pattern for pattern, _ in _UNSUPPORTED]
-    ends = re.compile(rf".+(?:{'|'.join(parts)}|{re.escape(MODULATION)})")
+    ends = re.compile(rf".+(?:{'|'.join(parts)}|{re.escape(MODULATION_CHANGE)})")
     return any(ends.fullmatch(name) for name in names)
 
 
 def parse_key(name: str) -> LoraKey | None:
     """Base and part of a name in a LoRA file; None where it is no part that is known."""
-    if name.endswith(MODULATION):
-        return LoraKey(f"{name[: -len(MODULATION)]}.modulation", "diff")
+    if name.endswith(MODULATION_CHANGE):
+        return LoraKey(f"{name[: -len(MODULATION_CHANGE)]}.modulation", "diff")
     for pattern, part in _PARTS:
         if match := re.fullmatch(rf"(.+?)(?:{pattern})", name):
             return LoraKey(match[1], part)

@@ -15,7 +15,7 @@ from ..types import VFEError
 
 CONFIG_FILE = "adapter_config.json"  # beside the weights, under peft's own name for them
 WEIGHTS_STEM = "adapter_model"
-METADATA = "lora_adapter_metadata"  # diffusers: the same config, as JSON
+DIFFUSERS_CONFIG_ENTRY = "lora_adapter_metadata"  # diffusers: the same config, as JSON
 MODEL_PREFIX = "transformer."  # of its keys, in a file that may also hold a LoRA of the text encoder
 MAX_CONFIG = 1 << 20  # bytes: it has about 1 KB
 
@@ -61,7 +61,7 @@ class LoraScale:
 
 def _read_config(source: TensorSource) -> Mapping[str, object]:
     path = source.files[-1].with_name(CONFIG_FILE)
-    text = source.metadata.get(METADATA, "{}")
+    text = source.metadata.get(DIFFUSERS_CONFIG_ENTRY, "{}")
     try:
         if source.files[-1].stem == WEIGHTS_STEM and path.is_file():
             if path.stat().st_size > MAX_CONFIG:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..models.wan import PROMPT_ROWS
 from ..tensor_io.open import open_tensors
 from ..tensor_io.source import FP8, Entry, TensorSource, preview_names
 from ..tensor_io.write import entries_of, write_safetensors
@@ -19,10 +20,6 @@ from ..types import Remedy, VFEError
 PROMPT_FORMAT = "vfe-context-1"
 TENSOR_NAME = "context"  # Wan's code calls the prompt embedding its context
 TEXT_DIM = 4096
-PROMPT_ROWS = 512
-"""Wan's DiT takes 512 rows: umT5's output is cut to the tokens of the text and filled up with zero rows, which are
-attended to like all others. In Wan2.1 `T5EncoderModel.__call__` cuts and `WanModel.forward` fills up to `text_len`;
-`WanPipeline._get_t5_prompt_embeds` of diffusers and the zeroed padding of ComfyUI's umT5 give the same."""
 
 
 def read_prompt_embedding(path: Path, text_dim: int = TEXT_DIM) -> Tensor:

@@ -23,7 +23,9 @@ Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "prompt_embedding", "res
 
 LEARNED_PLACES = "dit.places.embedding"
 """Weights of restorers that know where in the picture a token is, as those of aligned faces do."""
-NEEDED = "needed a Wan2.1 DiT, its VAE, a LoRA, an adapter, a prompt embedding, a umT5 text encoder or a vfe restorer"
+READABLE_KINDS = (
+    "needed a Wan2.1 DiT, its VAE, a LoRA, an adapter, a prompt embedding, a umT5 text encoder or a vfe restorer"
+)
 
 
 class _TextEncoder(NamedTuple):
@@ -87,7 +89,7 @@ def recognise_source(source: TensorSource) -> Recognised:
     if len(embeddings) == 1:
         rows, width = source.shape(embeddings[0])[-2:]
         return Recognised("prompt_embedding", f"prompt embedding, {rows} rows of {width}; {source.description}")
-    raise VFEError(f"{source.path}: {name_foreign(source)}; {NEEDED}")
+    raise VFEError(f"{source.path}: {name_foreign(source)}; {READABLE_KINDS}")
 
 
 def _describe_restorer(source: TensorSource) -> str:
@@ -132,7 +134,7 @@ def _describe_text_encoder(source: TensorSource) -> str:
     """VFEError for a T5 that is not umT5: Wan was trained with the rows of umT5 only."""
     encoder = next(encoder for encoder in _TEXT_ENCODERS if _has(source, encoder.query))
     if not _has(source, encoder.second_bias):
-        raise VFEError(f"{source.path}: a T5 text encoder as of Flux or SD3, which is not umT5; {NEEDED}")
+        raise VFEError(f"{source.path}: a T5 text encoder as of Flux or SD3, which is not umT5; {READABLE_KINDS}")
     (query,) = find_marks(source, [encoder.query])[:1]
     width = source.shape(query.prefix + query.mark)[-1]
     block = re.compile(r"(?:encoder\.block|blocks)\.(\d+)\.")

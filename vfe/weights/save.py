@@ -25,8 +25,10 @@ from .lora_scale import LoraScale
 from .wan_vae import open_vae
 
 LORA_FORMAT = "vfe-lora-1"
-COMFYUI = "diffusion_model."  # what ComfyUI, and all that load LoRAs of Wan, put in front of a layer's official name
-NOTES = ("rule", "timestep", "base", "training")
+COMFYUI_PREFIX = "diffusion_model."
+"""What ComfyUI, and all that load LoRAs of Wan, put in front of the official name of a layer."""
+ORIGIN_ENTRIES = ("rule", "timestep", "base", "training")
+"""The entries of the metadata that say how a file was made."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,9 @@ def save_lora(path: Path, layers: Mapping[str, LowRank], note: Mapping[str, str]
     """
     tensors: dict[str, Tensor] = {}
     for layer, change in layers.items():
-        tensors[f"{COMFYUI}{layer}.lora_A.weight"] = change.down
-        tensors[f"{COMFYUI}{layer}.lora_B.weight"] = change.up
-        tensors[f"{COMFYUI}{layer}.alpha"] = torch.tensor(change.scale * change.rank)
+        tensors[f"{COMFYUI_PREFIX}{layer}.lora_A.weight"] = change.down
+        tensors[f"{COMFYUI_PREFIX}{layer}.lora_B.weight"] = change.up
+        tensors[f"{COMFYUI_PREFIX}{layer}.alpha"] = torch.tensor(change.scale * change.rank)
     write_safetensors(path, entries_of(tensors), {"format": LORA_FORMAT, "kind": "lora", **note})
 
 

@@ -22,10 +22,10 @@ from ..tensor_io.prefix import find_marks, label, names_after
 from ..tensor_io.quantised import dequantised
 from ..tensor_io.source import TensorSource, preview_names, printable
 from ..types import VFEError
-from .dit_names import DIFFUSERS_MARK, OFFICIAL_MARK, from_diffusers
+from .dit_names import DIFFUSERS_DIT_MARK, DIT_MARK, from_diffusers
 from .lora import LoraPlan
 
-MARKS = (OFFICIAL_MARK, DIFFUSERS_MARK)
+DIT_MARKS = (DIT_MARK, DIFFUSERS_DIT_MARK)
 HEAD_WIDTH = 128  # of every Wan DiT
 MAX_LAYERS = 256  # the largest Wan has 40: a hostile file must not make us build a network for every name in it
 
@@ -40,12 +40,12 @@ _VARIANTS = (
     ("img_emb.", "an image-to-video Wan DiT"),
     ("condition_embedder.image_embedder.", "an image-to-video Wan DiT"),
 )
-NEEDED = "needed a text-to-video one (Wan2.1-T2V)"
+NEEDED_DIT = "needed a text-to-video one (Wan2.1-T2V)"
 
 
 def is_dit(source: TensorSource) -> bool:
     """Whether a file holds a Wan DiT, under whatever prefix and in either naming."""
-    return bool(find_marks(source, MARKS))
+    return bool(find_marks(source, DIT_MARKS))
 
 
 def open_dit(path: Path, needed: DiTConfig | None = None) -> tuple[DiTConfig, TensorSource]:
@@ -119,10 +119,10 @@ def read_flow(source: TensorSource) -> OneStepFlow | None:
 
 def to_official_names(source: TensorSource) -> TensorSource:
     """The DiT of an open file alone: no prefix, official names, fp8 undone. VFEError where there is not one DiT."""
-    marks = find_marks(source, MARKS)
+    marks = find_marks(source, DIT_MARKS)
     if not marks:
         raise VFEError(
-            f"{source.path}: no Wan DiT in it (no {OFFICIAL_MARK}; it holds {preview_names(source.names)}); "
+            f"{source.path}: no Wan DiT in it (no {DIT_MARK}; it holds {preview_names(source.names)}); "
             "give wan2.1_t2v_1.3B, its diffusers folder or a VividFace checkpoint"
         )
     if len(marks) > 1:
@@ -133,20 +133,22 @@ def to_official_names(source: TensorSource) -> TensorSource:
     naming, names = "official names", names_after(source, marks[0].prefix)
     for start, what in _VARIANTS:
         if any(name.startswith(start) for name in names):
-            raise VFEError(f"{source.path}: {what}; {NEEDED}")
-    if marks[0].mark == DIFFUSERS_MARK:
+            raise VFEError(f"{source.path}: {what}; {NEEDED_DIT}")
+    if marks[0].mark == DIFFUSERS_DIT_MARK:
         names, naming = {from_diffusers(name): full for name, full in names.items()}, "diffusers names"
     return dequantised(source.select(names, f"{naming}{label(marks[0])}, {source.layout}"))
 
 
 def config_of(source: TensorSource) -> DiTConfig:
     """Size of the DiT, from the shapes of its official tensors. VFEError where they fit no text-to-video DiT."""
-    dim = _shape(source, OFFICIAL_MARK, 3)[-1]
+    dim = _shape(source, DIT_MARK, 3)[-1]
     _, channels, *patch = _shape(source, "patch_embedding.weight", 5)
     out = _shape(source, "head.head.weight", 2)[0]
     voxels = patch[0] * patch[1] * patch[2]
     if out != channels * voxels:
-        raise VFEError(f"{source.path}: a Wan DiT that takes {channels} channels and gives {out / voxels:g}; {NEEDED}")
+        raise VFEError(
+            f"{source.path}: a Wan DiT that takes {channels} channels and gives {out / voxels:g}; {NEEDED_DIT}"
+        )
     if channels != len(LATENT_MEAN):
         raise VFEError(
             f"{source.path}: a Wan DiT for latents of {channels} channels, as Wan2.2's 5B has; needed one for the "
@@ -168,7 +170,7 @@ def config_of(source: TensorSource) -> DiTConfig:
             patch=(patch[0], patch[1], patch[2]),
         )
     except ValueError as error:
-        raise VFEError(f"{source.path}: no Wan DiT can have these shapes ({error}); {NEEDED}") from error
+        raise VFEError(f"{source.path}: no Wan DiT can have these shapes ({error}); {NEEDED_DIT}") from error
 
 
 def _shape(source: TensorSource, name: str, axes: int) -> tuple[int, ...]:

@@ -18,9 +18,9 @@ from ..tensor_io.quantised import dequantised
 from ..tensor_io.source import TensorSource, preview_names
 from ..types import VFEError
 
-OFFICIAL_MARK = "decoder.middle.0.residual.0.gamma"
-DIFFUSERS_MARK = "decoder.mid_block.resnets.0.norm1.gamma"
-MARKS = (OFFICIAL_MARK, DIFFUSERS_MARK)
+VAE_MARK = "decoder.middle.0.residual.0.gamma"
+DIFFUSERS_VAE_MARK = "decoder.mid_block.resnets.0.norm1.gamma"
+VAE_MARKS = (VAE_MARK, DIFFUSERS_VAE_MARK)
 MAX_LAYERS = 64  # of the encoder; Wan's has 11
 
 # Wan2.2's VAE groups its stages; no other name tells it from Wan2.1's.
@@ -28,12 +28,12 @@ _WAN22 = re.compile(
     r"(en|de)coder\.(upsamples|downsamples)\.\d+\.(up|down)samples\.|decoder\.up_blocks\.\d+\.upsampler\."
 )
 _UP_BLOCK = re.compile(r"decoder\.up_blocks\.0\.resnets\.(\d+)\.conv1\.weight")
-NEEDED = "needed Wan2.1_VAE.pth, wan_2.1_vae.safetensors or a diffusers AutoencoderKLWan"
+NEEDED_VAE = "needed Wan2.1_VAE.pth, wan_2.1_vae.safetensors or a diffusers AutoencoderKLWan"
 
 
 def is_vae(source: TensorSource) -> bool:
     """Whether a file holds a VAE of Wan, under whatever prefix and in either naming."""
-    return bool(find_marks(source, MARKS))
+    return bool(find_marks(source, VAE_MARKS))
 
 
 def open_vae(path: Path) -> tuple[WanVAEConfig, TensorSource]:
@@ -71,15 +71,15 @@ def load_vae(
 
 def to_official_names(source: TensorSource) -> TensorSource:
     """The VAE of an open file alone: prefix stripped, official names. VFEError where there is not one Wan2.1 VAE."""
-    marks = find_marks(source, MARKS)
+    marks = find_marks(source, VAE_MARKS)
     if not marks:
-        raise VFEError(f"{source.path}: no Wan VAE in it (it holds {preview_names(source.names)}); {NEEDED}")
+        raise VFEError(f"{source.path}: no Wan VAE in it (it holds {preview_names(source.names)}); {NEEDED_VAE}")
     if len(marks) > 1:
         raise VFEError(f"{source.path}: {len(marks)} Wan VAEs in it; save the one to use in a file of its own")
     naming, names = "official names", names_after(source, marks[0].prefix)
     if any(_WAN22.match(name) for name in names):
-        raise VFEError(f"{source.path}: the Wan2.2 VAE, whose latents are others; {NEEDED}")
-    if marks[0].mark == DIFFUSERS_MARK:
+        raise VFEError(f"{source.path}: the Wan2.2 VAE, whose latents are others; {NEEDED_VAE}")
+    if marks[0].mark == DIFFUSERS_VAE_MARK:
         rows = {int(match[1]) for name in names if (match := _UP_BLOCK.fullmatch(name))}
         blocks = max(len(rows) - 1, 1)
         names, naming = {vae_keys_from_diffusers(name, blocks): full for name, full in names.items()}, "diffusers names"
@@ -93,7 +93,7 @@ def config_of(source: TensorSource) -> WanVAEConfig:
     stages, temporal = _stages(source)
     counts = {len(widths) for widths in stages}
     if len(counts) != 1 or any(width % dim for widths in stages for width in widths):
-        raise VFEError(f"{source.path}: an encoder whose stages are {stages} wide is not Wan2.1's; {NEEDED}")
+        raise VFEError(f"{source.path}: an encoder whose stages are {stages} wide is not Wan2.1's; {NEEDED_VAE}")
     try:
         return WanVAEConfig(
             dim=dim,
@@ -103,7 +103,7 @@ def config_of(source: TensorSource) -> WanVAEConfig:
             temporal=temporal,
         )
     except ValueError as error:
-        raise VFEError(f"{source.path}: no Wan2.1 VAE can have these shapes ({error}); {NEEDED}") from error
+        raise VFEError(f"{source.path}: no Wan2.1 VAE can have these shapes ({error}); {NEEDED_VAE}") from error
 
 
 def _stages(source: TensorSource) -> tuple[list[list[int]], tuple[bool, ...]]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from .folded import FoldedDiT
 from .model import WanDiT
 
-ALIGNMENT = 256  # bytes: what a device allocation has, and fast matrix products want
+SLOT_ALIGNMENT = 256  # bytes: what a device allocation has, and fast matrix products want
 
 
 class Part(NamedTuple):
@@ -49,7 +49,7 @@ class BlockMemory:
         parts, start = [], 0
         for name, value in block.state_dict().items():
             parts.append(Part(name, value.shape, value.dtype, start))
-            start += -(-value.numel() * value.itemsize // ALIGNMENT) * ALIGNMENT
+            start += -(-value.numel() * value.itemsize // SLOT_ALIGNMENT) * SLOT_ALIGNMENT
         return cls(tuple(parts), start)
 
     def fill(self, memory: Tensor, block: nn.Module) -> None:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-CHUNK = 1 << 14  # latents compared with all entries at once: 64 MiB of distances for 1024 entries
+LATENTS_AT_ONCE = 1 << 14  # latents compared with all entries at once: 64 MiB of distances for 1024 entries
 
 
 class Quantized(NamedTuple):
@@ -39,7 +39,7 @@ class Codebook(nn.Module):
         entries = self.entries.float()
         half_norms = entries.square().sum(1) / 2  # |z - c|^2 / 2 = |z|^2 / 2 - z c + |c|^2 / 2
         flat = z.reshape(-1, z.shape[-1]).float()
-        found = [torch.addmm(half_norms, part, entries.T, alpha=-1).argmin(1) for part in flat.split(CHUNK)]
+        found = [torch.addmm(half_norms, part, entries.T, alpha=-1).argmin(1) for part in flat.split(LATENTS_AT_ONCE)]
         return torch.cat(found).view(z.shape[:-1])
 
     def lookup(self, indices: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from .convolve import convolve
-from .history import REACH, History
+from .history import PAST_FRAMES, History
 from .passes import Passes, Terms
 from .weights import NormWeights
 
@@ -144,7 +144,7 @@ class NormedConv:
         weight = weight_of(conv)
         self.volume = target.kernel(weight) if target.form is Form.VOLUME else None
         self.taps = [] if self.volume is not None else [target.kernel(tap) for tap in weight.unbind(2)]
-        self.last_tap = self.taps[REACH] if self.taps else target.kernel(weight[:, :, REACH])
+        self.last_tap = self.taps[PAST_FRAMES] if self.taps else target.kernel(weight[:, :, PAST_FRAMES])
         self.pairs = self._winograd(weight, target) if target.form is Form.PAIRS else None
 
     def over(self, x: Tensor, history: History) -> Pending:

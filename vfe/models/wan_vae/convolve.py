@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SMALL = 20480  # elements: torch's own limit
-SUMMED = 256  # channels: 320 have not been seen to differ, 384 have
+SMALL_INPUT = 20480  # elements: torch's own limit
+SUMMED_CHANNELS = 256  # channels: 320 have not been seen to differ, 384 have
 
 
 def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -35,7 +35,7 @@ def halving_kernels(weight: Tensor) -> list[Tensor]:
     """The parts in which `convolve_halving` takes a kernel (O, C, 3, 3), channels last."""
     if weight.device.type != "cpu" or weight.dtype != torch.float32:
         return [weight]
-    count = -(-weight.shape[1] // SUMMED)
+    count = -(-weight.shape[1] // SUMMED_CHANNELS)
     return [part.contiguous(memory_format=torch.channels_last) for part in weight.chunk(count, dim=1)]
 
 
@@ -51,6 +51,6 @@ def convolve_halving(x: Tensor, parts: list[Tensor], bias: Tensor) -> Tensor:
 
 def _convolve(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: tuple[int, int]) -> Tensor:
     """Of a single small frame on a CPU: with itself as a second one."""
-    if len(x) > 1 or x.numel() > SMALL or x.device.type != "cpu":
+    if len(x) > 1 or x.numel() > SMALL_INPUT or x.device.type != "cpu":
         return F.conv2d(x, weight, bias, stride, padding)
     return F.conv2d(x.expand(2, -1, -1, -1), weight, bias, stride, padding)[:1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-REACH = 2  # frames before its own that a causal convolution over three frames sees
+PAST_FRAMES = 2  # frames before its own that a causal convolution over three frames sees
 
 
 class History:
@@ -23,7 +23,7 @@ class History:
         past = self._past.get(conv)
         return None if past is None else past.to(dtype)
 
-    def keep(self, conv: nn.Module, frames: Tensor, reach: int = REACH) -> None:
+    def keep(self, conv: nn.Module, frames: Tensor, reach: int = PAST_FRAMES) -> None:
         """Remember the last of `frames` (T, C, H, W), by copy: a slice would keep all of a step's frames in memory."""
         past = new_frames(reach, frames.shape[1], frames)
         known = min(reach, len(frames))
@@ -31,7 +31,7 @@ class History:
         past[reach - known :] = frames[-known:]
         self._past[conv] = past
 
-    def window(self, conv: nn.Module, frames: Tensor, reach: int = REACH) -> Tensor:
+    def window(self, conv: nn.Module, frames: Tensor, reach: int = PAST_FRAMES) -> Tensor:
         """The frames (T, C, H, W) after those before them: (reach + T, C, H, W); their last are kept."""
         window = new_frames(reach + len(frames), frames.shape[1], frames)
         past = self._past.get(conv)

@@ -21,7 +21,7 @@ from .weights import AttentionWeights, DownsampleWeights, ResidualWeights, Upsam
 Layer = Callable[[Tensor, History], Tensor]
 """Frames of one step to frames, given what the layer remembers of the steps before."""
 
-SCORES = 1 << 22
+SCORES_AT_ONCE = 1 << 22
 """Attention scores in memory at once, where the kernel in use writes them out: 16 MiB of float32."""
 
 
@@ -58,7 +58,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     A head of 384 channels is too wide for flash kernels, and the plain one writes out all the scores it is asked for.
     """
-    count = max(1, SCORES // (len(q) * k.shape[2]))
+    count = max(1, SCORES_AT_ONCE // (len(q) * k.shape[2]))
     out = torch.empty_like(v, memory_format=torch.contiguous_format)
     for some in (slice(start, start + count) for start in range(0, q.shape[2], count)):
         out[:, :, some] = F.scaled_dot_product_attention(q[:, :, some], k, v)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ...types import VFEError, VideoShape
 from .config import WanVAEConfig
-from .layers import SCORES
+from .layers import SCORES_AT_ONCE
 from .tiles import plan_tiles
 
 MIDDLE_TENSORS = 8  # of the middle's width: q, k, v and their norm, result and projection, the input
@@ -58,7 +58,7 @@ def step_bytes(latents: VideoShape, config: WanVAEConfig, dtype_bytes: int, tile
         path = list(stages(latents, (largest.height, largest.width), config))
         history = sum(stage.history for stage in path)
         peaks.append(middle_history + kept * history + max(stage.working for stage in path))
-    scores = min(SCORES, latents.frames * frame * frame)
+    scores = min(SCORES_AT_ONCE, latents.frames * frame * frame)
     return int(WORKSPACE * dtype_bytes * max(middle + scores, *peaks))
 
 

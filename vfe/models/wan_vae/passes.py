@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .history import REACH, new_frames
+from .history import PAST_FRAMES, new_frames
 
 EPS = 1e-12  # torch.nn.functional.normalize's
 CPU_STRIP, DEVICE_STRIP = 1 << 20, 1 << 28  # bytes: of a core's cache; of an accelerator's memory
@@ -51,7 +51,7 @@ class Strips:
     """Strips of rows, each through all passes before the next."""
 
     def window(self, past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
-        before = 0 if past is None else REACH
+        before = 0 if past is None else PAST_FRAMES
         window = new_frames(before + len(x), x.shape[1], x)
         if past is not None:
             window[:before] = past
@@ -61,7 +61,7 @@ class Strips:
 
     def terms(self, past: Tensor, x: Tensor, gamma: Tensor) -> tuple[Terms, Tensor]:
         terms = [new_frames(len(x) // 2, x.shape[1], x) for _ in range(4)]
-        last = new_frames(REACH, x.shape[1], x)
+        last = new_frames(PAST_FRAMES, x.shape[1], x)
         for rows in _strips(x):
             window = self.window(past[:, :, rows], x[:, :, rows], gamma)
             d0, d1, d2, d3 = window[:-2:2], window[1:-2:2], window[2::2], window[3::2]
@@ -69,7 +69,7 @@ class Strips:
             torch.add(d1, d2, out=terms[1][:, :, rows])
             torch.sub(d2, d1, out=terms[2][:, :, rows])
             torch.sub(d1, d3, out=terms[3][:, :, rows])
-            last[:, :, rows] = window[-REACH:]
+            last[:, :, rows] = window[-PAST_FRAMES:]
         return terms, last
 
     def merge(self, products: Terms, residual: Tensor | None) -> Tensor:
@@ -141,7 +141,7 @@ def _window(past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
 def _terms(past: Tensor, x: Tensor, gamma: Tensor) -> tuple[Tensor, ...]:
     window = _window(past, x, gamma)
     d0, d1, d2, d3 = window[:-2:2], window[1:-2:2], window[2::2], window[3::2]
-    parts = (d0 - d2, d1 + d2, d2 - d1, d1 - d3, window[-REACH:].clone())
+    parts = (d0 - d2, d1 + d2, d2 - d1, d1 - d3, window[-PAST_FRAMES:].clone())
     return tuple(_channels_last(part) for part in parts)
 
 
