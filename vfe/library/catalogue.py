@@ -19,13 +19,14 @@ class CatalogueEntry:
     """One file on the Hugging Face hub."""
 
     name: str
-    """What the user types."""
+    """What the user types to get it."""
     what: str
+    """What it is, for people."""
     repository: str
     file: str
-    """Path in the repository."""
+    """Its path in the repository."""
     folder: str
-    """Subfolder that the file is put in, called as ComfyUI calls it."""
+    """The subfolder that it is put into, called as ComfyUI calls it."""
     licence: str
     bytes: int | None = None
     sha256: str | None = None
@@ -40,7 +41,7 @@ class CatalogueEntry:
 
     @property
     def file_name(self) -> str:
-        """Name of the file on this machine."""
+        """The name of the file on this machine."""
         return self.file.rsplit("/", 1)[-1]
 
 
@@ -162,7 +163,7 @@ CATALOGUE = (
 
 
 def catalogue_entry(name: str) -> CatalogueEntry:
-    """The entry of that name in any case; VFEError that lists the names otherwise."""
+    """Return the entry of that name, in upper or lower case; VFEError that lists the names where there is none."""
     for entry in CATALOGUE:
         if entry.name == name.casefold():
             return entry

@@ -13,15 +13,15 @@ from pathlib import Path
 from ..types import VFEError
 
 FOLDER_KINDS = ("diffusion_models", "unet", "vae", "loras", "text_encoders", "clip", "vfe", "checkpoints")
-"""Keys of folder_paths whose folders may hold files for us, in the order in which they are searched."""
+"""The keys of folder_paths whose folders may hold files of use, in the order in which they are searched."""
 
 EXTRA_PATHS = "extra_model_paths.yaml"
 
 
 def comfyui_folders(path: Path) -> list[Path]:
-    """Folders of models of the installation at `path`, or those that the .yaml file `path` names; not all are there.
+    """Return the folders of models of the installation at `path`, or those that the .yaml file `path` names.
 
-    Raises VFEError where `path` is neither, or where a YAML file cannot be read.
+    Not all of them need exist. Raises VFEError where `path` is neither, or where a YAML file cannot be read.
     """
     path = path.expanduser()
     if path.suffix.lower() in (".yaml", ".yml"):
@@ -34,7 +34,7 @@ def comfyui_folders(path: Path) -> list[Path]:
 
 
 def _in_order(entries: list[tuple[str, Path, bool]]) -> list[Path]:
-    """Folders kind by kind; within a kind those of a section with `is_default` come first, the last of them first."""
+    """Sort folders by kind. Within a kind those of sections with `is_default` come first, the last of them first."""
     folders: list[Path] = []
     for kind in FOLDER_KINDS:
         of_kind: list[Path] = []
@@ -46,7 +46,7 @@ def _in_order(entries: list[tuple[str, Path, bool]]) -> list[Path]:
 
 
 def _extra_folders(path: Path) -> list[tuple[str, Path, bool]]:
-    """(kind, folder, is it a default) of every section of the file."""
+    """Return (kind, folder, whether its section is a default) for every folder that the file names."""
     sections = _read_yaml(path)
     if sections is None:  # the file that ComfyUI ships has only comments
         return []
@@ -79,7 +79,7 @@ def _read_yaml(path: Path) -> object:
 
 
 def _lines(base: Path, value: object) -> Iterator[Path]:
-    """One folder per line. ComfyUI's example has comments in such a block, which YAML takes for a part of the line."""
+    """Yield a folder for each line. ComfyUI's example has comments in such a block, which YAML takes for text."""
     for line in str(value or "").splitlines():
         if line.strip():
             whole = _expanded(base, line.strip())

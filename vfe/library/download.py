@@ -1,4 +1,4 @@
-"""Downloading a file of the catalogue once: asked for by name, checked for size and hash, in place only when whole."""
+"""Download a file of the catalogue once: its size and hash are checked, and it takes its name only when it is whole."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from ..types import Progress, VFEError
 from .catalogue import CatalogueEntry
 
 SPARE_DISK_BYTES = 256 << 20
-"""Bytes that are to stay free on the disk after a download."""
+"""The bytes that must stay free on the disk after a download."""
 _CHUNK = 8 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pulled:
-    """Where a file is and whether this call downloaded it."""
+    """What `pull` did."""
 
     path: Path
     downloaded: bool
     bytes: int
     sha256: str
     pinned: bool
-    """True where the catalogue has the hash; otherwise it is the one that the hub named before the download."""
+    """Whether the hash is the catalogue's; otherwise it is the one that the hub named before the download."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Facts:
-    """What a file must be; `commit` is known only from the hub."""
+    """What a file must be. `commit` is known only after the hub was asked."""
 
     bytes: int
     sha256: str
@@ -44,7 +44,7 @@ class _Facts:
 def pull(
     entry: CatalogueEntry, folder: Path, there: Iterable[Path] = (), on_progress: Progress | None = None
 ) -> Pulled:
-    """Have the file in `folder`/`entry.folder`, or where it is already; the hub is asked only for what is missing.
+    """Get a file into `folder`/`entry.folder`, unless it is on this machine already; only then the hub is asked.
 
     `there` are model files of this machine, one of which may be the file under any name. `on_progress` gets bytes
     hashed and their total. An interrupted download leaves at most what huggingface_hub can go on with.
@@ -68,7 +68,7 @@ def pull(
 
 
 def file_hash(path: Path, on_progress: Progress | None = None) -> str:
-    """The SHA-256 of a file as 64 hexadecimal digits; `on_progress` gets bytes done and their total."""
+    """Return the SHA-256 of a file as 64 hexadecimal digits; `on_progress` gets the bytes done and their total."""
     digest, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
@@ -80,7 +80,7 @@ def file_hash(path: Path, on_progress: Progress | None = None) -> str:
 
 
 def _known(entry: CatalogueEntry, target: Path) -> _Facts | None:
-    """From the catalogue, or from the note that an earlier download left beside the file."""
+    """Return what the catalogue says of a file, or the note that an earlier download left beside it; else None."""
     if entry.bytes is not None and entry.sha256 is not None:
         return _Facts(bytes=entry.bytes, sha256=entry.sha256)
     note = _note(target)
@@ -92,7 +92,10 @@ def _known(entry: CatalogueEntry, target: Path) -> _Facts | None:
 
 
 def _note(target: Path) -> Path:
-    """Beside a file whose hash no catalogue has: a line that `sha256sum --check` reads too."""
+    """Return the path of the note beside a file whose hash the catalogue does not have.
+
+    It holds a line that `sha256sum --check` reads too.
+    """
     return target.with_name(f"{target.name}.sha256")
 
 
@@ -104,7 +107,7 @@ def _pulled(entry: CatalogueEntry, path: Path, facts: _Facts, *, downloaded: boo
 
 
 def _ask_hub(entry: CatalogueEntry) -> _Facts:
-    """Size, hash and commit of the file as the hub has it now: the ETag of a file in LFS is its SHA-256."""
+    """Ask the hub for size, hash and commit of a file as it is now. The ETag of a file in LFS is its SHA-256."""
     hub = _hub()
     try:
         metadata = hub.get_hf_file_metadata(hub.hf_hub_url(entry.repository, entry.file))
@@ -146,7 +149,7 @@ def _check_room(folder: Path, size: int) -> None:
 
 
 def _fetch(entry: CatalogueEntry, offered: _Facts, aside: Path) -> Path:
-    """Where the downloaded file lies; after a failure only what huggingface_hub goes on with is left.
+    """Return the path of the downloaded file. After a failure only what huggingface_hub can go on with is left.
 
     Older versions go on with their `.incomplete` file in the next call; newer ones (2.4) only within a call.
     """

@@ -1,4 +1,4 @@
-"""Which model files there are, and how a name finds one. Torch is imported only where a file has to be opened."""
+"""Find model files by name or kind, and list them. Torch is imported only where a file has to be opened."""
 
 from __future__ import annotations
 
@@ -28,21 +28,24 @@ KIND_TITLES: dict[Kind, str] = {
     "text_encoder": "text encoder",
     "face_net": "face net",
 }
-"""What `vfe.weights.recognise` tells apart, in words, in the order of a listing."""
+"""The kinds of files that `vfe.weights.recognise` tells apart, in words and in the order of a listing."""
 
 
 class Component(NamedTuple):
     """A file that a DiT needs beside it."""
 
     what: str
+    """What it is, for people."""
     option: str
-    """By which option of the command the user names one."""
+    """The option of the command by which the user names one."""
     most_bytes: int
-    """Larger files are not even opened."""
+    """The size above which a file is not even opened."""
     advice: str
     """How the command gets one."""
     get: Remedy
+    """What helps where none is found."""
     choose: Remedy
+    """What helps where several are found."""
 
 
 COMPONENTS: dict[Kind, Component] = {
@@ -76,15 +79,18 @@ class Listed:
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What is found, kind by kind; how many files are none of ours; sentences on what was not searched."""
+    """What `list_models` found."""
 
     models: tuple[Listed, ...]
+    """The files, kind by kind."""
     unknown: int
+    """How many files hold weights of other models."""
     notes: tuple[str, ...]
+    """A line for each folder that was not searched, or not to its end."""
 
 
 def find_models() -> dict[str, Path]:
-    """Names of the bundled models and those in VFE_MODELS, and their files; a bundled name wins over a later one."""
+    """Return {name: file} of the bundled models and those in VFE_MODELS; a bundled name wins over a later one."""
     found: dict[str, Path] = {}
     for folder in bundled_folders():
         for path in sorted(folder.glob(f"*{MODEL_SUFFIX}")):
@@ -93,7 +99,7 @@ def find_models() -> dict[str, Path]:
 
 
 def find_model(name_or_path: str | Path, folders: Sequence[ModelFolder] | None = None) -> Path:
-    """The weights of a model given by name ("lite", "vividface") or by path: a file, an index of shards or a folder.
+    """Return the path of a model that is given by name ("lite", "vividface") or by path: a file, an index or a folder.
 
     A name is the stem of a file, or the folder or Hugging Face repository of one, in any case; it is looked for in
     `folders` (default: `search_folders()`), in their order. VFEError that names what there is where nothing is found.
@@ -121,9 +127,10 @@ def find_model(name_or_path: str | Path, folders: Sequence[ModelFolder] | None =
 
 
 def find_component(kind: Kind, folders: Sequence[ModelFolder] | None = None) -> Path:
-    """The one file of a kind of COMPONENTS in `folders` (default: `search_folders()`); equal copies count as one.
+    """Return the one file of a kind of COMPONENTS in `folders` (default: `search_folders()`).
 
-    Raises VFEError that says what to get where there is none, or which option chooses where there are several.
+    Equal copies count as one. Raises VFEError that says what to get where there is none, or which option chooses where
+    there are several.
     """
     component = COMPONENTS[kind]
     folders = search_folders() if folders is None else folders
@@ -144,7 +151,10 @@ def find_component(kind: Kind, folders: Sequence[ModelFolder] | None = None) -> 
 
 
 def list_models(folders: Sequence[ModelFolder] | None = None) -> Listing:
-    """Everything in `folders` (default: `search_folders()`) that is of use, told by content; only headers are read."""
+    """List the files in `folders` (default: `search_folders()`) that are of use.
+
+    What a file is, its content says, of which only the header is read.
+    """
     scanned = scan(search_folders() if folders is None else folders)
     listed = list(_recognised(scanned.found))
     models = [model for model in listed if model]
@@ -154,7 +164,7 @@ def list_models(folders: Sequence[ModelFolder] | None = None) -> Listing:
 
 
 def _recognised(candidates: Sequence[Candidate]) -> Iterator[Listed | None]:
-    """What each candidate is; None for weights of something else."""
+    """Yield what each candidate is, or None for weights of something else."""
     from ..tensor_io.open import open_tensors
     from ..weights.recognise import recognise_source
 
@@ -173,7 +183,7 @@ def _recognised(candidates: Sequence[Candidate]) -> Iterator[Listed | None]:
 
 
 def _restorer_of(named: list[Candidate]) -> Candidate:
-    """Of several with one name the first that can restore: a LoRA may be called like its model."""
+    """Return the first of several candidates of one name that can restore: a LoRA may be called like its model."""
     if len(named) > 1:
         for listed in _recognised(named):
             if listed and listed.kind in ("restorer", "wan_dit"):

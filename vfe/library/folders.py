@@ -1,4 +1,4 @@
-"""Folders in which model files may lie, in the order in which they are searched. Nothing is read but folder names."""
+"""The folders in which model files may be, in the order in which they are searched; no file is opened here."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ..types import VFEError
 from .comfyui import comfyui_folders
 
 FOLDERS_VARIABLE = "VFE_MODELS"
-"""Environment variable: folders of further models, separated like PATH."""
+"""The environment variable with further folders of models, separated like PATH."""
 COMFYUI_VARIABLE = "COMFYUI_PATH"
-"""Environment variable: the folder of a ComfyUI installation, or its extra_model_paths.yaml."""
+"""The environment variable with the folder of a ComfyUI installation, or with its extra_model_paths.yaml."""
 
 BUNDLED, HUB = "bundled", "Hugging Face cache"
+"""Labels of the package's own folder and of the cache of huggingface_hub."""
 
 
 class ModelFolder(NamedTuple):
@@ -48,7 +49,7 @@ def search_folders(folders: Sequence[Path] = (), comfyui: Path | None = None) ->
 
 
 def bundled_folders() -> list[Path]:
-    """Folders of models that a plain name finds first: the one in the package, then those of VFE_MODELS."""
+    """Return the folders in which a name is looked for first: the one in the package, then those of VFE_MODELS."""
     further = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
     return [
         Path(__file__).resolve().parents[1] / "assets",
@@ -57,7 +58,7 @@ def bundled_folders() -> list[Path]:
 
 
 def cache_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> Path:
-    """Where `vfe models pull` puts files: the platform's cache folder for users, then vfe/models."""
+    """Return the folder into which `vfe models pull` puts files: vfe/models in the platform's cache folder."""
     home = Path.home()
     if platform == "win32":
         cache = Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
@@ -70,7 +71,7 @@ def cache_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.e
 
 
 def hub_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The cache of huggingface_hub by its own variables, without importing it."""
+    """Return the cache folder of huggingface_hub, from the variables that it reads and without importing it."""
     for variable, below in (("HF_HUB_CACHE", ""), ("HUGGINGFACE_HUB_CACHE", ""), ("HF_HOME", "hub")):
         if environ.get(variable):
             return Path(os.path.expandvars(environ[variable])).expanduser() / below

@@ -1,4 +1,4 @@
-"""Finding what may be model files in folders, by name only: nothing is opened, and a scan always comes to an end."""
+"""Find what may be model files in folders, by name only: no file is opened, and a scan always comes to an end."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from typing import NamedTuple
 from .folders import HUB, ModelFolder
 
 SCANNED_SUFFIXES = (".safetensors", ".ckpt", ".pth", ".pt")
-"""File names that are looked at; where names are equal, an earlier suffix is preferred."""
+"""The endings of files that are looked at. Of files that differ in it alone, the one with the earlier is preferred."""
 SAFETENSORS_INDEX = ".safetensors.index.json"
 MAX_DEPTH = 6
 MAX_ENTRIES = 20_000
-"""Files and folders that are looked at below one folder; far more than a collection of models has."""
+"""How many files and folders are looked at below one folder; far more than a collection of models has."""
 
-# Names that say nothing; such a file is called after its folder.
+# Stems that say nothing about the model: such a file is named after its folder.
 _GENERIC = re.compile(r"(diffusion_pytorch_model|pytorch_model|model)(\.(fp16|bf16|fp32|non_ema))?")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}\.safetensors$")
 _PART_OF_RESTORER = ("transformer",)  # the subfolder of a diffusers pipeline that --model means
 
 
 class Candidate(NamedTuple):
-    """What may be a model: a file, or the index of a model that is split into several files."""
+    """A file that may be a model, or the index of a model that is split into several files."""
 
     name: str
     """The stem of the file, or its repository and folder where the stem says nothing."""
@@ -43,14 +43,16 @@ class Candidate(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """Candidates in the order of the folders, each file once, and a line for each folder that was not seen whole."""
+    """What `scan` found."""
 
     found: list[Candidate]
+    """Each file once, in the order of the folders."""
     notes: list[str]
+    """A line for each folder that was not searched, or not to its end."""
 
 
 def scan(searched: Sequence[ModelFolder]) -> Scan:
-    """Look through all of `searched`; hidden folders are passed over, links are followed once."""
+    """Look through the folders `searched`; hidden ones below them are passed over, and links are followed once."""
     found: dict[Path, Candidate] = {}
     notes: list[str] = []
     for searched_folder in searched:
@@ -63,7 +65,7 @@ def scan(searched: Sequence[ModelFolder]) -> Scan:
 
 
 def _roots(folder: ModelFolder) -> Iterator[tuple[Path, str]]:
-    """(folder, repository): the snapshots of a Hugging Face cache, or the folder itself."""
+    """Yield (folder, repository) for the snapshots of a Hugging Face cache, or the folder itself without one."""
     if folder.label != HUB:
         yield folder.path, ""
         return
@@ -72,7 +74,7 @@ def _roots(folder: ModelFolder) -> Iterator[tuple[Path, str]]:
 
 
 def _walk(root: Path, notes: list[str]) -> Iterator[tuple[Path, dict[str, int]]]:
-    """(folder, {file name: bytes}) of `root` and of what lies below it, in the order of names."""
+    """Yield (folder, {file name: bytes}) for `root` and all folders below it, in the order of their names."""
     waiting, seen, left = [(root, 0)], set[str](), MAX_ENTRIES
     while waiting:
         folder, depth = waiting.pop()
@@ -109,7 +111,7 @@ def _is_of_a_model(entry: os.DirEntry[str]) -> bool:
 
 
 def _models_of(folder: Path, files: dict[str, int]) -> Iterator[tuple[Path, int]]:
-    """(path, bytes) of the files of weights in a folder; a model that is split is its index, with the shards' bytes."""
+    """Yield (path, bytes) for the models in a folder; a model that is split is its index with the shards' bytes."""
     indexes = [name for name in files if name.endswith(SAFETENSORS_INDEX)]
     shards = {name for name in files if indexes and _SHARD.search(name)}
     for index in indexes:
@@ -126,7 +128,7 @@ def _by_stem_and_suffix(name: str) -> tuple[str, int]:
 
 
 def _name(path: Path, root: Path, repository: str) -> str:
-    """The stem of a file; where it says nothing, its repository and folder, or just its folder."""
+    """Return the stem of a file; where it says nothing, its repository and folder, or just its folder."""
     stem = path.name.removesuffix(SAFETENSORS_INDEX) if path.name.endswith(SAFETENSORS_INDEX) else path.stem
     if not _GENERIC.fullmatch(stem):
         return stem

@@ -1,1 +1,1 @@
-"""From files to pipelines: the bundled lite model, or the parts of a Wan model with their adapters."""
+"""From model files to pipelines that run: the lite model, or a Wan DiT with its VAE, prompt, LoRAs and adapter."""

@@ -13,7 +13,7 @@ from ..weights.lite import load_lite_model, read_lite_info
 
 
 def load_lite_pipeline(path: Path, device: torch.device, dtype: torch.dtype, window: WindowConfig) -> OneStepPipeline:
-    """The pipeline of a lite model for whole frames, timestep and prompt folded into its weights, in `dtype`.
+    """Return the pipeline of a lite model for whole frames: timestep and prompt folded into its weights, in `dtype`.
 
     Raises VFEError as `load_lite_model` does, and for a model of aligned faces.
     """
@@ -25,7 +25,7 @@ def load_lite_pipeline(path: Path, device: torch.device, dtype: torch.dtype, win
 
 
 def load_face_pipeline(path: Path, device: torch.device, dtype: torch.dtype) -> OneStepPipeline:
-    """The pipeline of a lite model for aligned faces, folded as for whole frames.
+    """Return the pipeline of a lite model for aligned faces, folded as for whole frames.
 
     Raises VFEError as `load_lite_model` does, and for a model of whole frames.
     """

@@ -19,7 +19,7 @@ NO_FACE_MODEL = "none"
 
 
 def load_pipeline(request: LoadRequest, notify: Notify) -> OneStepPipeline:
-    """The pipeline of the model that is asked for; `notify` gets a line on how a Wan model fits the memory.
+    """Return the pipeline of the model that is asked for; `notify` gets a line on how a Wan model fits the memory.
 
     Raises VFEError where a file, or what was asked of it, is wrong.
     """
@@ -32,7 +32,7 @@ def load_pipeline(request: LoadRequest, notify: Notify) -> OneStepPipeline:
 
 
 def face_model_for(request: LoadRequest) -> Path | None:
-    """The part for faces that goes with a model: the one that was asked for, the bundled one with lite, or none."""
+    """Return the model for aligned faces that goes with the requested one: the one asked for, lite's own, or None."""
     asked = request.options.face_model
     if asked is None:
         return find_model(LITE_FACES) if request.path == find_model(LITE) else None

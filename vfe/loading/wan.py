@@ -37,10 +37,11 @@ that leaves float16's range and is repeated in float32 are not counted: where th
 
 
 def load_wan_pipeline(request: LoadRequest, notify: Notify) -> MemoryAwarePipeline:
-    """Load, merge, fold; weights stay on the CPU until the first frame says what the memory plan is.
+    """Return the pipeline of a Wan model: weights are loaded, LoRAs merged, timestep and prompt folded.
 
-    Without `request.window` its length is left to the plan: 81 frames, or what fits. Raises VFEError for files that
-    are not what they should be, or do not fit together.
+    The weights stay on the CPU until the size of the first frame decides the memory plan. Without `request.window` its
+    length is left to that plan: 81 frames, or what fits. Raises VFEError for files that are not what they should be, or
+    do not fit together.
     """
     files, options = open_wan_files(request), request.options
     budget = options.memory or free_memory(request.device)
@@ -57,7 +58,7 @@ def load_wan_pipeline(request: LoadRequest, notify: Notify) -> MemoryAwarePipeli
 
 
 def _load_dit(files: WanFiles, request: LoadRequest, dtype: torch.dtype) -> FoldedDiT | ConditionedDiT:
-    """The DiT with its LoRAs, timestep and prompt, on the CPU in `dtype`."""
+    """Return the DiT with its LoRAs, timestep and prompt, on the CPU in `dtype`."""
     config, timestep = files.dit_config, files.flow.timestep
     attention = choose_attention(request.options.attention, request.device, dtype, config.head_dim)
     weights = DiTWeights(files.dit, files.loras)
@@ -95,7 +96,10 @@ class DiTWeights:
 
 
 def estimated_sizes(files: WanFiles, compute: WanCompute) -> WanSizes:
-    """What `loaded_sizes` will say, or a sixth more: which weights folding drops is not known before it is done."""
+    """Return what `loaded_sizes` will, or up to a sixth more, before any weight is read.
+
+    How many weights folding drops is not known before it is done.
+    """
     parameters = {name: math.prod(files.dit.shape(name)) for name in files.dit.names}
     block = sum(count for name, count in parameters.items() if name.startswith("blocks.0."))
     others = sum(parameters.values()) - block * files.dit_config.layers
@@ -112,7 +116,7 @@ def estimated_sizes(files: WanFiles, compute: WanCompute) -> WanSizes:
 
 
 def loaded_sizes(sizes: WanSizes, model: WanModel) -> WanSizes:
-    """The same with the bytes of the weights as they are now."""
+    """Return `sizes` with the bytes of the weights as they are now."""
     blocks = model.dit.blocks
     block = _bytes(blocks[0])
     others = _bytes(model.dit) - block * len(blocks) + (_bytes(model.adapter) if model.adapter else 0)
@@ -120,7 +124,7 @@ def loaded_sizes(sizes: WanSizes, model: WanModel) -> WanSizes:
 
 
 def _vae_bytes(weights: int, compute: WanCompute) -> int:
-    """Bytes of the VAE's kernels, and of its weights too where they share the memory with them."""
+    """Return the bytes of the VAE's kernels, and of its weights too where both are in the same memory."""
     return int(weights * (KERNEL_SHARE if compute.has_own_memory else 1 + KERNEL_SHARE))
 
 

@@ -75,7 +75,7 @@ def open_wan_files(request: LoadRequest) -> WanFiles:
 
 
 def is_known_dit(name: str | None) -> bool:
-    """Whether a name means a DiT of the catalogue, where it is called or as its file is; all of them are 1.3B ones."""
+    """Whether a name is that of a DiT in the catalogue or of its file; all of these have 1.3 billion parameters."""
     known = [entry for entry in CATALOGUE if entry.folder == "diffusion_models"]
     names = {called for entry in known for called in (entry.name, entry.file_name, Path(entry.file_name).stem)}
     return name is not None and name.casefold() in {called.casefold() for called in names}
@@ -98,7 +98,7 @@ def _check_asked_for(path: Path, config: DiTConfig, needed: DiTConfig) -> None:
 
 
 def _fitting_config(adapter: TensorSource, dit: DiTConfig, vae: WanVAEConfig) -> AdapterConfig:
-    """The config of an adapter; VFEError where that is for another DiT."""
+    """Return the config of an adapter; VFEError where that is for another DiT."""
     config = adapter_config(adapter)
     if config.fusion is not None:  # `load_adapter` refuses a prior alone
         try:
@@ -109,7 +109,7 @@ def _fitting_config(adapter: TensorSource, dit: DiTConfig, vae: WanVAEConfig) ->
 
 
 def _flow_of(sources: Sequence[TensorSource]) -> OneStepFlow:
-    """The step that a DiT or its LoRAs were trained by; VFEError where they say different ones."""
+    """Return the step that a DiT or its LoRAs were trained by; VFEError where they say different ones."""
     noted = {flow: source.path for source in sources if (flow := read_flow(source)) is not None}
     if len(noted) > 1:
         said = "; ".join(f"{path} was trained by {flow.rule} at t* = {flow.timestep:g}" for flow, path in noted.items())

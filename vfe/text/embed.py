@@ -1,4 +1,4 @@
-"""Making a prompt embedding once: from then on no text encoder is needed."""
+"""Embed a prompt once and keep the result in a file: from then on no text encoder is needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .umt5 import encode
 def embed_prompt(
     encoder: Path, prompt: str = "", tokenizer: Path | None = None, on_progress: Progress | None = None
 ) -> Tensor:
-    """The embedding of a prompt, (n, text_dim) float32: one row for each of its n tokens, 1 for the empty prompt.
+    """Return the embedding of a prompt, (n, text_dim) float32: a row for each of its n tokens, 1 for the empty prompt.
 
     What follows these rows is 0 up to 512 rows: Wan cuts the padding off (`T5EncoderModel.__call__`) and fills up with
     zeros (`WanModel.forward`), as diffusers does in `WanPipeline._get_t5_prompt_embeds`; DiffSynth and VividFace set

@@ -1,4 +1,4 @@
-"""A umT5 encoder in a file, read layer by layer: Wan's own .pth, ComfyUI's safetensors, also fp8, or a folder.
+"""Read a umT5 encoder layer by layer from Wan's own .pth, ComfyUI's safetensors, fp8 too, or a folder.
 
 Names here are the official ones of Wan2.1's wan/modules/t5.py; ComfyUI keeps those of transformers.
 """
@@ -38,7 +38,7 @@ _OUTSIDE = {"encoder.final_layer_norm.": "norm.", "shared.": "token_embedding.",
 
 
 def open_umt5(path: Path) -> UMT5File:
-    """The encoder in a file or folder; VFEError where there is none, or where a tensor is missing or misshapen."""
+    """Open the encoder in a file or folder; VFEError where there is none, or a tensor is missing or misshapen."""
     return UMT5File(open_tensors(path, is_umt5))
 
 
@@ -48,7 +48,7 @@ def is_umt5(source: TensorSource) -> bool:
 
 
 def official_names(names: Iterable[str]) -> dict[str, str]:
-    """{official name: name in the file} of what belongs to the encoder, scales of fp8 weights included."""
+    """Return {official name: name in the file} for all of the encoder, the scales of fp8 weights included."""
     return {official: name for name in names if (official := _official(name))}
 
 
@@ -69,21 +69,21 @@ class UMT5File:
 
     @property
     def tokenizer(self) -> bytes | None:
-        """The spiece.model that ComfyUI's files have inside."""
+        """The content of the spiece.model that ComfyUI's files hold; None in other files."""
         return bytes(self._tokenizer.read().flatten().tolist()) if self._tokenizer else None
 
     def embedding(self, ids: list[int]) -> Tensor:
-        """Rows of the token table, (N, D) float32; VFEError for a token that it does not have."""
+        """Return rows of the token table, (N, D) float32; VFEError for a token that it does not have."""
         if max(ids) >= self.config.vocabulary:
             raise VFEError(f"{self.path}: has {self.config.vocabulary} tokens, the tokenizer gave token {max(ids)}")
         return self._source.get(TOKENS)[ids].float()
 
     def layer(self, index: int) -> LayerWeights:
-        """The weights of one layer, float32."""
+        """Return the weights of one layer in float32."""
         return LayerWeights(**{field: self._source.get(_name(index, field)).float() for field in _FIELDS})
 
     def final_norm(self) -> Tensor:
-        """The weight of the last norm, (D) float32."""
+        """Return the weight of the last norm, (D) float32."""
         return self._source.get(FINAL_NORM).float()
 
 
@@ -101,7 +101,7 @@ def _name(index: int, field: str) -> str:
 
 
 def _config(source: TensorSource) -> UMT5Config:
-    """Sizes from shapes; VFEError where the tensors that they come from are not matrices of such sizes."""
+    """Return the sizes that the shapes give; VFEError where tensors are no matrices or the sizes impossible."""
     names = (TOKENS, *(_name(0, field) for field in ("positions", "q", "gate")))
     shapes = [source.shape(name) if name in source else () for name in names]
     if any(len(shape) != 2 for shape in shapes):
@@ -117,7 +117,7 @@ def _config(source: TensorSource) -> UMT5Config:
 
 
 def _shapes(config: UMT5Config) -> dict[str, tuple[int, ...]]:
-    """Every tensor of the encoder and its shape."""
+    """Return {official name: shape} of all tensors of the encoder."""
     dim, inner, ffn = config.dim, config.inner, config.ffn
     of_layer = {
         "norm_attention": (dim,),

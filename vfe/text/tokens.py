@@ -8,12 +8,12 @@ from pathlib import Path
 from ..types import VFEError
 
 END_TOKEN = 1
-"""`</s>` in umT5's vocabulary. The empty prompt is this token alone."""
+"""The number of `</s>` in umT5's vocabulary. The empty prompt is this token alone."""
 MAX_TOKENS = 512
 
 
 def token_ids(prompt: str, tokenizer: Path | bytes | None = None) -> list[int]:
-    """The tokens of a prompt with `</s>` last; the empty prompt needs no tokenizer.
+    """Return the tokens of a prompt with `</s>` last; the empty prompt needs no tokenizer.
 
     `tokenizer` is umT5's spiece.model, a file or its content. Raises VFEError where one is needed or cannot be used,
     and for a prompt that is no text.
@@ -33,7 +33,7 @@ def token_ids(prompt: str, tokenizer: Path | bytes | None = None) -> list[int]:
 
 
 def clean(prompt: str) -> str:
-    """HTML entities resolved, twice as in diffusers' prompt_clean (WanPipeline), and runs of white space one blank.
+    """Resolve HTML entities, twice as prompt_clean of diffusers' WanPipeline does, and collapse white space.
 
     prompt_clean also calls ftfy where that is installed, which mends text that was decoded wrongly; this does not.
     """

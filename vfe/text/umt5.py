@@ -28,7 +28,7 @@ class UMT5Config:
     dim: int
     heads: int
     inner: int
-    """Channels of all heads together."""
+    """The channels of all heads together."""
     ffn: int
     layers: int
     vocabulary: int
@@ -62,23 +62,29 @@ class LayerWeights(NamedTuple):
 
 
 class UMT5Weights(Protocol):
-    """Where the weights come from, piece by piece in float32."""
+    """Gives the weights piece by piece, in float32."""
 
     @property
-    def config(self) -> UMT5Config: ...
-
-    def embedding(self, ids: list[int]) -> Tensor:
-        """Rows of the token table, (N, D)."""
+    def config(self) -> UMT5Config:
+        """The sizes of the encoder."""
         ...
 
-    def layer(self, index: int) -> LayerWeights: ...
+    def embedding(self, ids: list[int]) -> Tensor:
+        """Return rows of the token table, (N, D)."""
+        ...
 
-    def final_norm(self) -> Tensor: ...
+    def layer(self, index: int) -> LayerWeights:
+        """Return the weights of one layer."""
+        ...
+
+    def final_norm(self) -> Tensor:
+        """Return the weight of the norm behind the last layer, (D)."""
+        ...
 
 
 @torch.no_grad()
 def encode(ids: list[int], weights: UMT5Weights, on_progress: Progress | None = None) -> Tensor:
-    """The last hidden state of the tokens, (N, D) float32, without padding.
+    """Return the last hidden state of the tokens, (N, D) float32, without padding.
 
     Wan pads to 512 tokens and masks the padding, which changes no row of a token: a masked key has weight 0, and the
     rows of the padding itself are set to 0 afterwards. `on_progress` gets layers done and their total.
@@ -100,7 +106,7 @@ def _encoder_layer(x: Tensor, layer: LayerWeights, buckets: Tensor) -> Tensor:
 
 
 def position_buckets(tokens: int, config: UMT5Config) -> Tensor:
-    """(N, N) int64: the bucket of the way from each query token to each key token.
+    """Return the bucket of the way from each query token to each key token, (N, N) int64.
 
     One half of the buckets is for keys to the left or equal, the other for those to the right; within a half, the
     first are for single distances, the rest grow logarithmically up to `max_distance` (T5, arXiv 1910.10683).

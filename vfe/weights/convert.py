@@ -1,4 +1,4 @@
-"""Any Wan DiT or VAE as one safetensors file: official names, LoRAs merged, its origin in the metadata."""
+"""Convert any Wan DiT or VAE to one safetensors file: official names, LoRAs merged, its origin in the metadata."""
 
 from __future__ import annotations
 
@@ -39,16 +39,20 @@ _PEOPLE: dict[Kind, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertOptions:
-    """`dtype` None keeps what the file has, fp8 becoming bf16. `flow` says that the DiT restores, and by which step."""
+    """How `convert_file` writes a file."""
 
     dtype: torch.dtype | None = None
+    """The dtype of the output; None keeps that of the input, but fp8 becomes bf16."""
     loras: tuple[LoraFile, ...] = ()
+    """What is merged into a DiT, in this order."""
     flow: OneStepFlow | None = None
+    """The step by which a DiT restores, which is noted in the metadata; None keeps what the input notes."""
     overwrite: bool = False
+    """Whether an output that exists is replaced."""
 
 
 def convert_file(path: Path, output: Path, options: ConvertOptions) -> str:
-    """Write the DiT or VAE at `path` as `output`, and say in one sentence what was written.
+    """Write the DiT or VAE at `path` as `output`, and return a sentence that says what was written.
 
     It is written aside and renamed; the input is only read. Raises VFEError for what cannot be converted, for an
     output that exists, and where a value is too large for fp16.
@@ -81,7 +85,7 @@ def _is_wan(source: TensorSource) -> bool:
 
 
 def flow_note(flow: OneStepFlow | None) -> dict[str, str]:
-    """What `wan_dit.read_flow` reads."""
+    """Return the entries of the metadata that `wan_dit.read_flow` reads."""
     return {} if flow is None else {"rule": flow.rule, "timestep": f"{flow.timestep:g}"}
 
 
@@ -98,7 +102,7 @@ def check_output(output: Path, inputs: set[Path], overwrite: bool) -> None:
 
 
 def _entries(source: TensorSource, loras: tuple[LoraFile, ...], dtype: torch.dtype | None) -> dict[str, Entry]:
-    """The tensors to write: LoRAs merged in float32, each cast once."""
+    """Return the tensors to write. LoRAs are merged in float32, and each result is cast once."""
     plan = LoraPlan(loras, {name: source.shape(name) for name in source})
 
     def read(name: str, dtype: torch.dtype) -> Tensor:
@@ -109,7 +113,7 @@ def _entries(source: TensorSource, loras: tuple[LoraFile, ...], dtype: torch.dty
 
 
 def _origins(files: Iterable[Path]) -> list[dict[str, str]]:
-    """Name and SHA-256 of each file: no folder, which is nobody's business."""
+    """Return name and SHA-256 of each file. Folders are left out: they may name people."""
     return [{"file": path.name, "sha256": _sha256(path)} for path in files]
 
 

@@ -36,7 +36,7 @@ _IN_BLOCK_BACK = {ours: theirs for theirs, ours in _IN_BLOCK.items()}
 
 
 def split_parameter(name: str) -> tuple[str, str]:
-    """A parameter's layer and kind: ("head.head", ".weight"), ("head.modulation", "")."""
+    """Split a parameter's name into layer and kind: ("head.head", ".weight") or ("head.modulation", "")."""
     for kind in (".weight", ".bias"):
         if name.endswith(kind):
             return name[: -len(kind)], kind
@@ -44,13 +44,13 @@ def split_parameter(name: str) -> tuple[str, str]:
 
 
 def from_diffusers(name: str) -> str:
-    """The official name of a diffusers parameter; one that is not of a text-to-video DiT stays as it is."""
+    """Return the official name of a diffusers parameter; one that is not of a text-to-video DiT stays as it is."""
     layer, kind = split_parameter(name)
     return _translate(layer, _OUTSIDE, _IN_BLOCK) + kind
 
 
 def layer_in_diffusers(layer: str) -> str:
-    """What diffusers calls an official layer."""
+    """Return what diffusers calls a layer of this official name."""
     return _translate(layer, _OUTSIDE_BACK, _IN_BLOCK_BACK)
 
 

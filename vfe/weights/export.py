@@ -1,4 +1,4 @@
-"""What training exported in the form that another program reads: a LoRA for ComfyUI or peft, or one merged file."""
+"""Write what training exported in the form that another program reads: as a LoRA for ComfyUI or peft, or merged."""
 
 from __future__ import annotations
 
@@ -28,22 +28,26 @@ from .wan_dit import read_flow
 Form = Literal["comfyui", "peft", "merged", "adapter", "vae"]
 
 PEFT_PREFIX = "base_model.model."
-EXPORTED_STEMS = ("best", "last")  # that a run exports into its folder, the better one first
+EXPORTED_STEMS = ("best", "last")
+"""The names of the files that a run exports into its folder, the better one first."""
 PART_SUFFIXES = {"adapter": ".adapter", "vae": ".vae"}  # that the stage dvface exports beside it
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions:
-    """`base` is the DiT that a LoRA was trained on, which merging needs; `dtype` None keeps what the files have."""
+    """How `export_file` writes a file."""
 
     form: Form = "comfyui"
     base: Path | None = None
+    """The DiT that a LoRA was trained on, which merging needs."""
     dtype: torch.dtype | None = None
+    """The dtype of the output; None keeps what the files have."""
     overwrite: bool = False
+    """Whether an output that exists is replaced."""
 
 
 def export_file(trained: Path, output: Path, options: ExportOptions) -> str:
-    """Write what a run trained in another form, and say in one sentence what was written.
+    """Write what a run trained in another form, and return a sentence that says what was written.
 
     `trained` is a file that training exported, or the folder of a run, whose best file is taken, or else its last. All
     is written aside and renamed. Raises VFEError for what training did not export or cannot be had in that form, for an
@@ -80,7 +84,7 @@ def _export_lora(source: TensorSource, output: Path, options: ExportOptions) -> 
 
 
 def _copy_adapter(source: TensorSource, output: Path, options: ExportOptions) -> str:
-    """Prior and fusion in another number format; its config and what made it stay in its metadata."""
+    """Copy an adapter in another dtype; its metadata, which says what it is and how it was made, stays."""
     if not ADAPTER_FORMAT.names(source):
         raise VFEError(f"{source.path}: {recognise_source(source).description}; needed what the stage dvface exported")
     check_output(output, {source.path.resolve()}, options.overwrite)
@@ -93,7 +97,7 @@ def _copy_adapter(source: TensorSource, output: Path, options: ExportOptions) ->
 
 
 def _merge(source: TensorSource, output: Path, options: ExportOptions) -> str:
-    """A LoRA into its base; whole weights are merged already, and get another number format."""
+    """Merge a LoRA into its base. Whole weights need no merging; they are written in another dtype."""
     whole = ConvertOptions(dtype=options.dtype, overwrite=options.overwrite)
     if not is_lora(source.names):
         if options.base is not None:
@@ -116,7 +120,7 @@ def _in_dtype(layers: Mapping[str, LowRank], dtype: torch.dtype | None, path: Pa
 
 
 def _save_peft(folder: Path, layers: Mapping[str, LowRank], note: Mapping[str, str], overwrite: bool) -> None:
-    """As `save_pretrained` of peft: the factors, and rank and alpha in a JSON file beside them."""
+    """Write what `save_pretrained` of peft does: the factors, and rank and alpha in a JSON file beside them."""
     weights, config = folder / f"{WEIGHTS_STEM}.safetensors", folder / CONFIG_FILE
     if folder.exists() and not folder.is_dir():
         raise VFEError(f"{folder}: a file; peft's form is a folder of two files, give it another name")

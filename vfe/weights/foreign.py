@@ -1,4 +1,4 @@
-"""What a file is that nothing here reads, told to the user who gave it."""
+"""Name the files of other models, which nothing here reads, to the user who gave one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SIGNS = (
 
 
 def name_foreign(source: TensorSource) -> str:
-    """What the file is, as far as its names tell, else the first of them."""
+    """Return what a file is, as far as the names in it tell; else the first few names."""
     for sign, what in _SIGNS:
         if any(sign in name for name in source.names):
             return what

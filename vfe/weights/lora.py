@@ -1,4 +1,4 @@
-"""LoRAs merged into the weights that they change, exactly: W + sum of strength * (alpha / r) * B A, in float32.
+"""LoRAs are merged exactly into the weights that they change: W + sum of strength * (alpha / r) * B A, in float32.
 
 r rank; A (r, in) is the down, B (out, r) the up projection.
 """
@@ -22,7 +22,7 @@ from .lora_scale import LoraScale
 
 Shape = tuple[int, ...]
 Parts = dict[Part, str]
-"""The tensors of one layer in a LoRA file, by what they are."""
+"""The names of the tensors of one layer in a LoRA file, by the part of the change that each is."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ class Delta:
     scale: float
     read: Callable[[], Tensor]
     read_factors: Callable[[], tuple[Tensor, Tensor]] | None = None
-    """Of a low-rank change, B and A as the file has them: for hosts that multiply them themselves."""
+    """Reads the factors B and A of a low-rank change as the file has them, for hosts that multiply them themselves;
+    None for a change that is stored whole."""
 
 
 class LoraPlan:
-    """What some LoRAs change, found before any weight is read.
+    """The changes that several LoRAs make to a model, found before any weight is read.
 
     `shapes` are those of the model's parameters, under official names. Raises VFEError for a file that is no LoRA, one
     of another model, and kinds that are no sum of low-rank products (DoRA, LoHa, LoKr, OFT).
@@ -50,7 +51,7 @@ class LoraPlan:
                 self.deltas[parameter].append(delta)
 
     def merge(self, name: str, weight: Tensor) -> Tensor:
-        """A parameter with its changes in float32; the same tensor where there are none."""
+        """Return a parameter with its changes added in float32; the same tensor where there are none."""
         deltas = self.deltas.get(name)
         if not deltas:
             return weight
@@ -61,13 +62,19 @@ class LoraPlan:
 
 
 def merge_loras(state: Mapping[str, Tensor], specs: Sequence[LoraFile]) -> dict[str, Tensor]:
-    """A state dict with LoRAs merged in float32, each tensor cast back once. Raises VFEError as `LoraPlan` does."""
+    """Return a state dict with LoRAs merged in float32 and each tensor cast back once.
+
+    Raises VFEError as `LoraPlan` does.
+    """
     plan = LoraPlan(specs, {name: tuple(weight.shape) for name, weight in state.items()})
     return {name: plan.merge(name, weight).to(weight.dtype) for name, weight in state.items()}
 
 
 def _read_lora(spec: LoraFile, names: LayerNames, shapes: Mapping[str, Shape]) -> list[tuple[str, Delta]]:
-    """(parameter, change) of one file, every tensor in it accounted for."""
+    """Return (name of the parameter, its change) for all changes of one file.
+
+    Raises VFEError for a tensor that is part of no change.
+    """
     source = open_tensors(spec.path)
     kind = unsupported_kind(source.names)
     if kind is not None:
@@ -92,7 +99,7 @@ def _read_lora(spec: LoraFile, names: LayerNames, shapes: Mapping[str, Shape]) -
 
 
 def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
-    """{layer of the model: its tensors in the file}; VFEError for names that mean no layer, or several."""
+    """Return {layer of the model: its tensors in the file}; VFEError for a name that means no layer, or several."""
     groups: defaultdict[str, Parts] = defaultdict(dict)
     strangers = []
     for name in source.names:
@@ -116,7 +123,7 @@ def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
 
 
 def _low_rank_scale(source: TensorSource, parts: Parts, layer: str, scale_of: LoraScale) -> float:
-    """alpha / r of one layer; 1 where neither the file nor its config says otherwise, or there are no factors."""
+    """Return alpha / r of one layer; 1 where neither file nor config says otherwise, or there are no factors."""
     if ("up" in parts) != ("down" in parts) or ("up_bias" in parts and "up" not in parts):
         raise VFEError(f"{source.path}: {layer} has only one factor of a LoRA; the file is incomplete, get it again")
     if "up" not in parts:
@@ -136,7 +143,7 @@ def _low_rank_scale(source: TensorSource, parts: Parts, layer: str, scale_of: Lo
 
 
 def _reader(source: TensorSource, parts: Parts, part: Part, shape: Shape) -> Callable[[], Tensor]:
-    """Reads a change of a parameter of that shape; VFEError where the file's tensors do not give that shape."""
+    """Return what reads the change of a parameter; VFEError where the file's tensors do not give its `shape`."""
     change, whole = source.shape(parts[part]), True
     read = partial(_whole, source, parts[part])
     if part == "up":

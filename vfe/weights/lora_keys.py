@@ -1,4 +1,4 @@
-"""What the names in a LoRA file mean: which layer of the model, and which part of its change.
+"""Tell which layer of the model a name in a LoRA file means, and which part of its change.
 
 diffusion_model.blocks.0.ffn.0.lora_A.weight (ComfyUI), base_model.model.blocks.0.ffn.0.lora_A.default.weight (peft),
 transformer.blocks.0.ffn.net.0.proj.lora_A.weight (diffusers) and lora_unet_blocks_0_ffn_0.lora_down.weight (kohya)
@@ -40,6 +40,8 @@ MAX_PREFIX = 4  # dotted components in front of a layer's name: base_model.model
 
 
 class LoraKey(NamedTuple):
+    """What a name in a LoRA file says."""
+
     base: str  # the layer's name, as the file writes it
     part: Part
 
@@ -52,7 +54,7 @@ def is_lora(names: Iterable[str]) -> bool:
 
 
 def parse_key(name: str) -> LoraKey | None:
-    """Base and part of a name in a LoRA file; None where it is no part that is known."""
+    """Split a name in a LoRA file into layer and part; None where the part is none of those known."""
     if name.endswith(MODULATION_CHANGE):
         return LoraKey(f"{name[: -len(MODULATION_CHANGE)]}.modulation", "diff")
     for pattern, part in _PARTS:
@@ -62,7 +64,7 @@ def parse_key(name: str) -> LoraKey | None:
 
 
 def unsupported_kind(names: Iterable[str]) -> str | None:
-    """What kind of adapter a file is that cannot be merged here: "DoRA", "LoHa", ..."""
+    """Return the kind of an adapter that cannot be merged here ("DoRA", "LoHa", ...), or None for others."""
     for name in names:
         for pattern, kind in _UNSUPPORTED:
             if re.fullmatch(rf".+(?:{pattern})", name):
@@ -84,7 +86,7 @@ class LayerNames:
         self._dotted.update({layer: layer for layer in self._dotted.values()})  # an official name wins
 
     def find(self, base: str) -> list[str]:
-        """The layers that `base` may mean: none, one, or several where underscores leave it open."""
+        """Return the layers that `base` may mean: none, one, or several where underscores leave it open."""
         if kohya := _KOHYA.fullmatch(base):
             return sorted(self._flat.get(kohya[1], ()))
         parts = base.split(".")
@@ -95,8 +97,9 @@ class LayerNames:
         return []
 
     def weight(self, layer: str) -> str | None:
-        """Name of the layer's weight; a parameter without a layer (modulation) is its own."""
+        """Return the name of a layer's weight; a parameter that is no layer's (modulation) is its own."""
         return next((name for name in (f"{layer}.weight", layer) if name in self.parameters), None)
 
     def bias(self, layer: str) -> str | None:
+        """Return the name of a layer's bias, None for a layer without one."""
         return f"{layer}.bias" if f"{layer}.bias" in self.parameters else None

@@ -1,4 +1,4 @@
-"""The scale of an adapter whose file holds no alpha: peft keeps it in adapter_config.json, diffusers in the metadata.
+"""The scale of a LoRA whose file holds no alpha: peft keeps it in adapter_config.json, diffusers in the metadata.
 
 Where neither is there the scale is 1, as ComfyUI and diffusers take it.
 """
@@ -21,7 +21,7 @@ MAX_CONFIG = 1 << 20  # bytes: it has about 1 KB
 
 
 class LoraScale:
-    """alpha / r of each layer of an adapter (alpha / sqrt(r) for a rank-stabilised one)."""
+    """Gives the factor of each layer of a LoRA: alpha / r, or alpha / sqrt(r) for a rank-stabilised one."""
 
     def __init__(self, source: TensorSource) -> None:
         self._subject = f"{source.path}: its adapter config"
@@ -40,7 +40,7 @@ class LoraScale:
         self._patterns = {self._suffix(layer): self._number(alpha) for layer, alpha in patterns.items()}
 
     def __call__(self, layer: str, rank: int) -> float:
-        """Of a layer as the file calls it, of that rank."""
+        """Return the factor of a layer, which is called as in the file, of that rank."""
         special = [alpha for suffix, alpha in self._patterns.items() if f".{layer}".endswith(f".{suffix}")]
         alpha = special[0] if special else self._alpha
         if alpha is None:
@@ -53,7 +53,7 @@ class LoraScale:
         raise VFEError(f"{self._subject} has the alpha {printable(repr(value))}, needed a number")
 
     def _suffix(self, layer: object) -> str:
-        """peft takes these as regular expressions; from a file of unknown origin only plain names are taken."""
+        """Return the plain name of a layer. peft also takes regular expressions, which a hostile file could abuse."""
         if isinstance(layer, str) and re.fullmatch(r"[\w.]+", layer):
             return layer
         raise VFEError(f"{self._subject} has an alpha_pattern {printable(layer)!r}; needed the plain name of a layer")

@@ -1,4 +1,4 @@
-"""What a weight file is, by the names and shapes in it and never by its own name."""
+"""Tell what a weight file is by the names and shapes in it, and never by its own name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ READABLE_KINDS = (
 
 
 class _TextEncoder(NamedTuple):
-    """Names of a T5: a query, the word embedding, and the position bias of the second block, which only umT5 has."""
+    """Names by which a T5 is known: a query, the word embedding, and a bias of the second block that only umT5 has."""
 
     naming: str
     query: str
@@ -55,14 +55,14 @@ _TEXT_ENCODERS = (
 
 @dataclass(frozen=True)
 class Recognised:
-    """What a file is, and one sentence that says so, with sizes and layout."""
+    """The kind of a file, and a line for people that says it with sizes and layout."""
 
     kind: Kind
     description: str
 
 
 def recognise(path: Path) -> Recognised:
-    """What the weights at `path` (a file, an index or a folder) are.
+    """Tell what the weights at `path`, a file, an index or a folder, are.
 
     Raises VFEError that names what the file is instead, for anything that nothing here reads.
     """
@@ -70,7 +70,7 @@ def recognise(path: Path) -> Recognised:
 
 
 def recognise_source(source: TensorSource) -> Recognised:
-    """`recognise` for an open file."""
+    """Tell what an open file is, as `recognise` does."""
     if LITE_FORMAT.names(source):
         return Recognised("restorer", _describe_restorer(source))
     if FACE_NET_FORMAT.names(source):
@@ -131,7 +131,7 @@ def _describe_lora(source: TensorSource) -> str:
 
 
 def _describe_text_encoder(source: TensorSource) -> str:
-    """VFEError for a T5 that is not umT5: Wan was trained with the rows of umT5 only."""
+    """Raise VFEError for a T5 that is not umT5, for Wan was trained with the rows of umT5 only."""
     encoder = next(encoder for encoder in _TEXT_ENCODERS if _has(source, encoder.query))
     if not _has(source, encoder.second_bias):
         raise VFEError(f"{source.path}: a T5 text encoder as of Flux or SD3, which is not umT5; {READABLE_KINDS}")

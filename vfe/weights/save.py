@@ -1,4 +1,4 @@
-"""The files that training exports and users load: a LoRA, a whole DiT or a VAE, with how they were made as metadata.
+"""Writing what training exports and users load: a LoRA, a whole DiT or a VAE, with how it was made in its metadata.
 
 r rank; A (r, in) is the down, B (out, r) the up projection of a LoRA: W + scale B A.
 """
@@ -41,26 +41,30 @@ class LowRank:
 
     @property
     def rank(self) -> int:
+        """The r of both factors."""
         return self.down.shape[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What a file says of how it was made: the restorer's step, the name of the file that was trained on from, facts
-    of the run (JSON)."""
+    """How a file was made, as its metadata says it."""
 
     base: str
+    """The name of the file from which training started."""
     flow: OneStepFlow | None = None
+    """The step that was trained."""
     training: Mapping[str, Any] = field(default_factory=dict)
+    """Facts of the run, of types that JSON has."""
 
     def note(self) -> dict[str, str]:
+        """Return the entries of the metadata."""
         return {**flow_note(self.flow), "base": self.base, "training": json.dumps(self.training)}
 
 
 def save_lora(path: Path, layers: Mapping[str, LowRank], note: Mapping[str, str]) -> None:
     """Write {official layer: change} as ComfyUI's LoRA loader and ours read it, in the factors' dtype.
 
-    Aside and renamed, as the others here. Raises OSError as writing does.
+    The file is written aside and renamed, like all that are written here. Raises OSError as writing does.
     """
     tensors: dict[str, Tensor] = {}
     for layer, change in layers.items():
@@ -92,7 +96,7 @@ def save_vae(path: Path, base: Path, trained: Mapping[str, Tensor], origin: Orig
 
 
 def read_lora(path: Path, parameters: Iterable[str]) -> dict[str, LowRank]:
-    """{official layer: its change} of a LoRA in any form, for a model with parameters of these official names.
+    """Return {official layer: its change} of a LoRA in any form; `parameters` are the model's official names.
 
     Raises VFEError for a file that is no plain LoRA of this model's layers.
     """

@@ -1,4 +1,4 @@
-"""A Wan2.1 text-to-video DiT from any file that has one, its size read from the shapes.
+"""Read a Wan2.1 text-to-video DiT from any file that has one; its size follows from the shapes.
 
 D width, N heads of 128 each, F feed-forward width.
 """
@@ -49,10 +49,10 @@ def is_dit(source: TensorSource) -> bool:
 
 
 def open_dit(path: Path, needed: DiTConfig | None = None) -> tuple[DiTConfig, TensorSource]:
-    """The size of a DiT and its tensors under their official names, fp8 undone; no weight is read.
+    """Return the size of a DiT and its tensors under their official names, fp8 undone; no weight is read.
 
-    Raises VFEError where the file holds none or several, another member of the family, wrong shapes, or not the size
-    of `needed`.
+    Raises VFEError where the file holds no DiT, several, another member of the family, wrong shapes, or a DiT of
+    another size than `needed`.
     """
     source = to_official_names(open_tensors(path, is_dit))
     config = config_of(source)
@@ -66,7 +66,7 @@ def open_dit(path: Path, needed: DiTConfig | None = None) -> tuple[DiTConfig, Te
 def read_dit(
     path: Path, dtype: torch.dtype | None = None, loras: Sequence[LoraFile] = ()
 ) -> tuple[DiTConfig, dict[str, Tensor]]:
-    """The size of a DiT and its official state dict, LoRAs merged in float32, then cast once to `dtype`.
+    """Return the size of a DiT and its official state dict, LoRAs merged in float32, then cast once to `dtype`.
 
     None keeps each tensor's own format: float32 for those that were stored in fp8. Raises VFEError as `open_dit` and
     `merge_loras` do.
@@ -88,7 +88,7 @@ def load_dit(
     needed: DiTConfig | None = None,
     build: Callable[[DiTConfig], WanDiT] = WanDiT,
 ) -> WanDiT:
-    """The network, built on meta and filled strictly, LoRAs merged; frozen.
+    """Return the DiT of a file with LoRAs merged, frozen and in eval mode.
 
     `needed` is the size that it must have, `build` makes it (with another attention, say). Raises VFEError as
     `open_dit` and `merge_loras` do.
@@ -105,7 +105,10 @@ def load_dit(
 
 
 def read_flow(source: TensorSource) -> OneStepFlow | None:
-    """The step that a restorer was trained for, as `vfe convert --rule` noted it; None where nothing is noted."""
+    """Return the step that a DiT was trained for, as `vfe convert --rule` noted it; None where nothing is noted.
+
+    Raises VFEError where the note is damaged.
+    """
     if "rule" not in source.metadata:
         return None
     rule = source.metadata["rule"]
@@ -118,7 +121,7 @@ def read_flow(source: TensorSource) -> OneStepFlow | None:
 
 
 def to_official_names(source: TensorSource) -> TensorSource:
-    """The DiT of an open file alone: no prefix, official names, fp8 undone. VFEError where there is not one DiT."""
+    """Select the DiT of an open file: no prefix, official names, fp8 undone. VFEError where there is not one DiT."""
     marks = find_marks(source, DIT_MARKS)
     if not marks:
         raise VFEError(
@@ -140,7 +143,7 @@ def to_official_names(source: TensorSource) -> TensorSource:
 
 
 def config_of(source: TensorSource) -> DiTConfig:
-    """Size of the DiT, from the shapes of its official tensors. VFEError where they fit no text-to-video DiT."""
+    """Return the size of a DiT from the shapes of its tensors; VFEError where they fit no text-to-video DiT."""
     dim = _shape(source, DIT_MARK, 3)[-1]
     _, channels, *patch = _shape(source, "patch_embedding.weight", 5)
     out = _shape(source, "head.head.weight", 2)[0]
@@ -192,7 +195,7 @@ def _count_layers(source: TensorSource) -> int:
 
 
 def _heads(source: TensorSource, dim: int) -> int:
-    """dim / 128, or what our own `convert` noted: only a network for tests has other heads."""
+    """Return the number of heads: dim / 128, or what `vfe convert` noted, for small DiTs of tests have other heads."""
     noted = source.metadata.get("heads", "")
     if noted.isdecimal() and int(noted) > 0:
         return int(noted)
@@ -213,7 +216,7 @@ def check_size(path: Path, config: DiTConfig, needed: DiTConfig) -> None:
 
 
 def size_of(config: DiTConfig) -> str:
-    """Parameters of a DiT, about, as people name them: "1.42 B"."""
+    """Return the approximate number of a DiT's parameters as people write it, such as "1.42 B"."""
     block = config.dim * (8 * config.dim + 2 * config.ffn_dim)
     ends = config.dim * (config.text_dim + 9 * config.dim)
     count = config.layers * block + ends

@@ -1,4 +1,4 @@
-"""Wan2.1's VAE from any file that has it, its size read from the shapes."""
+"""Read Wan2.1's VAE from any file that has it; its size follows from the shapes."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def is_vae(source: TensorSource) -> bool:
 
 
 def open_vae(path: Path) -> tuple[WanVAEConfig, TensorSource]:
-    """The size of a VAE and its tensors under their official names; no weight is read.
+    """Return the size of a VAE and its tensors under their official names; no weight is read.
 
-    Raises VFEError where the file holds none or several, Wan2.2's, or wrong shapes.
+    Raises VFEError where the file holds no VAE, several, Wan2.2's, or wrong shapes.
     """
     source = to_official_names(open_tensors(path, is_vae))
     config = config_of(source)
@@ -49,7 +49,7 @@ def open_vae(path: Path) -> tuple[WanVAEConfig, TensorSource]:
 
 
 def read_vae(path: Path) -> tuple[WanVAEConfig, dict[str, Tensor]]:
-    """The size of a VAE and its official state dict, in the file's own formats. Raises VFEError as `open_vae` does."""
+    """Return the size of a VAE and its official state dict in the file's dtypes; VFEError as `open_vae` raises it."""
     config, source = open_vae(path)
     return config, {name: source.get(name) for name in source.names}
 
@@ -61,7 +61,7 @@ def load_vae(
     dtype: torch.dtype = torch.float32,
     build: Callable[[WanVAEConfig], WanVAE] = WanVAE,
 ) -> WanVAE:
-    """The network, built on meta (by `build`, of a host's layers for one) and filled strictly; frozen.
+    """Return the VAE of a file, frozen and in eval mode; `build` makes it, of a host's layers for one.
 
     Raises VFEError as `open_vae` does.
     """
@@ -70,7 +70,7 @@ def load_vae(
 
 
 def to_official_names(source: TensorSource) -> TensorSource:
-    """The VAE of an open file alone: prefix stripped, official names. VFEError where there is not one Wan2.1 VAE."""
+    """Select the VAE of an open file: no prefix, official names. VFEError where there is not one Wan2.1 VAE."""
     marks = find_marks(source, VAE_MARKS)
     if not marks:
         raise VFEError(f"{source.path}: no Wan VAE in it (it holds {preview_names(source.names)}); {NEEDED_VAE}")
@@ -87,7 +87,7 @@ def to_official_names(source: TensorSource) -> TensorSource:
 
 
 def config_of(source: TensorSource) -> WanVAEConfig:
-    """Size of the VAE, from the shapes of its official tensors. VFEError where they fit no Wan2.1 VAE."""
+    """Return the size of a VAE from the shapes of its official tensors; VFEError where they fit no Wan2.1 VAE."""
     dim = _shape(source, "encoder.conv1.weight")[0]
     latent_channels = _shape(source, "conv2.weight")[0]
     stages, temporal = _stages(source)
@@ -107,7 +107,7 @@ def config_of(source: TensorSource) -> WanVAEConfig:
 
 
 def _stages(source: TensorSource) -> tuple[list[list[int]], tuple[bool, ...]]:
-    """Output widths of the residual blocks of each stage of the encoder, and where its downsampling halves the rate."""
+    """Return the output widths of the residual blocks of each stage of the encoder, and where it halves the rate."""
     stages: list[list[int]] = [[]]
     temporal = []
     for index in range(MAX_LAYERS):
