@@ -1,4 +1,4 @@
-"""The restored latent of a window of frames, tile by tile, and strength maps on its grid.
+"""The restored latent of a window of frames, tile by tile, and masks of strength on its grid.
 
 B batch, C channels, T H W pixel frames, t h w latent ones.
 """
@@ -17,47 +17,53 @@ from .tiling import Span, fade_weights
 
 @dataclass(frozen=True)
 class TileLatent:
-    """z_hq of a part of the padded frame."""
+    """The restored latent of a rectangle of the padded frame."""
 
-    rows: Span
+    rows: Span  # in pixels of the padded frame
     columns: Span
     z_hq: Tensor  # (B, C, t, h, w)
 
 
 @dataclass(frozen=True)
 class WindowLatent:
-    """z_hq of a window; one tile where the frame was restored whole."""
+    """The restored latent of a window: one tile where the frame was restored whole."""
 
     frames: int
-    """Of the window, as they came in; the latent's are more by padding."""
+    """The number of frames that came in. The latent stands for more where they were padded."""
     frame_shape: tuple[int, ...]
-    """Of one of them: (3, H, W) or (B, 3, H, W)."""
+    """The shape of a frame that came in: (3, H, W) or (B, 3, H, W)."""
     rows: tuple[Span, ...]
-    """Of the tiles, in pixels of the padded frame."""
+    """The rows of each row of tiles, in pixels of the padded frame."""
     columns: tuple[Span, ...]
+    """The columns of each column of tiles, in pixels of the padded frame."""
     tiles: tuple[TileLatent, ...] = ()
-    """Row by row."""
+    """The latents of the tiles, row by row."""
 
     @property
     def height(self) -> int:
+        """The height of a frame that came in, in pixels."""
         return self.frame_shape[-2]
 
     @property
     def width(self) -> int:
+        """The width of a frame that came in, in pixels."""
         return self.frame_shape[-1]
 
     def weight(self, tile: TileLatent) -> Tensor:
-        """Of each pixel of a tile, to cross-fade it with its neighbours: divide by the sum over all tiles."""
+        """Return the weight of each pixel of a tile, (rows, columns), by which it is cross-faded with its neighbours.
+
+        The sum of the weights of all tiles has to be divided by: it is not 1 where four tiles meet.
+        """
         down, across = self.rows.index(tile.rows), self.columns.index(tile.columns)
         return torch.outer(fade_weights(self.rows, down), fade_weights(self.columns, across))
 
     def to(self, device: torch.device | str) -> WindowLatent:
-        """The same with its latents on `device`."""
+        """Return the same with its latents on `device`."""
         return replace(self, tiles=tuple(replace(tile, z_hq=tile.z_hq.to(device)) for tile in self.tiles))
 
 
 def latent_mask(mask: Tensor, grid: tuple[int, int, int]) -> Tensor:
-    """A map (T, H, W) on a latent grid (t, h, w): the mean over the pixels and frames of each latent, (1, 1, t, h, w).
+    """Return a mask (T, H, W) on a latent grid (t, h, w): its mean over the pixels of each latent, (1, 1, t, h, w).
 
     The first latent is the first frame alone; each other one is of (T - 1) / (t - 1) frames.
     """
@@ -70,7 +76,7 @@ def latent_mask(mask: Tensor, grid: tuple[int, int, int]) -> Tensor:
 
 
 def padded_mask(mask: Tensor, frames: list[Tensor], clip: Tensor) -> Tensor:
-    """A map (H, W) or (T, H, W) of frames, padded as the clip (B, 3, T', H', W') that was made of them: (T', H', W').
+    """Pad a mask (H, W) or (T, H, W) of frames as the clip (B, 3, T', H', W') made of them: (T', H', W').
 
     Raises ValueError where it is not of the frames' size.
     """

@@ -51,12 +51,12 @@ class MemoryAwarePipeline(OneStepPipeline):
 
     @property
     def plan(self) -> MemoryPlan:
-        """The plan in use; there is one once a frame was seen."""
+        """The plan in use. There is none before the first frame, whose size decides it."""
         assert self._size is not None
         return self._ladders[self._size].plan
 
     def window_for(self, height: int, width: int) -> WindowConfig:
-        """The windows of the plan for frames of this size, which is put to use."""
+        """Put the plan for frames of this size to use, and return its windows."""
         size = height, width
         if size not in self._ladders:
             plans = plan_candidates(self.sizes, height, width, self.asked_window)
@@ -71,6 +71,7 @@ class MemoryAwarePipeline(OneStepPipeline):
         self.model.use_plan(self.plan.vae, self.plan.resident)
 
     def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
+        """Restore as `OneStepPipeline` does; a window that does not fit the memory is restored in shorter ones."""
         restore_whole = super().restore_window
 
         def restore() -> list[Tensor]:
@@ -90,7 +91,7 @@ class MemoryAwarePipeline(OneStepPipeline):
         prior: Prior | Literal["own"] | None = "own",
         mask: Tensor | None = None,
     ) -> WindowLatent:
-        """VFEError where memory is short for all of the window: there is no latent of shorter ones."""
+        """Restore as `OneStepPipeline` does; VFEError where memory is short, as shorter windows give other latents."""
         restore_whole = super().restore_latent
 
         def restore() -> WindowLatent:
@@ -100,6 +101,7 @@ class MemoryAwarePipeline(OneStepPipeline):
         return self._stepping_down(frames[0].shape, restore)
 
     def decode_latent(self, latent: WindowLatent, check: CheckCancelled = never_cancelled) -> list[Tensor]:
+        """Decode as `OneStepPipeline` does, with smaller tiles where memory is short."""
         decode = super().decode_latent
         return self._stepping_down(latent.frame_shape, lambda: decode(latent, check))
 
@@ -110,7 +112,7 @@ class MemoryAwarePipeline(OneStepPipeline):
             )
 
     def _stepping_down(self, shape: Sequence[int], work: Callable[[], Result]) -> Result:
-        """What `work` gives with the plan for frames of that shape, or with the first of the next in which it fits."""
+        """Return what `work` gives with the plan for frames of that shape, or with the first later plan that fits."""
         while True:
             self.window_for(shape[-2], shape[-1])  # clips of different sizes may take turns
             try:
@@ -123,7 +125,7 @@ class MemoryAwarePipeline(OneStepPipeline):
             self._step_down()
 
     def _step_down(self) -> None:
-        """The next smaller plan for frames of this size; VFEError where there is none."""
+        """Put the next smaller plan for frames of this size to use; VFEError where there is none."""
         assert self._size is not None
         ladder = self._ladders[self._size]
         if ladder.chosen + 1 == len(ladder.plans):
@@ -139,18 +141,19 @@ class MemoryAwarePipeline(OneStepPipeline):
 
 @dataclass
 class _Ladder:
-    """Plans for frames of one size, and the one in use."""
+    """The plans for frames of one size, and which of them is in use."""
 
     plans: list[MemoryPlan]
     chosen: int
 
     @property
     def plan(self) -> MemoryPlan:
+        """The plan in use."""
         return self.plans[self.chosen]
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed; PyTorch has a class for it on some devices and only words on others."""
+    """Whether an allocation failed: PyTorch has a class for that on some devices, and only words on others."""
     if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
         return True
     text = str(error)
@@ -158,7 +161,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release_memory() -> None:
-    """Give what the allocators keep for later back to the device."""
+    """Give the memory that PyTorch's allocators keep for later back to the device."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -1,6 +1,6 @@
-"""What fits: dtype, window, VAE step, tiles and resident blocks from the bytes that are free. Pure: no model needed.
+"""Choose dtype, window, VAE step, tiles and resident blocks so that a Wan model fits the free memory.
 
-Exact measures come first, from the cheapest in time to the dearest; only then shorter windows, which change the result.
+Measures that do not change the result come first, from the least costly in time to the most; shorter windows are last.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SMALLEST_PLANNED_TILE = 16  # latent pixels: with its margin such a tile of the 
 
 @dataclass(frozen=True, kw_only=True)
 class WanSizes:
-    """Bytes of a model's weights, and what its activations are computed from."""
+    """The bytes of a Wan model's weights, and the sizes from which those of its activations follow."""
 
     dit: DiTConfig
     vae: WanVAEConfig
     block_bytes: int
-    """Bytes of the weights of one DiT block."""
+    """The bytes of the weights of one DiT block."""
     fixed_bytes: int
-    """Bytes of all other weights: VAE, embeddings, head, adapter."""
+    """The bytes of all other weights: VAE, embeddings, head, adapter."""
     compute: WanCompute
     """Where and in which number formats the model computes."""
     prior: PriorConfig | None = None
@@ -43,16 +43,17 @@ class WanSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryPlan:
-    """How a clip is worked through, and the peak of memory that this should need."""
+    """How a clip is restored, and how much memory that should take."""
 
     window: WindowConfig
     vae: VAEPlan
     resident: int
-    """DiT blocks that stay on the device; the others are streamed from the host."""
+    """How many DiT blocks stay on the device; the others are streamed from the host."""
     bytes: int
+    """The highest number of bytes in use on the device at one time."""
 
     def describe(self, sizes: WanSizes) -> str:
-        """The plan in one line."""
+        """Return the plan as one line for people."""
         dtype, vae_dtype = (
             str(dtype).removeprefix("torch.") for dtype in (sizes.compute.dtype, sizes.compute.vae_dtype)
         )
@@ -66,10 +67,10 @@ class MemoryPlan:
 
 
 def first_fitting(possible: Sequence[WanSizes], free: int, window: WindowConfig | None = None) -> WanSizes:
-    """The first of a model's sizes in several dtypes, best first, with which a whole window fits; else the last.
+    """Return the first of a model's sizes in several dtypes, best first, with which a whole window fits; else the last.
 
-    The window is the one that was asked for, or of 81 frames, and its frames count as 512x512: weights are cast when
-    they are loaded, and the first frame is seen after that. Only for larger frames may that be one format too many.
+    The window is `window`, or one of 81 frames. Its frames count as 512x512, because weights are cast while they are
+    loaded, which is before the first frame is seen: larger frames may then need a smaller plan, smaller ones none.
     """
     for sizes in possible:
         plans = plan_candidates(sizes, NOMINAL_SIDE, NOMINAL_SIDE, window)
@@ -79,7 +80,7 @@ def first_fitting(possible: Sequence[WanSizes], free: int, window: WindowConfig 
 
 
 def plan_candidates(sizes: WanSizes, height: int, width: int, window: WindowConfig | None = None) -> list[MemoryPlan]:
-    """Plans for frames of height x width pixels, fastest first; each needs less memory than the one before.
+    """Return plans for frames of height x width pixels, fastest first; each needs less memory than the one before.
 
     Blocks are streamed before frames are tiled: on an H200 a block of the 1.3B DiT is copied in 3 ms and computes for 6
     on 81 frames of 512x512, on slower devices for longer, while half the side makes the VAE's work 1.6 times as much.
@@ -104,7 +105,7 @@ def plan_candidates(sizes: WanSizes, height: int, width: int, window: WindowConf
 
 
 def tile_sides(longest: int) -> list[int]:
-    """Sides of tiles in latent pixels, falling: they cut the longest side of a frame into equal parts.
+    """Return sides of tiles in latent pixels, the largest first, that cut the `longest` side into equal parts.
 
     Sides between them, as `tile_for` tries, cut it into as many parts; and stepping down needs a list to step along.
     """
@@ -113,10 +114,7 @@ def tile_sides(longest: int) -> list[int]:
 
 
 def choose_plan(plans: list[MemoryPlan], free: int) -> int:
-    """The first plan that fits into `free` bytes, as its index.
-
-    Raises VFEError where none does.
-    """
+    """Return the index of the first plan that fits into `free` bytes; VFEError where none does."""
     for index, plan in enumerate(plans):
         if plan.bytes <= _room(free):
             return index
@@ -133,7 +131,7 @@ def _room(free: int) -> int:
 
 
 def peak_bytes(sizes: WanSizes, shape: VideoShape, vae: VAEPlan, resident: int) -> int:
-    """Weights on the device, the frames of a window, and the activations of the largest stage.
+    """Return the bytes of weights on the device, the frames of a window, and the activations of the largest stage.
 
     `shape` is the window in pixels; it is padded as the pipeline does.
     """
@@ -146,13 +144,13 @@ def peak_bytes(sizes: WanSizes, shape: VideoShape, vae: VAEPlan, resident: int) 
 
 
 def latent_shape(sizes: WanSizes, shape: VideoShape) -> VideoShape:
-    """Of a window in pixels, padded to whole latents and patches."""
+    """Return the shape of the latents of a window in pixels that is padded to whole latents and patches."""
     space, time = sizes.vae.space, sizes.vae.time
     return shape.padded(space * max(sizes.dit.patch[1:]), time).to_latent(space, time)
 
 
 def window_bytes(sizes: WanSizes, latents: VideoShape) -> int:
-    """The frames of a window, and its three latents in float32: degraded, velocity, restored.
+    """Return the bytes of a window's frames, and of its three latents in float32: degraded, velocity, restored.
 
     A device with memory of its own holds the clip before the VAE or after it. Else all copies count: the frames as they
     were read, of this window and of the one before, the clip made of them, the decoded one, and that in float32.
@@ -165,9 +163,10 @@ def window_bytes(sizes: WanSizes, latents: VideoShape) -> int:
 
 
 def prior_bytes(sizes: WanSizes, latents: VideoShape) -> int:
-    """Activations of a group of frames in the encoder's widest scale, or of the predictor's block on all tokens.
+    """Return the bytes of the prior's activations: of the encoder's largest scale, or of a predictor's block.
 
-    Encoder: input, shortcut, normalised, convolved, result. Predictor: as in `dit_bytes`. And latents and codes.
+    The encoder works on a group of frames and holds input, shortcut, normalised and convolved features and result. The
+    predictor works on all tokens as the DiT does (`dit_bytes`). Latents and codes are counted beside both.
     """
     if sizes.prior is None:
         return 0
@@ -183,7 +182,8 @@ def prior_bytes(sizes: WanSizes, latents: VideoShape) -> int:
 
 
 def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
-    """Activations of a block, with a few copies of tokens (L, D), and what does not grow with the clip.
+    """Return the bytes of a DiT block's activations, a few copies of tokens (L, D), and of what does not grow with the
+    clip.
 
     Feed-forward: the block's input, that of its last branch, it normalised, the result; and twice the wide layer,
     before and after GELU. Attention: the input, it normalised, q, k, v, the result, it rearranged and projected; one

@@ -1,4 +1,4 @@
-"""One clip through the one-step restorer: encode, one DiT call, decode, in windows of time and tiles of space.
+"""The pipeline that restores clips in one step: encode, one DiT call, decode, in windows of time and tiles of space.
 
 B batch, T frames, H W sides in pixels; video is (B, 3, T, H, W) in [-1, 1].
 """
@@ -23,7 +23,8 @@ from .tiling import Span, plan_spans
 from .windows import ClipStream as ClipStream
 from .windows import WindowConfig as WindowConfig
 
-TILE_GRID = 64  # pixels: tiles that start on the attention windows' grid differ from the whole frame only near borders
+TILE_GRID = 64
+"""Pixels: tiles that start on the grid of the attention windows differ from the whole frame only near their borders."""
 
 
 @dataclass(frozen=True)
@@ -44,37 +45,46 @@ DEFAULT_TILE = TileConfig()
 
 
 class Codec(Protocol):
-    """Pixels (B, 3, 4n+1, H, W) in [-1, 1] <-> float32 latents; both call `check` often enough to stop soon."""
+    """Turns pixels (B, 3, 4n+1, H, W) in [-1, 1] into latents and back; both call `check` often enough to stop soon."""
 
-    def encode(self, video: Tensor, check: CheckCancelled = ...) -> Tensor: ...
-    def decode(self, latent: Tensor, check: CheckCancelled = ...) -> Tensor: ...
+    def encode(self, video: Tensor, check: CheckCancelled = ...) -> Tensor:
+        """Return the latents of a clip, (B, C, n+1, h, w) float32."""
+
+    def decode(self, latent: Tensor, check: CheckCancelled = ...) -> Tensor:
+        """Return the clip of latents."""
 
 
 class OneStepModel(Protocol):
-    """What the pipeline needs of a restorer: codec, flow, where it computes, and the velocity of a latent."""
+    """The parts of a model that the pipeline runs."""
 
     @property
-    def codec(self) -> Codec: ...
+    def codec(self) -> Codec:
+        """What makes latents of pixels."""
+
     @property
-    def flow(self) -> OneStepFlow: ...
+    def flow(self) -> OneStepFlow:
+        """The step that the model was trained for."""
+
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Where the model computes."""
+
     @property
     def side_multiple(self) -> int:
-        """Pixels: sides of a clip are padded to multiples of it."""
+        """The number of pixels to whose multiples the sides of a clip are padded."""
 
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
-        """f_s, f_t of degraded video (B, 3, 4n+1, H, W), a token for each square of `side_multiple` pixels, or None.
+        """Return f_s and f_t of degraded video (B, 3, 4n+1, H, W), or None for a model without a prior.
 
-        The video may be on the CPU: not every model has a use for it.
+        They have a token for each square of `side_multiple` pixels. The video may be on the CPU.
         """
 
     def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
-        """v(z_lq, t*, c, f_s, f_t), like z_lq in shape."""
+        """Return v(z_lq, t*, c, f_s, f_t), which has the shape of z_lq."""
 
 
 class OneStepPipeline:
-    """z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t) on clips of any length and size; not every model has the priors.
+    """Restores clips of any length and size by z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t); a model may have no prior.
 
     The step works in float32; codec and DiT in the dtypes of `model`, bfloat16 and float16 included.
     """
@@ -82,7 +92,7 @@ class OneStepPipeline:
     def __init__(
         self, model: OneStepModel, window: WindowConfig | None = None, tile: TileConfig | None = DEFAULT_TILE
     ) -> None:
-        """`tile` None restores whole frames, which a model whose attention spans the frame needs."""
+        """Without `tile` frames are restored whole, as a model needs whose attention spans the frame."""
         self.model = model
         self.window = window or WindowConfig()
         self.tile = tile
@@ -104,7 +114,10 @@ class OneStepPipeline:
     def stream(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
     ) -> Iterator[Tensor]:
-        """(3, H, W) frames in [-1, 1] in, as many restored ones out, in order; memory is bounded by the window."""
+        """Restore frames (3, H, W) in [-1, 1], and yield as many in their order; memory is bounded by the window.
+
+        `on_progress` is called with (frames done, None) before each stage; what it raises stops the work.
+        """
         return self._stream(frames, strength, on_progress, None)
 
     def _stream(
@@ -118,14 +131,14 @@ class OneStepPipeline:
         report(clip.given, total)
 
     def window_for(self, height: int, width: int) -> WindowConfig:
-        """The windows in which frames of this size are restored."""
+        """Return the windows in which frames of this size are restored."""
         del height, width
         return self.window
 
     def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
-        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), on the CPU: `decode_latent(restore_latent())`.
+        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many, on the CPU.
 
-        Of several tiles, each is decoded before the next is encoded.
+        The result is that of `decode_latent(restore_latent())`, but each tile is decoded before the next is encoded.
         """
         clip = self._padded(frames)
         window = self._window(frames, clip)
@@ -141,10 +154,10 @@ class OneStepPipeline:
         prior: Prior | Literal["own"] | None = "own",
         mask: Tensor | None = None,
     ) -> WindowLatent:
-        """z_hq of up to a window of frames, on the model's device.
+        """Return the restored latent of up to a window of frames, on the model's device.
 
         `prior` is of `read_prior` with the same frames; "own" reads it, None does without. `mask` (H, W) or (T, H, W),
-        0 to 1, scales the strength from place to place: z_hq = z_lq - s m v. Raises ValueError where it does not fit.
+        0 to 1, scales the strength of each pixel: z_hq = z_lq - s m v. Raises ValueError where it does not fit.
         """
         clip = self._padded(frames)
         maps = None if mask is None else padded_mask(mask, frames, clip)
@@ -153,24 +166,24 @@ class OneStepPipeline:
         return replace(window, tiles=tuple(self._tile_latents(clip, window, step, check)))
 
     def decode_latent(self, latent: WindowLatent, check: CheckCancelled = never_cancelled) -> list[Tensor]:
-        """The restored frames of a window, in [-1, 1] on the CPU."""
+        """Return the restored frames of a window, in [-1, 1] on the CPU."""
         return _cut(latent, self._decode_tiles(latent, iter(latent.tiles), check))
 
     def read_prior(self, frames: list[Tensor], check: CheckCancelled = never_cancelled) -> Prior | None:
-        """The prior of up to a window of frames, None for a model without one."""
+        """Return the prior of up to a window of frames, or None for a model without one."""
         return self._prior(self._padded(frames), check)
 
     def _tiled(self, height: int, width: int) -> TileConfig | None:
         return self.tile if self.tile is not None and max(height, width) > self.tile.side else None
 
     def _padded(self, frames: list[Tensor]) -> Tensor:
-        """Frames as a clip that the codec takes, (B, 3, 4n+1, H', W')."""
+        """Return frames as a clip that the codec takes, (B, 3, 4n+1, H', W')."""
         clip = torch.stack(frames, dim=-3)
         clip = clip if clip.ndim == 5 else clip.unsqueeze(0)
         return pad_clip(clip, TILE_GRID if self._tiled(*clip.shape[-2:]) else self.model.side_multiple)
 
     def _window(self, frames: list[Tensor], clip: Tensor) -> WindowLatent:
-        """The layout of a window, its latents to come."""
+        """Return the layout of a window, without its latents."""
         tile = self._tiled(*clip.shape[-2:])
         rows, columns = (tuple(_tile_spans(size, tile)) for size in clip.shape[-2:])
         return WindowLatent(len(frames), tuple(frames[0].shape), rows, columns)
@@ -179,24 +192,24 @@ class OneStepPipeline:
         self, clip: Tensor, window: WindowLatent, step: _Step, check: CheckCancelled
     ) -> Iterator[TileLatent]:
         for row, column in product(window.rows, window.columns):
-            place = slice(*row), slice(*column)
-            # The prior is of the whole frame: its pool is one for all tiles.
-            own = step.cut(*place, self.model.side_multiple)
-            yield TileLatent(row, column, self._take_step(clip[..., place[0], place[1]], own, check))
+            area = slice(*row), slice(*column)
+            # The prior is read of the whole frame, because all tiles share its mean over the frame.
+            own = step.cut(*area, self.model.side_multiple)
+            yield TileLatent(row, column, self._take_step(clip[..., area[0], area[1]], own, check))
 
     def _decode_tiles(self, window: WindowLatent, latents: Iterator[TileLatent], check: CheckCancelled) -> Tensor:
-        """A window's padded clip from its tiles, cross-faded."""
+        """Decode a window's tiles and return its padded clip, in which they are cross-faded."""
         if len(window.rows) == len(window.columns) == 1:
             return self._decode(next(latents).z_hq, check)
         total = torch.zeros(window.rows[-1].stop, window.columns[-1].stop)
         restored = None
         for latent in latents:
-            place = (..., slice(*latent.rows), slice(*latent.columns))
+            area = (..., slice(*latent.rows), slice(*latent.columns))
             decoded = self._decode(latent.z_hq, check)
             restored = decoded.new_zeros(*decoded.shape[:-2], *total.shape) if restored is None else restored
             weight = window.weight(latent)
-            restored[place] += decoded * weight
-            total[place[1:]] += weight
+            restored[area] += decoded * weight
+            total[area[1:]] += weight
             del latent, decoded  # while the next tile is made
         assert restored is not None
         return restored / total
@@ -207,7 +220,7 @@ class OneStepPipeline:
 
     @torch.inference_mode()
     def _take_step(self, clip: Tensor, step: _Step, check: CheckCancelled) -> Tensor:
-        """The paper's equation on a padded clip (B, 3, 4n+1, 8h, 8w)."""
+        """Return z_hq of a padded clip (B, 3, 4n+1, 8h, 8w): eq. 3 of VividFace, or that of DVFace."""
         z_lq = self.model.codec.encode(clip.to(self.model.device), check)
         velocity = self.model.velocity(z_lq, check, step.prior)
         if step.mask is not None:
@@ -217,27 +230,27 @@ class OneStepPipeline:
 
     @torch.inference_mode()
     def _decode(self, z_hq: Tensor, check: CheckCancelled) -> Tensor:
-        """Pixels (B, 3, 4n+1, 8h, 8w) in [-1, 1] on the CPU."""
+        """Return the pixels of a latent, (B, 3, 4n+1, 8h, 8w) in [-1, 1] on the CPU."""
         return self.model.codec.decode(z_hq.to(self.model.device), check).clamp_(-1, 1).cpu().float()
 
 
 @dataclass(frozen=True)
 class _Step:
-    """How far a latent goes, and what guides it: of a whole padded window, or of a tile."""
+    """How far a latent moves, and the prior that guides it; of a whole padded window, or of a tile."""
 
     strength: float
     prior: Prior | None = None
     mask: Tensor | None = None  # (4n+1, H', W')
 
     def cut(self, rows: slice, columns: slice, token: int) -> _Step:
-        """Of a tile, whose borders in pixels are multiples of the side of a prior's `token`."""
+        """Return the part of a tile, whose borders are multiples of `token`, the pixels along a token of the prior."""
         tokens = (slice(span.start // token, span.stop // token) for span in (rows, columns))
         prior = None if self.prior is None else self.prior.tile(*tokens)
         return _Step(self.strength, prior, None if self.mask is None else self.mask[:, rows, columns])
 
 
 def _cut(window: WindowLatent, restored: Tensor) -> list[Tensor]:
-    """The frames of a window without its padding, shaped as they came in."""
+    """Return the frames of a window without its padding, in the shape in which they came in."""
     frames = restored[..., : window.height, : window.width].unbind(2)[: window.frames]
     return list(frames) if len(window.frame_shape) == 4 else [frame.squeeze(0) for frame in frames]
 
@@ -249,7 +262,10 @@ def _tile_spans(size: int, tile: TileConfig | None) -> list[Span]:
 
 
 def pad_clip(clip: Tensor, multiple: int = 8) -> Tensor:
-    """Repeat the last frame up to 4n+1 frames and the right and bottom edges up to multiples of `multiple` pixels."""
+    """Pad a clip (B, 3, T, H, W) to 4n+1 frames and to sides that are multiples of `multiple` pixels.
+
+    The last frame is repeated, and so are the right and bottom edges.
+    """
     shape = VideoShape(*clip.shape[2:])
     pad_t, pad_h, pad_w = (padded - size for padded, size in zip(shape.padded(multiple), shape, strict=True))
     if not (pad_t or pad_h or pad_w):

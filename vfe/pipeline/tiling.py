@@ -17,7 +17,7 @@ class Span(NamedTuple):
 
 
 def plan_spans(length: int, size: int, overlap: int, multiple: int = 1) -> list[Span]:
-    """Cover `length` with equal spans of at most `size` that overlap by at least `overlap`.
+    """Cover an axis of `length` by equal spans of at most `size` that overlap by at least `overlap`.
 
     `length`, `size` and `overlap` are multiples of `multiple`, and so is every border. The spans are as even as that
     allows: no sliver at the end.
@@ -34,12 +34,15 @@ def plan_spans(length: int, size: int, overlap: int, multiple: int = 1) -> list[
 
 
 def ramp(length: int) -> Tensor:
-    """Weights of the newer of two spans over their overlap: rising from above 0 to below 1, (length,) float32."""
+    """Return the weights of the later of two spans in their overlap: from above 0 to below 1, (length,) float32."""
     return torch.linspace(0, 1, length + 2)[1:-1]
 
 
 def fade_weights(spans: Sequence[Span], index: int) -> Tensor:
-    """Weight of each place of a span; divide by the sum over all spans, for where three meet it is not 1."""
+    """Return the weight of each position of a span, (length,), by which it is cross-faded with its neighbours.
+
+    The sum over all spans has to be divided by, for it is not 1 where three of them meet.
+    """
     span = spans[index]
     weight = torch.ones(span.stop - span.start)
     if index > 0:

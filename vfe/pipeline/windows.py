@@ -1,5 +1,5 @@
-"""Clips of any length in overlapping windows: frames are pushed in, whole windows come out, and their results are
-cross-faded back into one clip. What a frame is does not matter here, but that the restored ones are tensors.
+"""Clips of any length in overlapping windows of time: frames are pushed in, whole windows come out, and the restored
+windows are cross-faded back into one clip.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class WindowConfig:
 
     frames: int = 25
     overlap: int = 5
-    """4k+1 keeps every window on the same groups of four frames, so that they differ only near their ends."""
+    """With 4k+1 shared frames all windows begin on the clip's groups of four, and differ only near their ends."""
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.frames != padded_frames(self.frames):
@@ -30,7 +30,7 @@ class WindowConfig:
 
     @classmethod
     def of(cls, frames: int) -> WindowConfig:
-        """A window with the overlap of 4k+1 frames that suits it, about a quarter."""
+        """Return a window of `frames` with an overlap of 4k+1 frames, about a quarter of it."""
         return cls(frames, frames // 16 * 4 + 1 if frames > 1 else 0)
 
 
@@ -40,27 +40,24 @@ class Window:
 
     frames: list[Tensor]
     start: int
-    """Of its first frame in the clip."""
+    """The number in the clip of the window's first frame, from 0."""
     fresh: int
-    """Its first frame that no window before had; those before it are shared, or mere context."""
+    """The number in the window of the first frame that no window before it had. The frames before that one are shared
+    with the window before, or only there to be seen."""
 
 
 class WindowGatherer:
-    """Frames of a clip in, windows out; a frame is kept for two windows at most.
-
-    `held` are the frames of the window being gathered, the first of them frame `start` of the clip; its first ones were
-    also in the window before.
-    """
+    """Collects the frames of a clip into windows; a frame is kept for two windows at most."""
 
     def __init__(self, config: WindowConfig) -> None:
         self.config = config
-        self._before: list[Tensor] = []
-        self._held: list[Tensor] = []
-        self._start = 0
-        self._covered = 0  # frames of the clip that windows had
+        self._before: list[Tensor] = []  # the frames of the window before
+        self._held: list[Tensor] = []  # those of the window to come, of which the first were in the one before too
+        self._start = 0  # the number in the clip of the first frame held
+        self._covered = 0  # how many frames of the clip were in a window
 
     def push(self, frame: Tensor) -> Window | None:
-        """The window that this frame completes, if it does."""
+        """Take a frame, and return the window that it completes, if it completes one."""
         size = self.config.frames
         self._held.append(frame)
         if len(self._held) < size:
@@ -72,7 +69,7 @@ class WindowGatherer:
         return window
 
     def finish(self) -> Window | None:
-        """The last window, if frames are left for one; it reaches back for its full context."""
+        """Return the last window, if frames are left for one; it reaches back so far that it is whole."""
         size, overlap = self.config.frames, self.config.overlap
         if self._start + len(self._held) <= self._covered:
             return None
@@ -88,19 +85,19 @@ class WindowGatherer:
 
 
 class CrossFader:
-    """Restored windows in, the frames of the clip out, each once.
+    """Joins restored windows: gives each frame of the clip once, cross-faded where two windows share it.
 
-    The last frames of a window wait to be cross-faded with those of the next.
+    The last frames of a window wait for those of the next.
     """
 
     def __init__(self, config: WindowConfig) -> None:
         self.config = config
         self.given = 0
-        """Frames of the clip that came out."""
+        """How many frames of the clip came out."""
         self._tail: list[Tensor] = []
 
     def push(self, window: Window, restored: list[Tensor]) -> list[Tensor]:
-        """The frames that no later window will change; `restored` are as many as the window has."""
+        """Take a restored window, and return the frames that no later window will change."""
         assert len(restored) == len(window.frames) and window.start <= self.given
         faded = self._blend(restored[self.given - window.start :])
         keep = max(len(faded) - self.config.overlap, 0)
@@ -109,7 +106,7 @@ class CrossFader:
         return faded[:keep]
 
     def finish(self) -> list[Tensor]:
-        """The frames that still waited."""
+        """Return the frames that still waited, when no window follows."""
         tail, self._tail = self._tail, []
         self.given += len(tail)
         return tail
@@ -125,14 +122,19 @@ class CrossFader:
 class WindowPipeline(Protocol):
     """The part of `OneStepPipeline` that a clip needs."""
 
-    def window_for(self, height: int, width: int) -> WindowConfig: ...
-    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]: ...
+    def window_for(self, height: int, width: int) -> WindowConfig:
+        """Return the windows in which frames of this size are restored."""
+        ...
+
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
+        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many."""
+        ...
 
 
 class ClipStream:
-    """A clip frame by frame: what comes in comes out restored, in order, a window later at most.
+    """Restores a clip that is given frame by frame; the restored frames come out in order, a window later at most.
 
-    Memory is bounded by the window. Several may share a pipeline.
+    Memory is bounded by the window. Several streams may share a pipeline.
     """
 
     def __init__(
@@ -147,18 +149,18 @@ class ClipStream:
 
     @property
     def given(self) -> int:
-        """Frames that came out."""
+        """How many frames came out."""
         return 0 if self._fader is None else self._fader.given
 
     def push(self, frame: Tensor) -> list[Tensor]:
-        """Restored frames that this frame, (3, H, W) or (B, 3, H, W) in [-1, 1], makes ready; mostly none."""
+        """Take a frame, (3, H, W) or (B, 3, H, W) in [-1, 1], and return the restored frames that are ready by then."""
         if self._gatherer is None:
             config = self.pipeline.window_for(frame.shape[-2], frame.shape[-1])
             self._gatherer, self._fader = WindowGatherer(config), CrossFader(config)
         return self._restore(self._gatherer.push(frame))
 
     def finish(self) -> list[Tensor]:
-        """The rest, when no frame follows."""
+        """Return the rest, when no frame follows."""
         if self._gatherer is None or self._fader is None:
             return []
         return self._restore(self._gatherer.finish()) + self._fader.finish()
