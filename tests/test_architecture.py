@@ -1,4 +1,4 @@
-"""The rules of the code base, checked by `ast`; every check is also shown a snippet that breaks it."""
+"""The rules of the code base, checked by `ast`; every rule is also shown a snippet that breaks it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.support.paths import ROOT
 
 FOLDERS = ("vfe", "training", "nodes", "benchmarks", "tests")
 FILE_LINES, FUNCTION_LINES = 400, 60
+TEST_NAME_LENGTH = 59
 
 # A folder of vfe is a layer, and so is each module that lies in vfe itself. Layers import layers with a smaller number.
 LAYERS = {
@@ -141,13 +142,36 @@ def print_errors(source: str, module: str) -> list[str]:
     return [f"{module}:{c.lineno} prints" for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
 
 
-Check = Callable[[str, str], list[str]]
-CHECKS: tuple[Check, ...] = (layering_errors, import_errors, size_errors, broad_except_errors, print_errors)
+def is_test_module(module: str) -> bool:
+    return module.startswith("tests.") and module.rpartition(".")[2].startswith("test_")
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_the_code_keeps_the_rule(check: Check) -> None:
-    errors = [error for path in files() for error in check(path.read_text(encoding="utf-8"), name_of(path))]
+def errors_of_test_modules(source: str, module: str) -> list[str]:
+    """Test modules take what they share from tests/support, and say in short names what they test."""
+    if not module.startswith("tests."):
+        return []
+    errors = [f"{module} imports {target}: shared helpers go to tests/support"
+              for target, _ in imports(source, module) if is_test_module(target)]  # fmt: skip
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and len(node.name) > TEST_NAME_LENGTH:
+            errors.append(f"{module}.{node.name} has {len(node.name)} letters, at most {TEST_NAME_LENGTH}")
+    return errors
+
+
+Rule = Callable[[str, str], list[str]]
+RULES: tuple[Rule, ...] = (
+    layering_errors,
+    import_errors,
+    size_errors,
+    broad_except_errors,
+    print_errors,
+    errors_of_test_modules,
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_code_keeps_the_rule(rule: Rule) -> None:
+    errors = [error for path in files() for error in rule(path.read_text(encoding="utf-8"), name_of(path))]
     assert not errors, "\n".join(errors)
 
 
@@ -160,7 +184,7 @@ LONG = "def long() -> int:\n" + "    x = 1\n" * FUNCTION_LINES
 
 
 @pytest.mark.parametrize(
-    ("check", "module", "source"),
+    ("rule", "module", "source"),
     [
         (layering_errors, "vfe.models.dit.model", "from ...pipeline.one_step import OneStepPipeline"),
         (layering_errors, "vfe.models.dit.model", "from ...video.read import Frame"),
@@ -185,10 +209,13 @@ LONG = "def long() -> int:\n" + "    x = 1\n" * FUNCTION_LINES
         (broad_except_errors, "vfe.types", "try:\n    pass\nexcept (OSError, Exception):\n    pass"),
         (broad_except_errors, "vfe.types", "try:\n    pass\nexcept BaseException as e:\n    raise OSError from e"),
         (print_errors, "vfe.pipeline.one_step", "def f() -> None:\n    print('x')"),
+        (errors_of_test_modules, "tests.video.test_read", "from tests.video.test_write import copy"),
+        (errors_of_test_modules, "tests.comfy_cases.lite", "from tests.pipeline import test_one_step"),
+        (errors_of_test_modules, "tests.video.test_read", f"def test_{'x' * TEST_NAME_LENGTH}() -> None:\n    pass"),
     ],
 )
-def test_a_violation_is_found(check: Check, module: str, source: str) -> None:
-    assert check(source, module)
+def test_a_violation_is_found(rule: Rule, module: str, source: str) -> None:
+    assert rule(source, module)
 
 
 @pytest.mark.parametrize(
@@ -206,12 +233,13 @@ def test_a_violation_is_found(check: Check, module: str, source: str) -> None:
         ),
         ("nodes.restore", "import comfy\nfrom .host import to_video\nfrom ..vfe.restore.restorer import load"),
         ("tests.test_train", "from training.losses.terms import terms"),
+        ("tests.video.test_read", "from tests.support.clips import Clip\nfrom vfe.video import test_pattern"),
         ("vfe.types", "try:\n    pass\nexcept OSError:\n    pass"),
         ("vfe.video.write", "try:\n    pass\nexcept BaseException:\n    discard()\n    raise"),
     ],
 )
 def test_what_is_allowed_passes(module: str, source: str) -> None:
-    assert [error for check in CHECKS for error in check(source, module)] == []
+    assert [error for rule in RULES for error in rule(source, module)] == []
 
 
 def modules_after(code: str) -> set[str]:
@@ -231,7 +259,8 @@ def test_restoring_with_lite_imports_only_its_own_dependencies(tmp_path: Path) -
     """What is installed beside them may be broken: the versions of torchvision and torch often do not fit."""
     clip, restored = write_clip(tmp_path / "clip.mp4", Clip(frames=2, width=32, height=32)), tmp_path / "restored.mp4"
     loaded = modules_after(f"import vfe; vfe.load('lite', 'cpu').restore_file({str(clip)!r}, {str(restored)!r})")
-    assert restored.exists() and "einops" in loaded
+    assert restored.exists()
+    assert "einops" in loaded
     assert not loaded & HEAVY
 
 

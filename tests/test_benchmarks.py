@@ -73,7 +73,8 @@ def test_quality_runs_the_script_and_writes_results(tmp_path: Path, capsys: pyte
     arguments = ["--score", str(score), "--data", str(tmp_path), "--model", str(model), "--output", str(results)]
     quality.main([*arguments, "--frames", "9", "--strict"])
     raw = json.loads((results / "quality.json").read_text())
-    assert raw["summary"] == summary() and raw["rows"] == ["9"]
+    assert raw["summary"] == summary()
+    assert raw["rows"] == ["9"]
     assert (results / "quality.md").read_text() == capsys.readouterr().out
     score.write_text("raise SystemExit(3)")
     with pytest.raises(SystemExit) as stop:
@@ -95,7 +96,8 @@ def test_strict_fails_on_a_missed_goal(tmp_path: Path) -> None:
 def test_speed_report() -> None:
     text = speed.report_text([RUN, replace(RUN, frames=600, memory_peak=None)], MACHINE)
     assert "| 100 frames 512x512 | 20.0 | 5.0 | 0.5 | 3.5 | 1.0 | 900 MiB | 400 MiB |" in text
-    assert "not measured" in text and "A CPU, 2 cores" in text
+    assert "not measured" in text
+    assert "A CPU, 2 cores" in text
     assert "GPU memory" in speed.report_text([replace(RUN, gpu_peak=10.0)], MACHINE)
 
 
@@ -118,7 +120,8 @@ def test_speed_clip(tmp_path: Path) -> None:
     make_clip(tmp_path / "clip.mp4", 3, (64, 48))
     with av.open(str(tmp_path / "clip.mp4")) as container:
         frames = list(container.decode(video=0))
-    assert len(frames) == 3 and (frames[0].width, frames[0].height) == (64, 48)
+    assert len(frames) == 3
+    assert (frames[0].width, frames[0].height) == (64, 48)
 
 
 def test_peak_memory_is_plausible() -> None:

@@ -51,4 +51,6 @@ def test_fast_bf16_means_the_instructions(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_devices_are_described() -> None:
     lines = describe_devices()
-    assert lines[-1].startswith("cpu: ") and "auto dtype" in lines[-1] and "thread" in lines[-1]
+    assert lines[-1].startswith("cpu: ")
+    assert "auto dtype" in lines[-1]
+    assert "thread" in lines[-1]

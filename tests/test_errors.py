@@ -65,4 +65,5 @@ def test_the_command_is_told_both_and_nodes_can_tell_them_apart() -> None:
     error = VFEError("a.mp4: exists already", Remedy.REPLACE_OUTPUT, "use --overwrite")
     assert str(error) == "a.mp4: exists already; use --overwrite"
     assert (error.fact, error.remedy) == ("a.mp4: exists already", Remedy.REPLACE_OUTPUT)
-    assert str(VFEError("plain")) == VFEError("plain").fact == "plain" and VFEError("plain").remedy is None
+    assert str(VFEError("plain")) == VFEError("plain").fact == "plain"
+    assert VFEError("plain").remedy is None

@@ -161,7 +161,8 @@ def test_first_run_sets_up_and_the_second_reuses(clip: Path, environment: Enviro
     assert recorder.did() == ["venv", "pip", "vfe enhance"]
     assert recorder.folders == [environment.root, environment.root, Path.cwd()]
     install = shlex.join(recorder.commands[1])
-    assert "-c constraints.txt" in install and install.endswith("-e .")
+    assert "-c constraints.txt" in install
+    assert install.endswith("-e .")
     assert quickstart.run([str(clip)], environment) == 0
     assert recorder.did()[3:] == ["vfe enhance"]
 
@@ -254,8 +255,10 @@ def test_failed_step_is_one_line_with_the_log(
     with pytest.raises(QuickstartError) as error:
         environment.prepare(frozenset())
     message = str(error.value)
-    assert message.startswith("installing the packages failed: ") and expected in message
-    assert str(environment.log) in message and "\n" not in message
+    assert message.startswith("installing the packages failed: ")
+    assert expected in message
+    assert str(environment.log) in message
+    assert "\n" not in message
     assert environment.log.exists()
 
 

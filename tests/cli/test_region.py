@@ -141,7 +141,7 @@ def test_faces_are_where_they_are_in_resized_frames(vfe: Vfe, small: Path, tmp_p
     assert 150 < low < high < 300
 
 
-def test_auto_takes_faces_where_there_is_more_and_whole_frames_else(vfe: Vfe, small: Path, tmp_path: Path) -> None:
+def test_auto_takes_faces_only_where_frames_hold_more(vfe: Vfe, small: Path, tmp_path: Path) -> None:
     assert f"note: 2 faces restored on {FRAMES} of {FRAMES} frames" in vfe(small, "--region", "auto").out
     large = write_faces(tmp_path / "large.mkv", DrawnFace(76, 60, 48))
     run = vfe(large, "--overwrite", "--region", "auto")
@@ -213,7 +213,7 @@ def test_the_second_pass_has_a_clock_of_its_own() -> None:
     assert last == "10/20 frames, 1.0 frames/s, 0:10 left"
 
 
-def test_an_output_that_exists_is_refused_before_faces_are_looked_for(small: Path, tmp_path: Path) -> None:
+def test_an_existing_output_is_refused_before_detection(small: Path, tmp_path: Path) -> None:
     (tmp_path / "out.mkv").touch()
     calls: list[int] = []
     with pytest.raises(VFEError, match="exists"):

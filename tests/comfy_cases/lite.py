@@ -28,8 +28,7 @@ from tests.comfy_cases.pack import (
     smooth_clip,
     unload,
 )
-from tests.pipeline import test_lite_prior
-from tests.pipeline import test_one_step as test_pipeline
+from tests.support.tiny_lite import tiny_lite, tiny_lite_with_prior
 from tests.support.tiny_vae import TINY, random_vae
 from vfe.models.lite import LiteModel
 from vfe.pipeline.one_step import WindowConfig
@@ -243,7 +242,7 @@ def test_the_mask_of_a_picture_without_alpha_is_none(
 @pytest.fixture(scope="module")
 def primed() -> Loose:
     """A tiny random lite restorer that has a prior."""
-    return tiny("primed.safetensors", test_lite_prior.model())
+    return tiny("primed.safetensors", tiny_lite_with_prior())
 
 
 def tiny(name: str, net: LiteModel) -> Loose:
@@ -275,7 +274,7 @@ def test_wrong_inputs_get_a_sentence(restorer: Loose, primed: Loose, clip: Tenso
     images = images_of(clip)
     (latent,) = run("OneStepEnhance", restorer=restorer, images=images[:1])
     prior = run("DualCodebookPrior", restorer=primed, images=images[:5])[0]
-    plain = tiny("plain.safetensors", test_pipeline.model())
+    plain = tiny("plain.safetensors", tiny_lite())
     wrong: list[tuple[str, Callable[[], object]]] = [
         ("exactly one of them is needed", lambda: run("VAEDecodeTiled", latent=latent)),
         (

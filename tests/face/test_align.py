@@ -9,14 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.support.face_tracks import template_landmarks
 from vfe.face.detect.upright import apply, invert
 from vfe.face.paste.align import ALIGNED_SIDE, put_aligned, similarities, steady_similarities, take_aligned, template
-
-
-def placed(scale: float, roll: float, x: float, y: float) -> Tensor:
-    """Landmarks (5, 2) of a face of `scale` pixels, turned, with the crop's middle at x, y."""
-    turn = torch.tensor([[math.cos(roll), -math.sin(roll)], [math.sin(roll), math.cos(roll)]], dtype=torch.float64)
-    return (template() - 0.5) * scale @ turn.T + torch.tensor([x, y])
 
 
 def smooth_frame(height: int, width: int) -> Tensor:
@@ -27,12 +22,15 @@ def smooth_frame(height: int, width: int) -> Tensor:
 
 @pytest.mark.parametrize(("scale", "roll"), [(300, 0.0), (90, 0.4), (800, -2.9)])
 def test_a_similar_face_is_taken_to_the_template_exactly(scale: float, roll: float) -> None:
-    landmarks = placed(scale, roll, 200, 150)[None]
+    landmarks = template_landmarks(scale, roll, 200, 150)[None]
     assert torch.allclose(apply(similarities(landmarks), template()[None]), landmarks, atol=1e-9)
 
 
 def test_other_faces_lie_as_near_as_a_similarity_can_bring_them() -> None:
-    landmarks = placed(300, 0.1, 200, 150)[None] + torch.randn(1, 5, 2, generator=torch.Generator().manual_seed(1)) * 6
+    landmarks = (
+        template_landmarks(300, 0.1, 200, 150)[None]
+        + torch.randn(1, 5, 2, generator=torch.Generator().manual_seed(1)) * 6
+    )
     best = similarities(landmarks)
 
     def error(matrix: Tensor) -> float:
@@ -42,12 +40,13 @@ def test_other_faces_lie_as_near_as_a_similarity_can_bring_them() -> None:
         turned = best.clone()
         turned[:, :, :2] *= 1 + change
         moved = best + torch.tensor([0.0, 0.0, 100 * change])
-        assert error(best) < error(turned) and error(best) < error(moved)
+        assert error(best) < error(turned)
+        assert error(best) < error(moved)
 
 
 def test_a_frame_is_cut_and_put_back_where_it_was() -> None:
     frame = smooth_frame(240, 320)
-    matrix = similarities(placed(180, 0.3, 170, 110)[None])[0]
+    matrix = similarities(template_landmarks(180, 0.3, 170, 110)[None])[0]
     area, back = put_aligned(take_aligned(frame, matrix), matrix, 240, 320)
     rows, columns = area.slices
     frame_of_ones = F.pad(torch.ones(1, ALIGNED_SIDE - 16, ALIGNED_SIDE - 16), (8,) * 4)
@@ -57,18 +56,21 @@ def test_a_frame_is_cut_and_put_back_where_it_was() -> None:
 
 
 def test_nothing_is_put_beyond_the_crop_or_the_frame() -> None:
-    matrix = similarities(placed(100, 0.5, 20, 30)[None])[0]
+    matrix = similarities(template_landmarks(100, 0.5, 20, 30)[None])[0]
     area, put = put_aligned(torch.ones(3, ALIGNED_SIDE, ALIGNED_SIDE), matrix, 100, 100)
-    assert put.shape == (3, area.bottom - area.top, area.right - area.left) and area.top >= 0 and area.left >= 0
-    assert (put[:, -1, -1] == 0).all() and put.max() == pytest.approx(1, abs=1e-4)
-    far = similarities(placed(100, 0.0, 900, 30)[None])[0]
+    assert put.shape == (3, area.bottom - area.top, area.right - area.left)
+    assert area.top >= 0
+    assert area.left >= 0
+    assert (put[:, -1, -1] == 0).all()
+    assert put.max() == pytest.approx(1, abs=1e-4)
+    far = similarities(template_landmarks(100, 0.0, 900, 30)[None])[0]
     assert put_aligned(torch.ones(3, ALIGNED_SIDE, ALIGNED_SIDE), far, 100, 100)[1].numel() == 0
 
 
 def test_small_faces_are_averaged_and_not_sampled() -> None:
     """Stripes finer than the crop's pixels become grey, where points of them would be black and white."""
     frame = (torch.arange(1200) % 2 * 2.0 - 1).expand(3, 1200, 1200).contiguous()
-    crop = take_aligned(frame, similarities(placed(1100, 0.0, 600, 600)[None])[0])
+    crop = take_aligned(frame, similarities(template_landmarks(1100, 0.0, 600, 600)[None])[0])
     assert crop[:, 8:-8, 8:-8].abs().max() < 0.05
 
 
@@ -81,7 +83,7 @@ def test_a_still_face_under_a_moving_camera_stays_still() -> None:
     """A pan, a zoom and a turn of the camera, steady as they mostly are: within 0.1 pixels of the crop."""
     frames = torch.arange(60, dtype=torch.float64)
     landmarks = torch.stack(
-        [placed(200 * math.exp(0.002 * t), 0.003 * t, 200 + 1.7 * t, 150 - 0.6 * t) for t in frames]
+        [template_landmarks(200 * math.exp(0.002 * t), 0.003 * t, 200 + 1.7 * t, 150 - 0.6 * t) for t in frames]
     )
     places = crop_places(landmarks, steady_similarities(landmarks))
     assert (places - places[0]).abs().max() < 0.1
@@ -91,13 +93,13 @@ def test_a_shaking_camera_is_followed() -> None:
     """Three pixels, twice a second."""
     frames = torch.arange(60, dtype=torch.float64)
     shake = 3 * torch.sin(2 * math.pi * frames / 12)
-    landmarks = torch.stack([placed(256, 0.0, 200 + float(dx), 150) for dx in shake])
+    landmarks = torch.stack([template_landmarks(256, 0.0, 200 + float(dx), 150) for dx in shake])
     places = crop_places(landmarks, steady_similarities(landmarks))
     assert (places - places.mean(0)).abs()[6:-6].max() < 0.35
 
 
 def test_errors_of_measurement_are_smoothed() -> None:
-    still = placed(256, 0.1, 200, 150).expand(80, -1, -1)
+    still = template_landmarks(256, 0.1, 200, 150).expand(80, -1, -1)
     measured = still + torch.randn(80, 5, 2, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
 
     def trembling(matrices: Tensor) -> float:
@@ -108,6 +110,6 @@ def test_errors_of_measurement_are_smoothed() -> None:
 
 def test_a_head_that_rolls_over_half_a_turn_turns_on() -> None:
     rolls = torch.linspace(2.6, 3.8, 30)
-    landmarks = torch.stack([placed(200, float(roll), 200, 150) for roll in rolls])
+    landmarks = torch.stack([template_landmarks(200, float(roll), 200, 150) for roll in rolls])
     matrices = steady_similarities(landmarks)
     assert (crop_places(landmarks, matrices) - template() * ALIGNED_SIDE).abs().max() < 0.5

@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.face.test_align import placed
-from tests.face.test_resample import moving, track_of
+from tests.support.face_tracks import moving_boxes, template_landmarks, track_of
 from vfe.face.paste.aligned import AlignedPatcher
 from vfe.face.paste.paste import PasteConfig, paste
 from vfe.face.track.tracks import FaceTrack
@@ -20,9 +19,9 @@ HEIGHT, WIDTH = 120, 150
 
 def track(frames: int = 6, scale: float = 90.0, roll: float = 0.0, x: float = 70.0) -> FaceTrack:
     """A face whose crop has `scale` pixels of the frame, and a box that fits it."""
-    landmarks = torch.stack([placed(scale, roll, x + 0.5 * t, 60) for t in range(frames)]).float()
+    landmarks = torch.stack([template_landmarks(scale, roll, x + 0.5 * t, 60) for t in range(frames)]).float()
     half = scale * 0.22
-    made = track_of(moving(frames, (x - half, 60 - half, x + half, 60 + half)))
+    made = track_of(moving_boxes(frames, (x - half, 60 - half, x + half, 60 + half)))
     return replace(made, landmarks=landmarks)
 
 
@@ -46,15 +45,19 @@ def test_a_changed_face_is_seen_and_nothing_else() -> None:
     patch = patcher.patch(frame(), 2, crop, crop + 0.5)
     changed = (paste(frame() * 0.4, [patch]) - frame() * 0.4).abs().amax(0)
     assert changed[55:65, 65:75].min() > 0.45
-    assert not changed[:5].any() and not changed[:, :15].any() and not changed[:, -30:].any()
-    assert changed.diff(dim=0).abs().max() < 0.12 and changed.diff(dim=1).abs().max() < 0.12
+    assert not changed[:5].any()
+    assert not changed[:, :15].any()
+    assert not changed[:, -30:].any()
+    assert changed.diff(dim=0).abs().max() < 0.12
+    assert changed.diff(dim=1).abs().max() < 0.12
 
 
 def test_a_face_that_has_gone_is_not_shown() -> None:
     gone = replace(track(), presence=torch.tensor([1.0, 0.5, 0.0, 0.0, 0.0, 0.0]))
     patcher = AlignedPatcher(gone, PLAIN)
     weights = [patcher.patch(frame(), i, c := patcher.take(frame(), i), c).weight.max() for i in range(3)]
-    assert weights[1] == pytest.approx(0.5 * float(weights[0]), rel=0.02) and weights[2] == 0
+    assert weights[1] == pytest.approx(0.5 * float(weights[0]), rel=0.02)
+    assert weights[2] == 0
 
 
 def test_slow_changes_of_colour_are_kept_out() -> None:

@@ -64,8 +64,11 @@ def test_the_file_is_small_and_says_how_it_was_made() -> None:
     assert BUNDLED.stat().st_size <= 3_000_000
     assert config.refiner.side == 96
     assert facts["command"].startswith("python -m training.train training/configs/face_net.yaml")
-    assert facts["run"]["album"]["open_only"] is True and "root" not in facts["run"]["album"]
-    assert len(facts["data_sha256"]) == 64 and facts["steps"] > 0 and facts["seed"] == 0
+    assert facts["run"]["album"]["open_only"] is True
+    assert "root" not in facts["run"]["album"]
+    assert len(facts["data_sha256"]) == 64
+    assert facts["steps"] > 0
+    assert facts["seed"] == 0
 
 
 def test_the_astronaut_is_found_where_she_is(detector: FaceDetector) -> None:
@@ -145,10 +148,14 @@ def test_the_region_covers_the_face_and_little_else(detector: FaceDetector) -> N
     frame = picture()
     (face,) = detector.detect(frame)
     mask = detector.mask(frame, face)
-    assert mask.shape == frame.shape[1:] and 0 <= mask.min() and mask.max() <= 1
+    assert mask.shape == frame.shape[1:]
+    assert 0 <= mask.min()
+    assert mask.max() <= 1
     for x, y in LANDMARK_COUNT.long().tolist():
         assert mask[y, x] > 0.5
-    assert mask[:45].max() < 0.5 and mask[200:].max() < 0.5 and mask[:, :155].max() < 0.5
+    assert mask[:45].max() < 0.5
+    assert mask[200:].max() < 0.5
+    assert mask[:, :155].max() < 0.5
     assert float(iou(box_of(mask)[None], BOX[None])) > 0.65
 
 
@@ -209,8 +216,10 @@ def test_impossible_settings_are_refused(values: dict[str, float]) -> None:
 def test_the_goals_on_the_dev_set_are_reached(detector: FaceDetector) -> None:
     scores = score_net(detector.net, DEV, stride=16)
     figures = scores.figures()
-    assert scores.recall >= 0.9 and scores.precision >= 0.9, scores.scenes
-    assert figures["landmarks"] <= 0.08 and figures["mask_iou"] >= 0.85, figures
+    assert scores.recall >= 0.9, scores.scenes
+    assert scores.precision >= 0.9, scores.scenes
+    assert figures["landmarks"] <= 0.08, figures
+    assert figures["mask_iou"] >= 0.85, figures
     assert scores.missed <= 0.02 * len(scores.landmark_errors)  # what is not found has no landmarks to err
 
 

@@ -55,14 +55,16 @@ def test_every_cell_says_score_box_and_landmarks(size: tuple[int, int]) -> None:
     cells = small_net().detector(torch.randn(2, 3, *size))
     count = sum((size[0] // stride) * (size[1] // stride) for stride in STRIDES)
     assert cells.scores.shape == (2, count)
-    assert cells.boxes.shape == (2, count, 4) and (cells.boxes[..., 2:] > cells.boxes[..., :2]).all()
+    assert cells.boxes.shape == (2, count, 4)
+    assert (cells.boxes[..., 2:] > cells.boxes[..., :2]).all()
     assert cells.landmarks.shape == (2, count, 5, 2)
 
 
 def test_refiner_says_score_landmarks_and_mask() -> None:
     seen = small_net().refiner(torch.randn(3, 3, 32, 32))
     assert (seen.scores.shape, seen.landmarks.shape, seen.mask.shape) == ((3,), (3, 5, 2), (3, 32, 32))
-    assert (seen.landmarks > 0).all() and (seen.landmarks < 1).all()
+    assert (seen.landmarks > 0).all()
+    assert (seen.landmarks < 1).all()
 
 
 def test_folding_changes_nothing_but_rounding() -> None:
@@ -88,8 +90,10 @@ def test_folding_twice_is_folding_once() -> None:
 
 def test_cells_lie_in_the_middle_of_their_pixels() -> None:
     centres, strides = cells_of(64, 128, torch.device("cpu"))
-    assert centres[:2].tolist() == [[4, 4], [12, 4]] and strides[:2].tolist() == [8, 8]
-    assert centres[-2:].tolist() == [[32, 32], [96, 32]] and strides[-2:].tolist() == [64, 64]
+    assert centres[:2].tolist() == [[4, 4], [12, 4]]
+    assert strides[:2].tolist() == [8, 8]
+    assert centres[-2:].tolist() == [[32, 32], [96, 32]]
+    assert strides[-2:].tolist() == [64, 64]
 
 
 def test_silent_head_gives_boxes_of_four_strides() -> None:
@@ -100,7 +104,7 @@ def test_silent_head_gives_boxes_of_four_strides() -> None:
     assert torch.equal(cells.landmarks[0], centres[:, None].expand(-1, 5, 2))
 
 
-def test_both_ways_the_mirror_image_of_a_frame_has_the_mirrored_answer() -> None:
+def test_the_mirror_image_of_a_frame_has_the_mirrored_answer() -> None:
     net, frames, crops = small_net(), torch.randn(2, 3, 64, 128), torch.randn(3, 3, 32, 32)
     with torch.no_grad():
         cells, turned_cells = detect_both(net.detector, frames), detect_both(net.detector, mirrored(frames))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.face.test_resample import moving, track_of
+from tests.support.face_tracks import moving_boxes, track_of
 from vfe.face.paste.colour import match_colours
 from vfe.face.paste.crop_box import CropConfig
 from vfe.face.paste.paste import FaceConfig, FacePatcher, PasteConfig, Patch, paste
@@ -16,11 +16,11 @@ from vfe.face.track.tracks import FaceTrack
 
 PLAIN = FaceConfig(paste=PasteConfig(match_colours=False))
 CASES = [
-    ((90, 70), moving(12, (20, 30, 44, 60))),
-    ((91, 73), moving(12, (20, 30, 44, 60), (1.37, -0.61))),
-    ((75, 111), moving(12, (-12, 40, 20, 78), (-0.4, 0.8))),
-    ((64, 64), moving(12, (-20, -20, 90, 100))),
-    ((61, 47), moving(12, (30, 20, 60, 50), (4, 0))),
+    ((90, 70), moving_boxes(12, (20, 30, 44, 60))),
+    ((91, 73), moving_boxes(12, (20, 30, 44, 60), (1.37, -0.61))),
+    ((75, 111), moving_boxes(12, (-12, 40, 20, 78), (-0.4, 0.8))),
+    ((64, 64), moving_boxes(12, (-20, -20, 90, 100))),
+    ((61, 47), moving_boxes(12, (30, 20, 60, 50), (4, 0))),
 ]
 """Height and width of frames, and boxes: still, moving, cut by the border, larger than the frame, leaving it."""
 
@@ -30,7 +30,7 @@ def frame_of(height: int, width: int, seed: int = 0) -> Tensor:
 
 
 def face(count: int = 1) -> FaceTrack:
-    return track_of(moving(count, (30, 30, 60, 70)))
+    return track_of(moving_boxes(count, (30, 30, 60, 70)))
 
 
 def patched(frame: Tensor, patcher: FacePatcher, index: int, change: float) -> tuple[Patch, Tensor]:
@@ -67,11 +67,12 @@ def test_pixels_outside_of_the_region_keep_every_bit(size: tuple[int, int], boxe
         assert changed.float().mean() > 0.02 or boxes[index, 0] > size[1]
 
 
-def test_a_restored_face_arrives_in_full_and_ends_within_its_window() -> None:
+def test_a_restored_face_arrives_whole_and_within_its_window() -> None:
     patcher, frame = FacePatcher(face(), PLAIN), torch.zeros(3, 100, 90)
     patch, out = patched(frame, patcher, 0, 0.2)
     assert torch.allclose(out[:, 45:56, 40:51], torch.tensor(0.2))
-    assert patch.weight.min() == 0 and patch.weight.max() == pytest.approx(1)
+    assert patch.weight.min() == 0
+    assert patch.weight.max() == pytest.approx(1)
     border = torch.cat([patch.weight[[0, -1]].flatten(), patch.weight[:, [0, -1]].flatten()])
     assert border.max() == 0
     assert max(patch.weight.diff(dim=axis).abs().max() for axis in (0, 1)) < 0.25
@@ -102,7 +103,7 @@ def test_faces_in_one_place_share_it() -> None:
     assert (paste(frame, [patch, patch]) - frame).max() < 0.2 + 1e-6
     centre = (slice(None), slice(45, 56), slice(40, 51))
     assert torch.allclose(paste(frame, [patch, patch])[centre], alone[centre], atol=1e-6)
-    apart = FacePatcher(track_of(moving(1, (100, 30, 130, 70))), PLAIN)
+    apart = FacePatcher(track_of(moving_boxes(1, (100, 30, 130, 70))), PLAIN)
     other, other_alone = patched(frame, apart, 0, -0.3)
     both = paste(frame, [patch, other])
     assert torch.allclose(both - frame, (alone - frame) + (other_alone - frame), atol=1e-6)
@@ -130,7 +131,8 @@ def test_no_patch_no_work() -> None:
 
 def test_the_largest_face_of_a_small_frame_fits() -> None:
     patcher = FacePatcher(face(), FaceConfig(crop=CropConfig(side=64)))
-    assert patcher.side == 64 and patcher.take(frame_of(40, 33), 0).shape == (3, 64, 64)
+    assert patcher.side == 64
+    assert patcher.take(frame_of(40, 33), 0).shape == (3, 64, 64)
 
 
 @pytest.mark.parametrize("wrong", [{"blend": 1.1}, {"blend": -0.1}, {"feather": 0.6}, {"smooth": float("nan")}])

@@ -6,32 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfe.face.detect.upright import crop_matrices
+from tests.support.face_tracks import moving_boxes, track_of
 from vfe.face.paste.crop_box import CropBox, CropConfig, crop_boxes, crop_side, smoothed
 from vfe.face.paste.resample import box_area, put_crop, take_crop
-from vfe.face.track.tracks import FaceTrack, oval_masks
-
-
-def track_of(boxes: Tensor, start: int = 0, number: int = 1) -> FaceTrack:
-    """A face seen on every frame, upright, in boxes (n, 4)."""
-    n = len(boxes)
-    places = torch.tensor([(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)])
-    return FaceTrack(
-        number=number,
-        start=start,
-        boxes=boxes,
-        landmarks=boxes[:, None, :2] + places * (boxes[:, None, 2:] - boxes[:, None, :2]),
-        scores=torch.ones(n),
-        seen=torch.ones(n, dtype=torch.bool),
-        presence=torch.ones(n),
-        masks=oval_masks(boxes),
-        matrices=crop_matrices(boxes, torch.zeros(n)),
-    )
-
-
-def moving(count: int, first: tuple[float, ...], step: tuple[float, float] = (0.0, 0.0)) -> Tensor:
-    """Boxes (count, 4) from the first one on, moved by `step` a frame."""
-    return torch.tensor(first).float() + torch.arange(count)[:, None] * torch.tensor([*step, *step])
 
 
 def ramp(height: int, width: int) -> Tensor:
@@ -40,8 +17,8 @@ def ramp(height: int, width: int) -> Tensor:
     return torch.stack([x, y])
 
 
-def test_a_steady_motion_is_followed_exactly_and_a_jitter_is_not() -> None:
-    boxes = moving(40, (20, 30, 60, 80), (1.5, -0.3))
+def test_steady_motion_is_followed_exactly_and_jitter_is_not() -> None:
+    boxes = moving_boxes(40, (20, 30, 60, 80), (1.5, -0.3))
     boxes_of_crops = crop_boxes(track_of(boxes), CropConfig(smooth=3))
     middles = boxes_of_crops.corners + boxes_of_crops.sizes[:, None] / 2
     assert torch.allclose(middles, ((boxes[:, :2] + boxes[:, 2:]) / 2).double(), atol=1e-4)
@@ -55,7 +32,7 @@ def test_a_steady_motion_is_followed_exactly_and_a_jitter_is_not() -> None:
 def test_a_face_that_dances_stays_within_its_window(period: int) -> None:
     """Its middle is never off by more than a tenth of the side, and the box still moves smoothly."""
     sway = 20 * torch.sin(torch.arange(60) * (2 * torch.pi / period))
-    boxes = moving(60, (100, 30, 130, 60)) + sway[:, None] * torch.tensor([1, 0.3, 1, 0.3])
+    boxes = moving_boxes(60, (100, 30, 130, 60)) + sway[:, None] * torch.tensor([1, 0.3, 1, 0.3])
     boxes_of_crops = crop_boxes(track_of(boxes))
     off = boxes_of_crops.corners + boxes_of_crops.sizes[:, None] / 2 - (boxes[:, :2] + boxes[:, 2:]) / 2
     assert off.abs().max() < 0.1 * boxes_of_crops.sizes.min()
@@ -63,7 +40,7 @@ def test_a_face_that_dances_stays_within_its_window(period: int) -> None:
 
 
 def test_sizes_are_steadier_than_places() -> None:
-    grown = moving(60, (20, 30, 60, 80))
+    grown = moving_boxes(60, (20, 30, 60, 80))
     grown[30:] += torch.tensor([-10.0, -10, 10, 10]) + 10
     boxes_of_crops = crop_boxes(track_of(grown))
     share = boxes_of_crops.sizes.diff().abs().max() / (boxes_of_crops.sizes[-1] - boxes_of_crops.sizes[0])
@@ -100,7 +77,8 @@ def test_a_window_on_whole_pixels_is_the_frame_itself() -> None:
     frame = torch.rand(3, 50, 60, generator=torch.Generator().manual_seed(0))
     assert torch.equal(take_crop(frame, CropBox(7, 11, 32), 32), frame[:, 11:43, 7:39])
     area, back = put_crop(frame[:, 11:43, 7:39], CropBox(7, 11, 32), 50, 60)
-    assert tuple(area) == (11, 43, 7, 39) and torch.equal(back, frame[:, 11:43, 7:39])
+    assert tuple(area) == (11, 43, 7, 39)
+    assert torch.equal(back, frame[:, 11:43, 7:39])
 
 
 @pytest.mark.parametrize("side", [16, 64, 128])

@@ -89,10 +89,13 @@ def test_sizes_below_nothing(least: float) -> None:
 def test_boxes_and_numbers_are_drawn_on_a_copy(tracks: FaceTracks) -> None:
     frame = torch.zeros(3, 144, 256)
     drawn = draw_tracks(frame, tracks, 1)
-    assert (frame == 0).all() and drawn.shape == frame.shape
+    assert (frame == 0).all()
+    assert drawn.shape == frame.shape
     changed = (drawn != 0).any(0)
-    assert changed[20:60, 80].all() and changed[60 - 1, 80:120].all()  # the box of face 2
-    assert not changed[:, 185:215].any() and changed[30, 20]  # face 3 comes later, face 1 is there
+    assert changed[20:60, 80].all()
+    assert changed[60 - 1, 80:120].all()  # the box of face 2
+    assert not changed[:, 185:215].any()
+    assert changed[30, 20]  # face 3 comes later, face 1 is there
     assert (drawn[:, 30, 20] == torch.tensor(colour_of(1))).all()
     assert torch.equal(draw_tracks(frame, tracks.keep([]), 1), frame)
 
@@ -106,7 +109,8 @@ def test_what_fades_is_drawn_fainter(tracks: FaceTracks) -> None:
 def test_drawing_stays_inside_of_the_picture() -> None:
     outside = FaceTracks(width=64, height=48, frames=1, cuts=(), tracks=(track(12, 0, 1, (62, 2), 40),))
     drawn = draw_tracks(torch.zeros(3, 48, 64), outside, 0)
-    assert (drawn[:, 20, 42] != 0).any() and (drawn == 1).all(0).any()  # its number, too
+    assert (drawn[:, 20, 42] != 0).any()
+    assert (drawn == 1).all(0).any()  # its number, too
     picture = torch.zeros(3, 4, 4)
     fill(picture, (-5, -5, -1, -1), (1.0, 1.0, 1.0))
     fill(picture, (9, 9, 12, 12), (1.0, 1.0, 1.0))
@@ -167,4 +171,5 @@ def test_the_sheet_has_one_picture_a_track_in_rows(tracks: FaceTracks) -> None:
 
 def test_a_sheet_of_nobody() -> None:
     maker = SheetMaker(FaceTracks(width=9, height=9, frames=3, cuts=(), tracks=()))
-    assert maker.complete and maker.sheet().shape[0] == 3
+    assert maker.complete
+    assert maker.sheet().shape[0] == 3

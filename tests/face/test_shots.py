@@ -62,7 +62,8 @@ def test_every_one_of_several() -> None:
 def test_a_cut_between_two_shots_of_one_person() -> None:
     wide = [view("astronaut", 60 + t, 20, 3.2) for t in range(12)]
     close = [view("astronaut", 140 + t, 40, 1.4) for t in range(12)]
-    assert cuts(wide + close) == [12] and cuts(close + wide) == [12]
+    assert cuts(wide + close) == [12]
+    assert cuts(close + wide) == [12]
 
 
 @pytest.mark.parametrize("at", [1, 23])
@@ -163,7 +164,9 @@ def test_the_share_does_not_depend_on_light_and_motion() -> None:
     one = view("rocket", 200, 100)
     moved, dark, other = view("rocket", 220, 100), one * 0.5 - 0.4, view("coffee", 60)
     shares = [new_share(thumbnail(one), thumbnail(frame)) for frame in (one, dark, moved, other)]
-    assert shares[0] < 1e-3 and shares[1] < 0.02 and shares[2] < 0.1 < 0.3 < shares[3]
+    assert shares[0] < 1e-3
+    assert shares[1] < 0.02
+    assert shares[2] < 0.1 < 0.3 < shares[3]
 
 
 @pytest.mark.parametrize("wrong", [{"least": 0.0}, {"least": 1.0}, {"ratio": 0.5}, {"around": 0}])

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.face.test_resample import moving, track_of
-from tests.pipeline.test_one_step import clip, model
+from tests.support.face_tracks import moving_boxes, track_of
+from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.face.paste.crop_box import CropConfig
 from vfe.face.paste.paste import FaceConfig, FacePatcher, paste
 from vfe.face.track.tracks import FaceTrack, FaceTracks
@@ -36,7 +36,7 @@ class Brighten:
 
 
 def frames_of(count: int) -> list[Tensor]:
-    return list(clip(count, HEIGHT, WIDTH)[0].unbind(1))
+    return list(drifting_pattern(count, HEIGHT, WIDTH)[0].unbind(1))
 
 
 def tracks_of(count: int, *tracks: FaceTrack, cuts: tuple[int, ...] = ()) -> FaceTracks:
@@ -47,16 +47,16 @@ def crossing() -> FaceTracks:
     """Two faces that meet, one of which comes later, and one in another shot; frames 18 and 19 have none."""
     return tracks_of(
         26,
-        track_of(moving(18, (5, 20, 30, 50), (3, 0)), 0, 1),
-        track_of(moving(12, (70, 22, 95, 50), (-3, 0)), 4, 2),
-        track_of(moving(6, (40, 10, 80, 60)), 20, 3),
+        track_of(moving_boxes(18, (5, 20, 30, 50), (3, 0)), 0, 1),
+        track_of(moving_boxes(12, (70, 22, 95, 50), (-3, 0)), 4, 2),
+        track_of(moving_boxes(6, (40, 10, 80, 60)), 20, 3),
         cuts=(18,),
     )
 
 
 def test_each_face_is_restored_as_a_clip_of_its_own() -> None:
     """Tracks that enter, cross and end: bit by bit what cropping, restoring and pasting one after the other gives."""
-    pipeline, frames, tracks = OneStepPipeline(model(0.02), WINDOW), frames_of(26), crossing()
+    pipeline, frames, tracks = OneStepPipeline(tiny_lite(0.02), WINDOW), frames_of(26), crossing()
     out = list(restore_faces(FacePart(pipeline), iter(frames), tracks, SMALL, strength=0.7))
     faces = {}
     for track in tracks.tracks:
@@ -74,7 +74,7 @@ def test_each_face_is_restored_as_a_clip_of_its_own() -> None:
         assert torch.equal(out[number], frame) == (number in (18, 19))
 
 
-def test_pushing_equals_pulling_and_frames_without_faces_pass_at_once() -> None:
+def test_pushing_equals_pulling_and_empty_frames_pass_at_once() -> None:
     frames, tracks = frames_of(26), crossing()
     stream = FaceStream(FacePart(Brighten()), tracks, SMALL)
     pushed = []
@@ -96,7 +96,7 @@ def test_clips_without_faces_are_handed_through() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 11, 40])
-def test_clips_of_another_length_than_the_tracks_keep_their_frames(count: int) -> None:
+def test_clips_longer_or_shorter_than_tracks_keep_their_frames(count: int) -> None:
     frames = frames_of(count) if count else []
     out = list(restore_faces(FacePart(Brighten()), frames, crossing(), SMALL))
     assert len(out) == count
@@ -106,7 +106,9 @@ def test_clips_of_another_length_than_the_tracks_keep_their_frames(count: int) -
 @pytest.mark.slow
 def test_memory_is_bounded_by_the_window() -> None:
     """Of 120 frames with tracks that begin all the time, only about a window is alive."""
-    many = [track_of(moving(20, (20 + number, 20, 50 + number, 50)), 6 * number, number + 1) for number in range(16)]
+    many = [
+        track_of(moving_boxes(20, (20 + number, 20, 50 + number, 50)), 6 * number, number + 1) for number in range(16)
+    ]
     alive: weakref.WeakSet[Tensor] = weakref.WeakSet()
     most = 0
 
@@ -133,12 +135,14 @@ def test_progress_counts_frames_and_can_stop() -> None:
 
     with pytest.raises(Cancelled):
         list(restore_faces(FacePart(Brighten()), frames_of(26), crossing(), SMALL, on_progress=stop))
-    assert calls[0] == (0, 26) and calls[-1][0] >= 4
+    assert calls[0] == (0, 26)
+    assert calls[-1][0] >= 4
     calls.clear()
     ends = restore_faces(
         FacePart(Brighten()), frames_of(3), tracks_of(3), on_progress=lambda done, all_: calls.append((done, all_))
     )
-    assert len(list(ends)) == 3 and calls == [(3, 3)]
+    assert len(list(ends)) == 3
+    assert calls == [(3, 3)]
 
 
 def test_frames_of_another_size_are_refused() -> None:

@@ -29,7 +29,9 @@ def test_the_catalogue_is_consistent() -> None:
     assert len({entry.sha256 for entry in CATALOGUE if entry.sha256}) == len([e for e in CATALOGUE if e.sha256])
     assert {entry.folder for entry in CATALOGUE} <= {"diffusion_models", "vae", "text_encoders", "facedetection"}
     for entry in CATALOGUE:
-        assert entry.licence and entry.repository.count("/") == 1 and not entry.file.startswith("/")
+        assert entry.licence
+        assert entry.repository.count("/") == 1
+        assert not entry.file.startswith("/")
 
 
 @pytest.mark.parametrize("change", [{"sha256": "12"}, {"sha256": SHA256.upper()}, {"bytes": None}, {"bytes": 0}])
@@ -57,7 +59,8 @@ def test_the_command_says_what_it_did(hub: Hub, tmp_path: Path, capsys: pytest.C
     assert f"tiny (7.0 KB, MIT) downloaded: {path}; SHA-256 {SHA256} is the known one" in said
     pull_models(arguments(tmp_path, "TINY", "tiny-unpinned"))
     known, unpinned = capsys.readouterr().out.splitlines()
-    assert "nothing was downloaded" in known and "the one that the hub names" in unpinned
+    assert "nothing was downloaded" in known
+    assert "the one that the hub names" in unpinned
     assert hub.downloads == 1
 
 
@@ -71,7 +74,8 @@ def test_a_wrong_name_downloads_nothing(hub: Hub, tmp_path: Path) -> None:
 def test_without_a_name_the_catalogue_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pull_models(arguments(tmp_path))
     lines = capsys.readouterr().out.splitlines()
-    assert lines == list(catalogue_lines()) and len(lines) == 1 + len(CATALOGUE)
+    assert lines == list(catalogue_lines())
+    assert len(lines) == 1 + len(CATALOGUE)
     vividface = catalogue_entry("VividFace")
     assert any(
         all(part in line for part in (vividface.name, vividface.repository, vividface.licence)) for line in lines

@@ -40,12 +40,16 @@ def files(folder: Path) -> set[str]:
 
 def test_a_file_comes_once(hub: Hub, tmp_path: Path) -> None:
     first = pull(ENTRY, tmp_path)
-    assert first.path == tmp_path / "vae" / "tiny.safetensors" and first.path.read_bytes() == DATA
-    assert first.downloaded and first.pinned and first.sha256 == SHA256
+    assert first.path == tmp_path / "vae" / "tiny.safetensors"
+    assert first.path.read_bytes() == DATA
+    assert first.downloaded
+    assert first.pinned
+    assert first.sha256 == SHA256
     assert files(tmp_path) == {"vae/tiny.safetensors"}
     hub.asked = hub.downloads = 0
     again = pull(ENTRY, tmp_path)
-    assert not again.downloaded and again.path == first.path
+    assert not again.downloaded
+    assert again.path == first.path
     assert (hub.asked, hub.downloads) == (0, 0)
 
 
@@ -53,13 +57,17 @@ def test_a_copy_elsewhere_under_another_name_is_used(hub: Hub, tmp_path: Path) -
     (other := tmp_path / "ComfyUI.safetensors").write_bytes(DATA)
     (false_friend := tmp_path / "same_size.safetensors").write_bytes(bytes(len(DATA)))
     pulled = pull(ENTRY, tmp_path / "cache", [false_friend, other])
-    assert pulled.path == other and not pulled.downloaded
-    assert (hub.asked, hub.downloads) == (0, 0) and not (tmp_path / "cache").exists()
+    assert pulled.path == other
+    assert not pulled.downloaded
+    assert (hub.asked, hub.downloads) == (0, 0)
+    assert not (tmp_path / "cache").exists()
 
 
-def test_a_file_without_a_known_hash_is_checked_against_the_hub_and_then_known(hub: Hub, tmp_path: Path) -> None:
+def test_a_file_of_unknown_hash_is_checked_against_the_hub_once(hub: Hub, tmp_path: Path) -> None:
     first = pull(UNPINNED, tmp_path)
-    assert first.downloaded and not first.pinned and first.sha256 == SHA256
+    assert first.downloaded
+    assert not first.pinned
+    assert first.sha256 == SHA256
     note = tmp_path / "vae" / "tiny.safetensors.sha256"
     assert note.read_text() == f"{SHA256}  tiny.safetensors\n"
     hub.asked = hub.downloads = 0
@@ -76,8 +84,10 @@ def test_what_is_not_the_file_leaves_nothing(data: bytes, entry: CatalogueEntry,
     hub.data = data
     with pytest.raises(VFEError, match="it was deleted, pull it again") as caught:
         pull(entry, tmp_path)
-    assert SHA256 in str(caught.value) and str(len(DATA)) in str(caught.value)
-    assert files(tmp_path) == set() and not list((tmp_path / "vae").iterdir())
+    assert SHA256 in str(caught.value)
+    assert str(len(DATA)) in str(caught.value)
+    assert files(tmp_path) == set()
+    assert not list((tmp_path / "vae").iterdir())
 
 
 @pytest.mark.parametrize("change", [{"size": 5}, {"etag": "0" * 64}])
@@ -101,7 +111,8 @@ def test_another_file_of_that_name_is_kept(hub: Hub, tmp_path: Path) -> None:
     mine.write_bytes(b"mine")
     with pytest.raises(VFEError, match="move it away"):
         pull(ENTRY, tmp_path)
-    assert mine.read_bytes() == b"mine" and hub.downloads == 0
+    assert mine.read_bytes() == b"mine"
+    assert hub.downloads == 0
 
 
 class Server(BaseHTTPRequestHandler):
@@ -177,14 +188,15 @@ def test_offline_is_one_line(error: BaseException, hub: Hub, tmp_path: Path) -> 
     hub.error = error
     with pytest.raises(VFEError, match="cannot be had from the Hugging Face hub: ") as caught:
         pull(ENTRY, tmp_path)
-    assert "\n" not in str(caught.value) and ENTRY.repository in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert ENTRY.repository in str(caught.value)
     assert files(tmp_path) == set()
 
 
 @pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("error", [ConnectionError("reset"), KeyboardInterrupt()], ids=["network", "Ctrl-C"])
 @pytest.mark.parametrize("resumable", [True, False])
-def test_an_interrupted_download_keeps_only_what_can_be_gone_on_with(
+def test_an_interrupted_download_keeps_what_can_be_resumed(
     resumable: bool, error: BaseException, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which huggingface_hub finds in the folder that it was given the last time."""
@@ -203,10 +215,12 @@ def test_an_interrupted_download_keeps_only_what_can_be_gone_on_with(
         for _ in range(2):
             with pytest.raises(KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else VFEError):
                 pull(ENTRY, tmp_path)
-    assert folders[0] == folders[1] and folders[0].exists() == resumable
+    assert folders[0] == folders[1]
+    assert folders[0].exists() == resumable
     assert not (tmp_path / "vae" / "tiny.safetensors").exists()
     assert pull(ENTRY, tmp_path).downloaded
-    assert files(tmp_path) == {"vae/tiny.safetensors"} and not folders[0].exists()
+    assert files(tmp_path) == {"vae/tiny.safetensors"}
+    assert not folders[0].exists()
 
 
 def test_a_full_disk_is_noticed_before_the_download(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +229,8 @@ def test_a_full_disk_is_noticed_before_the_download(hub: Hub, tmp_path: Path, mo
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(room, 0, room - 1))
     with pytest.raises(VFEError, match="GB free, needed are"):
         pull(ENTRY, tmp_path)
-    assert hub.downloads == 0 and not list((tmp_path / "vae").iterdir())
+    assert hub.downloads == 0
+    assert not list((tmp_path / "vae").iterdir())
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(room, 0, room))
     assert pull(ENTRY, tmp_path).downloaded
 

@@ -53,7 +53,8 @@ def test_links_back_and_deep_folders_come_to_an_end(tmp_path: Path) -> None:
     empty(deep / "deep.safetensors")
     found = scan(model_folders(root))
     assert [candidate.path.resolve() for candidate in found.found] == [root / "a" / "model_a.safetensors"]
-    assert len(found.notes) == 1 and "deeper" in found.notes[0]
+    assert len(found.notes) == 1
+    assert "deeper" in found.notes[0]
     assert scan(model_folders(deep)).found[0].name == "deep"
 
 
@@ -62,7 +63,9 @@ def test_a_huge_folder_is_cut_and_that_is_said(tmp_path: Path, monkeypatch: pyte
         empty(tmp_path / f"{number:02}" / "x.txt")
     monkeypatch.setattr(model_scan, "MAX_ENTRIES", 20)
     found = scan(model_folders(tmp_path))
-    assert found.found == [] and len(found.notes) == 1 and "20 entries" in found.notes[0]
+    assert found.found == []
+    assert len(found.notes) == 1
+    assert "20 entries" in found.notes[0]
     monkeypatch.setattr(model_scan, "MAX_ENTRIES", 60)
     assert scan(model_folders(tmp_path)).notes == []
 
@@ -83,7 +86,7 @@ def test_a_folder_that_cannot_be_read_is_passed_over(tmp_path: Path, monkeypatch
     assert found.notes == [f"{tmp_path / 'a'} was passed over: Permission denied"]
 
 
-def test_a_split_model_is_one_entry_and_stands_for_all_its_bytes(tmp_path: Path) -> None:
+def test_a_split_model_is_one_entry_with_all_its_bytes(tmp_path: Path) -> None:
     parts = folder(tmp_path / "Wan" / "transformer")
     names = [f"diffusion_pytorch_model-0000{part}-of-00002.safetensors" for part in (1, 2)]
     for name in names:
@@ -137,7 +140,7 @@ def test_the_same_file_in_two_snapshots_is_found_once(tmp_path: Path) -> None:
     ]
 
 
-def test_safetensors_are_preferred_and_a_lora_of_the_same_name_is_not_meant(tmp_path: Path) -> None:
+def test_safetensors_come_first_and_loras_are_no_models(tmp_path: Path) -> None:
     write_lora(tmp_path / "loras" / "vividface.safetensors")
     write_dit(tmp_path / "models" / "vividface.ckpt")
     converted = write_dit(tmp_path / "models" / "vividface.safetensors")
@@ -146,9 +149,7 @@ def test_safetensors_are_preferred_and_a_lora_of_the_same_name_is_not_meant(tmp_
     assert find_model("vividface", model_folders(tmp_path)) == tmp_path / "models" / "vividface.ckpt"
 
 
-def test_bundled_names_come_first_and_a_folder_called_like_a_model_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bundled_names_come_before_folders_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     folder(tmp_path / "vividface")  # a clone of its repository
     weights = empty(tmp_path / "models" / "vividface.safetensors")
@@ -168,9 +169,7 @@ def test_a_path_that_is_not_there_is_no_unknown_name(missing: str) -> None:
 # Kinds
 
 
-def test_the_only_component_is_used_and_others_are_not_even_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_only_component_is_used_and_no_other_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vae = write_vae(tmp_path / "any_name.safetensors")
     write_lora(tmp_path / "vae.safetensors")
     context = write_prompt(tmp_path / "empty prompt.safetensors")
@@ -188,7 +187,8 @@ def test_the_only_component_is_used_and_others_are_not_even_opened(
     monkeypatch.setattr(tensor_file, "open_tensors", open_and_note)
     assert find_component("wan_vae", model_folders(tmp_path)) == vae
     assert find_component("prompt_embedding", model_folders(tmp_path)) == context
-    assert "huge.safetensors" not in opened and "vae.safetensors" in opened
+    assert "huge.safetensors" not in opened
+    assert "vae.safetensors" in opened
 
 
 @pytest.mark.parametrize(
@@ -238,9 +238,11 @@ def test_a_listing_tells_kinds_apart_and_counts_the_rest(tmp_path: Path) -> None
         "text.pth": None,
     }
     assert list(kinds) == sorted(kinds, key=lambda name: list(kinds.values()).index(kinds[name]))  # kind by kind
-    assert listing.unknown == 1 and listing.notes == ()
+    assert listing.unknown == 1
+    assert listing.notes == ()
     assert listed["vividface.ckpt"].description == recognise(tmp_path / "vividface.ckpt").description
-    assert "truncated" in listed["cut.safetensors"].description and "web page" in listed["text.pth"].description
+    assert "truncated" in listed["cut.safetensors"].description
+    assert "web page" in listed["text.pth"].description
 
 
 def test_a_split_model_is_recognised_by_its_index(tmp_path: Path) -> None:
@@ -253,7 +255,7 @@ def test_a_split_model_is_recognised_by_its_index(tmp_path: Path) -> None:
     assert model.kind == "wan_dit"
 
 
-def test_the_command_lists_files_with_size_place_and_what_was_passed_over(
+def test_the_list_tells_size_folder_and_what_was_passed_over(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = folder(tmp_path / "models")
@@ -275,7 +277,8 @@ def test_the_command_lists_files_with_size_place_and_what_was_passed_over(
     assert headings == kinds
     size = (root / "context.safetensors").stat().st_size / 1e3
     assert f"  context: {size:.1f} KB, --models, {root / 'context.safetensors'}" in lines
-    assert "--models" in lines[-1] and "passed over 1 file of other kinds" in lines[-1]
+    assert "--models" in lines[-1]
+    assert "passed over 1 file of other kinds" in lines[-1]
 
 
 def test_nothing_found_says_how_to_get_something(

@@ -27,7 +27,8 @@ def test_places_are_searched_in_their_order(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("COMFYUI_PATH", str(tmp_path / "ComfyUI"))
     folders = search_folders([option, named])  # a folder that was there already counts once
     assert [where.path for where in folders[1:]] == [named, option, comfyui, hub, cache]
-    assert folders[0].label == BUNDLED and folders[-2].label == HUB
+    assert folders[0].label == BUNDLED
+    assert folders[-2].label == HUB
 
 
 def test_a_folder_that_was_asked_for_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +83,8 @@ def test_extra_model_paths_are_read_as_comfyui_reads_them(tmp_path: Path, monkey
     folders = comfyui_folders(models.parent)
     diffusion = [shared / "more", shared / "diffusion_models", models / "diffusion_models", models / "unet"]
     vae = [shared / "vae", models / "vae", tmp_path / "other" / "stable" / "VAE"]
-    assert folders[:4] == diffusion and folders[4:7] == vae  # a later line of is_default comes before an earlier one
+    assert folders[:4] == diffusion
+    assert folders[4:7] == vae  # a later line of is_default comes before an earlier one
     assert models.parent / "beside" in folders
     assert comfyui_folders(models.parent / "extra_model_paths.yaml") == [
         *diffusion[:2],

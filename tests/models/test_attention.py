@@ -49,7 +49,8 @@ def fake_flash_2(calls: Calls, attention: Attention = softmax_attention) -> Modu
     def flash_attn_func(
         q: Tensor, k: Tensor, v: Tensor, dropout_p: float = 0.0, softmax_scale: float | None = None
     ) -> Tensor:
-        assert dropout_p == 0.0 and softmax_scale is None
+        assert dropout_p == 0.0
+        assert softmax_scale is None
         if q.dtype not in (torch.float16, torch.bfloat16):
             raise RuntimeError("FlashAttention only support fp16 and bf16 data type\nmore lines")
         if q.shape[-1] > 256:
@@ -66,7 +67,8 @@ def fake_flash_3(calls: Calls, attention: Attention = softmax_attention) -> Modu
     def flash_attn_func(
         q: Tensor, k: Tensor, v: Tensor, softmax_scale: float | None = None, causal: bool = False
     ) -> tuple[Tensor, Tensor]:
-        assert softmax_scale is None and not causal
+        assert softmax_scale is None
+        assert not causal
         calls.note(q)
         out = attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
         return out, torch.zeros(q.shape[0], q.shape[2], q.shape[1])
@@ -76,7 +78,8 @@ def fake_flash_3(calls: Calls, attention: Attention = softmax_attention) -> Modu
 
 def fake_sage(calls: Calls, attention: Attention = softmax_attention) -> ModuleType:
     def sageattn(q: Tensor, k: Tensor, v: Tensor, tensor_layout: str = "HND", is_causal: bool = False) -> Tensor:
-        assert tensor_layout == "HND" and not is_causal
+        assert tensor_layout == "HND"
+        assert not is_causal
         calls.note(q)
         return attention(q, k, v)
 
@@ -133,10 +136,11 @@ def test_an_installed_kernel_is_called_in_its_layout(
     backend = choose_attention(name, CPU, torch.bfloat16, config.head_dim)
     calls.count = 0
     assert psnr(velocity(config, backend), velocity(config, attend)) > 45
-    assert calls.count == config.layers and calls.shape == layout
+    assert calls.count == config.layers
+    assert calls.shape == layout
 
 
-def test_flash_3_is_preferred_and_2_steps_in_where_3_does_not_run(install: Install) -> None:
+def test_flash_3_is_preferred_and_2_is_its_fallback(install: Install) -> None:
     def wrong_chip(*_: Tensor) -> Tensor:
         raise RuntimeError("FlashAttention only supports Hopper GPUs or newer.")
 

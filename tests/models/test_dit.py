@@ -6,40 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.tiny_dit import reference_dit
+from tests.support.tiny_dit import diffusers_name, reference_dit
 from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.dit.window_attention import AttentionWindows, attend
 from vfe.types import VideoShape
-
-DIFFUSERS_NAMES = {
-    "time_embedding.0": "condition_embedder.time_embedder.linear_1",
-    "time_embedding.2": "condition_embedder.time_embedder.linear_2",
-    "time_projection.1": "condition_embedder.time_proj",
-    "text_embedding.0": "condition_embedder.text_embedder.linear_1",
-    "text_embedding.2": "condition_embedder.text_embedder.linear_2",
-    "head.head": "proj_out",
-    "head.modulation": "scale_shift_table",
-    "self_attn.o": "attn1.to_out.0",
-    "cross_attn.o": "attn2.to_out.0",
-    "self_attn.norm": "attn1.norm",
-    "cross_attn.norm": "attn2.norm",
-    "self_attn.": "attn1.to_",
-    "cross_attn.": "attn2.to_",
-    "norm3": "norm2",
-    "ffn.0": "ffn.net.0.proj",
-    "ffn.2": "ffn.net.2",
-    "modulation": "scale_shift_table",
-}
-
-
-def diffusers_name(name: str) -> str:
-    for ours, theirs in DIFFUSERS_NAMES.items():
-        if ours in name:
-            name = name.replace(ours, theirs, 1)
-            if not ours.startswith(("self_attn", "cross_attn")) or ours.endswith((".o", ".norm")):
-                break
-            break
-    return name
 
 
 def randomise(model: torch.nn.Module) -> None:
@@ -91,7 +61,7 @@ def test_a_window_over_the_whole_grid_is_full_attention(window: tuple[int, int, 
     assert torch.allclose(run(tiny(), latent), run(tiny(window), latent), atol=1e-5)
 
 
-def test_a_window_of_all_time_sees_every_frame_and_one_of_a_frame_none_else() -> None:
+def test_a_window_in_time_sees_its_frames_alone() -> None:
     latent = torch.randn(1, 6, 3, 8, 8)
     other = latent.clone()
     other[:, :, 2] += 1
@@ -132,7 +102,7 @@ def test_small_window_path_equals_fused_attention() -> None:
     assert torch.allclose(attend(q, k, v, mask), expected, atol=1e-6)
 
 
-def test_untrained_model_predicts_no_velocity_and_fusion_is_called_before_each_block() -> None:
+def test_untrained_velocity_is_zero_and_each_block_is_fused() -> None:
     model = WanDiT(DiTConfig(in_channels=6, dim=32, heads=2, layers=3, ffn_dim=48, freq_dim=16, text_dim=8))
     calls: list[int] = []
 

@@ -16,9 +16,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tests.models.test_dit import diffusers_name
 from tests.support.comfy_checkout import comfyui_checkout
-from tests.support.tiny_dit import TIMESTEP, padded_prompt, psnr, random_dit, random_latent, reference_dit, tiny_config
+from tests.support.tiny_dit import (
+    TIMESTEP,
+    diffusers_name,
+    padded_prompt,
+    psnr,
+    random_dit,
+    random_latent,
+    reference_dit,
+    tiny_config,
+)
 from vfe.models.dit import folded
 from vfe.models.dit.compiled import compile_blocks
 from vfe.models.dit.fold_prompt import ConstantRow, PromptRows, RowAttention, RowMixture

@@ -27,7 +27,8 @@ def test_a_weight_is_off_by_a_sixteenth_of_itself() -> None:
     rows[4, 0] = 448.0
     weight, scale = quantise(rows)
     error = (weight.float() * scale - rows).abs()
-    assert weight.dtype == torch.float8_e4m3fn and scale.dtype == torch.float32
+    assert weight.dtype == torch.float8_e4m3fn
+    assert scale.dtype == torch.float32
     assert (error <= rows.abs() * 2**-4 + scale * 2**-10).all()
     largest = rows.abs().amax(dim=1, keepdim=True)
     assert (error <= largest * 2**-4).all()
@@ -56,12 +57,13 @@ def test_a_layer_computes_in_the_dtype_of_its_input(dtype: torch.dtype, bias: bo
     stored = Fp8Linear(linear)
     out = stored(x.to(dtype))
     exact = nn.functional.linear(x, stored.weight.float() * stored.scale, linear.bias)
-    assert out.dtype == dtype and psnr(out, exact) > 45
+    assert out.dtype == dtype
+    assert psnr(out, exact) > 45
     assert psnr(out, linear(x)) > 25
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_blocks_take_half_of_bf16_and_the_velocity_stays_near(dtype: torch.dtype) -> None:
+def test_blocks_take_half_of_bf16_and_velocities_stay_near(dtype: torch.dtype) -> None:
     full, small = wide_folded(torch.bfloat16), wide_folded(dtype)
     latent = random_latent(full.config, (2, 6, 4))
     store_fp8(small.blocks)

@@ -45,7 +45,7 @@ def test_a_frame_changes_no_latent_before_its_own(codec: LappedCodec, changed: i
     assert difference.nonzero().flatten().tolist() == [-(-changed // 4)]
 
 
-def test_lapped_basis_is_orthogonal_and_codes_better_than_blocks() -> None:
+def test_the_lapped_basis_is_orthogonal_and_beats_blocks() -> None:
     """Coding gain of the type-II fast lapped transform on an AR(1) source of 0.95 is 9.2 dB, of the DCT 8.8 dB."""
     lap = lapping_matrix(8)
     assert torch.allclose(lap @ lap.T, torch.eye(8, dtype=torch.float64), atol=1e-12)

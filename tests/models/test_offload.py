@@ -42,7 +42,7 @@ def memory_of(block: nn.Module) -> int:
 
 
 @pytest.mark.parametrize(("resident", "ahead"), [(0, 1), (0, 0), (2, 1), (1, 2), (4, 3), (5, 1)])
-def test_streamed_equals_resident_to_the_last_bit_in_bounded_memory(resident: int, ahead: int) -> None:
+def test_streamed_equals_resident_bit_for_bit_in_bounded_memory(resident: int, ahead: int) -> None:
     model = folded()
     expected = model(LATENT)
     block_bytes = sum(value.nbytes for value in model.blocks[0].state_dict().values())

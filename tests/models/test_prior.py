@@ -129,10 +129,12 @@ def test_gradients_of_quantisation() -> None:
     quantized = codebook(z)
     torch.testing.assert_close(quantized.codes, quantized.entries)
     to_z, to_entries = gradients((quantized.codes * weight).sum())
-    assert to_z is not None and torch.equal(to_z, weight)
+    assert to_z is not None
+    assert torch.equal(to_z, weight)
     assert to_entries is None
     to_z, to_entries = gradients((quantized.entries * weight).sum())
-    assert to_z is None and to_entries is not None
+    assert to_z is None
+    assert to_entries is not None
     torch.testing.assert_close(to_entries, torch.zeros(4, 3).index_add(0, quantized.indices, weight))
 
 
@@ -154,7 +156,8 @@ def test_predictor_reads_the_whole_clip(prior: DualCodebookPrior) -> None:
     """Every token's logits depend on every token: `None` is no window."""
     z = torch.randn(1, TINY_PRIOR.dim, 3, 2, 3, requires_grad=True)
     prior.spatial_predictor(z)[0, 0, 0, 0].square().sum().backward()
-    assert z.grad is not None and bool((z.grad.abs().sum(1) > 0).all())
+    assert z.grad is not None
+    assert bool((z.grad.abs().sum(1) > 0).all())
 
 
 def test_a_tile_keeps_the_pool_of_the_whole() -> None:

@@ -39,9 +39,11 @@ def test_an_untrained_pyramid_gives_no_velocity() -> None:
 def test_scales_meet_on_the_way_back() -> None:
     pyramid = Pyramid(4, SCALES, TORCH_OPS)
     coarse, skips = pyramid.inward(torch.randn(2, 4, 3, 8, 12))
-    assert coarse.shape == (2, 12, 3, 4, 6) and [skip.shape for skip in skips] == [(6, 8, 8, 12), (6, 12, 4, 6)]
+    assert coarse.shape == (2, 12, 3, 4, 6)
+    assert [skip.shape for skip in skips] == [(6, 8, 8, 12), (6, 12, 4, 6)]
     assert pyramid.outward(coarse, skips).shape == (2, 4, 3, 8, 12)
-    assert pyramid_space(SCALES) == 2 and face_config().token == 4
+    assert pyramid_space(SCALES) == 2
+    assert face_config().token == 4
 
 
 def test_latent_frames_see_their_neighbours_and_no_others() -> None:
@@ -56,7 +58,8 @@ def test_latent_frames_see_their_neighbours_and_no_others() -> None:
 def test_places_differ_and_other_sizes_are_refused() -> None:
     places = LearnedPositions((2, 3), 6)
     added = places(torch.zeros(1, 12, 6), VideoShape(2, 2, 3))[0]
-    assert torch.equal(added[:6], added[6:]) and len({tuple(row) for row in added[:6].tolist()}) == 6
+    assert torch.equal(added[:6], added[6:])
+    assert len({tuple(row) for row in added[:6].tolist()}) == 6
     with pytest.raises(VFEError, match="needs 2 x 3: it restores aligned faces"):
         places(torch.zeros(1, 12, 6), VideoShape(2, 3, 2))
 
@@ -76,7 +79,8 @@ def test_a_predictor_may_know_places() -> None:
     predictor = CodePredictor(config, TORCH_OPS)
     same = torch.ones(1, 8, 1, 2, 2)
     logits = predictor(same)
-    assert logits.shape == (1, 1, 2, 2, 4) and (logits[0, 0, 0, 0] - logits[0, 0, 1, 1]).abs().max() > 1e-3
+    assert logits.shape == (1, 1, 2, 2, 4)
+    assert (logits[0, 0, 0, 0] - logits[0, 0, 1, 1]).abs().max() > 1e-3
 
 
 def test_a_prior_of_another_token_does_not_fit() -> None:
@@ -92,7 +96,8 @@ def test_a_restorer_with_a_pyramid_is_stored_and_read(tmp_path: Path) -> None:
     net = LiteModel(LiteConfig(dit=dit, codec=CodecConfig(space=4)))
     save_lite_model(tmp_path / "face.safetensors", net, {})
     read = load_lite_model(tmp_path / "face.safetensors", torch.device("cpu"), torch.float32)
-    assert read.config == net.config and read.side_multiple == 16
+    assert read.config == net.config
+    assert read.side_multiple == 16
     assert read.state_dict().keys() == net.state_dict().keys()
 
 
@@ -104,7 +109,7 @@ def test_a_restorer_with_a_pyramid_is_stored_and_read(tmp_path: Path) -> None:
         ("codec", "space", 10**5, "its metadata is damaged"),
     ],
 )
-def test_sizes_that_a_file_cannot_have_are_refused_before_anything_is_built(
+def test_impossible_sizes_are_refused_before_building(
     tmp_path: Path, part: str, key: str, value: object, told: str
 ) -> None:
     dit = tiny_config(in_channels=192, pyramid=SCALES, places=(2, 2), patch=(1, 2, 2))

@@ -227,14 +227,15 @@ def test_the_measurement_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "CPU_SIDE", 2)
     measure.fastest_form.cache_clear()
     vae, threads = random_vae(), torch.get_num_threads()
-    assert vae.plan == VAEPlan() and vae.plan.winograd is None
+    assert vae.plan == VAEPlan()
+    assert vae.plan.winograd is None
     assert vae.decode(latent_of(1, 2, 1, 1)).isfinite().all()
     assert measure.fastest_form.cache_info().currsize == 1
     assert torch.get_num_threads() == threads
     measure.fastest_form.cache_clear()
 
 
-def test_only_forms_that_round_alike_in_any_tile_are_measured_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forms_measured_in_float32_round_alike_in_any_tile(monkeypatch: pytest.MonkeyPatch) -> None:
     measured: list[tuple[Form, ...]] = []
 
     def fastest_form(_device: object, _dtype: object, _passes: object, forms: tuple[Form, ...]) -> Form:

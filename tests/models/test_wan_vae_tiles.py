@@ -47,7 +47,8 @@ def test_tiles_cover_a_grid_once_and_leave_no_slivers(side: int | None) -> None:
         tile.of(grid, whole(grid)).add_(1)
     assert grid.eq(1).all()
     for lengths in ([tile.height for tile in tiles], [tile.width for tile in tiles]):
-        assert max(lengths) <= (side or 13) and max(lengths) - min(lengths) <= 1
+        assert max(lengths) <= (side or 13)
+        assert max(lengths) - min(lengths) <= 1
 
 
 def test_an_area_grows_only_as_far_as_the_frame() -> None:
@@ -175,7 +176,7 @@ def test_a_stream_yields_before_it_has_seen_the_end(vae: WanVAE) -> None:
 
 
 @pytest.mark.parametrize("frames", [2, 8])
-def test_a_stream_that_ends_in_the_middle_of_a_latent_is_refused(vae: WanVAE, frames: int) -> None:
+def test_a_stream_that_ends_within_a_latent_is_refused(vae: WanVAE, frames: int) -> None:
     with pytest.raises(ValueError, match=f"3 x {frames} x 8 x 8, the VAE needs 3 channels, 4n"):
         list(vae.encode_frames(frames_in(video_of(1, frames, 8, 8))))
 
@@ -204,7 +205,7 @@ def test_memory_of_a_stream_does_not_grow_with_it(vae: WanVAE) -> None:
 
 
 @pytest.mark.parametrize(("tile", "per_step"), [(None, 1), (None, 2), (6, 1)])
-def test_the_memory_that_is_foretold_is_the_memory_that_is_needed(tile: int | None, per_step: int) -> None:
+def test_the_predicted_memory_is_the_measured_memory(tile: int | None, per_step: int) -> None:
     vae, shape = random_vae(), VideoShape(3, 36, 12)
     vae.plan = VAEPlan(latents_per_step=per_step, tile=tile, winograd=True)
     latent = latent_of(1, *shape)
@@ -225,10 +226,12 @@ def test_the_largest_tile_that_fits_is_chosen() -> None:
 
     assert tile_for(needed(None), shape, config, 2, 1) is None
     tile = tile_for(needed(None) - 1, shape, config, 2, 1)
-    assert tile is not None and tile % 8 == 0
+    assert tile is not None
+    assert tile % 8 == 0
     for memory in (needed(tile), needed(32), needed(8)):
         chosen = tile_for(memory, shape, config, 2, 1)
-        assert chosen is not None and needed(chosen) <= memory < needed(chosen + 8)
+        assert chosen is not None
+        assert needed(chosen) <= memory < needed(chosen + 8)
     with pytest.raises(VFEError, match="MiB of memory for the VAE, its smallest tiles need"):
         tile_for(needed(8) - 1, shape, config, 2, 1)
 
@@ -246,6 +249,7 @@ def test_memory_grows_with_frames_sides_and_steps() -> None:
 def test_steps_take_every_latent_and_frame_once(latents: int, per_step: int) -> None:
     parts = steps(latents, per_step)
     assert [index for part in parts for index in part] == list(range(latents))
-    assert parts[0] == range(1) and all(len(part) <= per_step for part in parts)
+    assert parts[0] == range(1)
+    assert all(len(part) <= per_step for part in parts)
     frames: list[Any] = list(range(4 * latents - 3))
     assert [frame for part in parts for frame in frames[frames_of(part, 4)]] == frames

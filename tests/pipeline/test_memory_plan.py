@@ -10,13 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.tiny_dit import padded_prompt, random_dit, tiny_config
+from tests.support.tiny_wan import CPU, ON_GPU, sizes_of, tiny_wan
 from vfe.device import GIB
-from vfe.models.dit.folded import fold
 from vfe.models.dit.model import DiTConfig
-from vfe.models.flow import OneStepFlow
 from vfe.models.wan import WanCompute, WanModel
-from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig
+from vfe.models.wan_vae import VAEPlan, WanVAEConfig
 from vfe.pipeline.memory_aware import MemoryAwarePipeline, is_out_of_memory
 from vfe.pipeline.memory_plan import (
     RESERVE,
@@ -33,16 +31,16 @@ from vfe.types import VFEError, VideoShape
 pytestmark = pytest.mark.slow
 
 BLOCK = 46 * 1024**2 * 2  # bytes of one of the 30 blocks of the 1.3B model in bf16
-CPU = torch.device("cpu")
-ON_GPU = WanCompute(torch.device("cuda"), torch.bfloat16)
 WAN = WanSizes(dit=DiTConfig(), vae=WanVAEConfig(), compute=ON_GPU, block_bytes=BLOCK, fixed_bytes=600 * 1024**2)
 
 
-def test_plans_shrink_and_shorten_the_window_only_when_nothing_exact_is_left() -> None:
+def test_plans_shrink_and_windows_are_shortened_last() -> None:
     plans = plan_candidates(WAN, 512, 512)
     assert all(a.bytes > b.bytes for a, b in pairwise(plans))
     frames = [plan.window.frames for plan in plans]
-    assert frames[0] == 81 and frames[-1] == 5 and frames == sorted(frames, reverse=True)
+    assert frames[0] == 81
+    assert frames[-1] == 5
+    assert frames == sorted(frames, reverse=True)
     shortened = [plan for plan in plans if plan.window.frames < 81]
     assert all(plan.resident == 0 and plan.vae.latents_per_step == 1 for plan in shortened)
 
@@ -60,7 +58,7 @@ def test_a_card_of_8_gib_restores_whole_windows_of_512() -> None:
     assert plans[choose_plan(plans, int(7.2 * GIB))].window.frames == 81
 
 
-def test_without_room_for_anything_the_error_says_how_much_is_needed() -> None:
+def test_the_error_says_how_much_memory_the_smallest_plan_needs() -> None:
     with pytest.raises(VFEError, match=r"0\.1 GiB of memory are free, the smallest plan needs \d"):
         choose_plan(plan_candidates(WAN, 512, 512), GIB // 10)
 
@@ -77,14 +75,17 @@ def test_blocks_are_streamed_before_frames_are_tiled() -> None:
         assert plan.vae.tile is None or (plan.resident == 0 and plan.vae.tile < 240)
 
 
-def test_shorter_windows_are_not_cut_into_smaller_tiles_than_they_need() -> None:
+def test_shorter_windows_take_no_smaller_tiles_than_needed() -> None:
     plans = [plan for plan in plan_candidates(WAN, 1080, 1920) if plan.window.frames == 49]
-    assert plans[0].vae.tile is not None and plans[0].vae.tile >= 80
+    assert plans[0].vae.tile is not None
+    assert plans[0].vae.tile >= 80
 
 
 def test_tiles_cut_the_frame_into_equal_parts() -> None:
     assert tile_sides(240) == [120, 80, 60, 40, 30, 20]
-    assert tile_sides(64) == [32, 22, 16] and tile_sides(31) == [16] and tile_sides(8) == []
+    assert tile_sides(64) == [32, 22, 16]
+    assert tile_sides(31) == [16]
+    assert tile_sides(8) == []
 
 
 def on_cpu(dtype: torch.dtype) -> WanSizes:
@@ -121,24 +122,14 @@ def test_bytes_grow_with_every_side() -> None:
         return peak_bytes(WAN, VideoShape(frames, height, width), VAEPlan(), 30)
 
     base = bytes_of(33, 256, 256)
-    assert base < bytes_of(65, 256, 256) and base < bytes_of(33, 512, 256) and base < bytes_of(33, 256, 512)
+    assert base < bytes_of(65, 256, 256)
+    assert base < bytes_of(33, 512, 256)
+    assert base < bytes_of(33, 256, 512)
 
 
 def test_blocks_stay_on_a_device_that_has_no_other_memory() -> None:
     sizes = replace(WAN, compute=WanCompute(CPU, torch.bfloat16))
     assert {plan.resident for plan in plan_candidates(sizes, 512, 512)} == {30}
-
-
-def restorer() -> WanModel:
-    config = tiny_config(in_channels=16, patch=(1, 2, 2))
-    dit = fold(random_dit(config), 400.0, padded_prompt(1, 8, config.text_dim))
-    torch.manual_seed(0)
-    vae = WanVAE(WanVAEConfig(dim=8, blocks=1)).eval().requires_grad_(False)
-    return WanModel(dit, vae, OneStepFlow(), WanCompute(CPU, torch.float32))
-
-
-def sizes_of(model: WanModel) -> WanSizes:
-    return WanSizes(dit=model.dit.config, vae=model.codec.config, compute=ON_GPU, block_bytes=1000, fixed_bytes=1000)
 
 
 def failing(model: WanModel, monkeypatch: pytest.MonkeyPatch, too_long: int, error: Exception) -> None:
@@ -157,18 +148,20 @@ CLIP = torch.rand(1, 3, 30, 32, 32, generator=torch.Generator().manual_seed(3)) 
 
 
 def test_out_of_memory_goes_on_with_shorter_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, plans = restorer(), list[str]()
+    model, plans = tiny_wan(), list[str]()
     failing(model, monkeypatch, 4, torch.cuda.OutOfMemoryError("CUDA out of memory"))
     pipeline = MemoryAwarePipeline(model, sizes_of(model), 8 * GIB, WindowConfig(21, 5), plans.append)
     restored = pipeline.restore(CLIP)
-    assert restored.shape == CLIP.shape and restored.isfinite().all()
+    assert restored.shape == CLIP.shape
+    assert restored.isfinite().all()
     assert pipeline.plan.window.frames == 13
-    assert len(plans) > 1 and "windows of 13 frames" in plans[-1]
+    assert len(plans) > 1
+    assert "windows of 13 frames" in plans[-1]
 
 
 def test_steps_that_are_exact_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Running out once: the next plan has the same window, and the same result."""
-    model = restorer()
+    model = tiny_wan()
     expected = OneStepPipeline(model, WindowConfig(21, 5), tile=None).restore(CLIP)
     velocity: Callable[..., Tensor] = model.velocity
     failures = [torch.cuda.OutOfMemoryError("CUDA out of memory")]
@@ -182,11 +175,12 @@ def test_steps_that_are_exact_change_nothing(monkeypatch: pytest.MonkeyPatch) ->
     plans: list[str] = []
     pipeline = MemoryAwarePipeline(model, sizes_of(model), 8 * GIB, WindowConfig(21, 5), plans.append)
     assert (pipeline.restore(CLIP) - expected).abs().max() < 1e-5
-    assert len(plans) == 2 and all("windows of 21 frames" in plan for plan in plans)
+    assert len(plans) == 2
+    assert all("windows of 21 frames" in plan for plan in plans)
 
 
 def test_without_a_smaller_plan_it_says_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = restorer()
+    model = tiny_wan()
     failing(model, monkeypatch, 0, RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"))
     pipeline = MemoryAwarePipeline(model, sizes_of(model), 8 * GIB, None, lambda _: None)
     with pytest.raises(VFEError, match="out of memory with the smallest plan"):
@@ -194,7 +188,7 @@ def test_without_a_smaller_plan_it_says_so_in_one_line(monkeypatch: pytest.Monke
 
 
 def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = restorer()
+    model = tiny_wan()
     failing(model, monkeypatch, 0, RuntimeError("shapes do not fit"))
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         MemoryAwarePipeline(model, sizes_of(model), 8 * GIB, None, lambda _: None).restore(CLIP)
@@ -202,7 +196,7 @@ def test_other_errors_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_streamed_blocks_give_the_same_frames() -> None:
-    model = restorer()
+    model = tiny_wan()
     model.keep_resident(model.dit.config.layers)
     expected = OneStepPipeline(model, WindowConfig(21, 5), tile=None).restore(CLIP)
     model.keep_resident(1)

@@ -8,50 +8,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from vfe.models.dit.model import DiTConfig, WanDiT
+from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.models.flow import OneStepFlow
-from vfe.models.lapped_codec import CodecConfig
-from vfe.models.lite import LiteConfig, LiteModel
 from vfe.pipeline.one_step import OneStepPipeline, TileConfig, WindowConfig, pad_clip
 from vfe.types import Cancelled
-
-CONFIG = LiteConfig(
-    dit=DiTConfig(
-        in_channels=768, dim=32, heads=2, layers=2, ffn_dim=64, freq_dim=16, text_dim=8, patch=(1, 1, 1),
-        window=(1, 4, 4), local_kernel=3,
-    ),
-    codec=CodecConfig(),
-)  # fmt: skip
-
-
-def model(head: float = 0.0) -> LiteModel:
-    """A tiny restorer; `head` is the spread of its head's weights, 0 the untrained model."""
-    torch.manual_seed(0)
-    net = LiteModel(CONFIG).eval().requires_grad_(False)
-    assert isinstance(net.dit, WanDiT)
-    if head:
-        net.dit.head.head.weight.normal_(0, head)
-    return net
-
-
-def clip(frames: int, height: int = 48, width: int = 40) -> Tensor:
-    """A smooth pattern that drifts: (1, 3, T, H, W) in [-1, 1]."""
-    t, y, x = torch.meshgrid(*(torch.arange(n).float() for n in (frames, height, width)), indexing="ij")
-    return (
-        torch.stack([torch.sin(0.2 * x + 0.1 * t), torch.cos(0.15 * y - 0.1 * t), torch.sin(0.1 * (x + y))])[None] * 0.8
-    )
 
 
 @pytest.mark.parametrize("size", [(1, 8, 8), (2, 16, 16), (5, 33, 17), (14, 253, 147)])
 def test_untrained_model_returns_its_input_at_any_size(size: tuple[int, int, int]) -> None:
-    video = clip(*size)
-    restored = OneStepPipeline(model(), WindowConfig(9, 4)).restore(video)
+    video = drifting_pattern(*size)
+    restored = OneStepPipeline(tiny_lite(), WindowConfig(9, 4)).restore(video)
     assert restored.shape == video.shape
     assert (restored - video).abs().max() < 1e-5
 
 
 def test_strength_scales_the_step() -> None:
-    video, pipeline = clip(9) * 0.5, OneStepPipeline(model(0.02))
+    video, pipeline = drifting_pattern(9) * 0.5, OneStepPipeline(tiny_lite(0.02))
     full, half, none = (pipeline.restore(video, strength=s) for s in (1.0, 0.5, 0.0))
     assert (full - video).abs().max() > 0.01
     assert (none - video).abs().max() < 1e-5
@@ -76,23 +48,23 @@ def test_flow_refuses_what_it_does_not_know(wrong: dict[str, float]) -> None:
 @pytest.mark.parametrize("frames", [1, 3, 9, 10, 14, 15, 19, 26])
 @pytest.mark.parametrize("window", [WindowConfig(9, 4), WindowConfig(9, 0), WindowConfig(5, 1)])
 def test_windows_yield_every_frame_once(frames: int, window: WindowConfig) -> None:
-    video = clip(frames)
-    assert (OneStepPipeline(model(), window).restore(video) - video).abs().max() < 1e-5
+    video = drifting_pattern(frames)
+    assert (OneStepPipeline(tiny_lite(), window).restore(video) - video).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("frames", [33, 45, 46, 57, 60])
 def test_windows_equal_one_window_away_from_their_ends(frames: int) -> None:
     """Two blocks of three-frame convolutions reach two latents: windows differ from the whole clip in overlaps only."""
-    video, net = clip(frames), model(0.01)
+    video, net = drifting_pattern(frames), tiny_lite(0.01)
     windowed = OneStepPipeline(net, WindowConfig(33, 9)).restore(video)
     whole = OneStepPipeline(net, WindowConfig(81, 9)).restore(video)
     apart = (windowed - whole).abs().amax((0, 1, 3, 4)) > 1e-5
     assert set(apart.nonzero().flatten().tolist()) <= {*range(24, 33), *range(48, 57)}
 
 
-def test_stream_equals_restore_and_reads_no_more_than_a_window_ahead() -> None:
-    video = clip(23)
-    pipeline = OneStepPipeline(model(0.01), WindowConfig(9, 4))
+def test_stream_equals_restore_and_reads_one_window_ahead() -> None:
+    video = drifting_pattern(23)
+    pipeline = OneStepPipeline(tiny_lite(0.01), WindowConfig(9, 4))
     taken = 0
 
     def frames() -> Iterator[Tensor]:
@@ -109,8 +81,8 @@ def test_stream_equals_restore_and_reads_no_more_than_a_window_ahead() -> None:
 
 
 def test_batch_and_repetition_change_nothing() -> None:
-    pipeline = OneStepPipeline(model(0.01), WindowConfig(9, 2))
-    a, b = clip(12), clip(12).flip(-1)
+    pipeline = OneStepPipeline(tiny_lite(0.01), WindowConfig(9, 2))
+    a, b = drifting_pattern(12), drifting_pattern(12).flip(-1)
     both = pipeline.restore(torch.cat([a, b]))
     assert torch.allclose(both[:1], pipeline.restore(a), atol=1e-5)
     assert torch.allclose(both[1:], pipeline.restore(b), atol=1e-5)
@@ -118,22 +90,22 @@ def test_batch_and_repetition_change_nothing() -> None:
 
 
 def test_tiles_equal_the_whole_frame_away_from_their_borders() -> None:
-    video, net = clip(1, 64, 448), model(0.01)
+    video, net = drifting_pattern(1, 64, 448), tiny_lite(0.01)
     whole = OneStepPipeline(net).restore(video)
     tiled = OneStepPipeline(net, tile=TileConfig(256, 64)).restore(video)
     columns = ((tiled - whole).abs().amax((0, 1, 2, 3)) > 1e-5).nonzero().flatten()
     assert len(columns)
     assert columns.min() >= 192 - 8
     assert columns.max() < 256 + 8
-    identity = OneStepPipeline(model(), tile=TileConfig(256, 64)).restore(clip(5, 300, 290))
-    assert (identity - clip(5, 300, 290)).abs().max() < 1e-5
+    identity = OneStepPipeline(tiny_lite(), tile=TileConfig(256, 64)).restore(drifting_pattern(5, 300, 290))
+    assert (identity - drifting_pattern(5, 300, 290)).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_close(dtype: torch.dtype) -> None:
-    video = clip(5)
-    exact = OneStepPipeline(model(0.01)).restore(video)
-    half = model(0.01).to(dtype)
+    video = drifting_pattern(5)
+    exact = OneStepPipeline(tiny_lite(0.01)).restore(video)
+    half = tiny_lite(0.01).to(dtype)
     half.codec.float().build_transforms(torch.device("cpu"))
     step = (exact - video).abs().mean()
     assert (OneStepPipeline(half).restore(video) - exact).abs().mean() < 0.03 * step
@@ -148,12 +120,12 @@ def test_progress_can_cancel_between_stages_and_windows() -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        OneStepPipeline(model(), WindowConfig(9, 4)).restore(clip(40), on_progress=stop_at_ten)
+        OneStepPipeline(tiny_lite(), WindowConfig(9, 4)).restore(drifting_pattern(40), on_progress=stop_at_ten)
     assert calls == [(0, 40)] * 3 + [(5, 40)] * 3 + [(10, 40)]
 
 
 def test_padding_repeats_edges_and_the_last_frame() -> None:
-    video = clip(6, 10, 11)
+    video = drifting_pattern(6, 10, 11)
     padded = pad_clip(video)
     assert padded.shape == (1, 3, 9, 16, 16)
     assert torch.equal(padded[:, :, :6, :10, :11], video)
@@ -164,13 +136,13 @@ def test_padding_repeats_edges_and_the_last_frame() -> None:
 @pytest.mark.parametrize("shape", [(3, 5, 8, 8), (1, 4, 5, 8, 8), (1, 3, 0, 8, 8)])
 def test_another_layout_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"needed \(B, 3, T, H, W\)"):
-        OneStepPipeline(model()).restore(torch.zeros(shape))
+        OneStepPipeline(tiny_lite()).restore(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
 def test_strength_outside_its_range_is_refused(strength: float) -> None:
     with pytest.raises(ValueError, match="strength"):
-        OneStepPipeline(model()).restore(clip(1), strength=strength)
+        OneStepPipeline(tiny_lite()).restore(drifting_pattern(1), strength=strength)
 
 
 @pytest.mark.parametrize(("frames", "overlap"), [(8, 2), (9, 5), (0, 0), (9, -1)])

@@ -6,10 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.pipeline.test_lite_prior import model as prior_model
-from tests.pipeline.test_memory_plan import restorer as wan_restorer
-from tests.pipeline.test_memory_plan import sizes_of
-from tests.pipeline.test_one_step import clip, model
+from tests.support.tiny_lite import drifting_pattern, tiny_lite, tiny_lite_with_prior
+from tests.support.tiny_wan import sizes_of, tiny_wan
 from vfe.device import GIB
 from vfe.models.prior import PriorStrength
 from vfe.pipeline.latents import latent_mask
@@ -19,7 +17,7 @@ from vfe.pipeline.windows import CrossFader, Window, WindowGatherer
 from vfe.types import never_cancelled
 
 CONFIGS = [WindowConfig(9, 4), WindowConfig(9, 0), WindowConfig(5, 1), WindowConfig(13, 5)]
-CLIP = clip(9)[0].unbind(1)
+CLIP = drifting_pattern(9)[0].unbind(1)
 TILE = TileConfig(128, 64)
 
 
@@ -41,7 +39,7 @@ def test_windows_know_their_frames_and_which_are_new(count: int, config: WindowC
     assert fresh == list(range(count))
 
 
-def test_with_an_overlap_of_4k_plus_1_windows_start_on_the_groups_of_four() -> None:
+def test_overlaps_of_4k_plus_1_start_windows_on_groups_of_four() -> None:
     starts = {window.start % 4 for count in range(1, 40) for window in windows_of(count, WindowConfig(13, 5))}
     assert starts == {0}
 
@@ -54,13 +52,14 @@ def test_unchanged_windows_fade_to_the_clip(count: int, config: WindowConfig) ->
         out += fader.push(window, window.frames)
         assert fader.given == len(out)
     out += fader.finish()
-    assert [round(float(frame), 4) for frame in out] == list(range(count)) and fader.given == count
+    assert [round(float(frame), 4) for frame in out] == list(range(count))
+    assert fader.given == count
 
 
 def test_two_clips_pushed_by_turns_equal_each_pulled_alone() -> None:
     """With batches and without, bit by bit; no frames, nothing."""
-    pipeline = OneStepPipeline(model(0.02), WindowConfig(9, 4))
-    low = (clip(23)[0].unbind(1), clip(23).flip(-1).unbind(2))
+    pipeline = OneStepPipeline(tiny_lite(0.02), WindowConfig(9, 4))
+    low = (drifting_pattern(23)[0].unbind(1), drifting_pattern(23).flip(-1).unbind(2))
     clips, out = (ClipStream(pipeline), ClipStream(pipeline)), (list[Tensor](), list[Tensor]())
     for frames in zip(*low, strict=True):
         for restorer, frame, restored in zip(clips, frames, out, strict=True):
@@ -69,13 +68,13 @@ def test_two_clips_pushed_by_turns_equal_each_pulled_alone() -> None:
     for restorer, restored in zip(clips, out, strict=True):
         restored += restorer.finish()
     assert torch.equal(torch.stack(out[0]), torch.stack(list(pipeline.stream(low[0]))))
-    assert torch.equal(torch.stack(out[1], 2), pipeline.restore(clip(23).flip(-1)))
+    assert torch.equal(torch.stack(out[1], 2), pipeline.restore(drifting_pattern(23).flip(-1)))
     assert ClipStream(pipeline).finish() == []
 
 
 @pytest.mark.parametrize(("size", "tile"), [((5, 40, 48), None), ((3, 90, 70), None), ((5, 130, 200), TILE)])
 def test_the_latent_of_a_window_decodes_to_its_frames(size: tuple[int, int, int], tile: TileConfig | None) -> None:
-    pipeline, frames = OneStepPipeline(prior_model(), tile=tile), list(clip(*size)[0].unbind(1))
+    pipeline, frames = OneStepPipeline(tiny_lite_with_prior(), tile=tile), list(drifting_pattern(*size)[0].unbind(1))
     latent = pipeline.restore_latent(frames, 0.8)
     assert (latent.frames, latent.height, latent.width) == size
     assert len(latent.tiles) == (1 if tile is None else 6)
@@ -83,21 +82,22 @@ def test_the_latent_of_a_window_decodes_to_its_frames(size: tuple[int, int, int]
     assert torch.equal(torch.stack(pipeline.decode_latent(latent.to("cpu"))), torch.stack(expected))
 
 
-def test_a_prior_is_read_of_the_window_unless_it_is_given_or_declined() -> None:
-    pipeline, frames = OneStepPipeline(prior_model()), list(clip(5)[0].unbind(1))
+def test_the_prior_is_read_unless_it_is_given_or_declined() -> None:
+    pipeline, frames = OneStepPipeline(tiny_lite_with_prior()), list(drifting_pattern(5)[0].unbind(1))
     prior = pipeline.read_prior(frames)
     assert prior is not None
     own, given = (pipeline.restore_latent(frames, 1).tiles[0].z_hq, pipeline.restore_latent(frames, 1, prior=prior))
     without = pipeline.restore_latent(frames, 1, prior=None).tiles[0].z_hq
     none = prior._replace(strength=PriorStrength(0, 0))
-    assert torch.equal(own, given.tiles[0].z_hq) and not torch.equal(own, without)
+    assert torch.equal(own, given.tiles[0].z_hq)
+    assert not torch.equal(own, without)
     assert torch.equal(pipeline.restore_latent(frames, 1, prior=none).tiles[0].z_hq, without)
-    assert OneStepPipeline(model()).read_prior(frames) is None
+    assert OneStepPipeline(tiny_lite()).read_prior(frames) is None
 
 
 def test_a_mask_scales_the_strength_from_place_to_place() -> None:
     """Also of tiles: 1 changes no bit, 0 leaves the input, a half is half the strength."""
-    pipeline, frames = OneStepPipeline(model(0.02), tile=TILE), list(clip(5, 64, 192)[0].unbind(1))
+    pipeline, frames = OneStepPipeline(tiny_lite(0.02), tile=TILE), list(drifting_pattern(5, 64, 192)[0].unbind(1))
 
     def latent(mask: Tensor | None, strength: float = 1.0) -> list[Tensor]:
         return [tile.z_hq for tile in pipeline.restore_latent(frames, strength, mask=mask).tiles]
@@ -110,17 +110,20 @@ def test_a_mask_scales_the_strength_from_place_to_place() -> None:
     )
     assert len(whole) == 2
     for a, b, c, d, e, f in zip(whole, ones, half, latent(None, 0.5), none, latent(None, 0), strict=True):
-        assert torch.equal(a, b) and torch.allclose(c, d, atol=1e-6) and torch.equal(e, f)
+        assert torch.equal(a, b)
+        assert torch.allclose(c, d, atol=1e-6)
+        assert torch.equal(e, f)
     right = torch.zeros(64, 192)
     right[:, 160:] = 1
     restored = pipeline.decode_latent(pipeline.restore_latent(frames, 1, mask=right))
     apart = (torch.stack(restored) - torch.stack(frames)).abs().amax((0, 1, 2))
-    assert apart[: 160 - 4].max() < 1e-5 and apart[168:].min() > 1e-4
+    assert apart[: 160 - 4].max() < 1e-5
+    assert apart[168:].min() > 1e-4
 
 
 def test_a_mask_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="mask is"):
-        OneStepPipeline(model()).restore_latent(list(CLIP), 1, mask=torch.ones(8, 8))
+        OneStepPipeline(tiny_lite()).restore_latent(list(CLIP), 1, mask=torch.ones(8, 8))
 
 
 def test_masks_are_meant_over_the_pixels_and_frames_of_a_latent() -> None:
@@ -133,7 +136,7 @@ def test_masks_are_meant_over_the_pixels_and_frames_of_a_latent() -> None:
 
 def test_clips_of_two_sizes_keep_their_own_plans() -> None:
     """By turns through one pipeline, each as if it were alone; every plan is told once."""
-    net, plans = wan_restorer(), list[str]()
+    net, plans = tiny_wan(), list[str]()
     planned = MemoryAwarePipeline(net, sizes_of(net), 8 * GIB, WindowConfig(5, 1), plans.append)
     low = [torch.rand(3, side, 32, generator=torch.Generator().manual_seed(side)) * 2 - 1 for side in (32, 48)]
     clips = [ClipStream(planned) for _ in low]

@@ -56,7 +56,9 @@ def test_load_finds_a_model_by_path(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_report_counts_frames_seconds_and_stages(clip: Path, tmp_path: Path) -> None:
     report = Restorer(BrightenPipeline()).restore_file(str(clip), str(tmp_path / "out.mp4"))
-    assert report.output == tmp_path / "out.mp4" and report.frames == 20 and report.notes == ()
+    assert report.output == tmp_path / "out.mp4"
+    assert report.frames == 20
+    assert report.notes == ()
     assert min(report.stages) > 0
     assert sum(report.stages) <= report.seconds
     assert report.fps == pytest.approx(20 / report.seconds)
@@ -137,13 +139,17 @@ def test_resize_keeps_the_range_and_what_fits() -> None:
     picture[:, 4:12, 4:12] = 1.0
     assert resize(picture, (16, 16)) is picture
     larger = resize(picture, (40, 24))
-    assert larger.shape == (1, 24, 40) and larger.min() == 0 and larger.max() == 1
+    assert larger.shape == (1, 24, 40)
+    assert larger.min() == 0
+    assert larger.max() == 1
     assert float(resize(picture, (4, 4)).mean()) == pytest.approx(float(picture.mean()), abs=0.01)
 
 
 def test_import_vfe_is_light() -> None:
     code = "import sys, vfe; assert vfe.__version__; sys.exit('torch' in sys.modules)"
     assert run_python("-c", code).code == 0
-    assert vfe.Restorer is Restorer and vfe.RestoreOptions is RestoreOptions and vfe.VFEError is VFEError
+    assert vfe.Restorer is Restorer
+    assert vfe.RestoreOptions is RestoreOptions
+    assert vfe.VFEError is VFEError
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         vfe.nothing  # noqa: B018

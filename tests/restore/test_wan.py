@@ -11,97 +11,62 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import vfe
-from tests.pipeline.test_one_step import model as tiny_lite
 from tests.support.cli_run import assert_one_line_error, run_vfe
 from tests.support.clips import Clip, write_clip
+from tests.support.tiny_lite import tiny_lite
+from tests.support.wan_restorer_files import NOISE_VIDEO, WanRestorerFiles, restore_video
 from tests.support.weight_layouts import DIT_LAYOUTS, TINY_DIT, random_dit
 from vfe.loading.wan import DiTWeights
 from vfe.loading.wan_files import is_known_dit
 from vfe.models.dit import folded
-from vfe.models.dit.model import WanDiT
 from vfe.models.wan import WanModel
-from vfe.models.wan_vae import WanVAE, WanVAEConfig
 from vfe.options import LoraFile, ModelOptions
 from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.one_step import WindowConfig
 from vfe.video.probe import probe
 from vfe.video.read import open_source
 from vfe.weights.lite import save_lite_model
-from vfe.weights.prompt import read_prompt_embedding, write_prompt_embedding
-
-CPU = torch.device("cpu")
-VIDEO = torch.rand(1, 3, 9, 32, 48, generator=torch.Generator().manual_seed(0)) * 2 - 1
-
-
-class Files:
-    """The three files of a Wan restorer, and the networks that they were written from."""
-
-    def __init__(self, folder: Path, layout: str = "comfyui bf16") -> None:
-        (folder / "dit").mkdir(parents=True)
-        self.folder = folder
-        self.dit, state = DIT_LAYOUTS[layout](folder / "dit", random_dit().state_dict())
-        self.network = random_dit()
-        self.network.load_state_dict(state)
-        torch.manual_seed(1)
-        self.codec = WanVAE(WanVAEConfig(dim=16, blocks=1)).eval().requires_grad_(False)
-        self.vae, self.context = folder / "vae.safetensors", folder / "context.safetensors"
-        save_file(self.codec.state_dict(), self.vae)
-        write_prompt_embedding(self.context, torch.randn(3, TINY_DIT.text_dim))
-
-    def options(self, **changes: object) -> ModelOptions:
-        return ModelOptions(**{"vae": self.vae, "prompt_embedding": self.context, **changes})  # type: ignore[arg-type]
-
-    def load(self, **changes: object) -> vfe.Restorer:
-        return vfe.load(self.dit, "cpu", "fp32", WindowConfig(9, 1), self.options(**changes))
-
-    def by_hand(self, video: Tensor, network: WanDiT | None = None) -> Tensor:
-        """z_hq = z_lq - v(z_lq, t* = 400, c)."""
-        z = self.codec.encode(video)
-        with torch.no_grad():
-            v = (network or self.network)(z, 400.0, read_prompt_embedding(self.context, TINY_DIT.text_dim))
-        return self.codec.decode(z - v)
+from vfe.weights.prompt import read_prompt_embedding
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Files:
-    return Files(tmp_path / "models")
+def files(tmp_path: Path) -> WanRestorerFiles:
+    return WanRestorerFiles(tmp_path / "models")
 
 
 def luma(video: Tensor) -> Tensor:
     return torch.einsum("bcthw,c->bthw", video, torch.tensor([0.299, 0.587, 0.114]))
 
 
-def restore(restorer: vfe.Restorer, video: Tensor = VIDEO) -> Tensor:
-    return torch.stack(list(restorer.restore_frames(video[0].unbind(1))), dim=1)[None]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", DIT_LAYOUTS)
 def test_every_layout_restores_as_the_equation_says(layout: str, tmp_path: Path) -> None:
-    files = Files(tmp_path, layout)
-    expected = files.by_hand(VIDEO)
-    assert (expected - files.codec.decode(files.codec.encode(VIDEO))).abs().max() > 0.01  # the step does something
-    assert (restore(files.load()) - expected).abs().max() < 1e-4
+    files = WanRestorerFiles(tmp_path, layout)
+    expected = files.by_hand(NOISE_VIDEO)
+    assert (
+        expected - files.codec.decode(files.codec.encode(NOISE_VIDEO))
+    ).abs().max() > 0.01  # the step does something
+    assert (restore_video(files.load()) - expected).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("changes", [{"fold": False}, {"memory": 2 << 30}])
-def test_how_it_is_run_changes_nothing(files: Files, changes: dict[str, object]) -> None:
-    assert (restore(files.load(**changes)) - files.by_hand(VIDEO)).abs().max() < 1e-4
+def test_how_it_is_run_changes_nothing(files: WanRestorerFiles, changes: dict[str, object]) -> None:
+    assert (restore_video(files.load(**changes)) - files.by_hand(NOISE_VIDEO)).abs().max() < 1e-4
 
 
-def test_fp8_weights_stay_close(files: Files) -> None:
-    expected = files.by_hand(VIDEO)
-    assert 0 < (restore(files.load(fp8=True)) - expected).abs().mean() < 0.02
+def test_fp8_weights_stay_close(files: WanRestorerFiles) -> None:
+    expected = files.by_hand(NOISE_VIDEO)
+    assert 0 < (restore_video(files.load(fp8=True)) - expected).abs().mean() < 0.02
 
 
-def test_half_precision_stays_close(files: Files) -> None:
+def test_half_precision_stays_close(files: WanRestorerFiles) -> None:
     half = vfe.load(files.dit, "cpu", "bf16", WindowConfig(9, 1), files.options())
-    restored = restore(half)
+    restored = restore_video(half)
     assert restored.dtype == torch.float32
-    assert (restored - files.by_hand(VIDEO)).abs().mean() < 0.02
+    assert (restored - files.by_hand(NOISE_VIDEO)).abs().mean() < 0.02
 
 
-def test_a_lora_is_merged_before_it_is_folded(files: Files) -> None:
+def test_a_lora_is_merged_before_it_is_folded(files: WanRestorerFiles) -> None:
     a, b = torch.randn(2, TINY_DIT.dim) * 0.05, torch.randn(TINY_DIT.ffn_dim, 2)
     name = "blocks.0.ffn.0"
     path = files.folder / "lora.safetensors"
@@ -109,12 +74,12 @@ def test_a_lora_is_merged_before_it_is_folded(files: Files) -> None:
     changed = random_dit()
     changed.load_state_dict(files.network.state_dict())
     changed.get_parameter(f"{name}.weight").data += 0.5 * b @ a
-    expected = files.by_hand(VIDEO, changed)
-    assert (expected - files.by_hand(VIDEO)).abs().max() > 1e-3
-    assert (restore(files.load(loras=(LoraFile(path, 0.5),))) - expected).abs().max() < 1e-4
+    expected = files.by_hand(NOISE_VIDEO, changed)
+    assert (expected - files.by_hand(NOISE_VIDEO)).abs().max() > 1e-3
+    assert (restore_video(files.load(loras=(LoraFile(path, 0.5),))) - expected).abs().max() < 1e-4
 
 
-def noted_lora(files: Files, name: str, rule: str) -> Path:
+def noted_lora(files: WanRestorerFiles, name: str, rule: str) -> Path:
     """A LoRA that changes nothing, and says by which rule it was trained."""
     path = files.folder / name
     layer = "diffusion_model.blocks.0.ffn.0"
@@ -126,20 +91,20 @@ def noted_lora(files: Files, name: str, rule: str) -> Path:
     return path
 
 
-def test_the_rule_of_a_lora_is_followed(files: Files) -> None:
+def test_the_rule_of_a_lora_is_followed(files: WanRestorerFiles) -> None:
     """z_hq = z_lq - t* v where the LoRA was trained so."""
-    z = files.codec.encode(VIDEO)
+    z = files.codec.encode(NOISE_VIDEO)
     with torch.no_grad():
         v = files.network(z, 400.0, read_prompt_embedding(files.context, TINY_DIT.text_dim))
     lora = LoraFile(noted_lora(files, "dvface.safetensors", "dvface"))
-    assert (restore(files.load(loras=(lora,))) - files.codec.decode(z - 0.4 * v)).abs().max() < 1e-4
+    assert (restore_video(files.load(loras=(lora,))) - files.codec.decode(z - 0.4 * v)).abs().max() < 1e-4
     other = LoraFile(noted_lora(files, "vividface.safetensors", "vividface"))
     with pytest.raises(vfe.VFEError, match="one step can follow one rule only"):
         files.load(loras=(lora, other))
 
 
 def test_from_video_to_video_on_the_command_line(
-    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    files: WanRestorerFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The model by its name, VAE and context found by what is in them; odd sides, sound kept, frames as by hand."""
     clip = write_clip(tmp_path / "in.mp4", Clip(frames=7, width=46, height=34, audio=True))
@@ -149,9 +114,11 @@ def test_from_video_to_video_on_the_command_line(
         "--dtype", "fp32", "--codec", "ffv1",
     )  # fmt: skip
     assert run.code == 0, run.err
-    assert "plan: float32; windows of 81 frames" in run.out and "7 frames" in run.out
+    assert "plan: float32; windows of 81 frames" in run.out
+    assert "7 frames" in run.out
     before, after = probe(clip), probe(output)
-    assert (after.width, after.height) == (46, 34) and len(after.audio) == len(before.audio) == 1
+    assert (after.width, after.height) == (46, 34)
+    assert len(after.audio) == len(before.audio) == 1
     with open_source(clip) as source:
         video = torch.stack([frame.pixels for frame in source], dim=1)[None]
     padded = torch.nn.functional.pad(video[0], (0, 2, 0, 14), mode="replicate")[None]
@@ -163,7 +130,7 @@ def test_from_video_to_video_on_the_command_line(
 
 
 def test_what_is_missing_is_said_in_one_line(
-    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    files: WanRestorerFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "nothing"))
     clip = write_clip(tmp_path / "in.mp4", Clip(frames=2))
@@ -177,7 +144,7 @@ def test_what_is_missing_is_said_in_one_line(
 
 
 def test_a_name_of_the_catalogue_means_a_size_and_a_path_any(
-    files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    files: WanRestorerFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A tiny DiT stands for a 14B one: not what "vividface" means, and fine by its path."""
     clip, named = write_clip(tmp_path / "in.mp4", Clip(frames=2)), files.dit.with_name("vividface.safetensors")
@@ -197,7 +164,9 @@ def test_which_names_mean_a_size(name: str | None, known: bool) -> None:
     assert is_known_dit(name) is known
 
 
-def test_a_lora_of_another_size_is_refused(files: Files, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lora_of_another_size_is_refused(
+    files: WanRestorerFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     clip, lora = write_clip(tmp_path / "in.mp4", Clip(frames=2)), tmp_path / "lora14B.safetensors"
     name = "diffusion_model.blocks.0.ffn.0"
     save_file({f"{name}.lora_A.weight": torch.ones(2, 5120), f"{name}.lora_B.weight": torch.ones(13824, 2)}, lora)
@@ -206,7 +175,7 @@ def test_a_lora_of_another_size_is_refused(files: Files, tmp_path: Path, capsys:
     assert_one_line_error(run, "changes a weight of (13824, 5120)", "needed a LoRA for a model of this size")
 
 
-def test_dtype_auto_is_the_planners_choice(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dtype_auto_is_the_planners_choice(files: WanRestorerFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second format where the first has no room for the window; a named one is obeyed."""
     monkeypatch.setattr("vfe.device.cpu_has_bf16", lambda: True)
     monkeypatch.setattr("vfe.device.cpu_has_fast_bf16", lambda: False)
@@ -224,7 +193,7 @@ def test_dtype_auto_is_the_planners_choice(files: Files, monkeypatch: pytest.Mon
     assert dtype_of("fp32", room) == torch.float32
 
 
-def test_folding_reads_one_block_after_another(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folding_reads_one_block_after_another(files: WanRestorerFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """In float32, whatever the result is in: only one block of that is in memory."""
     events: list[str] = []
     fill, fold_block = DiTWeights.fill, folded.fold_block
@@ -253,4 +222,4 @@ def test_lite_refuses_what_only_wan_can_use(tmp_path: Path, capsys: pytest.Captu
 def test_a_restorer_under_a_name_that_only_the_folder_knows(tmp_path: Path) -> None:
     save_lite_model(tmp_path / "mine.safetensors", tiny_lite(), {})
     restorer = vfe.load("mine", "cpu", "fp32", WindowConfig(5, 1), ModelOptions(folders=(tmp_path,)))
-    assert restore(restorer, VIDEO[:, :, :5]).shape == (1, 3, 5, 32, 48)
+    assert restore_video(restorer, NOISE_VIDEO[:, :, :5]).shape == (1, 3, 5, 32, 48)

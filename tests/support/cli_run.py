@@ -28,7 +28,9 @@ class BrightenPipeline:
     def stream(self, frames: Iterable[Tensor], *, strength: float = 1.0, **_: object) -> Iterator[Tensor]:
         held: deque[Tensor] = deque()
         for frame in frames:
-            assert frame.dtype == torch.float32 and frame.shape[0] == 3 and frame.abs().max() <= 1
+            assert frame.dtype == torch.float32
+            assert frame.shape[0] == 3
+            assert frame.abs().max() <= 1
             held.append(frame)
             if len(held) == self.window:
                 yield held.popleft() + strength * BRIGHTER
@@ -81,6 +83,7 @@ def assert_one_line_error(run: Run, *parts: str, code: int = 1) -> None:
     """The run failed with this code and one line on stderr, which holds the parts."""
     assert run.code == code, run
     lines = [line for line in run.err.splitlines() if line]
-    assert len(lines) == 1 and lines[0].startswith("vfe: error: "), run.err
+    assert len(lines) == 1, run.err
+    assert lines[0].startswith("vfe: error: "), run.err
     for part in parts:
         assert part in lines[0], lines[0]

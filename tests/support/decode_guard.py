@@ -54,7 +54,8 @@ class DecodeGuard:
 
     def _check(self, path: Path, how: str) -> None:
         worker = self._worker = self._worker or self._start()
-        assert worker.stdin is not None and worker.stdout is not None
+        assert worker.stdin is not None
+        assert worker.stdout is not None
         worker.stdin.write(f"{self._limit} {how} {path}\n")
         worker.stdin.flush()
         if worker.stdout.readline() != "read\n":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -138,3 +139,8 @@ CONTAINERS = [
     Odd("cut.avi", cut(encoded("-c:v", "mpeg4", "-bf", "2", "-c:a", "libmp3lame"))),
     Odd("cut.wmv", cut(encoded("-c:v", "wmv2", "-c:a", "wmav2")), "aac"),
 ]
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG file."""
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")

@@ -65,3 +65,34 @@ def reference_dit(config: DiTConfig) -> Any:  # noqa: ANN401 - diffusers has no 
         ffn_dim=config.ffn_dim,
         num_layers=config.layers,
     ).eval()
+
+
+DIFFUSERS_NAMES = {
+    "time_embedding.0": "condition_embedder.time_embedder.linear_1",
+    "time_embedding.2": "condition_embedder.time_embedder.linear_2",
+    "time_projection.1": "condition_embedder.time_proj",
+    "text_embedding.0": "condition_embedder.text_embedder.linear_1",
+    "text_embedding.2": "condition_embedder.text_embedder.linear_2",
+    "head.head": "proj_out",
+    "head.modulation": "scale_shift_table",
+    "self_attn.o": "attn1.to_out.0",
+    "cross_attn.o": "attn2.to_out.0",
+    "self_attn.norm": "attn1.norm",
+    "cross_attn.norm": "attn2.norm",
+    "self_attn.": "attn1.to_",
+    "cross_attn.": "attn2.to_",
+    "norm3": "norm2",
+    "ffn.0": "ffn.net.0.proj",
+    "ffn.2": "ffn.net.2",
+    "modulation": "scale_shift_table",
+}
+
+
+def diffusers_name(name: str) -> str:
+    for ours, theirs in DIFFUSERS_NAMES.items():
+        if ours in name:
+            name = name.replace(ours, theirs, 1)
+            if not ours.startswith(("self_attn", "cross_attn")) or ours.endswith((".o", ".norm")):
+                break
+            break
+    return name

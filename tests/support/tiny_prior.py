@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from vfe.models.prior import EncoderScale, PredictorConfig, PriorConfig
@@ -27,3 +29,12 @@ def tiny_adapter(fusion: FusionConfig | None = None, seed: int = 0) -> PriorAdap
     for parameter in adapter.parameters():
         parameter.add_(0.2 * torch.randn_like(parameter))
     return adapter
+
+
+SMALL_PRIOR: dict[str, Any] = {
+    "dim": 8,
+    "entries": 16,
+    "heads": 2,
+    "scales": [{"width": 12, "time": 4, "space": 8, "blocks": 1}],
+    "predictor": {"width": 12, "heads": 2, "layers": 1, "ffn_dim": 16},
+}

@@ -85,7 +85,8 @@ class ToyStage(Stage):
 
     def evaluate(self) -> dict[str, float]:
         torch.rand(7)  # scoring may use the generator: training must not notice
-        assert not self.trainables[0].training and not torch.is_grad_enabled()
+        assert not self.trainables[0].training
+        assert not torch.is_grad_enabled()
         return {"score": -float(self.trainables[0](rows(0), Draw(0, 0, 0.0, Slots(0, CLIPS, CLIPS))).terms["fit"])}
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:

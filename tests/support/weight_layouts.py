@@ -183,7 +183,9 @@ def assert_refused(path: Path, message: str) -> None:
         for name in source:
             source.get(name)
     text = str(caught.value)
-    assert text.startswith(str(path)) and text.isprintable() and len(text) < 400 + 2 * len(str(path))
+    assert text.startswith(str(path))
+    assert text.isprintable()
+    assert len(text) < 400 + 2 * len(str(path))
 
 
 def holds(path: Path, state: dict[str, Tensor]) -> bool:

@@ -60,10 +60,12 @@ def test_the_empty_prompt_is_one_row_in_a_few_kb(tmp_path: Path) -> None:
     wide = official_state(dim=4096, layers=2)
     encoder, output = save(wide, tmp_path / "encoder.safetensors"), tmp_path / "context.safetensors"
     rows = embed_prompt_to_file(encoder, output)
-    assert rows.shape == (1, 4096) and output.stat().st_size < 20_000
+    assert rows.shape == (1, 4096)
+    assert output.stat().st_size < 20_000
     context = read_prompt_embedding(output)
     assert context.shape == (1, 512, 4096)
-    assert torch.equal(context[0, :1], rows) and context[0, 1:].abs().max() == 0
+    assert torch.equal(context[0, :1], rows)
+    assert context[0, 1:].abs().max() == 0
     assert torch.allclose(rows, plain_encode(wide, [1], rows=3), atol=EXACT)
     assert recognise(output).kind == "prompt_embedding"
     with safe_open(output, framework="pt") as file:
@@ -79,9 +81,13 @@ def test_the_prompt_is_cleaned_as_wan_does() -> None:
 def test_tokens_end_once_and_are_at_most_512(spiece: Path) -> None:
     ids = token_ids(PROMPT, spiece)
     assert ids == token_ids(PROMPT, spiece.read_bytes())
-    assert len(ids) > 3 and ids[-1] == 1 and 1 not in ids[:-1]
+    assert len(ids) > 3
+    assert ids[-1] == 1
+    assert 1 not in ids[:-1]
     long = token_ids("sharp " * 600, spiece)
-    assert len(long) == MAX_TOKENS and long[-1] == 1 and 1 not in long[:-1]
+    assert len(long) == MAX_TOKENS
+    assert long[-1] == 1
+    assert 1 not in long[:-1]
 
 
 def test_the_tokenizer_inside_of_a_comfyui_file_is_used(
@@ -90,7 +96,8 @@ def test_the_tokenizer_inside_of_a_comfyui_file_is_used(
     proto = torch.frombuffer(bytearray(spiece.read_bytes()), dtype=torch.uint8)
     path = save(in_transformers_names(state) | {"spiece_model": proto}, tmp_path / "umt5.safetensors")
     rows = embed_prompt(path, PROMPT)
-    assert torch.equal(rows, embed_prompt(official, PROMPT, spiece)) and len(rows) > 3
+    assert torch.equal(rows, embed_prompt(official, PROMPT, spiece))
+    assert len(rows) > 3
 
 
 def without(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -119,7 +126,9 @@ def test_a_file_that_does_not_fit_is_named(case: str, state: dict[str, Tensor], 
     path = save(change(state), tmp_path / "encoder.safetensors")
     with pytest.raises(VFEError) as caught:
         embed_prompt(path)
-    assert part in str(caught.value) and str(path) in str(caught.value) and "\n" not in str(caught.value)
+    assert part in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_tokenizer_that_does_not_fit_is_named(official: Path, spiece: Path, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def official(state: dict[str, Tensor], tmp_path: Path) -> Path:
 def test_equals_wan_with_masked_padding(ids: list[int], state: dict[str, Tensor], official: Path) -> None:
     rows = encode(ids, open_umt5(official))
     expected = plain_encode(state, ids, rows=len(ids) + 30)
-    assert rows.shape == (len(ids), DIM) and rows.std() > 0.5
+    assert rows.shape == (len(ids), DIM)
+    assert rows.std() > 0.5
     assert (rows - expected).abs().max() <= EXACT
 
 
@@ -65,7 +66,8 @@ def test_equals_transformers(ids: list[int], state: dict[str, Tensor], official:
 
     model = UMT5EncoderModel(transformers_config()).eval()
     missing, unexpected = model.load_state_dict(in_transformers_names(state), strict=False)
-    assert set(missing) <= {"encoder.embed_tokens.weight"} and not unexpected  # which is shared.weight
+    assert set(missing) <= {"encoder.embed_tokens.weight"}
+    assert not unexpected  # which is shared.weight
     padded, mask = torch.zeros(2, 1, len(ids) + 30, dtype=torch.long)
     padded[0, : len(ids)], mask[0, : len(ids)] = torch.tensor(ids), 1
     with torch.no_grad():
@@ -109,7 +111,8 @@ def test_equals_comfyui_with_its_512_rows(ids: list[int], state: dict[str, Tenso
     assert done.returncode == 0, done.stderr
     expected = load_file(tmp_path / "rows.safetensors")["rows"]
     assert (encode(ids, open_umt5(weights)) - expected[: len(ids)]).abs().max() <= EXACT
-    assert expected.shape == (512, DIM) and expected[len(ids) :].abs().max() == 0
+    assert expected.shape == (512, DIM)
+    assert expected[len(ids) :].abs().max() == 0
 
 
 def sharded(state: dict[str, Tensor], folder: Path) -> Path:
@@ -197,4 +200,5 @@ class Watched:
 def test_one_layer_is_in_memory_at_a_time(official: Path) -> None:
     watched = Watched(open_umt5(official))
     encode([1], watched)
-    assert len(watched.given) == LAYERS and watched.most_held == 0
+    assert len(watched.given) == LAYERS
+    assert watched.most_held == 0

@@ -115,7 +115,8 @@ def test_training_without_a_pack_is_one_line(tmp_path: Path) -> None:
 
 
 def test_people_are_held_out_with_all_their_clips(album: Album) -> None:
-    assert len(album.held_out) == 2 and len(album.trained) == HELD_OUT_EVERY
+    assert len(album.held_out) == 2
+    assert len(album.trained) == HELD_OUT_EVERY
     assert album.pictures.shape[1:] == (3, SIDE, SIDE)
     assert (album.pictures[3].float() - smooth_picture(3)).abs().mean() < 3
 
@@ -134,23 +135,28 @@ def test_packing_without_a_manifest_is_one_line(tmp_path: Path) -> None:
 def test_clips_move_but_keep_their_size_and_are_the_same_again(album: Album) -> None:
     maker = ClipMaker(album, ClipConfig(frames=5, still_share=0.0))
     once, again, other = (maker(Dice(6, (0, seed), CPU)) for seed in (1, 1, 2))
-    assert once.shape == (6, 5, 3, SIDE, SIDE) and torch.equal(once, again) and not torch.equal(once, other)
+    assert once.shape == (6, 5, 3, SIDE, SIDE)
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
     assert once.diff(dim=1).abs().flatten(1).amax(1).min() > 0
-    assert once.min() >= 0 and once.max() <= 255
+    assert once.min() >= 0
+    assert once.max() <= 255
 
 
 def test_colours_convert_exactly() -> None:
     rgb = torch.rand(2, 3, 8, 8, dtype=torch.float64) * 255
     assert torch.allclose(to_rgb(to_ycc(rgb)), rgb, atol=1e-9)
     grey = torch.full((1, 3, 4, 4), 100.0, dtype=torch.float64)
-    assert torch.allclose(to_ycc(grey)[:, 0], grey[:, 0]) and to_ycc(grey)[:, 1:].abs().max() < 1e-9
+    assert torch.allclose(to_ycc(grey)[:, 0], grey[:, 0])
+    assert to_ycc(grey)[:, 1:].abs().max() < 1e-9
 
 
 def test_a_camera_without_turn_or_size_gives_the_clip_back() -> None:
     video = torch.rand(2, 3, 3, 32, 32) * 255
     camera = Camera(torch.ones(2), torch.zeros(2, 3), torch.zeros(2, 3, 2))
     canvas = camera.canvas(32)
-    assert canvas >= 32 and canvas % 16 == 0
+    assert canvas >= 32
+    assert canvas % 16 == 0
     back = align(film(video, camera, canvas), camera, 32, torch.zeros(2, dtype=torch.bool))
     assert (back - video).abs().max() < 1e-2
 
@@ -183,8 +189,11 @@ def test_damage_is_seeded_and_keeps_the_mean_colour(album: Album) -> None:
     maker, damage = ClipMaker(album, ClipConfig(frames=4)), Damage(DamageConfig(clean_share=0.0))
     clean = maker(Dice(24, (0, 7), CPU))
     once, again = (damage(clean, Dice(24, (1, 7), CPU)) for _ in range(2))
-    assert torch.equal(once, again) and once.shape == clean.shape
-    assert torch.equal(once, once.round()) and once.min() >= 0 and once.max() <= 255
+    assert torch.equal(once, again)
+    assert once.shape == clean.shape
+    assert torch.equal(once, once.round())
+    assert once.min() >= 0
+    assert once.max() <= 255
     assert (once - clean).mean((0, 1, 3, 4)).abs().max() < 0.5
     assert (once - clean).square().mean() > 4
 
@@ -200,18 +209,21 @@ def test_the_pool_gives_new_and_known_pairs(album: Album) -> None:
     first, second = maker(1, 4), maker(2, 4)
     known = [any(torch.equal(clip, old) for old in first.clean) for clip in second.clean]
     assert sum(known) == 2
-    assert first.clean.shape == (4, 3, 5, SIDE, SIDE) and first.clean.abs().max() <= 1
+    assert first.clean.shape == (4, 3, 5, SIDE, SIDE)
+    assert first.clean.abs().max() <= 1
 
 
 def test_some_steps_learn_from_single_frames(album: Album) -> None:
     maker = PairMaker(album, PairConfig(clips=ClipConfig(frames=4), still_every=2), 0)
-    assert maker(2, 2).clean.shape[2] == 1 and maker(3, 2).clean.shape[2] == 4
+    assert maker(2, 2).clean.shape[2] == 1
+    assert maker(3, 2).clean.shape[2] == 4
 
 
 def test_the_same_image_is_no_perceptual_distance(packed: Path) -> None:
     squeeze = load_squeeze(packed / SQUEEZE_FILE)
     a, b = torch.rand(2, 2, 3, 32, 32)
-    assert squeeze(a, a) == 0 and squeeze(a, b) > 0
+    assert squeeze(a, a) == 0
+    assert squeeze(a, b) > 0
     with pytest.raises(VFEError, match="is missing"):
         save_file({"conv1.weight": torch.zeros(1)}, packed / "other.safetensors")
         load_squeeze(packed / "other.safetensors")
@@ -257,9 +269,11 @@ def test_all_stages_run_and_leave_files_that_load(album: Album, packed: Path, tm
     assert load_prior(tmp_path / "predict" / "best.safetensors", torch.float32).config.entries == 32
     for stage in ("fidelity", "adversary"):
         net = load_lite_model(tmp_path / stage / "last.safetensors", CPU, torch.float32)
-        assert net.prior is not None and net.config.dit.places == (SIDE // 16, SIDE // 16)
+        assert net.prior is not None
+        assert net.config.dit.places == (SIDE // 16, SIDE // 16)
         curves = json.loads((tmp_path / stage / "curves.json").read_text())
-        assert curves[-1]["step"] >= 1 and "gain" in curves[-1]
+        assert curves[-1]["step"] >= 1
+        assert "gain" in curves[-1]
         assert (tmp_path / stage / "sheet.png").exists()
 
 
@@ -270,7 +284,8 @@ def test_a_stopped_stage_goes_on(album: Album, packed: Path, tmp_path: Path) -> 
     steps = json.loads((tmp_path / "fidelity" / "curves.json").read_text())[-1]["step"]
     plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.08).run()
     curves = json.loads((tmp_path / "fidelity" / "curves.json").read_text())
-    assert curves[-1]["step"] > steps and [row["step"] for row in curves] == sorted({row["step"] for row in curves})
+    assert curves[-1]["step"] > steps
+    assert [row["step"] for row in curves] == sorted({row["step"] for row in curves})
 
 
 @pytest.mark.slow
@@ -288,7 +303,8 @@ def test_too_large_a_batch_is_halved(
 
     monkeypatch.setattr(PairMaker, "__call__", scarce)
     plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.06, batch=16).run()
-    assert [size for size in sizes if size > 4] == [16, 8] and sizes[-1] == 4
+    assert [size for size in sizes if size > 4] == [16, 8]
+    assert sizes[-1] == 4
 
 
 def test_unknown_stages_are_refused() -> None:

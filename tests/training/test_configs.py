@@ -13,7 +13,7 @@ from accelerate.utils.launch import prepare_multi_gpu_env
 
 from tests.support.face_set import write_face_set
 from tests.support.paths import CONFIGS
-from tests.support.tiny_prior import TINY_PRIOR, tiny_fusion
+from tests.support.tiny_prior import SMALL_PRIOR, TINY_PRIOR, tiny_fusion
 from tests.support.training_set import write_training_set
 from tests.support.wan_training import write_wan_files
 from tests.support.weight_layouts import TINY_DIT
@@ -32,12 +32,6 @@ SMALL_DIT = {
     "in_channels": 768, "dim": 32, "heads": 2, "layers": 1, "ffn_dim": 32, "freq_dim": 16, "text_dim": 8,
     "patch": [1, 1, 1], "window": [1, 4, 4], "local_kernel": 3,
 }  # fmt: skip
-SMALL_PRIOR = {
-    "dim": 8, "entries": 16, "heads": 2, "scales": [{"width": 12, "time": 4, "space": 8, "blocks": 1}],
-    "predictor": {"width": 12, "heads": 2, "layers": 1, "ffn_dim": 16},
-}  # fmt: skip
-
-
 SMALL_FUSION = {"dim": 32, "layers": 1, "prior_dim": 8, "width": 8, "heads": 2, "hidden": 16, "window": [2, 2]}
 
 
@@ -98,7 +92,8 @@ def test_every_config_takes_two_steps(tmp_path: Path, path: Path) -> None:
     }
     run = start(load_config(path, overrides))
     run.train()
-    assert run.progress.step == 2 and run.progress.skipped == 0
+    assert run.progress.step == 2
+    assert run.progress.skipped == 0
     assert (run.output / "last.safetensors").exists()
 
 
@@ -106,7 +101,8 @@ def launched(name: str) -> Any:  # noqa: ANN401 - argparse's namespace
     file = str(CONFIGS / "accelerate" / f"{name}.yaml")
     arguments = ["--config_file", file, "--num_processes", "2", "-m", "training.train", "run.yaml"]
     parsed, _, _ = _validate_launch_command(launch_command_parser().parse_args(arguments))
-    assert parsed.module and parsed.num_processes == 2
+    assert parsed.module
+    assert parsed.num_processes == 2
     return parsed
 
 
@@ -127,4 +123,5 @@ def test_fsdp_shards_the_blocks_of_the_dit(monkeypatch: pytest.MonkeyPatch) -> N
     for name in (name for name in environment if name.startswith("FSDP_")):
         monkeypatch.setenv(name, environment[name])
     plugin = FullyShardedDataParallelPlugin()
-    assert plugin.fsdp_version == 2 and plugin.transformer_cls_names_to_wrap == [dit.Block.__name__]
+    assert plugin.fsdp_version == 2
+    assert plugin.transformer_cls_names_to_wrap == [dit.Block.__name__]

@@ -89,7 +89,7 @@ def test_draws_stay_in_range_and_together_means_one_severity() -> None:
     assert np.ptp(joint, axis=1).max() < 0.4 < np.ptp(apart, axis=1).mean()
 
 
-def test_a_stored_copy_changes_last_bits_and_only_careless_conversions_darken() -> None:
+def test_storing_changes_last_bits_and_careless_tools_darken() -> None:
     smooth = torch.arange(96, dtype=torch.uint8).view(1, 1, 96, 1).expand(6, 48, 96, 3) + torch.tensor([90, 60, 40])
     smooth = smooth.byte().contiguous()
 

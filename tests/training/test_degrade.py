@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from tests.support.clips import picture
+from tests.support.degraded_clips import FAMILIES, both_ways, degraded, digest, moving_clip
 from tests.support.paths import ROOT
 from training.degradations.blur import BlurConfig
 from training.degradations.chain import Chain, StoredConfig
@@ -27,7 +25,6 @@ from training.degradations.grain import GrainConfig
 from training.degradations.jpeg import JpegConfig
 from training.degradations.mix import DegradationMix, Shares
 from training.degradations.noise import NoiseConfig
-from training.degradations.protocol import Family
 from training.degradations.resize import ResizeConfig
 from training.degradations.scratches import ScratchesConfig
 from training.degradations.second_order import PassConfig, SecondOrderConfig
@@ -38,43 +35,13 @@ from training.degradations.vividface import Degradation, DegradationConfig, degr
 from training.degradations.webcam import WebcamConfig
 from vfe.config import from_mapping
 
-FAMILIES: dict[str, Family] = {
-    "keep": DegradationConfig(),
-    "second_order": SecondOrderConfig(),
-    "film": FilmConfig(),
-    "webcam": WebcamConfig(),
-    "mix": DegradationMix(),
-}
-
-
-def moving_clip(frames: int = 6, height: int = 64, width: int = 80) -> Tensor:
-    return torch.from_numpy(np.stack([picture(index, width, height) for index in range(frames)]))
-
-
-def both_ways(clip: Tensor) -> Tensor:
-    """The clip beside its mirror image, in mid-tones: nothing clips, and no colour rises to one side.
-
-    Codecs disagree by a quarter of a pixel on where 4:2:0 has its colours, which moves the mean of what does rise.
-    """
-    return (torch.cat((clip, clip.flip(2)), 2).float() * 0.7 + 30).round().byte()
-
-
-def degraded(family: Family, clean: Tensor, seed: int) -> Tensor:
-    rng = np.random.default_rng(seed)
-    return family.draw(rng).apply(clean, rng)
-
-
-def digest(name: str) -> str:
-    """Of two draws of a family; a subprocess calls it too."""
-    clips = [degraded(FAMILIES[name], moving_clip(), seed) for seed in range(2)]
-    return hashlib.sha256(torch.stack(clips).numpy().tobytes()).hexdigest()
-
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_degraded_clips_keep_shape_and_type_and_differ_by_seed(name: str) -> None:
     for clean in (moving_clip(), moving_clip(3, 37, 51)) if name != "keep" else (moving_clip(),):
         first, second = (degraded(FAMILIES[name], clean, seed) for seed in (0, 1))
-        assert first.shape == clean.shape and first.dtype == torch.uint8
+        assert first.shape == clean.shape
+        assert first.dtype == torch.uint8
         assert not torch.equal(first, second)
         assert 0.5 < (first.float() - clean.float()).abs().mean() < 100
 
@@ -83,7 +50,7 @@ def test_degraded_clips_keep_shape_and_type_and_differ_by_seed(name: str) -> Non
 def test_a_seed_fixes_every_byte_in_any_process() -> None:
     here = [digest(name) for name in FAMILIES]
     assert len(set(here)) == len(FAMILIES)
-    code = f"import tests.training.test_degrade as t; print(*map(t.digest, {list(FAMILIES)}))"
+    code = f"import tests.support.degraded_clips as t; print(*map(t.digest, {list(FAMILIES)}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == here
@@ -143,10 +110,11 @@ def test_black_and_white_stock_is_asked_back_without_colour() -> None:
     )
     assert sepia[0] > sepia[1] > sepia[2]
     plain = no_film().draw(np.random.default_rng(0))
-    assert plain.target(clean) is clean and DegradationConfig().draw(np.random.default_rng(0)).target(clean) is clean
+    assert plain.target(clean) is clean
+    assert DegradationConfig().draw(np.random.default_rng(0)).target(clean) is clean
 
 
-def test_what_moves_the_picture_off_its_target_is_off_by_default() -> None:
+def test_what_moves_the_picture_is_off_by_default() -> None:
     rng = np.random.default_rng(0)
     names = {
         type(piece).__name__ for family in (FilmConfig(), WebcamConfig()) for _ in range(200)
@@ -179,7 +147,8 @@ def test_a_mix_loads_from_a_run() -> None:
         "keep": {"sigma": [0.1, 3.6]}, "film": {"grain": {"sigma": [2, 9]}, "codec": {"encoders": ["mpeg4"]}},
     }  # fmt: skip
     mix = from_mapping(DegradationMix, raw, "mix")
-    assert mix.film.grain.sigma == (2.0, 9.0) and mix.film.codec.encoders == ("mpeg4",)
+    assert mix.film.grain.sigma == (2.0, 9.0)
+    assert mix.film.codec.encoders == ("mpeg4",)
     with pytest.raises(ValueError, match=r"mix\.film: unknown keys"):
         from_mapping(DegradationMix, {"film": {"grian": {}}}, "mix")
 

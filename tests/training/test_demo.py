@@ -10,9 +10,10 @@ import torch
 from training.demo import clean_clip, degraded_clip, write_clip
 
 
-def test_the_clip_moves_gently_and_is_degraded_the_same_way_each_time(tmp_path: Path) -> None:
+def test_the_clip_moves_gently_and_its_damage_is_fixed(tmp_path: Path) -> None:
     clean = clean_clip(frames=6, side=96)
-    assert clean.shape == (6, 96, 96, 3) and clean.dtype == torch.uint8
+    assert clean.shape == (6, 96, 96, 3)
+    assert clean.dtype == torch.uint8
     step = (clean[1:].float() - clean[:-1].float()).abs().mean()
     assert 0.5 < step < 40
     low = degraded_clip(clean)

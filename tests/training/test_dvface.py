@@ -11,12 +11,11 @@ import yaml
 from torch import Tensor, nn
 
 import vfe
-from tests.support.tiny_prior import TINY_PRIOR, tiny_fusion
+from tests.support.moved_weights import changed_parts, weights_of
+from tests.support.tiny_prior import SMALL_PRIOR, TINY_PRIOR, tiny_fusion
 from tests.support.training_set import write_training_set
 from tests.support.wan_training import WanFiles, write_wan_files
 from tests.support.weight_layouts import TINY_DIT
-from tests.training.test_prior import MODEL as LITE_PRIOR
-from tests.training.test_prior import changed, weights
 from training.dvface.net import LiteNet
 from training.dvface.wan import WanNet
 from training.lite.net import restore_video, with_prior
@@ -79,7 +78,7 @@ def write_run(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
 
 def lite_run(folder: Path) -> Path:
     save_lite_model(folder / "lite.safetensors", lite_restorer(), {}, torch.float32)
-    prior = write_prior(folder / "prior.safetensors", from_mapping(PriorConfig, LITE_PRIOR))
+    prior = write_prior(folder / "prior.safetensors", from_mapping(PriorConfig, SMALL_PRIOR))
     return write_run(folder, lite=str(folder / "lite.safetensors"), prior=str(prior), fusion=LITE_FUSION)
 
 
@@ -111,9 +110,9 @@ def test_a_prior_of_another_grid_is_refused() -> None:
 def test_lite_moves_its_dit_and_fusion_alone(tmp_path: Path) -> None:
     run, stage = started(lite_run(tmp_path))
     assert isinstance(stage.net, LiteNet)
-    before = weights(stage.net.net)
+    before = weights_of(stage.net.net)
     run.train()
-    assert changed(before, stage.net.net) == {"dit", "context", "fusion"}
+    assert changed_parts(before, stage.net.net) == {"dit", "context", "fusion"}
     assert {"latent", "pixel", "perceptual", "temporal"} <= set(run.progress.losses[-1])
     loaded = vfe.load(run.output / "last.safetensors", "cpu", "fp32")
     restored = torch.stack(list(loaded.restore_frames(VIDEO[0].unbind(1))), dim=1)[None]
@@ -130,13 +129,14 @@ def parts(net: WanNet) -> dict[str, nn.Module]:
 def test_wan_moves_lora_fusion_and_decoder(tmp_path: Path, decoder: bool) -> None:
     run, stage = started(wan_run(tmp_path, decoder=decoder))
     assert isinstance(stage.net, WanNet)
-    before = {name: weights(part) for name, part in parts(stage.net).items()}
+    before = {name: weights_of(part) for name, part in parts(stage.net).items()}
     run.train()
-    moved = {name for name, part in parts(stage.net).items() if changed(before[name], part)}
+    moved = {name for name, part in parts(stage.net).items() if changed_parts(before[name], part)}
     assert moved == ({"model", "fusion", "decoder"} if decoder else {"model", "fusion"})
     after = stage.net.model.state_dict()
     trained = [name for name, value in before["model"].items() if not torch.equal(value, after[name])]
-    assert trained and all(".lora_" in name for name in trained)
+    assert trained
+    assert all(".lora_" in name for name in trained)
 
 
 def restore(files: WanFiles, output: Path, vae: Path) -> Tensor:

@@ -70,9 +70,11 @@ def test_boxes_are_counted(found: list[list[float]], wanted: SceneScores) -> Non
 
 def test_recall_and_precision_are_shares() -> None:
     scores = FaceScores(SceneScores(wanted=10, found=8, false=2, false_large=0), [0.1, 0.3], [0.9], [0.8], 1)
-    assert scores.recall == 0.8 and scores.precision == 0.8
+    assert scores.recall == 0.8
+    assert scores.precision == 0.8
     figures = scores.figures()
-    assert figures["precision_large"] == 1 and figures["landmarks"] == pytest.approx(0.2)
+    assert figures["precision_large"] == 1
+    assert figures["landmarks"] == pytest.approx(0.2)
     better = FaceScores(SceneScores(10, 9, 2, 0), [0.1, 0.3], [0.9], [0.8], 1)
     assert better.total > scores.total
 
@@ -94,7 +96,8 @@ def test_the_best_match_overlaps_most() -> None:
     box = torch.tensor([0.0, 0, 10, 10])
     near, far = face([1.0, 0, 11, 10]), face([4.0, 0, 14, 10])
     matched, overlap = best_match([far, near], box)
-    assert matched is near and overlap == pytest.approx(9 / 11)
+    assert matched is near
+    assert overlap == pytest.approx(9 / 11)
     assert best_match([], box) == (None, 0.0)
     assert best_match([face([9.0, 0, 19, 10])], box)[0] is None
 
@@ -102,7 +105,9 @@ def test_the_best_match_overlaps_most() -> None:
 def test_speed_counts_every_frame_and_detects_every_fourth() -> None:
     detector = Told([[0.0, 0, 60, 60]])
     speed = measure_speed(detector, [torch.zeros(3, 64, 96)] * 9, every=4)
-    assert speed.frames == 9 and detector.looks == 3 and speed.wall > 0
+    assert speed.frames == 9
+    assert detector.looks == 3
+    assert speed.wall > 0
 
 
 def test_scenes_are_read_with_their_boxes_and_drawn(tmp_path: Path) -> None:
@@ -143,7 +148,8 @@ def test_mined_crops_are_the_surest_mistakes_and_answers() -> None:
     mined = mine(batch, cells, targets, 32)
     assert mined.are_faces.tolist() == [False, True, False, False]
     inner = mined.crops[:, :, 10:22, 10:22].mean((1, 2, 3))
-    assert float(inner[1]) > 0.9 and float(inner[0]) < 0
+    assert float(inner[1]) > 0.9
+    assert float(inner[0]) < 0
     assert not torch.equal(mined.crops[2], torch.zeros_like(mined.crops[2]))
 
 
@@ -152,4 +158,5 @@ def test_the_net_itself_can_be_scored(tmp_path: Path) -> None:
 
     torch.manual_seed(0)
     scores = score_net(fold_batch_norm(FaceNet(FaceNetConfig()).eval()), write_face_set(tmp_path / "set"), stride=2)
-    assert scores.scenes.wanted == 4 and scores.missed + len(scores.landmark_errors) == 6
+    assert scores.scenes.wanted == 4
+    assert scores.missed + len(scores.landmark_errors) == 6

@@ -154,17 +154,22 @@ def test_frames_hold_faces_of_many_sizes_and_none(album: Album) -> None:
     sizes, empty = [], 0
     for seed in range(30):
         canvas = draw_canvas(album, CanvasConfig(), np.random.default_rng(seed), (96, 96))
-        assert canvas.image.shape == (3, 96, 96) and 0 <= canvas.image.min() and canvas.image.max() <= 255
+        assert canvas.image.shape == (3, 96, 96)
+        assert 0 <= canvas.image.min()
+        assert canvas.image.max() <= 255
         empty += not canvas.faces
         sizes += [float(np.sqrt(np.prod(face.box[2:] - face.box[:2]))) for face in canvas.faces]
-    assert empty >= 2 and min(sizes) < 14 and max(sizes) > 70
+    assert empty >= 2
+    assert min(sizes) < 14
+    assert max(sizes) > 70
 
 
 def test_crops_hold_the_face_upright(album: Album) -> None:
     kinds = {"face": 0, "none": 0}
     for seed in range(40):
         crop = draw_crop(album, CropConfig(), np.random.default_rng(seed), 48)
-        assert crop.image.shape == (3, 48, 48) and crop.mask.shape == (48, 48)
+        assert crop.image.shape == (3, 48, 48)
+        assert crop.mask.shape == (48, 48)
         kinds["face" if crop.is_face else "none"] += 1
         if not crop.landmarks.isnan().any():
             left, right = crop.landmarks[:2]
@@ -181,14 +186,16 @@ def test_transform_of_compression_is_orthonormal() -> None:
     assert (compress(picture, 30) - picture).abs().mean() > 5
 
 
-def test_coarse_pictures_have_lost_what_is_fine_and_kept_the_rest() -> None:
+def test_coarse_pictures_lose_fine_detail_alone() -> None:
     """At a sixth of the size little is left of a wave as long as 8 pixels, and most of one as long as the picture."""
     x = torch.arange(96) + 0.5
     fine, coarse = (127.5 + 60 * torch.sin(2 * math.pi * x / length).expand(3, 96, -1) for length in (8, 96))
     kept = [float(enlarge(wave, 6.0, np.random.default_rng(1)).std()) / float(wave.std()) for wave in (fine, coarse)]
-    assert kept[0] < 0.35 and kept[1] > 0.8, kept
+    assert kept[0] < 0.35, kept
+    assert kept[1] > 0.8, kept
     drawn = [draw_coarseness(np.random.default_rng(seed)) for seed in range(200)]
-    assert 0.25 < np.mean(np.array(drawn) > 1) < 0.55 and 4 < max(drawn) <= 6
+    assert 0.25 < np.mean(np.array(drawn) > 1) < 0.55
+    assert 4 < max(drawn) <= 6
 
 
 def test_faces_of_a_few_original_pixels_have_no_right_answer(album: Album) -> None:
@@ -197,7 +204,8 @@ def test_faces_of_a_few_original_pixels_have_no_right_answer(album: Album) -> No
     sides = [float(np.sqrt(np.prod(face.box[2:] - face.box[:2]))) for face in canvas.faces]
     assert sides
     kinds, _, _ = labels_of(canvas, min(sides) * 0.5)
-    assert (kinds == FACE).any() and (labels_of(canvas, max(sides) * 2)[0] == FACE).sum() == 0
+    assert (kinds == FACE).any()
+    assert (labels_of(canvas, max(sides) * 2)[0] == FACE).sum() == 0
 
 
 @pytest.mark.parametrize(("side", "stride"), [(9.0, 8), (30.0, 8), (64.0, 16), (130.0, 32), (250.0, 64), (600.0, 64)])
@@ -208,7 +216,8 @@ def test_faces_belong_to_the_level_of_their_size(side: float, stride: int) -> No
     targets = assign(boxes, torch.tensor([[FACE]]), centres, strides)
     assert set(strides[targets.positive[0]].tolist()) == {stride}
     assert 1 <= int(targets.positive.sum()) <= 9
-    assert not targets.counted.all() and targets.counted[targets.positive].all()
+    assert not targets.counted.all()
+    assert targets.counted[targets.positive].all()
 
 
 def test_unsure_faces_have_no_right_answer() -> None:
@@ -246,7 +255,8 @@ def perfect_cells(batch: FaceBatch, score: float = 20.0) -> Cells:
 
 def test_right_answers_cost_nothing_and_wrong_ones_do(album: Album) -> None:
     batch = FaceFrames(album, SMALL_BATCH, 32, 0, (0, Slots(0, 8, 8))).draw(0)
-    assert (batch.kinds == FACE).any() and (batch.kinds == BOX_ONLY).any()
+    assert (batch.kinds == FACE).any()
+    assert (batch.kinds == BOX_ONLY).any()
     centres, strides = cells_of(batch.frames.shape[-2], batch.frames.shape[-1], CPU)
     targets = assign(batch.boxes, batch.kinds, centres, strides)
     labels = (batch.kinds.long(), batch.boxes, batch.landmarks)
@@ -281,7 +291,7 @@ def run_steps(stage: FaceNetStage, steps: int) -> list[float]:
     return losses
 
 
-def test_some_steps_on_one_batch_reduce_the_loss_and_the_export_loads(root: Path, tmp_path: Path) -> None:
+def test_a_few_steps_reduce_the_loss_and_the_export_loads(root: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     stage = FaceNetStage(config(root, workers=0), CPU)
     losses = run_steps(stage, 15)

@@ -66,7 +66,8 @@ def test_a_turned_head_is_labelled_as_it_looks(portrait: Picture, degrees: float
     assert float(head.levels[0][:, int(y), int(x)].float().mean()) < 100
     box = head.faces[0].box
     assert box[2] - box[0] < portrait.faces[0].box[2] - portrait.faces[0].box[0]
-    assert head.mask is not None and head.mask.shape == (96, 96)
+    assert head.mask is not None
+    assert head.mask.shape == (96, 96)
 
 
 def test_left_and_right_are_alike(portrait: Picture) -> None:
@@ -135,15 +136,18 @@ def test_what_is_found_at_each_level_and_angle_is_counted(tmp_path: Path) -> Non
     assert list(degraded) == ["clean", "mild", "medium", "severe"]
     assert all((total.wanted, total.found, total.false) == (6, 6, 6) for total in degraded.values())
     heads = tally_turned(Everything(), root)
-    assert len(heads) == len(ANGLES) * 4 and all(total.wanted == 5 for total in heads.values())
-    assert heads[0, "clean"].recall == 1.0 and "5 wrong" in str(heads[0, "clean"])
+    assert len(heads) == len(ANGLES) * 4
+    assert all(total.wanted == 5 for total in heads.values())
+    assert heads[0, "clean"].recall == 1.0
+    assert "5 wrong" in str(heads[0, "clean"])
 
 
 def test_levels_only_make_pictures_worse(portrait: Picture) -> None:
     shown = turned_head(portrait, 30)
     assert shown.frames.shape == (1, 3, 224, 224)
     tall, wide = float(shown.boxes[0, 3] - shown.boxes[0, 1]), float(shown.boxes[0, 2] - shown.boxes[0, 0])
-    assert tall == pytest.approx(112, abs=1) and wide < tall
+    assert tall == pytest.approx(112, abs=1)
+    assert wide < tall
     assert at_level(shown.frames, "clean", 0) is shown.frames
     off = [(at_level(shown.frames, level, 0).float() - shown.frames).abs().mean() for level in ("mild", "severe")]
     assert 0.5 < off[0] < off[1] < 40

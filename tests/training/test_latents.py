@@ -43,7 +43,8 @@ def test_cached_and_uncached_steps_are_equal(dtype: str, files: WanFiles, root: 
         config = config_of("vividface_latent", files, root, fixed=fixed, output=output)
         weights.append(trained_weights(run_of(config)))
     kept = sorted((tmp_path / "cache").iterdir())
-    assert len(kept) == 4 and all(path.suffix == ".safetensors" for path in kept)  # two open items, two variants
+    assert len(kept) == 4
+    assert all(path.suffix == ".safetensors" for path in kept)  # two open items, two variants
     for other in weights[1:]:
         assert all(torch.equal(a, b) for a, b in zip(weights[0], other, strict=True))
 

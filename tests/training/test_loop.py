@@ -109,7 +109,8 @@ def test_resume_keeps_torchs_own_generator_and_the_stages_state(tmp_path: Path, 
     resumed = Run(toy_config(tmp_path / "run", eval=scoring), NoisyStage, resume=True)
     resumed.train()
     assert all(torch.equal(a, b) for a, b in zip(weights(straight), weights(resumed), strict=True))
-    assert isinstance(resumed.stage, ToyStage) and resumed.stage.seen == sum(range(6))
+    assert isinstance(resumed.stage, ToyStage)
+    assert resumed.stage.seen == sum(range(6))
 
 
 def test_a_run_does_not_write_over_another(tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_a_run_does_not_write_over_another(tmp_path: Path) -> None:
         Run(toy_config(tmp_path), ToyStage)
 
 
-def test_files_hold_the_averaged_weights_and_training_goes_on_with_its_own(tmp_path: Path) -> None:
+def test_files_hold_the_average_and_training_its_own_weights(tmp_path: Path) -> None:
     run = trained(toy_config(tmp_path))
     own = [v.clone() for v in weights(run)]
     run.score()
@@ -148,10 +149,11 @@ def test_checkpointed_blocks_give_the_same_gradient_and_names() -> None:
     checkpoint_blocks(blocks)
     blocks(x).square().sum().backward()
     assert all(torch.equal(a, p.grad) for a, p in zip(expected, blocks.parameters(), strict=True) if p.grad is not None)
-    assert list(blocks.state_dict()) == names and len(expected) == 4
+    assert list(blocks.state_dict()) == names
+    assert len(expected) == 4
 
 
-def test_curves_go_to_tensorboard_or_the_run_says_that_they_do_not(
+def test_curves_go_to_tensorboard_or_a_line_says_they_do_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained(toy_config(tmp_path))

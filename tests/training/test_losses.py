@@ -30,8 +30,10 @@ def test_code_loss_is_the_formula_and_pulls_both_sides() -> None:
     assert loss.item() == pytest.approx(1.25 * mse, rel=1e-5)
     slope = 2 * (z - z_q).detach() / z.numel()
     to_z, to_q = gradients(loss, z, z_q)
-    assert to_z is not None and torch.allclose(to_z, 0.25 * slope)  # the encoder commits with beta
-    assert to_q is not None and torch.allclose(to_q, -slope)  # the entries follow with 1
+    assert to_z is not None
+    assert torch.allclose(to_z, 0.25 * slope)  # the encoder commits with beta
+    assert to_q is not None
+    assert torch.allclose(to_q, -slope)  # the entries follow with 1
 
 
 def test_feature_loss_moves_the_latents_alone() -> None:
@@ -39,7 +41,8 @@ def test_feature_loss_moves_the_latents_alone() -> None:
     loss = feature_loss(z, z_q)
     to_z, to_q = gradients(loss, z, z_q)
     assert to_q is None
-    assert to_z is not None and torch.allclose(to_z, 2 * (z - z_q).detach() / z.numel())
+    assert to_z is not None
+    assert torch.allclose(to_z, 2 * (z - z_q).detach() / z.numel())
 
 
 def test_cross_entropy_is_the_mean_over_tokens() -> None:
@@ -65,7 +68,7 @@ def test_l1() -> None:
 
 
 @pytest.mark.parametrize(("side", "scales"), [(11, 1), (22, 2), (44, 3), (176, 5), (400, 5)])
-def test_multi_scale_structure_is_the_weighted_mean_of_the_scales_that_fit(side: int, scales: int) -> None:
+def test_multi_scale_structure_averages_the_scales_that_fit(side: int, scales: int) -> None:
     torch.manual_seed(2)
     a, b = (2 * torch.rand(2, 1, 3, 1, side, side + 5) - 1).unbind(0)
     expected, weights = 0.0, SCALE_WEIGHTS[:scales]
@@ -81,12 +84,13 @@ def test_multi_scale_structure_is_the_weighted_mean_of_the_scales_that_fit(side:
     assert multi_scale_structure_loss(a, a).abs() < 1e-5
 
 
-def test_multi_scale_structure_has_a_gradient_where_nothing_fits_yet() -> None:
+def test_multi_scale_structure_has_a_gradient_at_the_start() -> None:
     """A product of scales has none there: a scale that is anticorrelated is clamped to zero."""
     target = 2 * torch.rand(1, 3, 2, 24, 24) - 1
     prediction = (-0.1 * target).requires_grad_()
     (to_prediction,) = gradients(multi_scale_structure_loss(prediction, target), prediction)
-    assert to_prediction is not None and to_prediction.norm() > 1e-3
+    assert to_prediction is not None
+    assert to_prediction.norm() > 1e-3
     better = prediction.detach() - 0.01 * to_prediction / to_prediction.abs().max()
     assert multi_scale_structure_loss(better, target) < multi_scale_structure_loss(prediction, target)
 

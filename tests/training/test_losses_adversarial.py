@@ -78,7 +78,8 @@ def test_a_sure_discriminator_still_teaches() -> None:
     logit = torch.tensor([-30.0], requires_grad=True)
     (teaches,) = torch.autograd.grad(generator_loss(logit), logit)
     (saturated,) = torch.autograd.grad((1 - logit.sigmoid()).log().mean(), logit)
-    assert teaches.item() == pytest.approx(-1.0) and abs(saturated.item()) < 1e-9
+    assert teaches.item() == pytest.approx(-1.0)
+    assert abs(saturated.item()) < 1e-9
     assert discriminator_loss(torch.tensor([-1e4]), torch.tensor([1e4])).item() == pytest.approx(2e4)  # and no infinity
 
 
@@ -87,7 +88,8 @@ def test_the_generators_turn_leaves_the_discriminator_alone() -> None:
     model = Discriminator(TINY)
     clip = video(3).requires_grad_()
     generator_loss(logits_for_generator(model, clip)).backward()
-    assert clip.grad is not None and clip.grad.norm() > 0
+    assert clip.grad is not None
+    assert clip.grad.norm() > 0
     assert all(weight.grad is None and weight.requires_grad for weight in model.parameters())
     assert torch.equal(logits_for_generator(model.eval(), clip), model(clip))
 
@@ -118,7 +120,8 @@ def test_adaptive_weight_is_the_ratio_of_gradients() -> None:
     last = torch.tensor([1.0, 2.0], requires_grad=True)
     reconstruction, adversarial = (last * torch.tensor([3.0, 4.0])).sum(), (last * torch.tensor([0.0, 0.5])).sum()
     weight = adaptive_weight(reconstruction, adversarial, last)
-    assert weight.item() == pytest.approx(5 / (0.5 + 1e-4), rel=1e-5) and not weight.requires_grad
+    assert weight.item() == pytest.approx(5 / (0.5 + 1e-4), rel=1e-5)
+    assert not weight.requires_grad
     assert adaptive_weight(reconstruction * 10, adversarial * 0, last).item() == 1e4
     (reconstruction + weight * adversarial).backward()  # the graph is still there
 

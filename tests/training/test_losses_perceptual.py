@@ -158,7 +158,8 @@ def test_frames_are_compared_in_float32_under_autocast(files: dict[str, str]) ->
     a, b = torch.rand(2, 1, 3, 1, 16, 16).unbind(0)
     with torch.autocast("cpu", torch.bfloat16):
         mixed = loss(a, b)
-    assert mixed.dtype == torch.float32 and torch.equal(mixed, loss(a, b))
+    assert mixed.dtype == torch.float32
+    assert torch.equal(mixed, loss(a, b))
 
 
 def test_videos_of_two_sizes_are_refused() -> None:
@@ -211,7 +212,9 @@ def test_with_files_the_networks_are_chosen(files: dict[str, str]) -> None:
     a, b = (2 * torch.rand(2, 1, 3, 2, 32, 32) - 1).unbind(0)
     for choose, name in ((choose_vgg, "VGG19"), (choose_lpips, "LPIPS"), (choose_dists, "DISTS")):
         loss, line = choose(config)
-        assert line.startswith("perceptual: ") and name in line and "stands in" not in line
+        assert line.startswith("perceptual: ")
+        assert name in line
+        assert "stands in" not in line
         assert loss(a, b) > 1e-4 > loss(a, a).abs()
 
 

@@ -144,7 +144,8 @@ def test_flow_is_the_same_each_time_and_for_a_clip_in_any_batch() -> None:
     clips = torch.cat([to_uint8(moving(3, (2, 0))), to_uint8(moving(3, (-1, 3)))])
     first, second, alone = estimate_flows(clips), estimate_flows(clips), estimate_flows(clips[1:])
     for a, b, c in zip(first, second, alone, strict=True):
-        assert torch.equal(a, b) and torch.equal(a[1:], c)
+        assert torch.equal(a, b)
+        assert torch.equal(a[1:], c)
 
 
 def test_the_gradient_goes_to_every_frame() -> None:
@@ -159,7 +160,8 @@ def test_flows_kept_in_half_precision_serve() -> None:
     there = torch.tensor([0.25, 0.0]).view(1, 2, 1, 1).repeat(1, 1, 1, 2049)
     mask = seen(there.half(), -there.half())
     assert torch.equal(mask, seen(there, -there))
-    assert mask[..., :-1].all() and not mask[..., -1].any()
+    assert mask[..., :-1].all()
+    assert not mask[..., -1].any()
     clean = moving(4, (2, 1), size=32)
     flows = estimate_flows(to_uint8(clean))
     half = Flows(*(flow.half() for flow in flows))

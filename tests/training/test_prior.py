@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from torch import Tensor, nn
 
+from tests.support.moved_weights import changed_parts, weights_of
 from tests.support.paths import ROOT
-from tests.support.tiny_prior import TINY_PRIOR
+from tests.support.tiny_prior import SMALL_PRIOR, TINY_PRIOR
 from tests.support.training_set import write_training_set
 from training.losses.adversarial import discriminator_loss
 from training.prior.autoencoder import AutoencoderWithLoss, DiscriminatorWithLoss
@@ -32,13 +32,6 @@ from vfe.weights.adapter import load_prior, write_adapter
 
 pytestmark = pytest.mark.slow
 
-MODEL = {
-    "dim": 8,
-    "entries": 16,
-    "heads": 2,
-    "scales": [{"width": 12, "time": 4, "space": 8, "blocks": 1}],
-    "predictor": {"width": 12, "heads": 2, "layers": 1, "ffn_dim": 16},
-}
 DATA = {"frames": 5, "side": 32, "batch": 2, "segment": 6, "reuse": 2}
 
 
@@ -71,7 +64,7 @@ def trained(path: Path) -> Run:
 
 def codebook_run(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
     small = {"discriminator": {"width": 4, "stages": 1}, "loss": {"adversary_from": 0.5}, "revive_every": 10}
-    return write_run(folder, "prior_codebook", **{"model": MODEL, **small, **changes})
+    return write_run(folder, "prior_codebook", **{"model": SMALL_PRIOR, **small, **changes})
 
 
 def predict_run(folder: Path) -> Path:
@@ -79,16 +72,6 @@ def predict_run(folder: Path) -> Path:
     config = load_config(codebook_run(folder))
     write_adapter(folder / "prior.safetensors", DualCodebookPrior(config.model), {}, torch.float32)  # type: ignore[attr-defined]
     return write_run(folder, "prior_predict", init=str(folder / "prior.safetensors"))
-
-
-def weights(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
-
-
-def changed(before: dict[str, Tensor], module: nn.Module) -> set[str]:
-    """The parts, by the first word of their names, that are not bit-equal to what they were."""
-    after = module.state_dict()
-    return {name.partition(".")[0] for name, value in before.items() if not torch.equal(value, after[name])}
 
 
 def test_decoder_gives_the_clip_that_the_encoder_takes() -> None:
@@ -130,10 +113,10 @@ def test_codebook_stage_learns_and_leaves_the_predictors(tmp_path: Path) -> None
     run = start(load_config(codebook_run(tmp_path)))
     assert isinstance(run.stage, PriorCodebookStage)
     net = run.stage.net
-    before = weights(net.prior)
+    before = weights_of(net.prior)
     first = run.stage.evaluate()["score"]
     run.train()
-    moved = changed(before, net.prior)
+    moved = changed_parts(before, net.prior)
     assert moved == {"encoder", "temporal_latents", "spatial_latents", "spatial_codebook", "temporal_codebook"}
     assert run.progress.scores[-1]["score"] > first + 1
     logged = run.progress.losses[-1]
@@ -151,12 +134,12 @@ def test_predict_stage_learns_codes_and_fixes_the_codebooks(tmp_path: Path) -> N
     run = start(load_config(predict_run(tmp_path)))
     assert isinstance(run.stage, PriorPredictStage)
     module = run.stage.predictors
-    before, teacher = weights(module.net), weights(module.teacher)
+    before, teacher = weights_of(module.net), weights_of(module.teacher)
     first = run.stage.evaluate()["score"]
     run.train()
-    moved = changed(before, module.net)
+    moved = changed_parts(before, module.net)
     assert moved == {"encoder", "temporal_latents", "spatial_latents", "spatial_predictor", "temporal_predictor"}
-    assert not changed(teacher, module.teacher)
+    assert not changed_parts(teacher, module.teacher)
     assert run.progress.scores[-1]["score"] > first
 
 
@@ -172,7 +155,7 @@ def test_what_is_exported_is_what_was_trained(tmp_path: Path, make: Any) -> None
 
 
 def test_sizes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    coarse = {**MODEL, "scales": [{"width": 12, "time": 4, "space": 16, "blocks": 1}]}
+    coarse = {**SMALL_PRIOR, "scales": [{"width": 12, "time": 4, "space": 16, "blocks": 1}]}
     with pytest.raises(ValueError, match="need to be a multiple of 16 and 4n"):
         load_config(codebook_run(tmp_path, model=coarse, data={**DATA, "root": str(tmp_path), "side": 24}))
 
@@ -197,7 +180,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
         assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 0.03 * rate * steps
 
 
-def test_the_discriminator_sees_the_clips_of_the_generators_step(tmp_path: Path) -> None:
+def test_the_discriminator_sees_the_clips_of_the_generator(tmp_path: Path) -> None:
     run = start(load_config(codebook_run(tmp_path, loss={"adversary_from": 0.0})))
     generator, discriminator = run.stage.trainables
     batch = run.stage.to_batch(next(iter(run.stage.batches(0, Slots(0, 2, 2)))))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.pipeline.test_lite_prior import FUSION, PRIOR
+from tests.support.tiny_lite import LITE_FUSION, LITE_PRIOR
 from tests.support.training_set import write_run, write_training_set
 from training.lite.net import with_prior
 from training.run.config import RunConfig
@@ -48,7 +48,8 @@ def test_run_writes_curves_and_a_restorer_that_loads(tmp_path: Path, root: Path)
     assert [row["step"] for row in curves["scores"]] == [4, 6]
     assert (run.output / "curves.png").stat().st_size > 1000
     info = read_lite_info(run.output / "best.safetensors")
-    assert isinstance(run.config, LiteTrainConfig) and info.config == run.config.model
+    assert isinstance(run.config, LiteTrainConfig)
+    assert info.config == run.config.model
     assert [path.name for path in sorted(run.output.glob("samples/*/*"))] == ["clip0.png"] * 2
     assert info.training["command"] == "python -m training.train run.yaml"
     assert info.training["data_items"] == 2
@@ -78,7 +79,7 @@ def test_a_run_goes_on_from_a_restorer_with_a_prior(tmp_path: Path, root: Path) 
     """Its prior stays as it is and its fusion moves on; it cannot get a second prior."""
     plain = net(start(load_config(write_run(tmp_path, root))))
     with torch.no_grad():
-        fused = with_prior(plain, DualCodebookPrior(PRIOR), replace(FUSION, layers=1))
+        fused = with_prior(plain, DualCodebookPrior(LITE_PRIOR), replace(LITE_FUSION, layers=1))
         for parameter in fused.fusion.parameters():  # type: ignore[union-attr]
             parameter += 0.05
     save_lite_model(tmp_path / "fused.safetensors", fused, {})
@@ -89,22 +90,23 @@ def test_a_run_goes_on_from_a_restorer_with_a_prior(tmp_path: Path, root: Path) 
     moved = {name.partition(".")[0] for name, value in net(run).state_dict().items() if not value.equal(before[name])}
     assert moved == {"context", "dit", "fusion"}
     with pytest.raises(ValueError, match="has a prior: go on with it without `prior`"):
-        with_prior(net(run), DualCodebookPrior(PRIOR), replace(FUSION, layers=1))
+        with_prior(net(run), DualCodebookPrior(LITE_PRIOR), replace(LITE_FUSION, layers=1))
 
 
 def test_training_lowers_the_loss(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.run.loop.LOG_EVERY", 10)
+    monkeypatch.setattr("training.run.loop.LOG_EVERY_STEPS", 10)
     phases = [{"share": 1.0, "loss": {"space": "pixel"}}]
     overrides = {"eval.root": None, "eval.every_steps": 99, "optim.lr": 0.002, "data.reuse": 99}  # the same two clips
     config = load_config(write_run(tmp_path, root, phases=phases, steps=40), overrides)
     losses = [row["pixel"] for row in train(config).progress.losses]
-    assert len(losses) == 4 and losses[-1] < losses[0]
+    assert len(losses) == 4
+    assert losses[-1] < losses[0]
 
 
 def test_a_step_that_is_not_finite_is_skipped_and_counted(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("training.run.loop.SKIPS_EVERY", 2)
+    monkeypatch.setattr("training.run.loop.TELL_EVERY_SKIPPED_STEPS", 2)
     monkeypatch.setattr("training.stages.lite.switched_loss", lambda prediction, *_: prediction.mean() * float("nan"))
     run = start(load_config(write_run(tmp_path, root), {"eval.root": None, "steps": 3}))
     before = [value.clone() for value in (*net(run).state_dict().values(), *run.average.values)]

@@ -158,7 +158,8 @@ def test_a_cut_pixel_still_has_a_gradient() -> None:
     bright = video == 1
     assert bright.any()
     video[bright].sum().backward()
-    assert latent.grad is not None and latent.grad.abs().max() > 0
+    assert latent.grad is not None
+    assert latent.grad.abs().max() > 0
 
 
 def test_a_trained_decoder_is_read_back_with_the_same_pixels(files: WanFiles, tmp_path: Path) -> None:
@@ -267,7 +268,8 @@ def test_a_shipped_run_exports_what_users_load(
     """Two steps, scored; the file gives the averaged weights' output."""
     evaluation = {"root": str(root), "clips": 1, "frames": 5, "every_steps": 2, "samples": 1}
     run = run_of(config_of(stage, files, root, model=files.config(lora), eval=evaluation))
-    assert run.progress.scores and (run.output / "samples").is_dir()
+    assert run.progress.scores
+    assert (run.output / "samples").is_dir()
     exported = run.output / "best.safetensors"
     loaded = load_dit(files.dit, [LoraFile(exported)]) if lora else load_dit(exported)
     z = latent_of(1, 2, 4, 4)
@@ -278,7 +280,8 @@ def test_a_shipped_run_exports_what_users_load(
         assert (found - expected).abs().max() < 1e-5
         assert (expected - random_dit()(z, 400.0, run.stage.model.context)).abs().max() > 1e-6
     facts = json.loads(open_tensors(exported).metadata["training"])
-    assert facts["steps"] == 2 and facts["data_items"] == 2
+    assert facts["steps"] == 2
+    assert facts["data_items"] == 2
     assert str(tmp_path) not in json.dumps(open_tensors(exported).metadata)
 
 
@@ -315,14 +318,18 @@ def test_the_pixel_stage_goes_on_from_the_latent_stage(files: WanFiles, root: Pa
     config = config_of("vividface_pixel", files, root, model={**files.config(), "lora": init})
     second = start(replace(config, output=str(root.parent / "second")))
     z = latent_of(1, 2, 4, 4)
-    assert isinstance(first.stage, VividFaceStage) and isinstance(second.stage, VividFaceStage)
+    assert isinstance(first.stage, VividFaceStage)
+    assert isinstance(second.stage, VividFaceStage)
     with torch.no_grad(), first.average.applied():
         assert (second.stage.model(z) - first.stage.model(z)).abs().max() < 1e-6
 
 
 def test_a_run_without_perceptual_files_says_what_stands_in(files: WanFiles, root: Path) -> None:
     notes = VividFaceStage(config_of("vividface_pixel", files, root), CPU).notes
-    assert len(notes) == 1 and "DISTS" in notes[0] and "perceptual.vgg16" in notes[0] and "stands in" in notes[0]
+    assert len(notes) == 1
+    assert "DISTS" in notes[0]
+    assert "perceptual.vgg16" in notes[0]
+    assert "stands in" in notes[0]
     assert VividFaceStage(config_of("vividface_latent", files, root), CPU).notes == ()
 
 

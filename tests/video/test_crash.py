@@ -12,6 +12,7 @@ import av
 import pytest
 
 from tests.support.clips import write_image
+from tests.support.odd_files import png_chunk
 from tests.support.paths import ROOT
 
 READ = """
@@ -31,16 +32,11 @@ for _ in range(20):
 """
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
-    """A chunk of a PNG file."""
-    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
-
-
 def with_profile(path: Path) -> Path:
     """A PNG with a colour profile under a name."""
     data = write_image(path).read_bytes()
     after_header = 8 + 25
-    profile = chunk(b"iCCP", b"A profile\0\0" + zlib.compress(bytes(range(128)) * 4))
+    profile = png_chunk(b"iCCP", b"A profile\0\0" + zlib.compress(bytes(range(128)) * 4))
     path.write_bytes(data[:after_header] + profile + data[after_header:])
     return path
 
@@ -76,7 +72,8 @@ def test_a_profile_with_a_name_is_survived(tmp_path: Path, kind: str) -> None:
         path = as_video(path, tmp_path / "a.mov")
     done = run(READ, path)
     count = 1 if kind == "image" else 2
-    assert done.returncode == 0 and done.stdout.split("\n")[:-1] == [f"64 48 {count}"] * 20, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[:-1] == [f"64 48 {count}"] * 20, done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the code of a crash is another one there")

@@ -16,7 +16,8 @@ from vfe.video.read import open_source
 def fails(path: Path | str, words: str) -> None:
     with pytest.raises(VFEError, match=words) as caught, open_source(path) as source:
         list(source)
-    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -68,7 +69,8 @@ def test_truncated_file_gives_what_is_there(tmp_path: Path, name: str) -> None:
         count = len(list(source))
     assert 5 <= count < 60
     if name != "cut.ts":  # a transport stream has no length to fall short of
-        assert len(source.notes) == 1 and "damaged or cut short" in source.notes[0]
+        assert len(source.notes) == 1
+        assert "damaged or cut short" in source.notes[0]
 
 
 def test_bit_errors_are_survived(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ import pytest
 from av.video.frame import VideoFrame
 from PIL import Image
 
+from tests.support.copied_media import copy
+from tests.support.described_media import DEEP, HDR, hdr_clip
 from tests.support.dynamic_hdr import dolby_vision, dynamic_clip, hdr10_plus
 from tests.support.heif_file import Heif, box, build, u16, u32
 from tests.support.media import Media, make
 from tests.support.photos import image, profile
-from tests.video.test_kept import DEEP, HDR, hdr_clip
-from tests.video.test_write import copy
 from vfe.video.hdr import ColourCoding
 from vfe.video.hdr_of_frame import read_hdr
 from vfe.video.photo.carry import tags_of
@@ -83,7 +83,8 @@ def phone_photo(path: Path, *properties: bytes) -> Path:
 
 def test_the_hdr_of_a_phone_photo(tmp_path: Path) -> None:
     display, light = HDR.display, HDR.light
-    assert display is not None and light is not None
+    assert display is not None
+    assert light is not None
     points = (*display.green, *display.blue, *display.red, *display.white)
     source = phone_photo(
         tmp_path / "a.heic",

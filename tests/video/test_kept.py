@@ -5,62 +5,30 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
 
-from tests.support.media import Media, make, picture
+from tests.support.copied_media import copy
+from tests.support.described_media import DEEP, HDR, PHONE_KEYS, TIMECODE, hdr_clip, metadata_of, tagged
+from tests.support.media import Media, make
 from tests.support.paths import ROOT
-from tests.video.test_write import copy
-from vfe.video.hdr import Display, Hdr, Light
 from vfe.video.probe import probe
 from vfe.video.write import SinkConfig
-
-KEYS = {
-    "com.apple.quicktime.make": "Apple",
-    "com.apple.quicktime.model": "iPhone 14",
-    "com.apple.quicktime.location.ISO6709": "+52.5200+013.4050+034/",
-    "com.apple.quicktime.creationdate": "2022-11-09T20:36:38+0300",
-    "com.android.version": "14",
-}
-TIMECODE = "10:20:30:05"
-HDR = Hdr(Display((34000, 16000), (13250, 34500), (7500, 3000), (15635, 16450), 50, 10_000_000), Light(1000, 400))
-DEEP = Media(codec="libx265", pix_fmt="yuv420p10le", color_space=9, color_primaries=9, color_transfer=16)
-
-
-def tagged(path: Path, metadata: dict[str, str], track: dict[str, str], rate: Fraction = Fraction(25)) -> Path:
-    """A clip with metadata of the file and of its track."""
-    with av.open(
-        str(path), "w", options={"movflags": "use_metadata_tags"} if path.suffix != ".mkv" else {}
-    ) as container:
-        container.metadata.update(metadata)
-        stream = container.add_stream("libx264", rate=rate)
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        stream.metadata.update(track)
-        for index in range(4):
-            container.mux(stream.encode(picture(index, (64, 48), "yuv420p")))
-        container.mux(stream.encode(None))
-    return path
-
-
-def metadata_of(path: Path) -> tuple[dict[str, str], dict[str, str]]:
-    """Of the file and of its first track, with names in small letters: Matroska writes capitals."""
-    with av.open(str(path)) as container:
-        found = container.metadata, container.streams.video[0].metadata
-        return tuple({key.lower(): value for key, value in each.items()} for each in found)  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("written", [".mp4", ".m4v", ".mov", ".mkv"])
 @pytest.mark.parametrize("source", [".mov", ".mp4", ".mkv"])
 def test_keys_of_phones(tmp_path: Path, source: str, written: str) -> None:
-    path = tagged(tmp_path / f"a{source}", {**KEYS, "title": "Holiday", "creation_time": "2022-11-09T17:36:38Z"}, {})
+    path = tagged(
+        tmp_path / f"a{source}", {**PHONE_KEYS, "title": "Holiday", "creation_time": "2022-11-09T17:36:38Z"}, {}
+    )
     _, sink = copy(path, tmp_path / f"b{written}")
     found, _ = metadata_of(tmp_path / f"b{written}")
     assert not sink.notes
-    assert {key: found.get(key.lower()) for key in KEYS} == KEYS and found["title"] == "Holiday"
+    assert {key: found.get(key.lower()) for key in PHONE_KEYS} == PHONE_KEYS
+    assert found["title"] == "Holiday"
     assert found["creation_time"].startswith("2022-11-09T17:36:38")
 
 
@@ -75,7 +43,8 @@ def test_titles_that_all_players_read(tmp_path: Path) -> None:
 def test_start_timecodes(tmp_path: Path, source: str, written: str) -> None:
     path = tagged(tmp_path / f"a{source}", {}, {"timecode": TIMECODE})
     _, sink = copy(path, tmp_path / f"b{written}")
-    assert not sink.notes and metadata_of(tmp_path / f"b{written}")[1]["timecode"] == TIMECODE
+    assert not sink.notes
+    assert metadata_of(tmp_path / f"b{written}")[1]["timecode"] == TIMECODE
 
 
 def test_timecode_of_a_whole_file(tmp_path: Path) -> None:
@@ -96,7 +65,8 @@ def test_title_and_language_of_the_restored_track(tmp_path: Path, written: str) 
     path = tagged(tmp_path / "a.mkv", {}, {"title": "Main view", "language": "ger"})
     copy(path, tmp_path / f"b{written}")
     found = metadata_of(tmp_path / f"b{written}")[1]
-    assert found.get("title", found.get("name")) == "Main view" and found["language"] == "ger"
+    assert found.get("title", found.get("name")) == "Main view"
+    assert found["language"] == "ger"
 
 
 @pytest.mark.parametrize(
@@ -150,11 +120,6 @@ def test_what_the_source_says_of_its_own_bytes_goes(tmp_path: Path) -> None:
 # --- HDR10 and depth ------------------------------------------------------------------------------------------------
 
 
-def hdr_clip(path: Path) -> Path:
-    parameters = HDR.encoder_parameters(("master-display", "max-cll"))
-    return make(path, replace(DEEP, frames=3, options={"x265-params": f"log-level=none:{parameters}"}))
-
-
 @pytest.mark.parametrize("codec", [None, "h264", "h265"])
 @pytest.mark.parametrize("written", [".mp4", ".mkv"])
 def test_hdr10_is_kept(tmp_path: Path, written: str, codec: str | None) -> None:
@@ -162,7 +127,8 @@ def test_hdr10_is_kept(tmp_path: Path, written: str, codec: str | None) -> None:
     assert probe(source).hdr == HDR
     _, sink = copy(source, tmp_path / f"b{written}", SinkConfig(codec=codec))  # type: ignore[arg-type]
     found = probe(tmp_path / f"b{written}")
-    assert not sink.notes and found.hdr == HDR
+    assert not sink.notes
+    assert found.hdr == HDR
     assert (found.color_primaries, found.color_transfer, found.color_space) == (9, 16, 9)
 
 
@@ -202,4 +168,5 @@ def test_probing_a_file_with_hdr10_in_a_process_of_its_own(tmp_path: Path) -> No
     run = subprocess.run(
         [sys.executable, "-c", code, str(source)], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert run.returncode == 0 and "1000" in run.stdout
+    assert run.returncode == 0
+    assert "1000" in run.stdout

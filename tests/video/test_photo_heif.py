@@ -14,9 +14,9 @@ from av.video.frame import VideoFrame
 from PIL import Image, ImageOps
 
 from tests.support.clips import picture
+from tests.support.copied_media import copy
 from tests.support.heif_file import Heif, box, build, full_box, u16, u32
 from tests.support.photos import camera_data, image, profile, write_photo
-from tests.video.test_write import copy
 from vfe.types import VFEError
 from vfe.video.photo.canvas import join
 from vfe.video.probe import probe
@@ -106,7 +106,8 @@ def test_turned_and_mirrored_like_pillow_does(tmp_path: Path, orientation: int) 
     with Image.open(path) as opened:
         shown = np.asarray(ImageOps.exif_transpose(opened).convert("RGB")).astype(int)
     found = ((only_frame(path).pixels + 1) * 127.5).round().permute(1, 2, 0).numpy()
-    assert found.shape == shown.shape and np.abs(found - shown).max() <= 2
+    assert found.shape == shown.shape
+    assert np.abs(found - shown).max() <= 2
 
 
 def test_profile_and_camera_data_of_a_grid(tmp_path: Path) -> None:
@@ -122,7 +123,8 @@ def test_alpha_that_lies_apart(tmp_path: Path) -> None:
     shown.save(tmp_path / "a.avif", quality=100, subsampling="4:4:4")
     assert probe(tmp_path / "a.avif").has_alpha
     frame = only_frame(tmp_path / "a.avif")
-    assert frame.alpha is not None and frame.alpha.shape == (1, 48, 64)
+    assert frame.alpha is not None
+    assert frame.alpha.shape == (1, 48, 64)
     assert (frame.alpha[0] - torch.from_numpy(np.asarray(image().convert("L")) / 255)).abs().max() < 0.02
 
 
@@ -205,5 +207,6 @@ def test_damaged_files_never_raise_anything_else(tmp_path: Path) -> None:
         try:
             only_frame(path)
         except VFEError as error:
-            assert "\n" not in str(error) and str(path) in str(error)
+            assert "\n" not in str(error)
+            assert str(path) in str(error)
     assert time.monotonic() - started < 60

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from tests.support.copied_media import copy
 from tests.support.paths import ROOT
 from tests.support.photos import (
     EXPOSURE,
@@ -33,7 +34,6 @@ from tests.support.photos import (
     thumbnail_block,
     write_photo,
 )
-from tests.video.test_write import copy
 from vfe.types import VFEError
 from vfe.video.compare import compare_files
 from vfe.video.photo import png
@@ -50,9 +50,11 @@ def assert_upright_camera_data(read: Read) -> None:
     """Maker, place and exposure are there, and it is not turned a second time."""
     assert read.size == (48, 64)
     assert (read.first[MAKE], read.first[MODEL], read.first.get(ORIENTATION, 1)) == ("Maker", "Model X", 1)
-    assert read.exif[EXPOSURE] == pytest.approx(1 / 125) and read.exif[MAKER_NOTE] == NOTE
+    assert read.exif[EXPOSURE] == pytest.approx(1 / 125)
+    assert read.exif[MAKER_NOTE] == NOTE
     assert (read.exif[PIXEL_WIDTH], read.exif[PIXEL_HEIGHT]) == (48, 64)
-    assert read.gps[1] == "N" and [float(x) for x in read.gps[2]] == [52, 31, 12]
+    assert read.gps[1] == "N"
+    assert [float(x) for x in read.gps[2]] == [52, 31, 12]
     assert not read.thumbnail
 
 
@@ -61,7 +63,8 @@ def assert_upright_camera_data(read: Read) -> None:
 def test_profile_and_camera_data_are_kept(tmp_path: Path, source: str, written: str) -> None:
     path = write_photo(tmp_path / f"a{source}")
     read, sink = copy(path, tmp_path / f"b{written}")
-    assert not sink.notes and not read.notes
+    assert not sink.notes
+    assert not read.notes
     found = read_photo_file(tmp_path / f"b{written}")
     assert found.icc == profile()
     assert_upright_camera_data(found)
@@ -75,7 +78,9 @@ def test_those_of_a_tiff(tmp_path: Path, written: str) -> None:
     image().save(tmp_path / "a.tif", exif=exif, icc_profile=profile(), compression="tiff_lzw")
     _, sink = copy(tmp_path / "a.tif", tmp_path / f"b{written}")
     found = read_photo_file(tmp_path / f"b{written}")
-    assert not sink.notes and found.icc == profile() and found.size == (48, 64)
+    assert not sink.notes
+    assert found.icc == profile()
+    assert found.size == (48, 64)
     assert (found.first[MAKE], found.first[MODEL], found.first[ORIENTATION]) == ("Maker", "Model X", 1)
 
 
@@ -83,7 +88,8 @@ def test_those_of_a_tiff(tmp_path: Path, written: str) -> None:
 def test_a_tiff_of_ours_hands_them_on(tmp_path: Path, written: str) -> None:
     copy(write_photo(tmp_path / "a.jpg"), tmp_path / "b.tif")
     _, sink = copy(tmp_path / "b.tif", tmp_path / f"c{written}")
-    assert not sink.notes and read_photo_file(tmp_path / f"c{written}").icc == profile()
+    assert not sink.notes
+    assert read_photo_file(tmp_path / f"c{written}").icc == profile()
     assert_upright_camera_data(read_photo_file(tmp_path / f"c{written}"))
 
 
@@ -127,7 +133,8 @@ def test_photos_of_four_inks(tmp_path: Path) -> None:
     read, sink = copy(tmp_path / "a.jpg", tmp_path / "b.png")
     assert sink.notes == ["the ICC profile is left out: it describes CMYK values, the output holds RGB"]
     with Image.open(tmp_path / "b.png") as opened:
-        assert opened.mode == "RGB" and not read.info.has_alpha
+        assert opened.mode == "RGB"
+        assert not read.info.has_alpha
     assert np.abs(pixels(tmp_path / "a.jpg") - pixels(tmp_path / "b.png")).max() <= 3
 
 
@@ -201,24 +208,32 @@ def first_directory(data: bytes) -> ImageFileDirectory_v2:
 @pytest.mark.parametrize("order", ["II", "MM"])
 def test_the_thumbnail_goes(order: str) -> None:
     old = thumbnail_block(order)
-    assert first_directory(old).next and b"\xff\xd8\xff" in old  # a picture is in it
+    assert first_directory(old).next
+    assert b"\xff\xd8\xff" in old  # a picture is in it
     new = upright_exif(old, (10, 20))
-    assert new is not None and len(new) < len(old) and b"\xff\xd8\xff" not in new
+    assert new is not None
+    assert len(new) < len(old)
+    assert b"\xff\xd8\xff" not in new
     directory = first_directory(new)
-    assert not directory.next and directory[ORIENTATION] == 1 and directory[MAKE] == "Maker of cameras"
-    assert exif_orientation(old).quarter_turns == 2 and exif_orientation(new).quarter_turns == 0
+    assert not directory.next
+    assert directory[ORIENTATION] == 1
+    assert directory[MAKE] == "Maker of cameras"
+    assert exif_orientation(old).quarter_turns == 2
+    assert exif_orientation(new).quarter_turns == 0
 
 
 def test_what_makers_keep_stays_where_it_was() -> None:
     """It may hold places of the whole block."""
     old = camera_data().tobytes()[6:]
     new = upright_exif(old, (48, 64))
-    assert new is not None and new.find(NOTE) == old.find(NOTE) > 0
+    assert new is not None
+    assert new.find(NOTE) == old.find(NOTE) > 0
 
 
 def test_values_of_both_orders_of_bytes_go_into_a_tiff() -> None:
     little, big = (block(photo_tree(thumbnail_block(order))) for order in ("II", "MM"))
-    assert little == big and b"Maker of cameras" in little
+    assert little == big
+    assert b"Maker of cameras" in little
 
 
 # --- hostile files --------------------------------------------------------------------------------------------------
@@ -238,7 +253,8 @@ def test_a_profile_that_unpacks_to_gigabytes_is_none() -> None:
 def test_directories_that_point_to_themselves() -> None:
     entry = (0x8769).to_bytes(2, "little") + b"\4\0\1\0\0\0" + (8).to_bytes(4, "little")
     loop = b"II*\0\x08\0\0\0\1\0" + entry + (8).to_bytes(4, "little")
-    assert upright_exif(loop, (1, 1)) is not None and photo_tree(loop) is not None
+    assert upright_exif(loop, (1, 1)) is not None
+    assert photo_tree(loop) is not None
     assert IfdReader.of(loop).directory(8) is not None
 
 
@@ -271,7 +287,8 @@ def test_damaged_files_never_raise_anything_else(tmp_path: Path, suffix: str) ->
             copy(path, tmp_path / "out.png")
             (tmp_path / "out.png").unlink()
         except VFEError as error:
-            assert "\n" not in str(error) and str(path) in str(error)
+            assert "\n" not in str(error)
+            assert str(path) in str(error)
 
 
 def test_probing_needs_no_frame_side_data(tmp_path: Path) -> None:

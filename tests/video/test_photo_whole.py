@@ -11,8 +11,8 @@ import torch
 from av.video.frame import VideoFrame
 from PIL import Image
 
+from tests.support.copied_media import copy
 from tests.support.heif_file import Heif, build
-from tests.video.test_write import copy
 from vfe.types import VFEError
 from vfe.video.probe import probe
 from vfe.video.read import open_source
@@ -59,7 +59,8 @@ def test_an_image_that_is_cut_short_is_refused_or_noted(tmp_path: Path, name: st
         notes = notes_of(tmp_path / name)
     except VFEError:
         return
-    assert len(notes) == 1 and notes[0].startswith(f"{name} is damaged or cut short")
+    assert len(notes) == 1
+    assert notes[0].startswith(f"{name} is damaged or cut short")
 
 
 @pytest.mark.parametrize("name", STILLS)
@@ -97,7 +98,8 @@ def test_a_phone_photo_that_is_cut_short_is_refused_or_noted(tmp_path: Path, enc
         notes = notes_of(path)
     except VFEError:
         return
-    assert len(notes) == 1 and "damaged or cut short" in notes[0]
+    assert len(notes) == 1
+    assert "damaged or cut short" in notes[0]
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("WEBP", ".webp"), ("PNG", ".png")])

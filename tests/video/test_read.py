@@ -17,7 +17,7 @@ from av.buffer import Buffer
 
 from tests.support.clips import write_image
 from tests.support.media import Media, make, picture, times
-from tests.video.test_crash import chunk
+from tests.support.odd_files import png_chunk
 from vfe.types import VFEError
 from vfe.video.files import natural_key
 from vfe.video.probe import probe
@@ -49,9 +49,12 @@ def test_containers(tmp_path: Path, name: str, media: Media) -> None:
     frames = read(path)
     assert len(frames) == 6
     for frame in frames:
-        assert frame.pixels.shape == (3, 48, 64) and frame.pixels.dtype == torch.float32
-        assert frame.pixels.abs().max() <= 1 and frame.pixels.is_contiguous()
-        assert frame.pts is not None and frame.alpha is None
+        assert frame.pixels.shape == (3, 48, 64)
+        assert frame.pixels.dtype == torch.float32
+        assert frame.pixels.abs().max() <= 1
+        assert frame.pixels.is_contiguous()
+        assert frame.pts is not None
+        assert frame.alpha is None
     stamps = [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base]
     assert np.allclose(np.diff([float(s) for s in stamps]), 0.04, atol=0.0006)
 
@@ -72,8 +75,10 @@ def test_one_image(tmp_path: Path, suffix: str) -> None:
     wanted = torch.from_numpy(source.to_ndarray(format="rgb24")).permute(2, 0, 1) / 127.5 - 1
     tolerance = 0.2 if suffix == ".jpg" else 1e-6
     assert (frame.pixels - wanted).abs().max() < tolerance
-    assert frame.name == path.name and frame.pts is None
-    assert probe(path).kind == "image" and probe(path).frames == 1
+    assert frame.name == path.name
+    assert frame.pts is None
+    assert probe(path).kind == "image"
+    assert probe(path).frames == 1
 
 
 def test_folder_and_glob_are_in_natural_order(tmp_path: Path) -> None:
@@ -154,7 +159,8 @@ def test_untagged_matrix_is_guessed_by_size(tmp_path: Path) -> None:
 
 def test_gray(tmp_path: Path) -> None:
     (first, *_) = read(make(tmp_path / "g.mkv", Media(codec="ffv1", pix_fmt="gray")))
-    assert torch.equal(first.pixels[0], first.pixels[1]) and torch.equal(first.pixels[0], first.pixels[2])
+    assert torch.equal(first.pixels[0], first.pixels[1])
+    assert torch.equal(first.pixels[0], first.pixels[2])
     luma = torch.from_numpy(picture(0, (64, 48), "gray").to_ndarray()).float() / 127.5 - 1
     assert (first.pixels[0] - luma).abs().max() < 1e-6
 
@@ -162,9 +168,11 @@ def test_gray(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("pix_fmt", "bits"), [("yuva420p", 8), ("bgra", 8), ("yuva444p10le", 10)])
 def test_alpha(tmp_path: Path, pix_fmt: str, bits: int) -> None:
     path = make(tmp_path / "a.mkv", Media(codec="ffv1", pix_fmt=pix_fmt))
-    assert probe(path).has_alpha and probe(path).bit_depth == bits
+    assert probe(path).has_alpha
+    assert probe(path).bit_depth == bits
     (first, *_) = read(path)
-    assert first.alpha is not None and first.alpha.shape == (1, 48, 64)
+    assert first.alpha is not None
+    assert first.alpha.shape == (1, 48, 64)
     source = picture(0, (64, 48), pix_fmt)
     if pix_fmt == "bgra":
         wanted = torch.from_numpy(source.to_ndarray()[..., 3] / 255)
@@ -180,7 +188,8 @@ def test_alpha_of_webm(tmp_path: Path) -> None:
     assert probe(path).has_alpha
     frames = read(path)
     wanted = np.frombuffer(memoryview(picture(0, (64, 48), "yuva420p").planes[3]), "u1").reshape(48, -1)[:, :64] / 255
-    assert len(frames) == 6 and frames[0].alpha is not None
+    assert len(frames) == 6
+    assert frames[0].alpha is not None
     assert (frames[0].alpha[0] - torch.from_numpy(wanted)).abs().mean() < 0.02
     assert [f.pts for f in frames] == [0, 40, 80, 120, 160, 200]
 
@@ -232,7 +241,7 @@ def test_exif_orientation_of_a_photo(tmp_path: Path, orientation: int, suffix: s
     entry = b"\x12\x01\x03\0\x01\0\0\0" + bytes([orientation, 0, 0, 0])
     exif = b"II*\0\x08\0\0\0\x01\0" + entry + bytes(4)
     if suffix == ".png":
-        turned_data = data[:33] + chunk(b"eXIf", exif) + data[33:]  # after the header
+        turned_data = data[:33] + png_chunk(b"eXIf", exif) + data[33:]  # after the header
     else:
         exif = b"Exif\0\0" + exif
         turned_data = data[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + data[2:]

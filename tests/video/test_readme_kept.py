@@ -16,12 +16,12 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import Image
 
+from tests.support.copied_media import copy
+from tests.support.described_media import DEEP, HDR, PHONE_KEYS, TIMECODE, hdr_clip, metadata_of, tagged
 from tests.support.media import Media, make, times
 from tests.support.paths import ROOT
 from tests.support.photos import MAKE, image, profile, read_photo_file, thumbnail_block
-from tests.video.test_kept import DEEP, HDR, KEYS, TIMECODE, hdr_clip, metadata_of, tagged
-from tests.video.test_whole import programme, two_videos
-from tests.video.test_write import copy
+from tests.support.several_streams import programme, two_videos
 from vfe.video.probe import probe
 
 README = ROOT / "README.md"
@@ -115,7 +115,7 @@ def broadcast(folder: Path) -> Path:
 
 def tags_of_file(_: Path, output: Path) -> bool:
     found = metadata_of(output)[0]
-    return all(found.get(key.lower()) == value for key, value in KEYS.items()) and found["title"] == "Holiday"
+    return all(found.get(key.lower()) == value for key, value in PHONE_KEYS.items()) and found["title"] == "Holiday"
 
 
 def title_of_track(_: Path, output: Path) -> bool:
@@ -146,7 +146,7 @@ OF_A_VIDEO = {
         lambda _, output: chapters(output) == ["part 0", "part 1"],
     ),
     "title, place and keys of phones": Case(
-        lambda folder: tagged(folder / "a.mov", {**KEYS, "title": "Holiday"}, {}), tags_of_file
+        lambda folder: tagged(folder / "a.mov", {**PHONE_KEYS, "title": "Holiday"}, {}), tags_of_file
     ),
     "start timecode": Case(
         lambda folder: tagged(folder / "a.mov", {}, {"timecode": TIMECODE}),

@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
+from tests.support.copied_media import copy
 from tests.support.media import Media, make, times
-from tests.video.test_write import copy
 from vfe.video.probe import probe
 
 
@@ -57,7 +57,8 @@ def test_sound_that_does_not_fit_becomes_aac(tmp_path: Path, name: str, media: M
     assert any("re-encoded as AAC" in note for note in sink.notes)
     with av.open(str(tmp_path / f"b{suffix}")) as container:
         stream = container.streams.audio[0]
-        assert stream.codec_context.name == "aac" and stream.layout.nb_channels == 2
+        assert stream.codec_context.name == "aac"
+        assert stream.layout.nb_channels == 2
         frames = [f.to_ndarray() for f in container.decode(audio=0)]
     wave = np.concatenate(frames, axis=1)[0]
     assert wave.shape[0] == pytest.approx(48000, rel=0.05)
@@ -112,7 +113,8 @@ def test_subtitles(tmp_path: Path, name: str, codec: str, suffix: str, result: s
     copy(source, tmp_path / f"b{suffix}")
     with av.open(str(tmp_path / f"b{suffix}")) as container:
         stream = container.streams.subtitles[0]
-        assert stream.codec_context.codec.canonical_name == result and stream.language == "eng"
+        assert stream.codec_context.codec.canonical_name == result
+        assert stream.language == "eng"
         lines = []
         for packet in container.demux(stream):
             if packet.pts is not None and (shown := stream.codec_context.decode2(packet)):

@@ -111,7 +111,7 @@ def test_an_exception_leaves_nothing(tmp_path: Path, info: VideoInfo, name: str,
     assert names(tmp_path) == before
 
 
-def test_an_exception_before_the_first_frame_and_no_frames_at_all(tmp_path: Path, info: VideoInfo) -> None:
+def test_an_early_exception_and_a_clip_without_frames(tmp_path: Path, info: VideoInfo) -> None:
     before = names(tmp_path)
     with pytest.raises(KeyboardInterrupt), open_sink(tmp_path / "b.mp4", info, SIZE, SinkConfig()):
         raise KeyboardInterrupt
@@ -171,7 +171,8 @@ def test_disk_full_in_the_middle(tmp_path: Path, info: VideoInfo, name: str) -> 
     before = names(tmp_path)
     command = [sys.executable, "-c", LIMITED, str(info.path), str(tmp_path / name), "150000"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert run.returncode == 1 and run.stderr.startswith("disk full while writing"), run.stderr
+    assert run.returncode == 1, run.stderr
+    assert run.stderr.startswith("disk full while writing"), run.stderr
     assert names(tmp_path) == before
 
 
@@ -184,11 +185,13 @@ def test_folder_with_files_of_the_user(tmp_path: Path, info: VideoInfo) -> None:
     with pytest.raises(KeyboardInterrupt), open_sink(frames, info, SIZE, OVERWRITE) as sink:
         sink.write(FRAME)
         raise KeyboardInterrupt
-    assert all((frames / name).read_text() == name for name in names(frames)) and len(names(frames)) == 3
+    assert all((frames / name).read_text() == name for name in names(frames))
+    assert len(names(frames)) == 3
     with open_sink(frames, info, SIZE, OVERWRITE) as sink:
         sink.write(FRAME)
     assert names(frames) == ["000001.png", "000009.png", "notes.txt"]
-    assert (frames / "000001.png").read_bytes()[1:4] == b"PNG" and (frames / "000009.png").read_text() == "000009.png"
+    assert (frames / "000001.png").read_bytes()[1:4] == b"PNG"
+    assert (frames / "000009.png").read_text() == "000009.png"
     assert names(tmp_path) == ["frames", "in.mp4"]
 
 
@@ -217,7 +220,8 @@ def test_the_longest_names(tmp_path: Path, stem: str, suffix: str) -> None:
     path = tmp_path / (stem + suffix)
     with open_sink(path, info, SIZE) as sink:
         sink.write(FRAME)
-    assert path.exists() and names(tmp_path) == sorted(["in.mp4", path.name])
+    assert path.exists()
+    assert names(tmp_path) == sorted(["in.mp4", path.name])
 
 
 def test_long_names_of_images_of_one_stem(tmp_path: Path) -> None:
@@ -255,8 +259,10 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path, info: VideoInfo
         refuses(link, info, "exists already; use --overwrite")
     with open_sink(link, info, SIZE, OVERWRITE) as sink:
         sink.write(FRAME)
-    assert link.is_symlink() and not target.is_symlink()
-    assert probe(link).frames == 1 and names(tmp_path / "elsewhere") == ["stored"]
+    assert link.is_symlink()
+    assert not target.is_symlink()
+    assert probe(link).frames == 1
+    assert names(tmp_path / "elsewhere") == ["stored"]
 
 
 def test_links_in_and_to_a_folder_of_frames(tmp_path: Path, info: VideoInfo) -> None:
@@ -266,8 +272,10 @@ def test_links_in_and_to_a_folder_of_frames(tmp_path: Path, info: VideoInfo) -> 
     (tmp_path / "frames").symlink_to("elsewhere")
     with open_sink(tmp_path / "frames", info, SIZE, OVERWRITE) as sink:
         sink.write(FRAME)
-    assert (tmp_path / "frames").is_symlink() and (tmp_path / "frames" / "000001.png").is_symlink()
-    assert (tmp_path / "kept.png").read_bytes()[1:4] == b"PNG" and names(tmp_path / "elsewhere") == ["000001.png"]
+    assert (tmp_path / "frames").is_symlink()
+    assert (tmp_path / "frames" / "000001.png").is_symlink()
+    assert (tmp_path / "kept.png").read_bytes()[1:4] == b"PNG"
+    assert names(tmp_path / "elsewhere") == ["000001.png"]
 
 
 def test_a_link_of_a_frame_to_another_disk(tmp_path: Path, info: VideoInfo, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +293,8 @@ def test_a_link_of_a_frame_to_another_disk(tmp_path: Path, info: VideoInfo, monk
     monkeypatch.setattr(Path, "replace", as_between_disks)
     with open_sink(tmp_path / "frames", info, SIZE, OVERWRITE) as sink:
         sink.write(FRAME)
-    assert (tmp_path / "disk" / "far.png").read_bytes()[1:4] == b"PNG" and names(tmp_path / "disk") == ["far.png"]
+    assert (tmp_path / "disk" / "far.png").read_bytes()[1:4] == b"PNG"
+    assert names(tmp_path / "disk") == ["far.png"]
 
 
 def test_links_that_lead_nowhere_or_in_a_circle(tmp_path: Path, info: VideoInfo) -> None:

@@ -12,8 +12,9 @@ from av.stream import Disposition
 
 from tests.support.clips import read_pixels, write_image
 from tests.support.containers import joined_programmes, with_aperture, with_cropping
-from tests.support.media import Media, make, picture
-from tests.video.test_write import copy
+from tests.support.copied_media import copy
+from tests.support.media import Media, make
+from tests.support.several_streams import programme, two_videos
 from vfe.video.probe import probe
 from vfe.video.programmes import read_programmes
 from vfe.video.read import open_source
@@ -25,32 +26,6 @@ def kinds(path: Path) -> list[str]:
 
 
 # --- programmes -----------------------------------------------------------------------------------------------------
-
-
-def programme(path: Path, number: int, size: tuple[int, int] | None) -> Path:
-    """A transport stream of one programme, a radio one where no size is given."""
-    base = 0x100 * number
-    options = {
-        "mpegts_start_pid": str(base), "mpegts_pmt_start_pid": str(0x1000 + number), "mpegts_service_id": str(number),
-    }  # fmt: skip
-    with av.open(str(path), "w", format="mpegts", options=options) as container:
-        video = None
-        if size is not None:
-            video = container.add_stream("mpeg2video", rate=25)
-            assert isinstance(video, av.VideoStream)
-            video.width, video.height, video.pix_fmt = *size, "yuv420p"
-        sound = container.add_stream("mp2", rate=48000)
-        assert isinstance(sound, av.AudioStream)
-        for index in range(12):
-            if video is not None and size is not None:
-                container.mux(video.encode(picture(index, size, "yuv420p")))
-            wave = (3000 * np.sin(np.arange(1920) * 0.02 * number)).astype(np.int16)
-            frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2)[None], format="s16", layout="stereo")
-            frame.sample_rate, frame.pts, frame.time_base = 48000, 1920 * index, Fraction(1, 48000)
-            container.mux(sound.encode(frame))
-        for stream in (video, sound):
-            container.mux(stream.encode(None) if stream is not None else [])
-    return path
 
 
 @pytest.fixture
@@ -68,7 +43,9 @@ def test_one_programme_is_restored_with_its_sound(tmp_path: Path, programmes: Pa
     _, sink = copy(programmes, tmp_path / "b.mkv")
     notes = [note for note in sink.notes if "programmes" in note]
     number = int(notes[0].split("number ")[1][0])
-    assert len(notes) == 1 and number in (1, 2) and "3 (mp2)" in notes[0]
+    assert len(notes) == 1
+    assert number in (1, 2)
+    assert "3 (mp2)" in notes[0]
     assert kinds(tmp_path / "b.mkv") == ["video", "audio"]
     with av.open(str(programmes)) as old, av.open(str(tmp_path / "b.mkv")) as new:
         own = next(s for s in old.streams.audio if s.id // 0x100 == number)
@@ -86,27 +63,11 @@ def test_programmes_in_other_packets(tmp_path: Path, programmes: Path, size: int
 
 def test_a_single_programme_needs_no_note(tmp_path: Path) -> None:
     _, sink = copy(programme(tmp_path / "a.ts", 1, (64, 48)), tmp_path / "b.mkv")
-    assert not sink.notes and read_programmes(make(tmp_path / "a.mp4")) == ()
+    assert not sink.notes
+    assert read_programmes(make(tmp_path / "a.mp4")) == ()
 
 
 # --- further videos and covers --------------------------------------------------------------------------------------
-
-
-def two_videos(path: Path, second: str = "libx264") -> Path:
-    """Two videos; the second has frames that are not in the order in which they are shown."""
-    with av.open(str(path), "w") as container:
-        streams = [container.add_stream(codec, rate=25) for codec in ("libx264", second)]
-        for number, stream in enumerate(streams):
-            assert isinstance(stream, av.VideoStream)
-            stream.width, stream.height, stream.pix_fmt = 64 - 16 * number, 48, "yuv420p"
-        for index in range(8):
-            for number, stream in enumerate(streams):
-                assert isinstance(stream, av.VideoStream)
-                container.mux(stream.encode(picture(index, (64 - 16 * number, 48), "yuv420p")))
-        for stream in streams:
-            assert isinstance(stream, av.VideoStream)
-            container.mux(stream.encode(None))
-    return path
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
@@ -116,7 +77,8 @@ def test_a_second_video_is_copied(tmp_path: Path, suffix: str) -> None:
     assert sink.notes == ["video stream 1 (h264) is copied as it is, not restored"]
     with av.open(str(source)) as old, av.open(str(out)) as new:
         shown = [[f.to_ndarray() for f in c.decode(video=1)] for c in (old, new)]
-        assert len(shown[0]) == 8 and all(np.array_equal(a, b) for a, b in zip(*shown, strict=True))
+        assert len(shown[0]) == 8
+        assert all(np.array_equal(a, b) for a, b in zip(*shown, strict=True))
         assert [bool(s.disposition & Disposition.default) for s in new.streams.video] == [True, False]
     with av.open(str(source)) as old, av.open(str(out)) as new:
         stamps = [[f.pts * f.time_base for f in c.decode(video=1) if f.pts is not None] for c in (old, new)]
@@ -144,7 +106,8 @@ def test_cover_art(tmp_path: Path) -> None:
                     out.mux(packet)
     _, sink = copy(source, tmp_path / "b.mp4")
     with av.open(str(tmp_path / "b.mp4")) as container:
-        assert not sink.notes and container.streams.video[1].disposition & Disposition.attached_pic
+        assert not sink.notes
+        assert container.streams.video[1].disposition & Disposition.attached_pic
         assert bytes(next(container.demux(container.streams.video[1]))) == cover.read_bytes()
     for suffix in (".mkv", ".mov"):
         _, sink = copy(source, tmp_path / f"b{suffix}")

@@ -12,22 +12,12 @@ import pytest
 import torch
 
 from tests.support.clips import write_image
+from tests.support.copied_media import DEFAULT_SINK, copy
 from tests.support.media import Media, make, planes, times
 from vfe.types import VFEError
 from vfe.video.probe import probe
-from vfe.video.read import Frame, Source, open_source
-from vfe.video.write import Sink, SinkConfig, open_sink
-
-DEFAULT = SinkConfig()
-
-
-def copy(src: Path | str, dst: Path | str, config: SinkConfig = DEFAULT) -> tuple[Source, Sink]:
-    """Decode and encode without a change, by the pixels alone."""
-    with open_source(src) as source:
-        with open_sink(dst, source.info, (source.info.width, source.info.height), config) as sink:
-            for frame in source:
-                sink.write(replace(frame, stored=None))
-    return source, sink
+from vfe.video.read import Frame, open_source
+from vfe.video.write import SinkConfig, open_sink
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -64,7 +54,8 @@ def test_what_nobody_changed_keeps_its_code_values(tmp_path: Path, pix_fmt: str,
     (same, corner), (same_after, corner_after) = planes(path), planes(tmp_path / "b.mkv")
     assert all(np.array_equal(a, b) for a, b in zip(same, same_after, strict=True))
     for before, after in zip(corner[:3], corner_after[:3], strict=True):
-        assert np.array_equal(before[10:], after[10:]) and np.array_equal(before[:, 10:], after[:, 10:])
+        assert np.array_equal(before[10:], after[10:])
+        assert np.array_equal(before[:, 10:], after[:, 10:])
     assert (corner_after[0][:10, :10] > corner[0][:10, :10]).all()
 
 
@@ -169,7 +160,7 @@ def test_colour_tags_are_kept(tmp_path: Path) -> None:
 def test_guessed_matrix_is_written_down(tmp_path: Path) -> None:
     """A larger output would make players guess another matrix than the one that was used."""
     info = probe(make(tmp_path / "a.mp4", Media(frames=1)))
-    with open_sink(tmp_path / "b.mp4", info, (64, 720), DEFAULT) as sink:
+    with open_sink(tmp_path / "b.mp4", info, (64, 720), DEFAULT_SINK) as sink:
         sink.write(Frame(torch.zeros(3, 720, 64)))
     with av.open(str(tmp_path / "b.mp4")) as container:
         assert container.streams.video[0].codec_context.colorspace == 6
@@ -180,7 +171,8 @@ def test_rotated_input_is_written_upright(tmp_path: Path, rotation: int) -> None
     source = make(tmp_path / "a.mp4", Media(rotation=rotation, aspect=Fraction(4, 3)))
     copy(source, tmp_path / "b.mp4")
     old, new = probe(source), probe(tmp_path / "b.mp4")
-    assert new.rotation == 0 and (new.width, new.height) == (old.width, old.height)
+    assert new.rotation == 0
+    assert (new.width, new.height) == (old.width, old.height)
     assert new.sample_aspect_ratio == (Fraction(4, 3) if rotation == 180 else Fraction(3, 4))
 
 
@@ -215,7 +207,7 @@ def test_times_are_exact(tmp_path: Path, suffix: str, media: Media) -> None:
 
 def test_last_frame_keeps_its_duration(tmp_path: Path) -> None:
     info = replace(probe(make(tmp_path / "a.mp4")), time_base=Fraction(1, 1000))
-    with open_sink(tmp_path / "b.mp4", info, (64, 48), DEFAULT) as sink:
+    with open_sink(tmp_path / "b.mp4", info, (64, 48), DEFAULT_SINK) as sink:
         for pts, duration in ((0, 100), (100, 900)):
             sink.write(Frame(torch.zeros(3, 48, 64), pts=pts, duration=duration, time_base=Fraction(1, 1000)))
     assert probe(tmp_path / "b.mp4").duration == pytest.approx(1.0)
@@ -223,10 +215,11 @@ def test_last_frame_keeps_its_duration(tmp_path: Path) -> None:
 
 def test_times_that_do_not_increase_are_mended_and_noted(tmp_path: Path) -> None:
     info = probe(make(tmp_path / "a.mp4"))
-    with open_sink(tmp_path / "b.mp4", info, (64, 48), DEFAULT) as sink:
+    with open_sink(tmp_path / "b.mp4", info, (64, 48), DEFAULT_SINK) as sink:
         for pts in (0, 5, 5, 3, None):
             sink.write(Frame(torch.zeros(3, 48, 64), pts=pts))
-    assert len(times(tmp_path / "b.mp4")) == 5 and "2 frame times" in sink.notes[0]
+    assert len(times(tmp_path / "b.mp4")) == 5
+    assert "2 frame times" in sink.notes[0]
 
 
 def test_folder_of_pngs_and_back(tmp_path: Path) -> None:
@@ -238,13 +231,16 @@ def test_folder_of_pngs_and_back(tmp_path: Path) -> None:
         for before, after in zip(a, b, strict=True):
             assert (before.pixels - after.pixels).abs().max() < 1e-6
     copy(tmp_path / "frames", tmp_path / "b.mp4")
-    assert probe(tmp_path / "b.mp4").frames == 6 and probe(tmp_path / "b.mp4").rate == 25
+    assert probe(tmp_path / "b.mp4").frames == 6
+    assert probe(tmp_path / "b.mp4").rate == 25
 
 
 def test_pngs_keep_16_bits_and_alpha(tmp_path: Path) -> None:
     copy(make(tmp_path / "a.mkv", Media(codec="ffv1", pix_fmt="yuva444p10le", frames=1)), f"{tmp_path / 'x.y'}/")
     info = probe(tmp_path / "x.y" / "000001.png")
-    assert info.pix_fmt == "rgba64be" and info.has_alpha and info.bit_depth == 16
+    assert info.pix_fmt == "rgba64be"
+    assert info.has_alpha
+    assert info.bit_depth == 16
 
 
 def test_pngs_are_named_after_their_images(tmp_path: Path) -> None:
@@ -289,7 +285,9 @@ def test_alpha_is_kept_or_noted(tmp_path: Path) -> None:
         assert not sink.notes
         with open_source(source) as a, open_source(tmp_path / name) as b:
             before, after = next(iter(a)).alpha, next(iter(b)).alpha
-            assert before is not None and after is not None and (before - after).abs().max() < 0.02
+            assert before is not None
+            assert after is not None
+            assert (before - after).abs().max() < 0.02
 
 
 @pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "ffv1"), (".mov", "ffv1"), (".mp4", "prores")])
@@ -301,7 +299,7 @@ def test_codec_that_does_not_fit_the_container(tmp_path: Path, suffix: str, code
 
 def test_out_of_range_pixels_are_clamped(tmp_path: Path) -> None:
     info = probe(make(tmp_path / "a.mp4"))
-    with open_sink(tmp_path / "b", info, (64, 48), DEFAULT) as sink:
+    with open_sink(tmp_path / "b", info, (64, 48), DEFAULT_SINK) as sink:
         sink.write(Frame(torch.full((3, 48, 64), 1.5)))
         sink.write(Frame(torch.full((3, 48, 64), -7.0)))
         sink.write(Frame(torch.full((3, 48, 64), 0.5).to(torch.bfloat16)))

@@ -18,7 +18,8 @@ def test_prior_and_fusion_come_back(tmp_path: Path) -> None:
     adapter, path = tiny_adapter(), tmp_path / "adapter.safetensors"
     write_adapter(path, adapter, {"steps": 3}, torch.float32)
     loaded = load_adapter(path, torch.float32)
-    assert loaded.prior.config == adapter.prior.config and loaded.fusion.config == adapter.fusion.config
+    assert loaded.prior.config == adapter.prior.config
+    assert loaded.fusion.config == adapter.fusion.config
     video = torch.rand(1, 3, 5, 32, 32) * 2 - 1
     x = torch.randn(1, 8, 24)
     fused = [part.fusion(part.prior(video))(1, x) for part in (adapter, loaded)]

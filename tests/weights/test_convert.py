@@ -48,7 +48,9 @@ def test_every_layout_is_converted(layout: str, tmp_path: Path) -> None:
     assert all(torch.equal(state[name], value.to(dtype or value.dtype)) for name, value in expected.items())
     assert all(state[name].dtype == (dtype or value.dtype) for name, value in expected.items())
     metadata = metadata_of(output)
-    assert metadata["format"] == "vfe-weights-1" and metadata["kind"] == "wan_dit" and "rule" not in metadata
+    assert metadata["format"] == "vfe-weights-1"
+    assert metadata["kind"] == "wan_dit"
+    assert "rule" not in metadata
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["in", "out.safetensors"]
 
 
@@ -58,7 +60,8 @@ def test_a_restorer_keeps_its_rule_and_origin(tmp_path: Path) -> None:
     output, again = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
     flow = OneStepFlow("dvface", 250.0)
     told = convert_file(path, output, replace(KEEP, dtype=torch.float16, flow=flow))
-    assert told == recognise(output).description and "one-step restorer (dvface, t* = 250)" in told
+    assert told == recognise(output).description
+    assert "one-step restorer (dvface, t* = 250)" in told
     assert json.loads(metadata_of(output)["source"]) == [{"file": "vividface.ckpt", "sha256": digest}]
     assert str(tmp_path) not in str(metadata_of(output))
     assert read_flow(open_tensors(output)) == flow
@@ -85,7 +88,8 @@ def test_loras_are_merged_once_and_noted(tmp_path: Path) -> None:
     converted = load_file(output)
     assert all(torch.equal(converted[name], exact[name].bfloat16()) for name in exact)
     (note,) = json.loads(metadata_of(output)["loras"])
-    assert note["strength"] == 0.3 and note["files"][0]["file"] == "lora.safetensors"
+    assert note["strength"] == 0.3
+    assert note["files"][0]["file"] == "lora.safetensors"
 
 
 def test_fp8_with_a_lora_is_rounded_once(tmp_path: Path) -> None:
@@ -159,13 +163,16 @@ def test_the_command_converts(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     lora = f"{tmp_path / 'lora.safetensors'}:0.5"
     command = ("convert", path, "-o", output, "--dtype", "bf16", "--lora", lora, "--rule", "vividface")
     done = run_vfe(capsys, *command)
-    assert done.code == 0 and done.err == ""
+    assert done.code == 0
+    assert done.err == ""
     assert done.out == f"{output}: {recognise(output).description}\n"
     name = "blocks.0.self_attn.q.weight"
     assert torch.equal(load_dit(output, dtype=torch.bfloat16).state_dict()[name], (state[name] + 0.5).bfloat16())
     assert read_flow(open_tensors(output)) == OneStepFlow("vividface", 400.0)
     again = run_vfe(capsys, *command)
-    assert again.code == 1 and again.err.count("\n") == 1 and "exists; add --overwrite" in again.err
+    assert again.code == 1
+    assert again.err.count("\n") == 1
+    assert "exists; add --overwrite" in again.err
 
 
 @pytest.mark.parametrize(
@@ -181,7 +188,9 @@ def test_wrong_options_are_one_line(
 ) -> None:
     path, _ = safetensors()(tmp_path, random_dit().state_dict())
     done = run_vfe(capsys, "convert", path, "-o", tmp_path / "out.safetensors", *options)
-    assert done.code == 1 and done.err.count("\n") == 1 and message in done.err
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert message in done.err
     assert not (tmp_path / "out.safetensors").exists()
 
 
@@ -205,7 +214,8 @@ def test_what_we_write_the_library_reads(state: dict[str, Tensor], tmp_path: Pat
     assert metadata_of(tmp_path / "ours") == source.metadata == {"a": "b \n ü"}
     for name, value in state.items():
         assert loaded[name].dtype == source.get(name).dtype == value.dtype
-        assert torch.equal(loaded[name].float(), value.float()) and torch.equal(source.get(name).float(), value.float())
+        assert torch.equal(loaded[name].float(), value.float())
+        assert torch.equal(source.get(name).float(), value.float())
 
 
 def values_are_aligned(path: Path) -> bool:

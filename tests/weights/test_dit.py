@@ -104,7 +104,8 @@ def test_dtype_and_device_are_the_callers(tmp_path: Path) -> None:
     path, state = safetensors()(tmp_path, random_dit().state_dict())
     loaded = load_dit(path, dtype=torch.bfloat16)
     assert all(torch.equal(value, state[name].bfloat16()) for name, value in loaded.state_dict().items())
-    assert not loaded.training and not any(parameter.requires_grad for parameter in loaded.parameters())
+    assert not loaded.training
+    assert not any(parameter.requires_grad for parameter in loaded.parameters())
     on_meta = load_dit(path, device=torch.device("meta"))
     assert {parameter.device.type for parameter in on_meta.parameters()} == {"meta"}
 
@@ -149,7 +150,8 @@ def test_what_does_not_fit_is_named(change: dict[str, Tensor | None], message: s
     save_file({name: value for name, value in state.items() if value is not None}, tmp_path / "m.safetensors")
     with pytest.raises(VFEError, match=message) as caught:
         load_dit(tmp_path / "m.safetensors")
-    assert "m.safetensors: " in str(caught.value) and "\n" not in str(caught.value)
+    assert "m.safetensors: " in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("form", ["int8_convrot", "nvfp4", "mxfp8"])

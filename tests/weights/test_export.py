@@ -15,11 +15,11 @@ from torch import Tensor
 
 from tests.support.cli_run import assert_one_line_error, run_vfe
 from tests.support.comfy_checkout import comfyui_checkout
+from tests.support.comfy_loras import MERGE_IN_COMFYUI
 from tests.support.tiny_prior import tiny_adapter
 from tests.support.tiny_vae import random_vae
 from tests.support.wan_training import FLOW, LORA, WanFiles, trained_dit, write_trained_lora, write_wan_files
 from tests.support.weight_layouts import random_dit
-from tests.weights.test_lora_peers import COMFY_SCRIPT
 from training.wan.lora import LoraConfig, add_lora, base_state, changes_of
 from vfe.models.dit.model import WanDiT
 from vfe.options import LoraFile
@@ -122,7 +122,7 @@ def test_comfyui_merges_its_form_alike(files: WanFiles, tmp_path: Path, capsys: 
     export(capsys, tmp_path, "-o", tmp_path / "exported.safetensors")
     save_file(load_file(files.dit), tmp_path / "base.safetensors")
     done = subprocess.run(
-        [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), "exported"],
+        [sys.executable, "-c", MERGE_IN_COMFYUI, str(tmp_path), "exported"],
         cwd=comfyui,
         env={**os.environ, "PYTHONPATH": comfyui},
         capture_output=True,
@@ -140,7 +140,8 @@ def test_notes_and_number_format_are_kept(tmp_path: Path, capsys: pytest.Capture
     write_trained_lora(tmp_path / "best.safetensors")
     export(capsys, tmp_path, "-o", tmp_path / "half.safetensors", "--dtype", "fp16")
     half = open_tensors(tmp_path / "half.safetensors")
-    assert read_flow(half) == FLOW and half.metadata["base"] == "dit.safetensors"
+    assert read_flow(half) == FLOW
+    assert half.metadata["base"] == "dit.safetensors"
     assert json.loads(half.metadata["training"]) == {"steps": 3}
     assert half.dtype("diffusion_model.blocks.0.ffn.0.lora_A.weight") == torch.float16
     assert recognise(tmp_path / "half.safetensors").kind == "lora"

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.support.comfy_checkout import comfyui_checkout
+from tests.support.comfy_loras import MERGE_IN_COMFYUI
 from tests.support.lora_layouts import ALPHA, LAYERS, OUTSIDE, RANK, factors, largest_difference, merged, written_as
 from tests.support.weight_layouts import random_dit
 from vfe.options import LoraFile
@@ -63,36 +64,6 @@ def test_merging_equals_diffusers_with_its_metadata(tmp_path: Path) -> None:
     assert largest_difference(with_metadata, merged(state, written_as("bare", lora, ALPHA), tmp_path)) == 0.0
 
 
-# Loads each LoRA with ComfyUI's own reader and merges it with its own arithmetic.
-COMFY_SCRIPT = """
-import importlib.util, sys, types
-from unittest.mock import MagicMock
-if importlib.util.find_spec("torchvision") is None:  # imported by models that have no part in this
-    class Stub(MagicMock):
-        __path__ = []
-    for name in ("torchvision", "torchvision.transforms", "torchvision.transforms.functional"):
-        sys.modules[name] = Stub()
-folder, argv = sys.argv[1], sys.argv[2:]
-sys.argv = ["comfy", "--cpu"]
-import comfy.options
-comfy.options.enable_args_parsing()
-import comfy.lora, comfy.lora_convert
-from safetensors.torch import load_file, save_file
-state = {"diffusion_model." + name: value for name, value in load_file(folder + "/base.safetensors").items()}
-model = types.SimpleNamespace(state_dict=lambda: state, model_config=types.SimpleNamespace(unet_config={}))
-for form in argv:
-    lora = comfy.lora_convert.convert_lora(load_file(f"{folder}/{form}.safetensors"))
-    patches = comfy.lora.load_lora(lora, comfy.lora.model_lora_keys_unet(model, {}))
-    merged = {
-        name.removeprefix("diffusion_model."): comfy.lora.calculate_weight(
-            [(0.7, patches[name], 1.0, None, None)] if name in patches else [], value.clone(), name
-        )
-        for name, value in state.items()
-    }
-    save_file(merged, f"{folder}/{form} merged.safetensors")
-"""
-
-
 @pytest.mark.comfy
 def test_merging_equals_comfyui(tmp_path: Path) -> None:
     comfyui = str(comfyui_checkout())
@@ -108,7 +79,7 @@ def test_merging_equals_comfyui(tmp_path: Path) -> None:
     whole["diffusion_model.blocks.1.norm3.b_norm"] = torch.randn(128)
     save_file(whole, tmp_path / "whole.safetensors")
     forms.append("whole")
-    command = [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), *forms]
+    command = [sys.executable, "-c", MERGE_IN_COMFYUI, str(tmp_path), *forms]
     done = subprocess.run(
         command, cwd=comfyui, env={**os.environ, "PYTHONPATH": comfyui}, capture_output=True, text=True
     )

@@ -78,7 +78,8 @@ def test_files_of_full_size_are_described(
 ) -> None:
     recognised = recognise(write_hole(tmp_path / "misleading_vae_name.safetensors", shapes()))
     assert recognised.kind == kind
-    assert description in recognised.description and "\n" not in recognised.description
+    assert description in recognised.description
+    assert "\n" not in recognised.description
 
 
 @pytest.mark.parametrize(

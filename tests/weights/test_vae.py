@@ -122,7 +122,8 @@ def test_what_does_not_fit_is_named(change: dict[str, Tensor | None], message: s
     save_file({name: value for name, value in state.items() if value is not None}, tmp_path / "v.safetensors")
     with pytest.raises(VFEError, match=message) as caught:
         load_vae(tmp_path / "v.safetensors")
-    assert "v.safetensors: " in str(caught.value) and "\n" not in str(caught.value)
+    assert "v.safetensors: " in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_dit_is_no_vae(tmp_path: Path) -> None:
