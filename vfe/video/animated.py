@@ -24,7 +24,7 @@ from .photo.tags import PhotoTags
 from .photo.tiff import page_tags
 from .pixels import FrameReader
 
-_CLEAR = -1.0  # black, and nothing of it is seen
+_CLEAR = -1.0  # the canvas begins black, and with an alpha that hides it
 
 
 class Picture(NamedTuple):

@@ -133,7 +133,7 @@ class SideStreams:
             self._notes += add_track_metadata(target, stream.metadata, self._output, name)
             copy_disposition(stream, target)
             if isinstance(stream, VideoStream) and not stream.disposition & Disposition.attached_pic:
-                set_default(target, False)  # which the restored one is
+                set_default(target, False)  # the restored one is the default
 
     def _add_video(self, stream: VideoStream) -> Stream | None:
         """Add another picture of the file, which is kept as it is; return None where the output cannot hold it."""

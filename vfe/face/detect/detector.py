@@ -205,12 +205,12 @@ class FaceDetector:
         crops = take_crops(frame, matrices, self.net.config.refiner.side)
         crops = crops.contiguous(memory_format=torch.channels_last)
         seen: Closeup = refine_both(self.net.refiner, crops) if self.config.mirror else self.net.refiner(crops)
-        places, masks = apply(matrices, seen.landmarks), torch.sigmoid(seen.mask)
+        landmarks, masks = apply(matrices, seen.landmarks), torch.sigmoid(seen.mask)
         close = []
         for index, face in enumerate(faces):
             score = (face.score * float(torch.sigmoid(seen.scores[index]))) ** 0.5
             box = box_of_mask(masks[index], matrices[index], face.box)
-            close.append(CloseFace(Face(box, score, places[index]), masks[index], matrices[index]))
+            close.append(CloseFace(Face(box, score, landmarks[index]), masks[index], matrices[index]))
         return close
 
 

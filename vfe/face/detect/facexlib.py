@@ -71,10 +71,10 @@ class HeavyFaceDetector:
             raise VFEError(
                 f"facexlib cannot be used ({error}): pip install facexlib, or use the bundled net"
             ) from error
-        place = torch.device(device)
+        target = torch.device(device)
         return cls(
-            _filled(RetinaFace(network_name="resnet50", device=place), detector).to(place),
-            _filled(BiSeNet(num_class=19), parser).to(place),
+            _filled(RetinaFace(network_name="resnet50", device=target), detector).to(target),
+            _filled(BiSeNet(num_class=19), parser).to(target),
             config,
         )
 

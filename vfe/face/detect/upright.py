@@ -65,8 +65,8 @@ def take_crops(frame: Tensor, matrices: Tensor, side: int) -> Tensor:
     """
     height, width = frame.shape[-2:]
     flat = rearrange(unit_grid(side, frame.device), "h w xy -> (h w) xy").expand(len(matrices), -1, -1)
-    places = apply(matrices, flat) / torch.tensor([width, height], device=frame.device) * 2 - 1
-    grids = rearrange(places, "f (h w) xy -> f h w xy", h=side)
+    positions = apply(matrices, flat) / torch.tensor([width, height], device=frame.device) * 2 - 1
+    grids = rearrange(positions, "f (h w) xy -> f h w xy", h=side)
     steps = torch.linalg.det(matrices[:, :, :2]).abs().sqrt() / side  # pixels of the frame per pixel of the crop
     halvings = (steps.clamp(min=1).log2() + 0.3).floor().int().tolist()
     crops = frame.new_empty(len(matrices), frame.shape[0], side, side)
@@ -96,7 +96,7 @@ def put_back(crop: Tensor, matrix: Tensor, height: int, width: int) -> Tensor:
     y = torch.arange(top, bottom, device=crop.device, dtype=torch.float32) + 0.5
     x = torch.arange(left, right, device=crop.device, dtype=torch.float32) + 0.5
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-    places = apply(invert(matrix[None]), rearrange(grid, "h w xy -> 1 (h w) xy")) * 2 - 1
-    grid = rearrange(places, "1 (h w) xy -> 1 h w xy", h=bottom - top)
+    positions = apply(invert(matrix[None]), rearrange(grid, "h w xy -> 1 (h w) xy")) * 2 - 1
+    grid = rearrange(positions, "1 (h w) xy -> 1 h w xy", h=bottom - top)
     whole[top:bottom, left:right] = F.grid_sample(crop[None, None], grid, align_corners=False)[0, 0]
     return whole

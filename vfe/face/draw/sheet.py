@@ -86,7 +86,7 @@ def picture_of(frame: Tensor, box: Tensor) -> Tensor:
     corner = (box[:2] + box[2:]) / 2 - side / 2
     # Enough samples for each pixel that nothing aliases, then their mean.
     finer = max(math.ceil(side / PICTURE_SIDE), 1)
-    places = unit_grid(PICTURE_SIDE * finer, frame.device) * side + corner.to(frame)
-    grid = places / places.new_tensor([width, height]) * 2 - 1
+    positions = unit_grid(PICTURE_SIDE * finer, frame.device) * side + corner.to(frame)
+    grid = positions / positions.new_tensor([width, height]) * 2 - 1
     taken = F.grid_sample(frame[None].float(), grid[None], padding_mode="border", align_corners=False)
     return F.avg_pool2d(taken, finer)[0].cpu()

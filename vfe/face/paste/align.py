@@ -91,8 +91,8 @@ def take_aligned(frame: Tensor, matrix: Tensor, side: int = ALIGNED_SIDE) -> Ten
     step = float(torch.linalg.det(matrix[:, :2]).abs().sqrt()) / side
     picture = soften(frame[None], step)
     flat = rearrange(unit_grid(side, frame.device), "h w xy -> 1 (h w) xy").double()
-    places = apply(matrix[None].to(frame.device), flat) / torch.tensor([width, height], device=frame.device) * 2 - 1
-    grid = rearrange(places, "1 (h w) xy -> 1 h w xy", h=side).to(frame.dtype)
+    positions = apply(matrix[None].to(frame.device), flat) / torch.tensor([width, height], device=frame.device) * 2 - 1
+    grid = rearrange(positions, "1 (h w) xy -> 1 h w xy", h=side).to(frame.dtype)
     return F.grid_sample(picture, grid, mode="bicubic", padding_mode="reflection", align_corners=False)[0]
 
 
@@ -110,11 +110,11 @@ def put_aligned(crop: Tensor, matrix: Tensor, height: int, width: int) -> tuple[
     x = torch.arange(columns, dtype=torch.float64) + area.left + 0.5
     y = torch.arange(rows, dtype=torch.float64) + area.top + 0.5
     points = rearrange(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1), "h w xy -> 1 (h w) xy")
-    places = rearrange(apply(invert(matrix[None]), points), "1 (h w) xy -> h w xy", h=rows)
+    positions = rearrange(apply(invert(matrix[None]), points), "1 (h w) xy -> h w xy", h=rows)
     step = crop.shape[-1] / float(torch.linalg.det(matrix[:, :2]).abs().sqrt())
-    grid = (places * 2 - 1).to(crop)[None]
+    grid = (positions * 2 - 1).to(crop)[None]
     put = F.grid_sample(soften(crop[None], step), grid, mode="bicubic", padding_mode="border", align_corners=False)[0]
-    inside = ((places > 0) & (places < 1)).all(-1).to(crop.device)
+    inside = ((positions > 0) & (positions < 1)).all(-1).to(crop.device)
     return area, put * inside
 
 

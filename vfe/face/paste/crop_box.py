@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..track.tracks import FaceTrack
 
-CROP_SIDE_MULTIPLE = 64  # pixels: what every restorer's latents and attention windows divide
+CROP_SIDE_MULTIPLE = 64  # pixels: a multiple of what the latents and attention windows of all restorers need
 MIN_CROP_SIDE, MAX_CROP_SIDE = 128, 1024
 MAX_ENLARGEMENT = 2  # on dev clips made worse, the faces of 30 pixels lost 0.3 dB by more, those of 70 to 100 nothing
 MAX_STRAY = 0.05
@@ -91,10 +91,10 @@ def crop_boxes(track: FaceTrack, config: CropConfig | None = None) -> CropBoxes:
     return CropBoxes(centres - sizes[:, None] / 2, sizes, config.side or crop_side(float(sizes.max()), config.least))
 
 
-def _followed(places: Tensor, most: Tensor, spread: float) -> Tensor:
+def _followed(positions: Tensor, most: Tensor, spread: float) -> Tensor:
     """Return smoothed positions (n, 2) that stray from the measured ones by not much more than `most` (n, 1)."""
-    steady = smoothed(places, spread)
-    away = places - steady
+    steady = smoothed(positions, spread)
+    away = positions - steady
     excess = away - torch.minimum(torch.maximum(away, -most), most)
     return steady + smoothed(excess, spread * CATCH_UP_SMOOTHING)
 
@@ -117,8 +117,8 @@ def smoothed(values: Tensor, spread: float) -> Tensor:
         return values
     extended = values.reshape(n, -1).T  # (K, n)
     while (missing := (n + 2 * reach - extended.shape[1]) // 2) > 0:
-        some = min(missing, extended.shape[1] - 1)
-        before, after = extended[:, 1 : some + 1].flip(1), extended[:, -some - 1 : -1].flip(1)
+        added = min(missing, extended.shape[1] - 1)
+        before, after = extended[:, 1 : added + 1].flip(1), extended[:, -added - 1 : -1].flip(1)
         ends = 2 * extended[:, :1] - before, extended, 2 * extended[:, -1:] - after
         extended = torch.cat(ends, dim=1)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1).double() / spread) ** 2)

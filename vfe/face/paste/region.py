@@ -54,8 +54,8 @@ class FaceRegion:
         """Return the same as `weight`, but without the fall at the border of a crop box."""
         y, x = _centres(area)
         points = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-        places = apply(self.to_mask[index][None], rearrange(points, "h w xy -> 1 (h w) xy")) * 2 - 1
-        grid = rearrange(places.float(), "1 (h w) xy -> 1 h w xy", h=len(y))
+        positions = apply(self.to_mask[index][None], rearrange(points, "h w xy -> 1 (h w) xy")) * 2 - 1
+        grid = rearrange(positions.float(), "1 (h w) xy -> 1 h w xy", h=len(y))
         return F.grid_sample(self._soft_mask(index)[None, None], grid, align_corners=False)[0, 0]
 
     def _soft_mask(self, index: int) -> Tensor:

@@ -77,21 +77,21 @@ class Weights(NamedTuple):
     matrix: Tensor  # (K, L)
 
 
-def cubic_weights(places: Tensor, length: int, step: float) -> Weights:
-    """Return the weights of `length` pixels for values at rising positions `places` (K,), which are `step` pixels
+def cubic_weights(positions: Tensor, length: int, step: float) -> Weights:
+    """Return the weights of `length` pixels for values at rising positions `positions` (K,), which are `step` pixels
     apart.
 
     The kernel is Keys' with a = -0.5, widened where the step is above 1. Positions beyond the ends get the pixel at the
     end.
     """
     scale = max(step, 1.0)
-    first = torch.floor(places - KERNEL_RADIUS * scale).long()
+    first = torch.floor(positions - KERNEL_RADIUS * scale).long()
     pixels = first[:, None] + torch.arange(math.ceil(2 * KERNEL_RADIUS * scale) + 2)
-    weights = _keys((pixels + 0.5 - places[:, None]) / scale)
+    weights = _keys((pixels + 0.5 - positions[:, None]) / scale)
     weights = weights / weights.sum(-1, keepdim=True)
     pixels = pixels.clamp(0, length - 1)
-    start, stop = (int(pixels.min()), int(pixels.max()) + 1) if len(places) else (0, 1)
-    matrix = weights.new_zeros(len(places), stop - start)
+    start, stop = (int(pixels.min()), int(pixels.max()) + 1) if len(positions) else (0, 1)
+    matrix = weights.new_zeros(len(positions), stop - start)
     return Weights(start, matrix.scatter_add_(1, pixels - start, weights).float())
 
 

@@ -71,9 +71,9 @@ def mixed(known: Appearance, new: Appearance, share: float) -> Appearance:
 def _regions(faces: Sequence[CloseFace], matrices: Tensor, size: torch.Size) -> Tensor:
     """Return the faces' regions as seen in other crops, 0 outside of the frame: (F, 1, S, S)."""
     flat = rearrange(unit_grid(APPEARANCE_SIDE, matrices.device), "h w xy -> (h w) xy").expand(len(faces), -1, -1)
-    places = apply(matrices, flat)
-    own = apply(invert(torch.stack([close.matrix for close in faces])), places) * 2 - 1
+    positions = apply(matrices, flat)
+    own = apply(invert(torch.stack([close.matrix for close in faces])), positions) * 2 - 1
     masks = torch.stack([close.mask for close in faces])[:, None].float()
     seen = F.grid_sample(masks, rearrange(own, "f (h w) xy -> f h w xy", h=APPEARANCE_SIDE), align_corners=False)
-    within = ((places > 0) & (places < places.new_tensor([size[1], size[0]]))).all(-1)
+    within = ((positions > 0) & (positions < positions.new_tensor([size[1], size[0]]))).all(-1)
     return seen * rearrange(within, "f (h w) -> f 1 h w", h=APPEARANCE_SIDE)

@@ -58,8 +58,8 @@ def between(values: Tensor, seen: Tensor) -> Tensor:
     In gaps they go on straight lines. `seen` (n,) must be true at both ends.
     """
     last, following = _neighbours(seen)
-    here, places = torch.arange(len(seen)), seen.nonzero()[:, 0]
-    share = (here - places[last]) / (places[following] - places[last]).clamp(min=1)
+    here, sightings = torch.arange(len(seen)), seen.nonzero()[:, 0]
+    share = (here - sightings[last]) / (sightings[following] - sightings[last]).clamp(min=1)
     share = share.reshape(-1, *[1] * (values.dim() - 1))
     return values[last] * (1 - share) + values[following] * share
 
@@ -70,8 +70,8 @@ def presence(seen: Tensor, inside: tuple[bool, bool], config: GapConfig) -> Tens
     `inside` says whether the track begins, and ends, while the shot goes on.
     """
     last, following = _neighbours(seen)
-    here, places = torch.arange(len(seen)), seen.nonzero()[:, 0]
-    since, until = here - places[last], places[following] - here  # frames from where it was seen, and will be
+    here, sightings = torch.arange(len(seen)), seen.nonzero()[:, 0]
+    since, until = here - sightings[last], sightings[following] - here  # frames from where it was seen, and will be
     long = since + until - 1 > config.short
     step = config.fade + 1
     shown = torch.ones(len(seen))

@@ -175,8 +175,8 @@ def _unexplained(old: Tensor, new: Tensor) -> float:
     around = padded.unfold(0, BLOCK_SIDE + 2 * down, BLOCK_SIDE).unfold(1, BLOCK_SIDE + 2 * across, BLOCK_SIDE)[
         :rows, :columns
     ]
-    places = _flat(around.unfold(2, BLOCK_SIDE, 1).unfold(3, BLOCK_SIDE, 1))
-    return _left(wanted, rearrange(places, "n m j i k -> n m (j i) k"), gain)
+    candidates = _flat(around.unfold(2, BLOCK_SIDE, 1).unfold(3, BLOCK_SIDE, 1))
+    return _left(wanted, rearrange(candidates, "n m j i k -> n m (j i) k"), gain)
 
 
 def _flat(blocks: Tensor) -> Tensor:
@@ -185,12 +185,12 @@ def _flat(blocks: Tensor) -> Tensor:
     return vectors - vectors.mean(-1, keepdim=True)
 
 
-def _left(wanted: Tensor, places: Tensor, gain: Tensor) -> float:
+def _left(wanted: Tensor, candidates: Tensor, gain: Tensor) -> float:
     """Return the share of blocks (N, M, k) that the best of (N, M, P, k), at a contrast of about `gain`, leaves
     unexplained.
     """
-    common = torch.einsum("nmpk,nmk->nmp", places, wanted)
-    energy = places.square().sum(-1)
+    common = torch.einsum("nmpk,nmk->nmp", candidates, wanted)
+    energy = candidates.square().sum(-1)
     gains = torch.minimum(torch.maximum(common / (energy + 1e-6), gain / 1.5), gain * 1.5)
     own = wanted.square().sum(-1)
     left = (own[..., None] - 2 * gains * common + gains.square() * energy).amin(-1).clamp(min=0)

@@ -89,8 +89,8 @@ class Tracklet:
         assert 0 < at < len(self.boxes)
         rest = Tracklet(frame, confidence, look, alone=True)
         rest.confirmed = self.confirmed
-        for mine, others in zip(self._values(), rest._values(), strict=True):
-            others.extend(mine[at:])
+        for mine, theirs in zip(self._values(), rest._values(), strict=True):
+            theirs.extend(mine[at:])
             del mine[at:]
         return rest
 

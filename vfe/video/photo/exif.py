@@ -50,7 +50,9 @@ def upright_exif(exif: bytes, size: tuple[int, int]) -> bytes | None:
             if found is not None and found.kind in (SHORT, LONG) and found.count == 1:
                 width = len(found.value)
                 changed[found.offset : found.offset + width] = min(value, 256**width - 1).to_bytes(width, reader.order)
-    changed[first.next_offset : first.end] = bytes(first.end - first.next_offset)  # the next one has the thumbnail
+    changed[first.next_offset : first.end] = bytes(
+        first.end - first.next_offset
+    )  # the directory after it describes the thumbnail
     used = [place for directory in directories for place in _spans(directory)]
     thumbnail = reader.directory(first.next)
     for start, end in _spans(thumbnail) if thumbnail else ():

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 Order = Literal["little", "big"]
 
 SHORT, LONG, IFD = 3, 4, 13
-_UNITS = {1: 1, 2: 1, SHORT: 2, LONG: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, IFD: 4}  # bytes swapped
+_UNITS = {1: 1, 2: 1, SHORT: 2, LONG: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, IFD: 4}  # type -> bytes
 _UNITS_OF_VALUE = {5: 2, 10: 2}  # fractions are two numbers
-_ENTRY, _INLINE = 12, 4  # bytes: of tag, type, number of values and the values or their offset; of the last of these
+_ENTRY, _INLINE = 12, 4  # bytes of an entry, and of its last part: the values, or their offset where they do not fit
 _ORDERS: dict[bytes, Order] = {b"II*\0": "little", b"MM\0*": "big"}
 HEADER_SIZE = 8
 

@@ -49,7 +49,9 @@ def page_alone(reader: IfdReader, directory: Directory) -> bytes:
             continue
         moved = []
         for offset, size in zip(entries[offsets].numbers, entries[sizes].numbers, strict=False):
-            if len(body) + size > reader.size:  # parts that lie over each other, which no writer does
+            if (
+                len(body) + size > reader.size
+            ):  # the parts overlap, as no writer makes them: they must not fill the memory
                 break
             moved.append(HEADER_SIZE + len(body))
             body += reader.read(offset, size)

@@ -37,7 +37,7 @@ def with_tags(data: bytes, tags: PhotoTags) -> bytes:
     """Return a little-endian TIFF file of one page with these tags; its directory moves to the end."""
     reader = IfdReader.of(data)
     directory = reader.directory(reader.first)
-    assert directory is not None and reader.order == "little"  # of our own encoder
+    assert directory is not None and reader.order == "little"  # as our own encoder writes it
     photo = photo_tree(tags.exif) if tags.exif is not None else IfdTree({})
     entries = {**directory.entries, **photo.entries}
     if tags.icc is not None:

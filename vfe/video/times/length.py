@@ -33,7 +33,7 @@ def _of_last(frame: VideoFrame, previous: int | None, rate: Fraction, reordered:
     said = frame_duration(frame)
     if said and previous and reordered:
         return min(said, previous)
-    made_up = said == 1 and previous is not None and previous > 2  # by FFmpeg, where the container says nothing
+    made_up = said == 1 and previous is not None and previous > 2  # FFmpeg says 1 where the container says nothing
     if said and not made_up:
         return said
     return previous or said or max(1, round(1 / (rate * (frame.time_base or 1 / rate))))

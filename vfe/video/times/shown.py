@@ -118,6 +118,6 @@ class _Order:
             self.mixed_up = True
         if self.mixed_up:
             return heappop(self._pending)
-        self._pending = [when for when in self._pending if when > frame.pts]  # smaller ones were lost
+        self._pending = [when for when in self._pending if when > frame.pts]  # the frames of smaller ones were lost
         heapify(self._pending)
         return otherwise

@@ -63,7 +63,7 @@ class Timeline:
         self._unwrap(packet, unit, progress)
         if self._jumps_allowed and packet.pts is not None and packet.dts is not None:
             if abs(rescale(packet.pts - packet.dts, unit, MICROSECOND)) > _JUMP_THRESHOLD:
-                packet.pts = None  # a bit of it fell over: frames are not held back that long
+                packet.pts = None  # one of its bits is wrong, for frames are not held back that long
         _move(packet, rescale(self._offset, MICROSECOND, unit))
         if packet.dts is not None and packet.stream.type in ("video", "audio"):
             if self._jumps_allowed:
