@@ -198,3 +198,20 @@ def test_a_line_without_a_duration_stays_so_where_it_can(tmp_path: Path) -> None
 
 def _texts(path: Path) -> tuple[list[tuple[float, float]], list[tuple[float | None, bytes]]]:
     return spans(path, "subtitles"), packets(path, "subtitles")
+
+
+def test_a_damaged_packet_of_sound_is_said(tmp_path: Path) -> None:
+    source = make(tmp_path / "a.mkv", Media(audio="flac", frames=25))
+    with av.open(str(source)) as read, av.open(str(tmp_path / "b.mkv"), "w") as written:
+        streams = {stream.index: written.add_stream_from_template(stream) for stream in read.streams}
+        for number, packet in enumerate(packet for packet in read.demux() if packet.size):
+            copied = packet
+            if packet.stream.type == "audio" and number > 10:
+                copied = av.Packet(b"\xff" * 40)
+                copied.pts, copied.dts, copied.duration = packet.pts, packet.dts, packet.duration
+                copied.time_base = packet.time_base
+            copied.stream = streams[packet.stream_index]
+            written.mux(copied)
+    _, sink = copy(tmp_path / "b.mkv", tmp_path / "c.mov")
+    assert [note for note in sink.notes if "of audio stream 1 left out: Invalid data" in note]
+    assert times(tmp_path / "c.mov", "audio")

@@ -150,13 +150,9 @@ class Reencode:
         self._rising = _rising(output)
 
     def send(self, packet: Packet[Stream]) -> None:
-        """Mux what the encoder makes of a packet. A damaged packet leaves a gap of some milliseconds."""
+        """Mux what the encoder makes of a packet. Raises what FFmpeg raises for a damaged one, which leaves a gap."""
         when, unit = packet.pts if packet.pts is not None else packet.dts, packet.time_base
-        try:
-            frames = self._source.codec_context.decode(packet)
-        except MEDIA_ERRORS:
-            return
-        for frame in frames:
+        for frame in self._source.codec_context.decode(packet):
             if frame.pts is None:
                 frame.pts = when
             when = None  # further frames of a packet follow the first
@@ -203,6 +199,14 @@ class Reencode:
             self._output.mux(packet)
 
 
+def _decoding_time(packet: Packet[Stream]) -> int:
+    """Return when a packet is decoded, in its time base. Raises ValueError where it has no time at all."""
+    when = packet.dts if packet.dts is not None else packet.pts
+    if when is None:
+        raise ValueError("nothing says when it is played")
+    return when
+
+
 def _priming(source: AudioStream) -> Fraction:
     """Return the seconds of sound before the start that a decoder needs to begin with: at most what AAC and
     Opus need.
@@ -230,16 +234,14 @@ class Retext:
         self._waiting: tuple[int, list[bytes]] | None = None
 
     def send(self, packet: Packet[Stream]) -> None:
-        """Mux the lines of a packet under its time and duration. A packet without any time is left out."""
-        when = packet.pts if packet.pts is not None else packet.dts
-        if when is None or not packet.time_base:
-            return
+        """Mux the lines of a packet under its time and duration.
+
+        Raises ValueError for a packet without any time, and what FFmpeg raises for a damaged one.
+        """
+        when = packet.pts if packet.pts is not None else _decoding_time(packet)
         start = rescale(when, packet.time_base, _MILLISECOND)
         length = rescale(packet.duration or 0, packet.time_base, _MILLISECOND)
-        try:
-            decoded = self._source.codec_context.decode2(packet)
-        except MEDIA_ERRORS:
-            return
+        decoded = self._source.codec_context.decode2(packet)
         lines = [rect.ass for rect in decoded.rects if isinstance(rect, AssSubtitle)] if decoded else []
         self._mux_waiting(start)
         if length:
