@@ -92,7 +92,7 @@ def test_strips_are_as_good_as_whole_frames(monkeypatch: pytest.MonkeyPatch) -> 
 
     def results() -> list[Tensor]:
         terms, last = Strips().terms(past, x, gamma)
-        return [*terms, last, Strips().window(past, x, gamma), Strips().merge(products, x)]
+        return [*terms, last, Strips().extended(past, x, gamma), Strips().merge(products, x)]
 
     expected = results()
     monkeypatch.setattr(passes, "CPU_STRIP", 4 * 32 * 5 * 4)  # a row
@@ -153,7 +153,7 @@ def test_history_is_two_frames_with_zeros_before_the_start() -> None:
     assert history.past(conv, torch.float32) is None
     history.keep(conv, x[:1])
     assert torch.equal(past_of(history, conv), torch.stack([torch.zeros_like(x[0]), x[0]]))
-    assert torch.equal(history.window(conv, x[1:4]), torch.cat([torch.zeros_like(x[:1]), x[:4]]))
+    assert torch.equal(history.extended(conv, x[1:4]), torch.cat([torch.zeros_like(x[:1]), x[:4]]))
     assert torch.equal(past_of(history, conv), x[2:4])
 
 

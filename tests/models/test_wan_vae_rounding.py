@@ -22,9 +22,9 @@ def frames(count: int, channels: int, height: int, width: int) -> Tensor:
 def test_an_activation_does_not_depend_on_its_place(channels: int) -> None:
     """Frames of enough elements that threads share them, in parts of odd numbers of elements."""
     x, gamma = frames(1, channels, 67, 201), torch.rand(channels, 1, 1)
-    expected = Strips().window(None, x, gamma)
+    expected = Strips().extended(None, x, gamma)
     for width in (1, 3, 50, 133):
-        assert torch.equal(Strips().window(None, x[..., :width], gamma), expected[..., :width])
+        assert torch.equal(Strips().extended(None, x[..., :width], gamma), expected[..., :width])
 
 
 def assert_independent_of_size(

@@ -1,4 +1,4 @@
-"""The one step: a degraded latent moves along the predicted velocity to the clean one.
+"""The one step by which a degraded latent moves along the predicted velocity to the clean one.
 
 z latent (B, C, t, h, w), v velocity of the same shape.
 """
@@ -11,7 +11,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-TRAIN_TIMESTEPS = 1000  # Wan's discrete time scale: t* = 400 is 0.4 of the flow
+TRAIN_TIMESTEPS = 1000
+"""The end of Wan's discrete time scale: t* = 400 is at 0.4 of the flow."""
 
 StepRule = Literal["vividface", "dvface"]
 
@@ -34,15 +35,18 @@ class OneStepFlow:
 
     @property
     def step(self) -> float:
-        """Length s of the step along the velocity."""
+        """The length s of the step along the velocity."""
         return 1.0 if self.rule == "vividface" else self.timestep / TRAIN_TIMESTEPS
 
     def restore(self, z_lq: Tensor, velocity: Tensor, strength: float = 1.0) -> Tensor:
-        """Take the step; `strength` in [0, 1] scales it, 0 returns z_lq itself. In the dtype of z_lq."""
+        """Return z_hq in the dtype of z_lq; `strength` from 0 to 1 scales the step, and 0 gives z_lq itself.
+
+        Raises ValueError for another strength.
+        """
         if not 0.0 <= strength <= 1.0:
             raise ValueError(f"strength is {strength}, needed from 0 (input unchanged) to 1 (full step)")
         return torch.sub(z_lq, velocity.to(z_lq.dtype), alpha=strength * self.step)
 
     def target_velocity(self, z_lq: Tensor, z_hq: Tensor) -> Tensor:
-        """The velocity that `restore` turns into z_hq exactly: what the network is trained to predict (eq. 2)."""
+        """Return the velocity with which `restore` gives z_hq: what a DiT is trained to predict (VividFace, eq. 2)."""
         return (z_lq - z_hq) / self.step

@@ -1,6 +1,6 @@
 """The lite codec: an orthonormal lapped transform between pixels and latents, exactly invertible.
 
-B batch, C channels, T H W pixel frames and sides, t h w latent ones, p frame of a group, q r place in a block.
+B batch, C channels, T H W pixel frames and sides, t h w latent ones, p frame of a group, q r row and column in a block.
 
 In space it is the time-domain lapped transform (Tran, Liang, Tu 2003, "Lapped transform via time-domain pre- and
 post-filtering") with an orthogonal filter: pixels are mixed across each block border before an 8x8 DCT, so that the
@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from ..types import CheckCancelled, VideoShape, never_cancelled
 
-LARGEST_BLOCK = 4096  # values of a block and colour: its transform is a matrix of that size squared
+LARGEST_BLOCK = 4096
+"""The most values of a block and colour, whose transform is a matrix of that number squared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +42,12 @@ class CodecConfig:
 
     @property
     def channels(self) -> int:
+        """Channels of the latents."""
         return 3 * self.time * self.space**2
 
 
 def dct_matrix(size: int) -> Tensor:
-    """Orthonormal DCT-II: (size, size) float64 on the CPU, one basis function a row."""
+    """Return the orthonormal DCT-II, (size, size) float64 on the CPU, with a basis function in each row."""
     i = torch.arange(size, dtype=torch.float64, device="cpu")[None]
     k = i.T
     basis = torch.cos(math.pi * (i + 0.5) * k / size) * math.sqrt(2 / size)
@@ -54,7 +56,7 @@ def dct_matrix(size: int) -> Tensor:
 
 
 def lapping_matrix(size: int) -> Tensor:
-    """Orthogonal pre-filter (size, size) of the `size` pixels around a block border, float64.
+    """Return the orthogonal pre-filter (size, size) of the `size` pixels around a block border, in float64.
 
     P = W diag(I, V) W / 2 with W the butterfly of the two halves and V = J (C_II^T C_IV) J, the choice of the type-II
     fast lapped transform (Malvar): the odd half is rotated so that ramps through the border need no high frequency.
@@ -91,13 +93,14 @@ class LappedCodec(nn.Module):
         self.register_buffer("lapping", lapping_matrix(self.config.space).float().to(device), persistent=False)
 
     def latent_shape(self, shape: VideoShape) -> VideoShape:
-        """Grid of the latents of a clip whose size is a multiple of the blocks (frames: time * n + 1)."""
+        """Return the grid of the latents of a clip of time n + 1 frames whose sides are multiples of `space`."""
         return shape.to_latent(self.config.space, self.config.time)
 
     def encode(self, video: Tensor, check: CheckCancelled = never_cancelled, *, leads: bool = True) -> Tensor:
-        """(B, 3, time n + 1, H, W) in [-1, 1] -> whitened coefficients (B, C, n + 1, H/space, W/space).
+        """Return the whitened coefficients (B, C, n + 1, h, w) of video (B, 3, time n + 1, H, W) in [-1, 1].
 
-        Where the first frame does not lead, the clip being from the middle of one: time n frames -> n.
+        `leads` says whether the first frame is the first of a clip, and so a group of its own; a part from the middle
+        of a clip has time n frames and n latents. Raises ValueError for another shape.
         """
         self._check(video, leads)
         check()

@@ -1,4 +1,4 @@
-"""The restorer that the package ships: codec, learned context, DiT and the prior fused into it, one step.
+"""The model that the package ships: codec, learned prompt embedding, DiT and the prior fused into it, one step.
 
 B batch, T H W pixel frames; z latent (B, C, t, h, w).
 """
@@ -22,15 +22,17 @@ from .prior.fusion import AsymmetricFusion, FusionConfig, check_prior
 
 @dataclass(frozen=True, kw_only=True)
 class LiteConfig:
-    """Everything that a lite checkpoint's metadata says of its network."""
+    """The sizes of a lite model, which the metadata of its file holds."""
 
     dit: DiTConfig
     codec: CodecConfig = field(default_factory=CodecConfig)
     flow: OneStepFlow = field(default_factory=OneStepFlow)
     context_rows: int = 4
+    """Rows of the learned prompt embedding."""
     prior: PriorConfig | None = None
-    """Of the dual codebook prior, None without one."""
+    """The size of the dual codebook prior; None without one."""
     fusion: FusionConfig | None = None
+    """The size of the prior's fusion into the DiT; None without a prior."""
 
     def __post_init__(self) -> None:
         if self.dit.in_channels != self.codec.channels:
@@ -44,13 +46,13 @@ class LiteConfig:
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """Layers of each of its parts: a file has at least as many tensors."""
+        """Numbers of layers of the parts; a file has more tensors than each of them."""
         prior = () if self.prior is None else self.prior.depths
         return (self.dit.layers, *(scale.blocks for scale in self.dit.pyramid), *prior)
 
 
 class LiteModel(nn.Module):
-    """z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t): video in, clean video out; the context c is learned."""
+    """z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t), where the prompt embedding c is learned."""
 
     def __init__(self, config: LiteConfig, ops: Ops = TORCH_OPS) -> None:
         super().__init__()
@@ -64,25 +66,28 @@ class LiteModel(nn.Module):
 
     @property
     def flow(self) -> OneStepFlow:
+        """The step that the model was trained for."""
         return self.config.flow
 
     @property
     def device(self) -> torch.device:
+        """Where the model computes."""
         return self.context.device
 
     @property
     def side_multiple(self) -> int:
+        """The number of pixels along a token, to whose multiples clips are padded."""
         return self.config.codec.space * self.config.dit.token
 
     def forward(self, z_lq: Tensor, prior: Prior | None = None) -> Tensor:
-        """Velocity of a degraded latent."""
+        """Return the velocity of a degraded latent, in its shape."""
         fuse = None if self.fusion is None or prior is None else self.fusion(prior)
         if isinstance(self.dit, FoldedDiT):
             return self.dit(z_lq, fuse)
         return self.dit(z_lq, self.config.flow.timestep, self.context, fuse)
 
     def fold(self, dtype: torch.dtype) -> LiteModel:
-        """Put t* and the context into the weights and cast them, for restoring only: faster, equal but for rounding.
+        """Put t* and the prompt into the weights and cast them: faster, equal but for rounding, and not to be trained.
 
         The codec stays in float32.
         """
@@ -94,10 +99,10 @@ class LiteModel(nn.Module):
         return self
 
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
-        """f_s and f_t of degraded video, or None without a prior."""
+        """Return f_s and f_t of degraded video (B, 3, 4n+1, H, W) in [-1, 1], or None without a prior."""
         return None if self.prior is None else self.prior(video, check)
 
     def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
-        """`forward` in the DiT's dtype."""
+        """Return the velocity of a degraded latent in the DiT's dtype; `check` is called before."""
         check()
         return self(z_lq.to(self.dit.dtype), prior)

@@ -1,4 +1,4 @@
-"""The layer classes that the networks are built of where no host brings its own (ComfyUI's offload, cast and patch)."""
+"""The layer classes of which models are built: torch's, or those of a host, as ComfyUI's that offload and patch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Ops(Protocol):
-    """Layer classes, called as those of torch.nn."""
+    """Layer classes that are called as those of torch.nn."""
 
     Linear: Callable[..., Any]
     Conv2d: Callable[..., Any]
@@ -20,7 +20,7 @@ class Ops(Protocol):
 
 
 class RMSNorm(nn.RMSNorm):
-    """torch's, in three passes: on a CPU its own takes six. The mean square is summed in float32."""
+    """torch.nn.RMSNorm in three passes over memory, where torch takes six on a CPU; sums are in float32."""
 
     def forward(self, x: Tensor) -> Tensor:
         mean_square = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32).square() / x.shape[-1]
@@ -29,7 +29,7 @@ class RMSNorm(nn.RMSNorm):
 
 
 class TorchOps:
-    """Plain torch layers."""
+    """The layers of torch."""
 
     Linear: Callable[..., Any] = nn.Linear
     Conv2d: Callable[..., Any] = nn.Conv2d

@@ -1,4 +1,4 @@
-"""Convolutional parts that the prior's encoder and the DiT's pyramid are built of.
+"""Convolutional parts of which the prior's encoder and the DiT's pyramid are built.
 
 B batch, C channels, h w sides.
 """
@@ -12,7 +12,7 @@ from .ops import Ops
 
 
 class ChannelNorm(nn.Module):
-    """RMS norm over the channels of (B, C, h, w): of each place alone, so that tiles equal the whole."""
+    """RMS norm over the channels of (B, C, h, w): each position by itself, so that tiles equal the whole frame."""
 
     def __init__(self, width: int, ops: Ops) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The Wan2.1 restorer: VAE, one DiT call with its prompt and timestep fixed and a prior fused into it, one step.
+"""The Wan model: VAE, one call of a DiT with fixed timestep and prompt, into which a prior is fused, and one step.
 
 z latent (B, 16, t, h, w), video (B, 3, 4n+1, H, W).
 """
@@ -27,7 +27,7 @@ attended to like all others. In Wan2.1 `T5EncoderModel.__call__` cuts and `WanMo
 
 
 class ConditionedDiT(nn.Module):
-    """A DiT that was not folded, with its timestep and prompt embedding (1, S, text_dim)."""
+    """A DiT that was not folded, together with its timestep and prompt embedding (1, S, text_dim)."""
 
     prompt: Tensor
 
@@ -39,13 +39,16 @@ class ConditionedDiT(nn.Module):
 
     @property
     def config(self) -> DiTConfig:
+        """The size of the DiT."""
         return self.dit.config
 
     @property
     def blocks(self) -> nn.ModuleList:
+        """The blocks of the DiT."""
         return self.dit.blocks
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
+        """Return the velocity of a latent (B, C, t, h, w); `fuse` is called before each block."""
         return self.dit(z, self.timestep, self.prompt, fuse)
 
 
@@ -55,13 +58,13 @@ class WanCompute:
 
     device: torch.device
     dtype: torch.dtype
-    """In which the DiT computes."""
+    """The dtype of the DiT."""
     fp8: bool = False
     """Whether the DiT's linear layers are stored in 8 bits, and cast when they are used."""
 
     @property
     def vae_dtype(self) -> torch.dtype:
-        """In which the VAE computes: beside a bf16 DiT on CUDA in fp16, which is fast there and keeps 18 dB more."""
+        """The dtype of the VAE: fp16 beside a bf16 DiT on CUDA, where it is fast and keeps 18 dB more than bf16."""
         return torch.float16 if self.device.type == "cuda" and self.dtype == torch.bfloat16 else self.dtype
 
     @property
@@ -71,7 +74,7 @@ class WanCompute:
 
 
 class WanModel(nn.Module):
-    """z_hq = z_lq - s v(z_lq, f_s, f_t): video in, clean video out; the priors are there with an adapter."""
+    """z_hq = z_lq - s v(z_lq, f_s, f_t); there is a prior only with an adapter."""
 
     def __init__(
         self,
@@ -94,11 +97,12 @@ class WanModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the model computes."""
         return self.compute.device
 
     @property
     def side_multiple(self) -> int:
-        """The VAE divides sides by 8, the patches by 2 more."""
+        """The number of pixels along a token: 8 of the VAE times 2 of the patches."""
         return 8 * max(self.dit.config.patch[1:])
 
     def use_plan(self, vae: VAEPlan, resident: int) -> None:
@@ -107,7 +111,7 @@ class WanModel(nn.Module):
         self.keep_resident(resident)
 
     def keep_resident(self, blocks: int) -> None:
-        """Put everything on the device but for the DiT blocks beyond this number, which are streamed to it."""
+        """Put the model on the device, but only `blocks` of the DiT's blocks; the others are streamed to it."""
         dit = self.dit.dit if isinstance(self.dit, ConditionedDiT) else self.dit
         if blocks < dit.config.layers or isinstance(dit.blocks, BlockStreamer):
             stream_blocks(dit, self.device, min(blocks, dit.config.layers))
@@ -119,21 +123,21 @@ class WanModel(nn.Module):
             compile_blocks(dit)
 
     def forward(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
-        """Velocity of a degraded latent."""
+        """Return the velocity of a degraded latent, in its shape."""
         return self.dit(z_lq, fuse)
 
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
-        """f_s and f_t of degraded video, or None without an adapter."""
+        """Return f_s and f_t of degraded video (B, 3, 4n+1, H, W) in [-1, 1], or None without an adapter."""
         return None if self.adapter is None else self.adapter.prior(video, check)
 
     def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
-        """`forward` in the DiT's dtype; `check` is called before each block."""
+        """Return the velocity of a degraded latent in the DiT's dtype; `check` is called before each block."""
         fuse = None if self.adapter is None or prior is None else self.adapter.fusion(prior)
         return self(z_lq.to(self.compute.dtype), watching(check, fuse))
 
 
 def watching(check: CheckCancelled, fuse: Fuse | None) -> Fuse:
-    """`fuse`, or nothing, with `check` called before each block."""
+    """Return a `Fuse` that calls `check` before each block, and then `fuse` if there is one."""
 
     def watch(index: int, x: Tensor) -> Tensor:
         check()

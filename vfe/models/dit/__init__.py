@@ -1,1 +1,1 @@
-"""The diffusion transformer: blocks, rotary places, attention, and the ways to run it in less memory."""
+"""The diffusion transformer: its blocks, rotary positions and attention, and the ways to run it in less memory."""

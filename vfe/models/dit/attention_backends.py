@@ -1,4 +1,4 @@
-"""Attention kernels chosen by name: torch's own, or an installed one that is checked before it is trusted.
+"""Choose an attention kernel by name: torch's own, or an installed one that is checked before it is used.
 
 B batch, N heads, m tokens, d head width; `...` are any leading axes (batch, windows).
 """
@@ -30,7 +30,7 @@ class AttentionBackend(Protocol):
 
 @dataclass(frozen=True)
 class KernelAttention:
-    """An installed kernel; the windows that need a mask, which none of them takes, go to SDPA."""
+    """An installed kernel. Attention windows that need a mask, which no such kernel takes, go to SDPA."""
 
     kernel: Kernel
 
@@ -43,7 +43,7 @@ class KernelAttention:
 
 @dataclass(frozen=True)
 class Package:
-    """An installable kernel: `load` imports it, `tolerance` is the relative error (L2) that its check allows."""
+    """A kernel that can be installed: `load` imports it, `tolerance` is the relative error (L2) that is allowed."""
 
     module: str
     load: Callable[[], Kernel]
@@ -51,7 +51,7 @@ class Package:
 
 
 def _flash_3() -> Kernel:
-    """FlashAttention 3, Hopper only (arXiv 2407.08608); its betas return (out, log-sum-exp)."""
+    """Import FlashAttention 3, for Hopper only (arXiv 2407.08608). Its betas return (out, log-sum-exp)."""
     run = import_module("flash_attn_interface").flash_attn_func
 
     def kernel(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def _flash_3() -> Kernel:
 
 
 def _flash_2() -> Kernel:
-    """FlashAttention 2 (arXiv 2307.08691)."""
+    """Import FlashAttention 2 (arXiv 2307.08691)."""
     run = import_module("flash_attn").flash_attn_func
 
     def kernel(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ def _flash_2() -> Kernel:
 
 
 def _sage() -> Kernel:
-    """SageAttention: 8-bit scores, so near to softmax attention but not equal (arXiv 2410.02367)."""
+    """Import SageAttention (arXiv 2410.02367), whose scores are of 8 bits: its results are near but not equal."""
     run = import_module("sageattention").sageattn
 
     def kernel(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ _UNUSABLE = (ImportError, AttributeError, TypeError, ValueError, RuntimeError, A
 
 
 def choose_attention(name: str, device: torch.device, dtype: torch.dtype, head_dim: int) -> AttentionBackend:
-    """The kernel of that name, once it has shown on a small random tensor that it works here.
+    """Return the kernel of that name, after it has shown on a small random tensor that it works here.
 
     "sdpa" is torch's own; "flash" is FlashAttention 3 or else 2; "sage" is SageAttention.
     Raises VFEError where it is not installed, does not run with this device, dtype and head width, or is wrong.
@@ -123,7 +123,7 @@ def choose_attention(name: str, device: torch.device, dtype: torch.dtype, head_d
 
 
 def relative_error(backend: AttentionBackend, device: torch.device, dtype: torch.dtype, head_dim: int) -> float:
-    """|backend - SDPA| / |SDPA| on random q, k, v in `dtype`, SDPA in float32; infinite for another shape."""
+    """Return |backend - SDPA| / |SDPA| for random q, k, v in `dtype`, SDPA in float32; infinite for another shape."""
     generator = torch.Generator().manual_seed(0)
     random = torch.randn(3, 1, 2, 160, head_dim, generator=generator)  # two heads; tokens that fill no power of two
     q, k, v = random.to(device, dtype).unbind(0)

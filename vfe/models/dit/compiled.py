@@ -1,4 +1,4 @@
-"""torch.compile for the blocks of a DiT: all have the same shapes, so that one compilation serves them all."""
+"""Compile the blocks of a DiT with torch.compile: all have the same shapes, so one compilation serves them all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands before or behind a linear layer and is affine goes into it: computed in float32, rounded once."""
+"""Fold what is affine before or behind a linear layer into it: computed in float32 and rounded once."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from torch import Tensor, nn
 
 
 def fold_input(linear: nn.Linear, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> nn.Linear:
-    """Let `linear` take x where it took scale x + shift: W <- W scale, b <- b + W shift, both then in `dtype`."""
+    """Make `linear` take x where it took scale x + shift: W <- W scale, b <- b + W shift, both then in `dtype`."""
     weight, scale, shift = linear.weight.float(), scale.float().flatten(), shift.float().flatten()
     return _store(linear, weight * scale, torch.addmv(linear.bias.float(), weight, shift), dtype)
 
 
 def fold_output(linear: nn.Linear, gate: Tensor, dtype: torch.dtype) -> nn.Linear:
-    """Let `linear` give what was gate times its output: W <- gate W, b <- gate b, both then in `dtype`."""
+    """Make `linear` give what was gate times its output: W <- gate W, b <- gate b, both then in `dtype`."""
     gate = gate.float().flatten()
     return _store(linear, linear.weight.float() * gate[:, None], linear.bias.float() * gate, dtype)
 
 
 def _store(linear: nn.Linear, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> nn.Linear:
-    """New parameters, not new values in the old ones: those may be a mapped file or somebody else's too."""
+    """Give `linear` new parameters. The old ones keep their values: their memory may be a mapped file or shared."""
     linear.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
     linear.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
     return linear

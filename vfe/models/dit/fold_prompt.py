@@ -30,7 +30,7 @@ class PromptRows:
 
     @classmethod
     def of(cls, prompt: Tensor) -> PromptRows:
-        """Of (1, S, width). Raises ValueError for another shape: a batch of prompts is not one constant."""
+        """Return the rows of an embedding (1, S, width); ValueError for other shapes, as of a batch of prompts."""
         if prompt.ndim != 3 or prompt.shape[0] != 1 or prompt.shape[1] < 1:
             raise ValueError(f"prompt is {tuple(prompt.shape)}, needed (1, S, width): one fixed prompt")
         rows, counts = torch.unique(prompt[0].float().cpu(), dim=0, return_counts=True)
@@ -39,12 +39,12 @@ class PromptRows:
 
 
 def frozen(constant: Tensor) -> nn.Parameter:
-    """A constant as a parameter: hosts that place a model piece by piece, as ComfyUI does, leave buffers behind."""
+    """Return a constant as a parameter: hosts that move a model piece by piece, as ComfyUI, leave buffers behind."""
     return nn.Parameter(constant, requires_grad=False)
 
 
 class ConstantRow(nn.Module):
-    """One distinct row: softmax over it is 1, so that every token gets the same (D,)."""
+    """Cross-attention to one distinct row: softmax over it is 1, so every token gets the same (D,)."""
 
     def __init__(self, constant: Tensor) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class ConstantRow(nn.Module):
 
 
 class Mixture(NamedTuple):
-    """The constants of `RowMixture`; columns (N r) are of head N and of row r, the last row left out."""
+    """The constants of `RowMixture`. Columns (N r) are those of head N and row r; the last row has none."""
 
     scores: Tensor  # ((N r), D), block-diagonal: key differences, with the RMS norm's weight and 1 / sqrt(d)
     bias: Tensor  # (r,) float32: log c_r - log c_last
@@ -64,7 +64,7 @@ class Mixture(NamedTuple):
 
 
 class RowMixture(nn.Module):
-    """A few distinct rows, the output projection folded: out = c + sum_h sum_r p_hr M_hr.
+    """Cross-attention to a few distinct rows with the output projection folded: out = c + sum_h sum_r p_hr M_hr.
 
     Scores a_hr are relative to the last row: p = sigmoid(a) for two rows, else softmax of a beside a zero.
     """
@@ -85,7 +85,7 @@ class RowMixture(nn.Module):
 
 
 class RowAttention(nn.Module):
-    """Any number of distinct rows: attention to their keys and values (1, N, n, d), log c_r added to the scores."""
+    """Cross-attention to any number of distinct rows, by keys and values (1, N, n, d); scores get log c_r added."""
 
     def __init__(self, cross: CrossAttention, keys: Tensor, values: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -99,9 +99,10 @@ class RowAttention(nn.Module):
 
 
 def fold_cross_attention(cross: CrossAttention, norm: nn.LayerNorm, rows: PromptRows, dtype: torch.dtype) -> nn.Module:
-    """Cross-attention behind `norm` to embedded rows, as a module of LayerNorm(x) without affine: (B, L, D) -> same.
+    """Return cross-attention to fixed rows as a module that takes LayerNorm(x) without affine, (B, L, D).
 
-    Consumes `cross`. The result is `ConstantRow`, `RowMixture` or `RowAttention`: the cheapest that is exact.
+    `cross` stood behind `norm`, and is used up. The result is `ConstantRow`, `RowMixture` or `RowAttention`: the
+    cheapest of those that are exact.
     """
     keys: Tensor = cross.norm_k.float()(cross.k.float()(rows.rows))
     values: Tensor = cross.v.float()(rows.rows)
@@ -120,7 +121,7 @@ def fold_cross_attention(cross: CrossAttention, norm: nn.LayerNorm, rows: Prompt
 
 
 def _mixture(cross: CrossAttention, keys: Tensor, values: Tensor, counts: Tensor, dtype: torch.dtype) -> Mixture:
-    """Constants from keys and values (n, D) of the distinct rows, in float32."""
+    """Return the constants for the keys and values (n, D) of the distinct rows, computed in float32."""
     heads, head_dim = cross.heads, keys.shape[1] // cross.heads
     scores = (keys[:-1] - keys[-1]) * cross.norm_q.weight.float() * head_dim**-0.5
     projection = rearrange(cross.o.weight.float(), "o (n d) -> o n d", n=heads)

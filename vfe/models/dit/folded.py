@@ -1,4 +1,4 @@
-"""The DiT of one timestep and one prompt: what depends on them alone is in the weights.
+"""The DiT for one timestep and one prompt: what depends on these alone is folded into the weights.
 
     x + gate Attention(LayerNorm(x) (1 + scale) + shift)  ->  x + Attention'(LayerNorm(x))
 
@@ -36,6 +36,8 @@ from .model import (
 
 
 class FoldedBlock(nn.Module):
+    """A block without modulation: x + f(LayerNorm(x)) for self-attention, cross-attention and feed-forward."""
+
     def __init__(self, self_attn: SelfAttention, cross_attn: nn.Module, ffn: FeedForward, eps: float) -> None:
         super().__init__()
         self.self_attn = self_attn
@@ -53,7 +55,7 @@ class FoldedDiT(nn.Module):
     """v(z): the velocity of a latent at the timestep and prompt that were folded in; made by `fold`."""
 
     def __init__(self, dit: WanDiT, blocks: list[FoldedBlock], head: nn.Linear) -> None:
-        """Takes over all of `dit` that depends on neither timestep nor prompt."""
+        """Take over all of `dit` that depends on neither timestep nor prompt."""
         super().__init__()
         self.config = dit.config
         self.patch_embedding, self.pyramid, self.places = dit.patch_embedding, dit.pyramid, dit.places
@@ -62,7 +64,7 @@ class FoldedDiT(nn.Module):
         self._positions = PositionCache(dit.config)
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
-        """(B, C, t, h, w) -> velocity (B, C, t, h, w); `fuse` is called before each block."""
+        """Return the velocity of a latent (B, C, t, h, w), in its shape; `fuse` is called before each block."""
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
@@ -78,23 +80,24 @@ class FoldedDiT(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """In which it computes."""
+        """The dtype in which it computes."""
         return self.head.weight.dtype
 
 
 def normalise(x: Tensor, eps: float) -> Tensor:
-    """LayerNorm without affine, accumulated in float32."""
+    """Return LayerNorm(x) without affine, which the kernel accumulates in float32."""
     return F.layer_norm(x, x.shape[-1:], eps=eps)
 
 
 class BlocksInTurn(nn.ModuleList):
-    """Blocks for `fold`, each made ready when it is taken out: `ready` gets its index and gives what is folded."""
+    """Blocks for `fold`, each made ready when it is taken out: `ready` gets index and block, and returns the block."""
 
     def __init__(self, blocks: Iterable[nn.Module], ready: Callable[[int, nn.Module], nn.Module]) -> None:
         super().__init__(blocks)
         self._ready, self._count = ready, len(self)
 
     def pop(self, key: int | slice) -> nn.Module:
+        """Take out the first block; `key` has to be 0."""
         assert key == 0
         return self._ready(self._count - len(self), super().pop(0))
 
@@ -124,7 +127,7 @@ def fold(dit: WanDiT, timestep: float, prompt: Tensor, dtype: torch.dtype | None
 
 @torch.no_grad()
 def fold_block(block: Block, time: Tensor, rows: PromptRows, dtype: torch.dtype) -> FoldedBlock:
-    """One block, whose weights are taken over, with the projected time (1, 6, D) and the embedded prompt's rows."""
+    """Fold one block, whose weights are taken over, for a projected time (1, 6, D) and the rows of a prompt."""
     attn, ffn = block.modulations(time, torch.float32)
     for projection in (block.self_attn.q, block.self_attn.k, block.self_attn.v):
         fold_input(projection, 1 + attn.scale, attn.shift, dtype)

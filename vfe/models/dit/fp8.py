@@ -14,18 +14,18 @@ from torch import Tensor, nn
 from ...types import VFEError
 
 FP8 = torch.float8_e4m3fn
-FP8_MAX = torch.finfo(FP8).max  # 448
+FP8_MAX = torch.finfo(FP8).max  # it is 448
 
 
 class Quantised(NamedTuple):
-    """weight (out, in) float8 and scale (out, 1) float32: weight * scale is the original, rounded."""
+    """A weight (out, in) in float8 and its scale (out, 1) in float32: weight * scale is the original, rounded."""
 
     weight: Tensor
     scale: Tensor
 
 
 def quantise(weight: Tensor) -> Quantised:
-    """One scale for each row of (out, in): the power of two that brings the row's largest weight to 224 .. 448.
+    """Store a weight (out, in) in float8, scaling each row by the power of two that brings its maximum to 224 .. 448.
 
     A power of two is multiplied without rounding in bf16 and fp16 too, and costs no precision: 8 bits float.
     """

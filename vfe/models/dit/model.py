@@ -24,7 +24,7 @@ from .rope import Rotation, rope_angles
 from .window_attention import AttentionWindows, attend
 
 Fuse = Callable[[int, Tensor], Tensor]
-"""Prior fusion slot: (block index, tokens (B, L, D)) -> tokens, called before each block."""
+"""Called before each block with its index and the tokens (B, L, D); returns the tokens with the prior in them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +41,15 @@ class DiTConfig:
     patch: tuple[int, int, int] = (1, 2, 2)
     eps: float = 1e-6
     window: tuple[int, int, int] | None = None
-    """Attention window in tokens (time, height, width), shifted by half in every second block; 0 is all of an axis,
-    None all of every axis."""
+    """The attention window in tokens (time, height, width), shifted by half in every second block. 0 takes all of an
+    axis, None all of every axis."""
     local_kernel: int | None = None
-    """Side of a depthwise convolution in the feed-forward, beside one of 3 frames; None: none, as in Wan."""
+    """The side of a depthwise convolution in the feed-forward, beside one over 3 frames; Wan has None."""
     pyramid: tuple[PyramidScale, ...] = ()
-    """Scales of convolutions before the patch embedding and after the head, the finest first; none in Wan."""
+    """The scales of convolutions before the patch embedding and after the head, the finest first; none in Wan."""
     places: tuple[int, int] | None = None
-    """Rows and columns of tokens that each have a learned embedding, for pictures of one size in which a place means
-    something, such as aligned faces; None, as in Wan: any size."""
+    """The rows and columns of tokens, each of which has a learned embedding. They are for pictures of one size where a
+    position means something, such as aligned faces; None, as in Wan, takes any size."""
 
     def __post_init__(self) -> None:
         if self.dim % self.heads:
@@ -65,22 +65,23 @@ class DiTConfig:
 
     @property
     def head_dim(self) -> int:
+        """Channels of a head."""
         return self.dim // self.heads
 
     @property
     def token(self) -> int:
-        """Latent places along a side of a token, the larger one."""
+        """Latent pixels along a token, by its longer side."""
         return pyramid_space(self.pyramid) * max(self.patch[1:])
 
     @property
     def embedded_channels(self) -> int:
-        """What the patch embedding gets and the head gives."""
+        """Channels that the patch embedding takes and the head gives."""
         return self.pyramid[-1].width if self.pyramid else self.in_channels
 
 
 @dataclass(frozen=True)
 class Modulation:
-    """AdaLN of one branch: shift, scale and gate, (1, 1, D) each."""
+    """The AdaLN of one branch: shift, scale and gate, (1, 1, D) each."""
 
     shift: Tensor
     scale: Tensor
@@ -89,15 +90,17 @@ class Modulation:
 
 @dataclass(frozen=True)
 class TokenPositions:
-    """Where tokens are, for one kind of block (shifted or not): their windows, rotation and mask, made once a call."""
+    """Where tokens are in blocks whose windows are shifted, or in the others; made once for all of these blocks."""
 
     layout: AttentionWindows
     rotate: Rotation
+    """The rotary embedding of the tokens in their windows."""
     mask: Tensor | None
+    """What is added to the attention scores; None where nothing is masked."""
 
 
 def modulate(x: Tensor, mod: Modulation, eps: float) -> Tensor:
-    """LayerNorm(x) (1 + scale) + shift: t* is one for all, so AdaLN is a LayerNorm whose affine comes from t*.
+    """Return LayerNorm(x) (1 + scale) + shift. As t* is one for all tokens, this is a LayerNorm with an affine of t*.
 
     The kernel accumulates in float32, also for half precision x.
     """
@@ -106,7 +109,7 @@ def modulate(x: Tensor, mod: Modulation, eps: float) -> Tensor:
 
 
 def zeroed(linear: nn.Linear) -> nn.Linear:
-    """Start a branch at zero."""
+    """Set a linear layer to zero, so that its branch adds nothing at first, and return it."""
     nn.init.zeros_(linear.weight)
     nn.init.zeros_(linear.bias)
     return linear
@@ -187,6 +190,8 @@ class FeedForward(nn.Sequential):
 
 
 class Block(nn.Module):
+    """Self-attention, cross-attention to the prompt and feed-forward, the first and last modulated by the timestep."""
+
     def __init__(self, config: DiTConfig, ops: Ops, attention: AttentionBackend) -> None:
         super().__init__()
         self.eps = config.eps
@@ -204,13 +209,13 @@ class Block(nn.Module):
         return torch.addcmul(x, ffn.gate, self.ffn(modulate(x, ffn, self.eps), positions.layout.grid))
 
     def modulations(self, time: Tensor, dtype: torch.dtype) -> tuple[Modulation, Modulation]:
-        """Of self-attention and feed-forward, summed in float32."""
+        """Return the modulations of self-attention and feed-forward, which are summed in float32."""
         parts = (self.modulation.float() + time).to(dtype).chunk(6, dim=1)
         return Modulation(*parts[:3]), Modulation(*parts[3:])
 
 
 class Head(nn.Module):
-    """Tokens to velocity; zero at first, so that an untrained restorer returns its input."""
+    """Turns tokens into velocity; zero at first, so that an untrained model returns its input."""
 
     def __init__(self, config: DiTConfig, ops: Ops) -> None:
         super().__init__()
@@ -222,13 +227,13 @@ class Head(nn.Module):
         return self.head(modulate(x, self.modulations(time), self.eps))
 
     def modulations(self, time: Tensor) -> Modulation:
-        """Shift and scale in float32; there is no gate."""
+        """Return shift and scale in float32; the gate is 1."""
         shift, scale = (self.modulation.float() + time.unsqueeze(1)).chunk(2, dim=1)
         return Modulation(shift, scale, torch.ones_like(scale))
 
 
 def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tensor:
-    """Sinusoids of the discrete timestep, cosines first: (1, dim), float32 from float64."""
+    """Return the sinusoids of the discrete timestep, cosines first: (1, dim), float32 computed in float64."""
     half = dim // 2
     frequency = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float64) / half)
     angle = timestep * frequency
@@ -237,13 +242,16 @@ def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tenso
 
 @lru_cache(maxsize=16)
 def attention_windows(grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool) -> AttentionWindows:
-    """The layout of a grid, kept for the clips of the same size that follow."""
+    """Return the windows of a grid, which are kept for the clips of the same size that follow."""
     sides = (side or whole for side, whole in zip(window or (0, 0, 0), grid, strict=True))
     return AttentionWindows(grid, VideoShape(*sides), shifted)
 
 
 def token_positions(config: DiTConfig, grid: VideoShape, x: Tensor) -> tuple[TokenPositions, TokenPositions]:
-    """Where the tokens of a grid are for blocks whose windows are not shifted, and are; device and dtype are of x."""
+    """Return where the tokens of a grid are for blocks whose windows are not shifted, and for those whose are.
+
+    Device and dtype are those of x.
+    """
 
     def positions(shifted: bool) -> TokenPositions:
         layout = attention_windows(grid, config.window, shifted)
@@ -256,7 +264,7 @@ def token_positions(config: DiTConfig, grid: VideoShape, x: Tensor) -> tuple[Tok
 
 
 class PositionCache:
-    """`token_positions`, kept for the next window, which is of the same size."""
+    """Keeps the result of `token_positions` for the next window, which is mostly of the same size."""
 
     def __init__(self, config: DiTConfig) -> None:
         self.config = config
@@ -287,7 +295,7 @@ class LearnedPositions(nn.Module):
 
 
 def unpatch(x: Tensor, grid: VideoShape, patch: tuple[int, int, int]) -> Tensor:
-    """(B, L, p*q*r*C) -> (B, C, t*p, h*q, w*r)"""
+    """Arrange tokens (B, L, p*q*r*C) as (B, C, t*p, h*q, w*r)."""
     (t, h, w), (p, q, r) = grid, patch
     return rearrange(x, "b (t h w) (p q r c) -> b c (t p) (h q) (w r)", t=t, h=h, w=w, p=p, q=q, r=r)
 
@@ -314,7 +322,10 @@ class WanDiT(nn.Module):
         self.places = LearnedPositions(config.places, dim) if config.places else None
 
     def forward(self, z: Tensor, timestep: float, prompt: Tensor, fuse: Fuse | None = None) -> Tensor:
-        """(B, C, t, h, w), t* of 1000, (B or 1, S, text_dim) -> velocity (B, C, t, h, w)."""
+        """Return the velocity (B, C, t, h, w) of a latent of that shape, for t* of 1000 and a prompt embedding.
+
+        `prompt` is (B or 1, S, text_dim).
+        """
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
@@ -333,7 +344,7 @@ class WanDiT(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """In which it computes."""
+        """The dtype in which it computes."""
         weight: Tensor = self.head.head.weight
         return weight.dtype
 
@@ -342,4 +353,5 @@ class WanDiT(nn.Module):
 
 
 def count_parameters(modules: Sequence[nn.Module]) -> int:
+    """Return the number of parameters of several modules."""
     return sum(parameter.numel() for module in modules for parameter in module.parameters())

@@ -21,11 +21,12 @@ from torch import Tensor, nn
 from .folded import FoldedDiT
 from .model import WanDiT
 
-SLOT_ALIGNMENT = 256  # bytes: what a device allocation has, and fast matrix products want
+SLOT_ALIGNMENT = 256
+"""The alignment in bytes that device allocations have, and that fast matrix products want."""
 
 
 class Part(NamedTuple):
-    """Where a parameter or buffer lies in a block's flat memory."""
+    """Where a parameter or buffer is in the one piece of memory of a block."""
 
     name: str
     shape: torch.Size
@@ -33,19 +34,21 @@ class Part(NamedTuple):
     start: int  # byte
 
     def view(self, memory: Tensor) -> Tensor:
+        """Return this tensor as a view of the block's memory."""
         stop = self.start + math.prod(self.shape) * self.dtype.itemsize
         return memory[self.start : stop].view(self.dtype).view(self.shape)
 
 
 @dataclass(frozen=True)
 class BlockMemory:
-    """How the tensors of a block lie in one piece of memory."""
+    """The layout of a block's tensors in one piece of memory."""
 
     parts: tuple[Part, ...]
     bytes: int
 
     @classmethod
     def of(cls, block: nn.Module) -> BlockMemory:
+        """Lay out the tensors of a block one after the other."""
         parts, start = [], 0
         for name, value in block.state_dict().items():
             parts.append(Part(name, value.shape, value.dtype, start))
@@ -53,13 +56,13 @@ class BlockMemory:
         return cls(tuple(parts), start)
 
     def fill(self, memory: Tensor, block: nn.Module) -> None:
-        """Copy the tensors of `block` to their places."""
+        """Copy the tensors of `block` into `memory`."""
         state = block.state_dict()
         for part in self.parts:
             part.view(memory).copy_(state[part.name])
 
     def attach(self, block: nn.Module, memory: Tensor) -> nn.Module:
-        """Let the tensors of `block` be what lies in `memory`; their own are released."""
+        """Make the tensors of `block` views of `memory`, by which their own memory is released; return the block."""
         for part in self.parts:
             path, _, leaf = part.name.rpartition(".")
             owner, view = block.get_submodule(path), part.view(memory)
@@ -69,7 +72,7 @@ class BlockMemory:
 
 
 class Streams(Protocol):
-    """What torch.cuda and torch.xpu have alike."""
+    """The functions that torch.cuda and torch.xpu have in common."""
 
     Stream: Callable[..., Any]
     Event: Callable[..., Any]
@@ -78,7 +81,7 @@ class Streams(Protocol):
 
 
 def streams_of(device: torch.device) -> Streams | None:
-    """Of a device that can copy while it computes."""
+    """Return the functions of a device that can copy while it computes; None for others."""
     return getattr(torch, device.type) if device.type in ("cuda", "xpu") else None
 
 
@@ -90,11 +93,12 @@ class CopyStream:
         self.stream = api.Stream(device)
 
     def computing(self) -> Any:  # noqa: ANN401 (a stream of torch.cuda or torch.xpu)
+        """Return the stream that computes."""
         return self.api.current_stream(self.device)
 
     @contextmanager
     def ordered(self) -> Iterator[None]:
-        """Copies come after what was computed before, and what is computed or freed later after the copies."""
+        """Order the copies of the block after all that was computed before it, and before all that comes after it."""
         self.stream.wait_stream(self.computing())
         try:
             yield
@@ -110,15 +114,15 @@ class Slot:
         self.block = layout.attach(copy.deepcopy(block), self.memory)
 
     def fetch(self, host: Tensor) -> None:
-        """Copy a block here, once its last use is over."""
+        """Copy a block from host memory into this slot, once the slot's last use is over."""
         self.memory.copy_(host)
 
     def acquire(self) -> nn.Module:
-        """The block; what is computed from now on comes after its copy."""
+        """Return the block; what is computed from now on comes after its copy."""
         return self.block
 
     def release(self) -> None:
-        """What was computed until now was the last use of what is here."""
+        """Say that what was computed until now was the last use of the block in this slot."""
 
 
 class AsyncSlot(Slot):
@@ -166,7 +170,7 @@ class BlockStreamer(nn.ModuleList):
 
     @property
     def device_bytes(self) -> int:
-        """Of the blocks on the device, resident ones and slots."""
+        """The bytes of the blocks on the device, resident ones and slots."""
         return (len(self._slots) + len(self._residents)) * self.layout.bytes
 
     @property

@@ -1,7 +1,7 @@
 """Convolutions at finer scales around the DiT, joined by skips as in a U-Net (Ronneberger et al. 2015): our own choice.
 
-A DiT whose tokens are large enough to mean a part of a face would have to learn each filter anew for every place within
-a token. So its patch embedding and its head are a pyramid here: what is fine is worked on where it is fine.
+A DiT whose tokens are as large as parts of a face would have to learn each filter anew for every position in a token.
+So its patch embedding and its head are a pyramid of convolutions here, which work on fine detail at a fine scale.
 
 B batch, C latent channels, t h w latent grid, W_i width of scale i and h_i w_i its sides.
 """
@@ -22,11 +22,14 @@ from ..residual import ChannelNorm, ResidualBlock
 
 @dataclass(frozen=True, kw_only=True)
 class PyramidScale:
-    """One scale: what it divides the sides of the one before by, its width, and residual blocks on each way."""
+    """One scale of the pyramid."""
 
     width: int
+    """Channels."""
     space: int = 1
+    """The factor by which its sides are smaller than those of the scale before."""
     blocks: int = 1
+    """Residual blocks on the way in, and as many on the way out."""
 
     def __post_init__(self) -> None:
         if min(self.width, self.space) < 1 or self.blocks < 0:
@@ -34,7 +37,7 @@ class PyramidScale:
 
 
 def pyramid_space(scales: tuple[PyramidScale, ...]) -> int:
-    """What all scales together divide a side by."""
+    """Return the factor by which all scales together divide a side."""
     return math.prod(scale.space for scale in scales)
 
 
@@ -49,7 +52,7 @@ class Neighbours(nn.Module):
         self.before, self.after = (nn.Parameter(torch.zeros(width, 1, 1)) for _ in range(2))
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """((B t), W, h, w) with t `frames`; those of one alone are returned as they are."""
+        """Return features ((B t), W, h, w) of `frames` = t with those beside them; a single frame stays as it is."""
         if frames == 1:
             return x
         clip = x.unflatten(0, (-1, frames))
@@ -59,7 +62,7 @@ class Neighbours(nn.Module):
 
 
 class Fold(nn.Module):
-    """Squares of `space` pixels into channels, then mixed by a convolution: C (h q) (w q) -> W h w."""
+    """Gathers squares of `space` pixels into channels and mixes them by a convolution: C (h q) (w q) -> W h w."""
 
     def __init__(self, before: int, scale: PyramidScale, ops: Ops) -> None:
         super().__init__()
@@ -73,7 +76,7 @@ class Fold(nn.Module):
 
 
 class Unfold(nn.Module):
-    """The way back: W h w -> C (h q) (w q)."""
+    """Spreads channels over squares of pixels, the way back from `Fold`: W h w -> C (h q) (w q)."""
 
     def __init__(self, scale: PyramidScale, after: int, ops: Ops) -> None:
         super().__init__()
@@ -86,7 +89,7 @@ class Unfold(nn.Module):
 
 
 class Way(nn.Module):
-    """Residual blocks of one scale, and a look at the latent frames beside."""
+    """The residual blocks of one scale, before which the latent frames beside are mixed in."""
 
     def __init__(self, scale: PyramidScale, ops: Ops) -> None:
         super().__init__()
@@ -109,14 +112,17 @@ class Pyramid(nn.Module):
         self.unfolds = nn.ModuleList(Unfold(scale, width, ops) for width, scale in zip(before, scales, strict=True))
         self.norm = ChannelNorm(scales[0].width, ops)
         self.gain = nn.Parameter(torch.ones(channels, 1, 1))
-        """How large velocities are, channel by channel: that of the mean of a block is small beside the mean itself."""
+        """The size of velocities in each channel, which differs between them."""
         last = self.unfolds[0]
         assert isinstance(last, Unfold)
         nn.init.zeros_(last.conv.weight)
         nn.init.zeros_(last.conv.bias)
 
     def inward(self, z: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """(B, C, t, h, w) -> the coarsest scale (B, W, t, h', w') and all scales ((B t), W_i, h_i, w_i) as skips."""
+        """Return the coarsest scale (B, W, t, h', w') of a latent (B, C, t, h, w), and all scales as skips.
+
+        The skips are ((B t), W_i, h_i, w_i).
+        """
         frames = z.shape[2]
         x = rearrange(z, "b c t h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
         skips = []
@@ -126,7 +132,7 @@ class Pyramid(nn.Module):
         return rearrange(x, "(b t) c h w -> b c t h w", t=frames), skips
 
     def outward(self, x: Tensor, skips: list[Tensor]) -> Tensor:
-        """What the DiT's head gives, (B, W, t, h', w'), and the skips -> velocity (B, C, t, h, w)."""
+        """Return the velocity (B, C, t, h, w) for what the DiT's head gives, (B, W, t, h', w'), and the skips."""
         frames = x.shape[2]
         x = rearrange(x, "b c t h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
         for index in reversed(range(len(skips))):

@@ -1,4 +1,4 @@
-"""Networks of the same weights: a tree of its own, so that folding one leaves the other as it is."""
+"""Two networks of the same weights that are separate modules, so that folding one leaves the other as it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def shared(network: Network, without: nn.Module | None = None) -> Network:
-    """A copy of the modules; its parameters are new ones of the same memory, its buffers are the very same.
+    """Return a copy of a network's modules, with new parameters of the same memory and the very same buffers.
 
     What gives a parameter of the copy another value, as `to` or folding do, changes no parameter of the original. The
     part `without` is an empty module in the copy.

@@ -18,10 +18,10 @@ from ...types import VideoShape
 
 @dataclass(frozen=True)
 class AttentionWindows:
-    """How tokens of a grid fall into windows: padded to whole windows, shifted by half a window if asked.
+    """How the tokens of a grid are divided into attention windows, which may be shifted by half their size.
 
-    Where the shift wraps around, or padding fills a window, `mask` keeps tokens of different regions apart. A window of
-    the grid's own size is full attention.
+    The grid is padded to whole windows. Where the shift wraps around, or padding fills a window, `mask` keeps tokens of
+    different regions apart. A window of the grid's own size is full attention.
     """
 
     grid: VideoShape
@@ -30,6 +30,7 @@ class AttentionWindows:
 
     @property
     def padded(self) -> VideoShape:
+        """The grid padded to whole windows."""
         return VideoShape(*(-(-size // window) * window for size, window in zip(self.grid, self.window, strict=True)))
 
     @property
@@ -41,18 +42,18 @@ class AttentionWindows:
 
     @property
     def trivial(self) -> bool:
-        """One window holds the grid in its own order."""
+        """Whether one window holds the whole grid in its order."""
         return self.window == self.grid
 
     def _windows(self, x: Tensor) -> Tensor:
-        """(t, h, w) of the padded grid -> (g, m)."""
+        """Arrange the padded grid (t, h, w) as windows (g, m)."""
         (t, h, w), (a, b, c) = self.padded, self.window
         x = torch.roll(x, [-s for s in self.shift], (0, 1, 2))
         return rearrange(x, "(t a) (h b) (w c) -> (t h w) (a b c)", t=t // a, h=h // b, w=w // c, a=a, b=b, c=c)
 
     @cached_property
     def order(self) -> Tensor:
-        """Token at each place of the windows: (g, m) int64, L where it is padding."""
+        """The number of the token at each position of the windows, (g, m) int64; L where that is padding."""
         t, h, w = self.grid
         tokens = torch.arange(t * h * w).view(self.grid)
         margin = [0, self.padded.width - w, 0, self.padded.height - h, 0, self.padded.frames - t]
@@ -60,12 +61,12 @@ class AttentionWindows:
 
     @cached_property
     def inverse(self) -> Tensor:
-        """Place in the windows of each token: (L,) int64."""
-        places = self.order.flatten().argsort()
-        return places[: self.grid.frames * self.grid.height * self.grid.width]
+        """The position of each token in the windows, (L,) int64."""
+        positions = self.order.flatten().argsort()
+        return positions[: self.grid.frames * self.grid.height * self.grid.width]
 
     def partition(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, g, m, D); padding is zero."""
+        """Arrange tokens (B, L, D) as windows (B, g, m, D), in which padding is zero."""
         if self.trivial:
             return x.unsqueeze(1)
         if self.padded != self.grid:
@@ -73,14 +74,14 @@ class AttentionWindows:
         return x.index_select(1, self.order.flatten().to(x.device)).unflatten(1, tuple(self.order.shape))
 
     def merge(self, x: Tensor) -> Tensor:
-        """The inverse of `partition`."""
+        """Arrange windows (B, g, m, D) as tokens (B, L, D): the inverse of `partition`."""
         if self.trivial:
             return x.squeeze(1)
         return x.flatten(1, 2).index_select(1, self.inverse.to(x.device))
 
     @cached_property
     def mask(self) -> Tensor | None:
-        """Additive attention mask (g, 1, m, m) of 0 and -inf, or None where every window is whole."""
+        """What is added to the attention scores, (g, 1, m, m) of 0 and -inf; None where every window is whole."""
         if self.padded == self.grid and not any(self.shift):
             return None
         region = torch.zeros(self.padded, dtype=torch.int64)
@@ -93,11 +94,12 @@ class AttentionWindows:
         return torch.zeros(same.shape).masked_fill_(~same, float("-inf")).unsqueeze(1)
 
 
-SMALL_WINDOW = 160  # up to here two batched products beat the fused CPU kernel: 5 ms against 16 ms at 64 tokens in bf16
+SMALL_WINDOW = 160
+"""Up to so many tokens two batched products beat the fused CPU kernel: 5 ms against 16 ms at 64 tokens in bf16."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """Softmax attention over the last but one axis: (..., m, d) each; `mask` is added to the scores."""
+    """Return softmax attention over the last but one axis of q, k, v (..., m, d); `mask` is added to the scores."""
     if q.device.type != "cpu" or k.shape[-2] > SMALL_WINDOW:
         return _fused_attention(q, k, v, mask)
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
@@ -107,7 +109,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _fused_attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-    """torch's kernel on four axes: with five, as windows have them, it would fall back to an m x m matrix."""
+    """Call torch's kernel with four axes: with five, as windows have, it would make the m x m matrix of scores."""
     leading = q.shape[:-3]
     k, v = (x.expand(*leading, *x.shape[-3:]) for x in (k, v))
     if mask is not None:

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LATENTS_AT_ONCE = 1 << 14  # latents compared with all entries at once: 64 MiB of distances for 1024 entries
+LATENTS_AT_ONCE = 1 << 14
+"""How many latents are compared with all entries at once: their distances to 1024 entries take 64 MiB."""
 
 
 class Quantized(NamedTuple):
@@ -23,19 +24,19 @@ class Quantized(NamedTuple):
 
     @property
     def codes(self) -> Tensor:
-        """The entries with the gradient of the latents (straight-through)."""
+        """The entries, through which the gradient reaches the latents (straight-through)."""
         return self.latents + (self.entries.to(self.latents.dtype) - self.latents).detach()
 
 
 class Codebook(nn.Module):
-    """C = {c_k}: the nearest entry by L2, and the entry of an index."""
+    """The codebook C = {c_k}: gives the nearest entry by L2, and the entry of an index."""
 
     def __init__(self, entries: int, dim: int) -> None:
         super().__init__()
         self.entries = nn.Parameter(torch.empty(entries, dim).uniform_(-1 / entries, 1 / entries))
 
     def nearest(self, z: Tensor) -> Tensor:
-        """argmin_k |z - c_k|_2 in float32: (..., d) -> (...) int64."""
+        """Return argmin_k |z - c_k|_2, computed in float32: (..., d) -> (...) int64."""
         entries = self.entries.float()
         half_norms = entries.square().sum(1) / 2  # |z - c|^2 / 2 = |z|^2 / 2 - z c + |c|^2 / 2
         flat = z.reshape(-1, z.shape[-1]).float()
@@ -43,7 +44,7 @@ class Codebook(nn.Module):
         return torch.cat(found).view(z.shape[:-1])
 
     def lookup(self, indices: Tensor) -> Tensor:
-        """(...) -> (..., d)."""
+        """Return the entries of indices: (...) -> (..., d)."""
         return F.embedding(indices, self.entries)
 
     def forward(self, z: Tensor) -> Quantized:

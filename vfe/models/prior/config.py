@@ -1,4 +1,4 @@
-"""Size of the prior; the defaults go with Wan2.1-T2V-1.3B and give DVFace's published number of parameters."""
+"""The sizes of the prior; the defaults go with Wan2.1-T2V-1.3B and give DVFace's published number of parameters."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderScale:
-    """One scale of the encoder: what it divides time and sides by, then residual blocks of a width."""
+    """One scale of the encoder."""
 
     width: int
+    """Channels."""
     time: int = 1
+    """The factor by which it divides the number of frames."""
     space: int = 2
+    """The factor by which it divides the sides."""
     blocks: int = 2
+    """Residual blocks behind that."""
 
     def __post_init__(self) -> None:
         if min(self.width, self.time, self.space) < 1 or self.blocks < 0:
@@ -29,21 +33,21 @@ class PredictorConfig:
     layers: int = 6
     ffn_dim: int = 2048
     window: tuple[int, int, int] | None = None
-    """Attention window in tokens (time, height, width), 0 all of an axis; None, as in DVFace: all tokens."""
+    """The attention window in tokens (time, height, width). 0 takes all of an axis; None, as in DVFace, all tokens."""
     places: tuple[int, int] | None = None
-    """Rows and columns of tokens that each have a learned embedding, for clips of one size; None: any size."""
+    """The rows and columns of tokens, each of which has a learned embedding, for clips of one size; None: any size."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PriorConfig:
-    """Encoder, codebooks and predictors of `DualCodebookPrior`."""
+    """The sizes of encoder, codebooks and predictors of `DualCodebookPrior`."""
 
     dim: int = 256
-    """Width d of latents and code entries."""
+    """The width d of latents and code entries."""
     entries: int = 1024
-    """K of each codebook."""
+    """The number K of entries of each codebook."""
     heads: int = 4
-    """Of the attention along time."""
+    """The heads of the attention along time."""
     scales: tuple[EncoderScale, ...] = (
         EncoderScale(width=64),
         EncoderScale(width=128, time=2),
@@ -62,15 +66,15 @@ class PriorConfig:
 
     @property
     def time(self) -> int:
-        """Frames of a latent frame, the first of a clip but for itself."""
+        """Frames of a latent frame; the first of a clip is of one frame."""
         return math.prod(scale.time for scale in self.scales)
 
     @property
     def space(self) -> int:
-        """Pixels of a side of a token."""
+        """Pixels along a token."""
         return math.prod(scale.space for scale in self.scales)
 
     @property
     def depths(self) -> tuple[int, ...]:
-        """Layers of the predictors and of each scale."""
+        """Numbers of layers of the predictors and of each scale."""
         return (self.predictor.layers, *(scale.blocks for scale in self.scales))

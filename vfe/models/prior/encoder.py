@@ -1,4 +1,4 @@
-"""Prior encoder E: video to latents on the DiT's token grid (DVFace, section 3.2).
+"""The prior's encoder E, which turns video into latents on the DiT's token grid (DVFace, section 3.2).
 
 B batch, T = p n + 1 frames of H W pixels; t = n + 1, h w token grid, d width. The first frame stands alone, each other
 latent frame is of its own p frames, which is how Wan's VAE groups them; so a clip can be encoded group by group.
@@ -20,7 +20,7 @@ from .config import EncoderScale, PriorConfig
 
 
 class Downscale(nn.Module):
-    """Frames and pixels gathered into channels, then mixed: (g f p) C (h q) (w q) -> (g f) C' h w."""
+    """Gathers frames and pixels into channels and mixes them: (g f p) C (h q) (w q) -> (g f) C' h w."""
 
     def __init__(self, width_in: int, scale: EncoderScale, ops: Ops) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Downscale(nn.Module):
 
 
 class PriorEncoder(nn.Module):
-    """E: (B, 3, p n + 1, H, W) in [-1, 1] -> z_l (B, d, n + 1, h, w)."""
+    """Encodes video (B, 3, p n + 1, H, W) in [-1, 1] as z_l (B, d, n + 1, h, w)."""
 
     def __init__(self, config: PriorConfig, ops: Ops) -> None:
         super().__init__()
@@ -47,9 +47,9 @@ class PriorEncoder(nn.Module):
         self.project = ops.Conv2d(width, config.dim, 1)
 
     def forward(self, video: Tensor, check: CheckCancelled = never_cancelled) -> Tensor:
-        """Group by group, so that wide features of the whole clip never exist at once; `check` before each.
+        """Return z_l. Groups of frames are encoded one after the other, so that memory does not grow with the clip.
 
-        Raises ValueError for a size that does not fit.
+        `check` is called before each group. Raises ValueError for a size that does not fit.
         """
         self._check_size(video)
         latents = []
@@ -77,7 +77,7 @@ class PriorEncoder(nn.Module):
 
 
 def frame_groups(video: Tensor, size: int) -> Iterator[Tensor]:
-    """(B, C, size n + 1, H, W) -> the first frame `size` times, then each group of `size` frames."""
+    """Yield the groups of a clip (B, C, size n + 1, H, W): the first frame `size` times, then `size` frames each."""
     yield video[:, :, :1].expand(-1, -1, size, -1, -1)
     for start in range(1, video.shape[2], size):
         yield video[:, :, start : start + size]

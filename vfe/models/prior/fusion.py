@@ -1,4 +1,4 @@
-"""Asymmetric spatio-temporal fusion of the prior into every DiT block (DVFace, section 3.3, eq. 7 and 8).
+"""The asymmetric spatio-temporal fusion of the prior into every DiT block (DVFace, section 3.3, eq. 7 and 8).
 
 B batch, L = t*h*w tokens of width D, d width of the prior, N heads; f_s f_t (B, t, h, w, d).
 """
@@ -19,29 +19,29 @@ from ..ops import TORCH_OPS, Ops
 from . import DualCodebookPrior, Prior, PriorConfig
 
 SpatialFusion = Literal["guided", "own", "simple", "none"]
-"""Queries of the spatial details: f_t as in DVFace; f_s itself, where there is no temporal prior; no attention at all
-but a projection of f_s (Table 4); or nothing."""
+"""The queries of the spatial details: "guided" is f_t, as in DVFace; "own" is f_s itself, without a temporal prior;
+"simple" is no attention but a projection of f_s (Table 4); "none" leaves them out."""
 
 TemporalFusion = Literal["shared", "independent", "none"]
-"""One pair (gamma, beta) for all blocks as in DVFace, one for each (Table 4), or none."""
+"""Whether all blocks share one pair (gamma, beta), as in DVFace, each has its own (Table 4), or none has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FusionConfig:
-    """Size of the fusion; the defaults go with Wan2.1-T2V-1.3B, the switches are DVFace's ablations."""
+    """The sizes of the fusion; the defaults go with Wan2.1-T2V-1.3B, the switches are DVFace's ablations."""
 
     dim: int = 1536
-    """Width of the DiT's tokens."""
+    """The width of the DiT's tokens."""
     layers: int = 30
-    """Blocks of the DiT."""
+    """The number of blocks of the DiT."""
     prior_dim: int = 256
     width: int = 256
-    """Of the attention."""
+    """The width of the attention."""
     heads: int = 4
     hidden: int = 1536
-    """Of the MLP that gives gamma and beta."""
+    """The width of the MLP that gives gamma and beta."""
     window: tuple[int, int] | None = None
-    """Sides of the attention's windows in tokens; None: a whole latent frame, as in DVFace."""
+    """The sides of the attention windows in tokens; None takes a whole latent frame, as in DVFace."""
     spatial: SpatialFusion = "guided"
     temporal: TemporalFusion = "shared"
 
@@ -88,7 +88,7 @@ class SpatialDetail(nn.Module):
         return self.proj(layout.merge(self.attention(query, spatial, layout.mask)))
 
     def attention(self, query: Tensor, spatial: Tensor, mask: Tensor | None) -> Tensor:
-        """dx, (B, g, m, width)."""
+        """Return dx, (B, g, m, width)."""
         v = self.v(spatial)
         if self.simple:
             return v
@@ -118,7 +118,7 @@ class AsymmetricFusion(nn.Module):
         )
 
     def forward(self, prior: Prior) -> Fuse:
-        """The prior of a clip as what is called before each block: (block index, tokens (B, L, D)) -> tokens."""
+        """Return the function that fuses the prior of a clip into the tokens (B, L, D) before each block."""
         strength = prior.strength
         grid = VideoShape(*prior.spatial.shape[1:4])
         layout = attention_windows(grid, (1, *(self.config.window or (0, 0))), False)
@@ -140,7 +140,7 @@ class AsymmetricFusion(nn.Module):
         return fuse
 
     def scale_and_shift(self, pooled: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-        """1 + gamma and beta = MLP(Pool(f_t)) of each pair: (pairs, B, 1, D) each, none without a temporal prior."""
+        """Return 1 + gamma and beta = MLP(Pool(f_t)), (pairs, B, 1, D) each; no pair without a temporal prior."""
         if self.modulation is None:
             return pooled[:0], pooled[:0]
         pairs = rearrange(strength * self.modulation(pooled), "b (p two d) -> two p b 1 d", two=2, d=self.config.dim)
@@ -156,7 +156,7 @@ def _check_tokens(x: Tensor, grid: VideoShape) -> None:
 
 
 class PriorAdapter(nn.Module):
-    """What DVFace adds to a DiT: the prior and its fusion."""
+    """The modules that DVFace adds to a DiT: the prior and its fusion."""
 
     def __init__(self, prior: PriorConfig, fusion: FusionConfig, ops: Ops = TORCH_OPS) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Temporal and spatial latents of one z_l (DVFace, eq. 4 and 5).
+"""The temporal and the spatial latents that are made of z_l (DVFace, eq. 4 and 5).
 
 z (B, d, t, h, w), N heads.
 """
@@ -15,12 +15,12 @@ from ..ops import Ops
 
 
 def frame_difference(z: Tensor) -> Tensor:
-    """FrameDiff: each latent frame less the one before, zero for the first."""
+    """Return FrameDiff: each latent frame less the one before; zero for the first."""
     return torch.cat([torch.zeros_like(z[:, :, :1]), z.diff(dim=2)], dim=2)
 
 
 class TemporalLatents(nn.Module):
-    """z_t = TemporalAttn(z_l) + FrameDiff(z_l), the attention along time at each place: (h w) sequences of t x d."""
+    """z_t = TemporalAttn(z_l) + FrameDiff(z_l), with attention along time in h w sequences of t x d."""
 
     def __init__(self, dim: int, heads: int, ops: Ops) -> None:
         super().__init__()
@@ -32,9 +32,10 @@ class TemporalLatents(nn.Module):
         return self.attention(z) + frame_difference(z)
 
     def attention(self, z: Tensor) -> Tensor:
-        """TemporalAttn, (B, d, t, h, w) -> the same."""
+        """Return TemporalAttn(z) of z (B, d, t, h, w), in its shape."""
         b, _, _, h, _ = z.shape
-        x = self.norm(rearrange(z, "b d t h w -> (b h w) t d").contiguous())  # else a product for each place
+        x = rearrange(z, "b d t h w -> (b h w) t d").contiguous()  # else a product of matrices for each position
+        x = self.norm(x)
         split = "g t (n c) -> g n t c"
         q, k, v = (rearrange(project(x), split, n=self.heads) for project in (self.q, self.k, self.v))
         x = self.o(rearrange(attend(q, k, v, None), "g n t c -> g t (n c)"))

@@ -1,4 +1,4 @@
-"""Code prediction: a transformer over the tokens of a degraded clip (T_s and T_t of DVFace, section 3.2).
+"""The transformers that predict codes from the tokens of a degraded clip (T_s and T_t of DVFace, section 3.2).
 
 B batch, t h w token grid, L = t*h*w tokens, D width, K entries.
 """
@@ -34,7 +34,7 @@ class PredictorBlock(nn.Module):
 
 
 class CodePredictor(nn.Module):
-    """T: latents (B, d, t, h, w) -> what speaks for each of the K entries at each token."""
+    """Predicts from latents (B, d, t, h, w) which of the K entries each token of the clean clip has."""
 
     def __init__(self, config: PriorConfig, ops: Ops) -> None:
         super().__init__()
@@ -55,20 +55,20 @@ class CodePredictor(nn.Module):
         self.head = ops.Linear(size.width, config.entries)
 
     def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> CodePredictor:
-        """Called by `to` and the like: where the tokens were placed is of no more use, and may be on a GPU."""
+        """Called by `to` and the like: drops the positions that were kept, which are on the former device."""
         self._positions = PositionCache(self.config)
         return super()._apply(fn, recurse)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Logits (B, t, h, w, K)."""
+        """Return the logits (B, t, h, w, K)."""
         return self.head(self.features(z))
 
     def indices(self, z: Tensor) -> Tensor:
-        """The most likely entries (B, t, h, w), frame by frame: a clip's logits are large."""
+        """Return the indices of the likeliest entries, (B, t, h, w). Logits are large, and made frame by frame."""
         return torch.stack([self.head(frame).max(-1).indices for frame in self.features(z).unbind(1)], dim=1)
 
     def features(self, z: Tensor) -> Tensor:
-        """What the head reads: (B, t, h, w, D)."""
+        """Return the features that the head reads, (B, t, h, w, D)."""
         grid = VideoShape(*z.shape[2:])
         x = self.embed(rearrange(z, "b d t h w -> b (t h w) d"))
         x = x if self.places is None else self.places(x, grid)

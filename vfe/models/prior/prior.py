@@ -1,4 +1,4 @@
-"""What a degraded video says of the clean one, in entries of two codebooks (DVFace, section 3.2).
+"""The dual codebook prior: what a degraded video says of the clean one, in entries of two codebooks (DVFace, 3.2).
 
 B batch, T H W pixel frames, t h w token grid, d width, K entries.
 """
@@ -22,7 +22,7 @@ from .predictor import CodePredictor
 
 @dataclass(frozen=True)
 class PriorStrength:
-    """How much of each prior is used: 1 as trained, 0 not at all."""
+    """How much of each prior is used, from 0, not at all, to 1, as trained; ValueError for other numbers."""
 
     spatial: float = 1.0
     temporal: float = 1.0
@@ -33,7 +33,7 @@ class PriorStrength:
 
 
 class Prior(NamedTuple):
-    """f_s and f_t of a clip, and Pool(f_t), which stays that of the whole where a part is cut out."""
+    """f_s and f_t of a clip, and Pool(f_t), which stays that of the whole frame in its tiles."""
 
     spatial: Tensor  # (B, t, h, w, d)
     temporal: Tensor  # (B, t, h, w, d)
@@ -42,33 +42,33 @@ class Prior(NamedTuple):
 
     @classmethod
     def of(cls, spatial: Tensor, temporal: Tensor) -> Prior:
-        """With its pool: the mean over time and space, in float32."""
+        """Make a prior of both, with its pool: the mean over time and space, computed in float32."""
         pooled = reduce(temporal.float(), "b t h w d -> b d", "mean").to(temporal.dtype)
         return cls(spatial, temporal, pooled)
 
     def tile(self, rows: slice, columns: slice) -> Prior:
-        """The tokens of a part of the frame."""
-        place = (slice(None), slice(None), rows, columns)
-        return self._replace(spatial=self.spatial[place], temporal=self.temporal[place])
+        """Return the prior of the tokens in a rectangle of the frame."""
+        area = (slice(None), slice(None), rows, columns)
+        return self._replace(spatial=self.spatial[area], temporal=self.temporal[area])
 
 
 class Latents(NamedTuple):
-    """z_l of a clip and what both codebooks are asked with, (B, d, t, h, w) each."""
+    """The latents of a clip, (B, d, t, h, w) each."""
 
-    encoded: Tensor
-    spatial: Tensor
-    temporal: Tensor
+    encoded: Tensor  # z_l
+    spatial: Tensor  # z_s, which is looked up in the spatial codebook
+    temporal: Tensor  # z_t, which is looked up in the temporal codebook
 
 
 class DualCodes(NamedTuple):
-    """Both latents by their nearest entries; for clean video."""
+    """The nearest entries of both latents, as they are used for clean video."""
 
     spatial: Quantized
     temporal: Quantized
 
 
 class DualCodebookPrior(nn.Module):
-    """(f_s, f_t) of a degraded video: entries whose indices are predicted, not searched for."""
+    """Reads f_s and f_t of degraded video: entries whose indices are predicted instead of searched for."""
 
     def __init__(self, config: PriorConfig, ops: Ops = TORCH_OPS) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class DualCodebookPrior(nn.Module):
         self.temporal_predictor = CodePredictor(config, ops)
 
     def forward(self, video: Tensor, check: CheckCancelled = never_cancelled) -> Prior:
-        """(B, 3, p n + 1, H, W) in [-1, 1] -> the prior. Raises ValueError for a size that does not fit."""
+        """Return the prior of video (B, 3, p n + 1, H, W) in [-1, 1]; ValueError for a size that does not fit."""
         latents = self.latents(video, check)
         check()
         spatial = self.spatial_codebook.lookup(self.spatial_predictor.indices(latents.spatial))
@@ -91,11 +91,11 @@ class DualCodebookPrior(nn.Module):
         return Prior.of(spatial, temporal)
 
     def latents(self, video: Tensor, check: CheckCancelled = never_cancelled) -> Latents:
-        """z_l, z_s and z_t of a clip (eq. 4 and 5)."""
+        """Return z_l, z_s and z_t of a clip (eq. 4 and 5)."""
         z = self.encoder(video, check)
         return Latents(z, self.spatial_latents(z), self.temporal_latents(z))
 
     def quantize(self, latents: Latents) -> DualCodes:
-        """Nearest entries of both latents, (B, t, h, w, d) (eq. 6 on clean video)."""
+        """Return the nearest entries of both latents, (B, t, h, w, d) (eq. 6, for clean video)."""
         spatial, temporal = (rearrange(z, "b d t h w -> b t h w d") for z in (latents.spatial, latents.temporal))
         return DualCodes(self.spatial_codebook(spatial), self.temporal_codebook(temporal))

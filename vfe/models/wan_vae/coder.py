@@ -29,7 +29,7 @@ from .weights import (
 
 
 class Coder:
-    """Both, each derived when it is first used. `space` is the number of pixels along a latent."""
+    """Encoder and decoder, each derived when it is first used."""
 
     def __init__(self, weights: VAEWeights, config: WanVAEConfig, target: Target) -> None:
         self._weights, self._config, self.target = weights, config, target
@@ -44,7 +44,7 @@ class Coder:
 
 
 class Encoder:
-    """Frames to posterior means."""
+    """Turns frames into the means of the posterior."""
 
     def __init__(self, weights: EncoderWeights, quant: nn.Module, config: WanVAEConfig, target: Target) -> None:
         self.config, self.target = config, target
@@ -55,7 +55,7 @@ class Encoder:
         self.quant = pixel_linear(quant, target)
 
     def down(self, frames: Tensor, area: Area, history: History) -> Tensor:
-        """Frames (T, 3, 8h, 8w) -> the part `area`, in latents, of the features (K, C, h, w)."""
+        """Return the rectangle `area`, in latents, of the features (K, C, h, w) of frames (T, 3, 8h, 8w)."""
         space, frame = self.config.space, whole(frames)
         held = area.grown(*self.config.down_margins, frame.divided(space))
         x = self.target.frames(held.scaled(space).of(frames, frame))
@@ -64,7 +64,7 @@ class Encoder:
         return area.of(x, held)
 
     def means(self, features: Tensor, history: History) -> Tensor:
-        """Features (K, C, h, w) -> means (K, 16, h, w)."""
+        """Return the means (K, 16, h, w) of features (K, C, h, w)."""
         x = self.target.frames(features)
         for layer in self.middle:
             x = layer(x, history)
@@ -72,7 +72,7 @@ class Encoder:
 
 
 class Decoder:
-    """Latents of the encoder's own scale to frames."""
+    """Turns latents, in the scale in which the encoder gives them, into frames."""
 
     def __init__(self, weights: DecoderWeights, quant: nn.Module, config: WanVAEConfig, target: Target) -> None:
         self.config, self.target = config, target
@@ -87,16 +87,16 @@ class Decoder:
         self.head = OutputConv(norm_in(weights.head, "0"), weights.head["2"], target)
 
     def features(self, latents: Tensor, history: History) -> Tensor:
-        """Latents (K, 16, h, w) -> features (K, C, h, w)."""
+        """Return the features (K, C, h, w) of latents (K, 16, h, w)."""
         x = self.conv1(self.quant(self.target.frames(latents)), history)
         for layer in self.middle:
             x = layer(x, history)
         return x
 
     def up(self, features: Tensor, area: Area, history: History) -> Tensor:
-        """Features (K, C, h, w) -> the part `area`, in latents, of the frames (T, 3, 8h, 8w).
+        """Return the rectangle `area`, in latents, of the frames (T, 3, 8h, 8w) of features (K, C, h, w).
 
-        A stage gets no more around the tile than it and those after it need, so the margin melts on the way up.
+        Each stage gets only the margin that it and the stages after it need, so the margin shrinks from stage to stage.
         """
         frame = held = whole(features)
         x = features
@@ -111,7 +111,7 @@ class Decoder:
 
 
 def _layers(weights: nn.Module, target: Target) -> list[Layer]:
-    """How a part of the network runs."""
+    """Return the layers that a part of the network runs as."""
     if isinstance(weights, ResidualWeights):
         return [Residual(weights, target)]
     if isinstance(weights, AttentionWeights):

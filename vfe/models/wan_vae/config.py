@@ -1,4 +1,4 @@
-"""Size of Wan2.1's VAE, and how it is run."""
+"""The sizes of Wan2.1's VAE, and how it is run."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from .latents import LATENT_MEAN
 
 @dataclass(frozen=True, kw_only=True)
 class WanVAEConfig:
-    """Widths and rates; the defaults are Wan2.1's (254 MB in half precision)."""
+    """The sizes of the VAE; the defaults are Wan2.1's (254 MB in half precision)."""
 
     dim: int = 96
+    """Channels of the first stage of the encoder."""
     latent_channels: int = 16
     multipliers: tuple[int, ...] = (1, 2, 4, 4)
-    """Width of each stage of the encoder in units of `dim`; between two stages the sides halve."""
+    """Channels of each stage of the encoder in units of `dim`; the sides halve from stage to stage."""
     blocks: int = 2
     """Residual blocks per stage of the encoder; a stage of the decoder has one more."""
     temporal: tuple[bool, ...] = (False, True, True)
-    """Where the sides halve: whether the frame rate halves too."""
+    """Whether the frame rate halves too, for each halving of the sides."""
 
     def __post_init__(self) -> None:
         if min(self.dim, self.blocks, *self.multipliers) < 1 or len(self.multipliers) < 2:
@@ -48,7 +49,7 @@ class WanVAEConfig:
 
     @property
     def time(self) -> int:
-        """Frames of a latent, but for the first, which is of one frame."""
+        """Frames of a latent frame; the first of a clip is of one frame."""
         return 2 ** sum(self.temporal)
 
     @property
@@ -77,18 +78,18 @@ class WanVAEConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class VAEPlan:
-    """How the VAE is run; none of it changes the result beyond rounding."""
+    """How the VAE runs; nothing here changes the result beyond rounding."""
 
     latents_per_step: int = 1
     """Latents that go through the network at once: more cost memory, and fill a large GPU better."""
     tile: int | None = None
-    """Side of the decoder's and encoder's tiles in latent pixels; None: whole frames.
+    """The side of the decoder's and encoder's tiles in latent pixels; None takes whole frames.
 
     In float32 on a CPU, unless `fuse` is set, tiles change no bit of the result."""
     winograd: bool | None = None
-    """Two frames of a convolution from four products instead of six; None: where a measurement says that it pays."""
+    """Whether two frames of a convolution are made of four products instead of six; None measures what is faster."""
     fuse: bool = False
-    """Compile the element-wise passes between convolutions, where there is a compiler."""
+    """Whether the element-wise passes between convolutions are compiled, where there is a compiler."""
 
     def __post_init__(self) -> None:
         if self.latents_per_step < 1:
@@ -98,7 +99,7 @@ class VAEPlan:
 
 
 def steps(latents: int, per_step: int) -> list[range]:
-    """Latents of each step: the first one alone, which is of a single frame, then `per_step` at a time.
+    """Return the latents of each step: the first alone, which is of a single frame, then `per_step` at a time.
 
     >>> steps(6, 2)
     [range(0, 1), range(1, 3), range(3, 5), range(5, 6)]
@@ -108,7 +109,7 @@ def steps(latents: int, per_step: int) -> list[range]:
 
 
 def frames_of(step: range, time: int) -> slice:
-    """The frames of a step's latents, each of `time` frames but for the first of the clip, which is of one.
+    """Return the frames of a step's latents: `time` for each, but one for the first of the clip.
 
     >>> frames_of(range(0, 1), 4), frames_of(range(1, 3), 4)
     (slice(0, 1, None), slice(1, 9, None))

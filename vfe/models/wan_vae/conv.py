@@ -1,7 +1,7 @@
 """Causal convolutions of frames that are stored channels last, as convolutions of single frames.
 
 T frames, C O channels in and out, H W sides; frames are (T, C, H, W), the memory is T H W C. So a run of frames is a
-slice, and a convolution over three frames reads three slices of one window. Kernels are derived once from the official
+slice, and a convolution over three frames reads three slices of one run. Kernels are derived once from the official
 ones, in float32, and then cast.
 """
 
@@ -40,7 +40,7 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """What kernels are derived for."""
+    """The device, dtype and form for which kernels are derived."""
 
     device: torch.device
     dtype: torch.dtype
@@ -48,42 +48,43 @@ class Target:
     passes: Passes
 
     def frames(self, x: Tensor) -> Tensor:
-        """Frames (T, C, H, W) where, as and in the layout in which they are computed."""
+        """Return frames (T, C, H, W) on the device, in the dtype and in the layout in which they are computed."""
         return x.to(self.device, self.dtype, memory_format=torch.channels_last)
 
     def kernel(self, weight: Tensor) -> Tensor:
-        """A kernel of two or three axes, channels last."""
+        """Return a kernel of two or three axes on the device and in the dtype, channels last."""
         layout = torch.channels_last if weight.ndim == 4 else torch.channels_last_3d
         return weight.to(self.device, self.dtype).contiguous(memory_format=layout)
 
     def bias(self, conv: nn.Module) -> Tensor:
+        """Return the bias of a convolution on the device and in the dtype."""
         assert isinstance(conv.bias, Tensor)
         return conv.bias.detach().to(self.device, self.dtype)
 
     def scale(self, norm: NormWeights) -> Tensor:
-        """Gamma of an RMS norm as the factor of x / |x|: (C, 1, 1), float32."""
+        """Return gamma of an RMS norm as the factor of x / |x|: (C, 1, 1), float32."""
         return norm.gamma.detach().to(self.device, torch.float32).view(-1, 1, 1) * norm.gamma.numel() ** 0.5
 
 
 def weight_of(conv: nn.Module) -> Tensor:
-    """The stored kernel in float32."""
+    """Return the stored kernel of a convolution in float32."""
     assert isinstance(conv.weight, Tensor)
     return conv.weight.detach().float()
 
 
 def winograd_kernels(weight: Tensor) -> list[Tensor]:
-    """(O, C, 3, 3, 3) -> the four kernels (O, C, 3, 3) of F(2,3) over time."""
+    """Return the four kernels (O, C, 3, 3) of F(2,3) over time for a kernel (O, C, 3, 3, 3)."""
     g0, g1, g2 = weight.unbind(2)
     return [g0, (g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g2]
 
 
-def stacked(window: Tensor, stride: int = 1) -> Tensor:
-    """Each three frames of a window as the channels of one: (T, 3 C, H, W)."""
-    return torch.cat([window[:-2:stride], window[1:-1:stride], window[2::stride]], dim=1)
+def stacked(extended: Tensor, stride: int = 1) -> Tensor:
+    """Stack each frame and the two before it as channels: (2 + T, C, H, W) -> (T, 3 C, H, W)."""
+    return torch.cat([extended[:-2:stride], extended[1:-1:stride], extended[2::stride]], dim=1)
 
 
 def stacked_kernel(weight: Tensor) -> Tensor:
-    """The kernel of a convolution of `stacked` frames."""
+    """Return the kernel (O, 3 C, H, W) of a convolution of `stacked` frames."""
     return rearrange(weight, "o c t h w -> o (t c) h w")
 
 
@@ -100,19 +101,19 @@ class PixelLinear:
 
 
 def pixel_linear(conv: nn.Module, target: Target) -> PixelLinear:
-    """A 1x1 or 1x1x1 convolution of frames."""
+    """Return a 1x1 or 1x1x1 convolution of frames as a linear layer."""
     return PixelLinear(weight_of(conv), conv, target)
 
 
 class InputConv:
-    """The first 3x3x3 convolution: few channels, cheap to stack."""
+    """The first 3x3x3 convolution, whose few channels are cheap to stack."""
 
     def __init__(self, conv: nn.Module, target: Target) -> None:
         self.key = conv
         self.weight, self.bias = target.kernel(stacked_kernel(weight_of(conv))), target.bias(conv)
 
     def __call__(self, x: Tensor, history: History) -> Tensor:
-        return convolve(stacked(history.window(self.key, x)), self.weight, self.bias)
+        return convolve(stacked(history.extended(self.key, x)), self.weight, self.bias)
 
 
 class OutputConv:
@@ -129,8 +130,8 @@ class OutputConv:
         self.bias = target.bias(conv).view(-1, 1, 1)
 
     def __call__(self, x: Tensor, history: History) -> Tensor:
-        products = convolve(self.passes.window(None, x, self.gamma), self.weight)
-        before_last, last, own = history.window(self.key, products).chunk(3, dim=1)
+        products = convolve(self.passes.extended(None, x, self.gamma), self.weight)
+        before_last, last, own = history.extended(self.key, products).chunk(3, dim=1)
         return before_last[:-2] + last[1:-1] + own[2:] + self.bias
 
 
@@ -148,21 +149,21 @@ class NormedConv:
         self.pairs = self._winograd(weight, target) if target.form is Form.PAIRS else None
 
     def over(self, x: Tensor, history: History) -> Pending:
-        """Norm and SiLU at once, the convolution when the result is called: meanwhile x can go."""
+        """Compute norm and SiLU, and return the convolution to be called later, so that x can be freed before it."""
         past = history.past(self.key, x.dtype)
         if past is not None and self.pairs is not None and len(x) % 2 == 0:
             terms, last = self.passes.terms(past, x, self.gamma)
             history.keep(self.key, last)
             return partial(self._pairs, terms)
-        window = self.passes.window(past, x, self.gamma)
-        history.keep(self.key, window)
+        extended = self.passes.extended(past, x, self.gamma)
+        history.keep(self.key, extended)
         if past is None:
-            assert len(window) == 1  # the first step of a stream is one frame, before which there is nothing
-            return partial(self._alone, window)
-        return partial(self._frames if self.volume is None else self._volume, window)
+            assert len(extended) == 1  # the first step of a stream is one frame, before which there is nothing
+            return partial(self._alone, extended)
+        return partial(self._frames if self.volume is None else self._volume, extended)
 
     def _winograd(self, weight: Tensor, target: Target) -> list[Tensor]:
-        """F(2,3)'s kernels, of which the outer two are those of the outer taps."""
+        """Return the kernels of F(2,3), of which the first and the last are those of the outer taps."""
         _, plus, minus, _ = winograd_kernels(weight)
         return [self.taps[0], target.kernel(plus), target.kernel(minus), self.taps[2]]
 
@@ -170,14 +171,14 @@ class NormedConv:
         y = convolve(frame, self.last_tap, self.bias)
         return y if residual is None else y.add_(residual)
 
-    def _frames(self, window: Tensor, residual: Tensor | None) -> Tensor:
-        y = convolve(window[2:], self.taps[2], self.bias)
-        y += convolve(window[1:-1], self.taps[1])
-        y += convolve(window[:-2], self.taps[0])
+    def _frames(self, extended: Tensor, residual: Tensor | None) -> Tensor:
+        y = convolve(extended[2:], self.taps[2], self.bias)
+        y += convolve(extended[1:-1], self.taps[1])
+        y += convolve(extended[:-2], self.taps[0])
         return y if residual is None else y.add_(residual)
 
-    def _volume(self, window: Tensor, residual: Tensor | None) -> Tensor:
-        clip = rearrange(window, "t c h w -> 1 c t h w")
+    def _volume(self, extended: Tensor, residual: Tensor | None) -> Tensor:
+        clip = rearrange(extended, "t c h w -> 1 c t h w")
         assert self.volume is not None
         y = rearrange(F.conv3d(clip, self.volume, self.bias, padding=(0, 1, 1)), "1 c t h w -> t c h w")
         return y if residual is None else y.add_(residual)

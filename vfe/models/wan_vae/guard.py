@@ -1,4 +1,4 @@
-"""Half precision with a net: a step that leaves float16's range is done again in float32."""
+"""Half precision that never overflows: a step that leaves float16's range is done again in float32."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .history import History
 from .weights import VAEWeights
 
 Step = Callable[[Coder, History], Tensor]
-"""One step of a stream: what it makes, with the history brought up to date."""
+"""One step of a stream: returns its result and brings the history up to date."""
 
 
 class Runner:
@@ -34,18 +34,21 @@ class Runner:
 
     @cached_property
     def coder(self) -> Coder:
+        """Encoder and decoder in the dtype of the target."""
         return Coder(self.weights, self.config, self.target)
 
     @cached_property
     def wide_coder(self) -> Coder:
+        """The same in float32."""
         return Coder(self.weights, self.config, replace(self.target, dtype=torch.float32))
 
     @property
     def holding(self) -> torch.dtype:
-        """A number format that holds the features of every step, the repeated ones too."""
+        """A dtype that holds the features of every step, those of repeated steps too."""
         return torch.float32 if self.guarded else self.target.dtype
 
     def run(self, step: Step, history: History) -> Tensor:
+        """Run a step and return its result; float16 results that are not finite are computed again in float32."""
         if not self.guarded:
             return step(self.coder, history)
         attempt = history.copy()

@@ -1,4 +1,4 @@
-"""Names of the parameters: those of diffusers' AutoencoderKLWan -> the official ones, which WanVAE has."""
+"""Translate parameter names of diffusers' AutoencoderKLWan to the official ones, which WanVAE has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RESIDUAL_CONV = re.compile(r"(\.(?:resnets|down_blocks)\.\d+)\.conv1\.")
 
 
 def vae_keys_from_diffusers(name: str, blocks: int = 2) -> str:
-    """The official name of a parameter that diffusers calls `name`.
+    """Return the official name of a parameter that diffusers calls `name`.
 
     `blocks` is `num_res_blocks`: an up block of diffusers is blocks + 1 residual blocks and an upsampler, which the
     official names count in one row. A name that is no parameter of diffusers' VAE comes back as it is.

@@ -24,12 +24,12 @@ LATENT_STD = (
 
 
 def normalised(mean: Tensor) -> Tensor:
-    """Posterior means (T, 16, h, w) of the encoder -> latents (mean - m) / s, in float32."""
+    """Return the latents (mean - m) / s of the encoder's posterior means (T, 16, h, w), in float32."""
     return (mean.float() - _per_channel(LATENT_MEAN, mean)) / _per_channel(LATENT_STD, mean)
 
 
 def denormalised(latent: Tensor) -> Tensor:
-    """The inverse of `normalised`: latents (T, 16, h, w) -> what the decoder takes, in float32."""
+    """Return what the decoder takes for latents (T, 16, h, w), in float32: the inverse of `normalised`."""
     return latent.float() * _per_channel(LATENT_STD, latent) + _per_channel(LATENT_MEAN, latent)
 
 

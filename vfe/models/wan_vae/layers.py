@@ -19,10 +19,10 @@ from .passes import inverse_norm
 from .weights import AttentionWeights, DownsampleWeights, ResidualWeights, UpsampleWeights, norm_in
 
 Layer = Callable[[Tensor, History], Tensor]
-"""Frames of one step to frames, given what the layer remembers of the steps before."""
+"""Turns the frames of one step into frames, given what the history holds of the steps before."""
 
 SCORES_AT_ONCE = 1 << 22
-"""Attention scores in memory at once, where the kernel in use writes them out: 16 MiB of float32."""
+"""How many attention scores are in memory at once, where the kernel in use writes them out: 16 MiB of float32."""
 
 
 class Residual:
@@ -54,14 +54,14 @@ class FrameAttention:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Softmax attention (T, 1, L, C), some queries at a time: no L x L matrix is made, whichever kernel SDPA takes.
+    """Compute softmax attention (T, 1, L, C) for a part of the queries at a time, so that no L x L matrix is made.
 
-    A head of 384 channels is too wide for flash kernels, and the plain one writes out all the scores it is asked for.
+    A head of 384 channels is too wide for flash kernels, and SDPA's plain kernel writes out all scores it is asked for.
     """
     count = max(1, SCORES_AT_ONCE // (len(q) * k.shape[2]))
     out = torch.empty_like(v, memory_format=torch.contiguous_format)
-    for some in (slice(start, start + count) for start in range(0, q.shape[2], count)):
-        out[:, :, some] = F.scaled_dot_product_attention(q[:, :, some], k, v)
+    for queries in (slice(start, start + count) for start in range(0, q.shape[2], count)):
+        out[:, :, queries] = F.scaled_dot_product_attention(q[:, :, queries], k, v)
     return out
 
 
@@ -88,7 +88,7 @@ class HalveRate:
         if history.past(self.key, x.dtype) is None:
             history.keep(self.key, x, reach=1)
             return x
-        return self.conv(stacked(history.window(self.key, x, reach=1), stride=2))
+        return self.conv(stacked(history.extended(self.key, x, reach=1), stride=2))
 
 
 class DoubleRate:
@@ -103,7 +103,7 @@ class DoubleRate:
         if history.past(self.key, x.dtype) is None:
             history.keep(self.key, torch.zeros_like(x))
             return x
-        pairs = self.conv(stacked(history.window(self.key, x)))
+        pairs = self.conv(stacked(history.extended(self.key, x)))
         y = new_frames(2 * len(x), x.shape[1], x)
         y[::2], y[1::2] = pairs.chunk(2, dim=1)
         return y
@@ -130,6 +130,9 @@ class Upsample:
 
 
 def phase_kernels(weight: Tensor) -> Tensor:
-    """(O, C, 3, 3) after nearest x2 -> (4 O, C, 2, 2) before it, the four places of a 2x2 block in reading order."""
-    fold = weight.new_tensor([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])  # place, small pixel, tap
+    """Return the kernels (4 O, C, 2, 2) that do before nearest x2 what (O, C, 3, 3) does after it.
+
+    They are one for each pixel of a 2x2 block, in reading order.
+    """
+    fold = weight.new_tensor([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])  # pixel of the block, small pixel, tap
     return torch.einsum("pak,qbl,ockl->pqocab", fold, fold, weight).flatten(0, 2)

@@ -1,4 +1,4 @@
-"""Which form of a convolution is the fastest on a device: asked of the device, once."""
+"""Measure once on each device which form of a convolution is the fastest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECONDS = 0.4  # no round begins after that much
 
 @cache
 def fastest_form(device: torch.device, dtype: torch.dtype, passes: Passes, forms: tuple[Form, ...]) -> Form:
-    """The form in which a residual block of random weights takes the least time.
+    """Return the form in which a residual block of random weights takes the least time.
 
     All forms in turn, several rounds, and the best time of each: what else the machine does comes and goes. On a CPU it
     is the CPU time of one thread: several wait for each other, and the longer the busier the machine is.
@@ -52,7 +52,7 @@ def _fastest(device: torch.device, dtype: torch.dtype, passes: Passes, forms: tu
 
 
 class _Trial:
-    """A residual block in one form, in the middle of a clip, run before it is timed."""
+    """A residual block in one form, in the middle of a clip; it runs once before it is timed."""
 
     def __init__(self, weights: ResidualWeights, target: Target) -> None:
         self.device, self.block, self.history = target.device, Residual(weights, target), History()
@@ -62,7 +62,7 @@ class _Trial:
         self.block(self.frames, self.history)
 
     def seconds(self) -> float:
-        """One run."""
+        """Return the seconds of one run."""
         clock = time.thread_time if self.device.type == "cpu" else time.perf_counter
         self._finish()
         start = clock()

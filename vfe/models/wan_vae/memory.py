@@ -1,4 +1,4 @@
-"""How much memory the VAE takes: activations and history of a step, counted in the order in which they live.
+"""Compute how much memory the VAE takes: the activations and the history of a step.
 
 K latents of a step, h w latent sides; sizes are bytes, pixels are those of a tile with its margin. Kernels are not
 counted, nor is the clip on either side. What a convolution library takes is estimated.
@@ -34,17 +34,17 @@ class _Stage:
 
     @property
     def history(self) -> int:
-        """Elements: two frames of each convolution's input."""
+        """The number of values that are kept between steps: two frames of each convolution's input."""
         return 2 * self.pixels * (self.width_in + self.width * (2 * self.blocks - 1 + self.retimes))
 
     @property
     def working(self) -> int:
-        """Elements alive at once."""
+        """The highest number of values that are in memory at one time."""
         return STAGE_TENSORS * self.pixels * self.frames * max(self.width, self.width_in)
 
 
 def step_bytes(latents: VideoShape, config: WanVAEConfig, dtype_bytes: int, tile: int | None) -> int:
-    """Peak of one step of `latents` = (K, h, w), with the history of one tile: the larger of encoder and decoder.
+    """Return the peak of one step of `latents` = (K, h, w) with the history of one tile, of encoder or decoder.
 
     In half precision the history counts twice: the one before a step is kept until the step is known to be finite.
     """
@@ -63,7 +63,10 @@ def step_bytes(latents: VideoShape, config: WanVAEConfig, dtype_bytes: int, tile
 
 
 def clip_bytes(latents: VideoShape, config: WanVAEConfig, dtype_bytes: int, tile: int | None, per_step: int) -> int:
-    """Peak of `encode` or `decode` of a clip of `latents` = (n+1, h, w): a step's, and all features at latent size."""
+    """Return the peak of `encode` or `decode` of a clip of `latents` = (n+1, h, w).
+
+    It is that of a step, and the features of all steps at latent size.
+    """
     features = 4 * latents.frames * latents.height * latents.width * config.widths[-1]
     return features + step_bytes(latents._replace(frames=min(per_step, latents.frames)), config, dtype_bytes, tile)
 
@@ -71,7 +74,7 @@ def clip_bytes(latents: VideoShape, config: WanVAEConfig, dtype_bytes: int, tile
 def tile_for(
     memory_bytes: int, latents: VideoShape, config: WanVAEConfig, dtype_bytes: int, latents_per_step: int
 ) -> int | None:
-    """The largest tile side with which a clip of `latents` = (n+1, h, w) fits, None where whole frames do.
+    """Return the largest tile side with which a clip of `latents` = (n+1, h, w) fits, None where whole frames do.
 
     Raises VFEError where not even the smallest tile does.
     """

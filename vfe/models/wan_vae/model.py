@@ -40,12 +40,13 @@ class WanVAE(VAEWeights):
         self.config = config
         self._plan = plan or VAEPlan()
         self._runner: Runner | None = None
-        self._place: tuple[torch.device, torch.dtype] | None = None  # where and in what `prepare` was told to compute
+        # Where `prepare` was told to compute, and in which dtype.
+        self._target: tuple[torch.device, torch.dtype] | None = None
         self.register_load_state_dict_post_hook(_release_after_loading)
 
     @property
     def plan(self) -> VAEPlan:
-        """How it is run; may be set at any time between clips, and leaves what `prepare` was told as it is."""
+        """How it runs. It may be set between any two clips, and leaves what `prepare` was told as it is."""
         return self._plan
 
     @plan.setter
@@ -56,13 +57,13 @@ class WanVAE(VAEWeights):
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
-        return self._parameter.device if self._place is None else self._place[0]
+        """The device on which it computes."""
+        return self._parameter.device if self._target is None else self._target[0]
 
     @property
     def dtype(self) -> torch.dtype:
-        """What it computes in."""
-        return self._parameter.dtype if self._place is None else self._place[1]
+        """The dtype in which it computes."""
+        return self._parameter.dtype if self._target is None else self._target[1]
 
     @property
     def repeated_steps(self) -> int:
@@ -81,19 +82,19 @@ class WanVAE(VAEWeights):
         passes = passes_for(device, self.plan.fuse)
         form = fastest_form(device, dtype, passes, self._forms(device, dtype))
         self._runner = Runner(self, self.config, Target(device, dtype, form, passes))
-        self._place = (device, dtype)
+        self._target = (device, dtype)
 
     def release(self) -> None:
         """Free what `prepare` made, and forget where and in what: that is the parameters' again."""
-        self._runner = self._place = None
+        self._runner = self._target = None
 
     def latent_shape(self, shape: VideoShape) -> VideoShape:
-        """Grid of the latents of a clip of 4n+1 frames whose sides are multiples of 8."""
+        """Return the grid of the latents of a clip of 4n+1 frames whose sides are multiples of 8."""
         return shape.to_latent(self.config.space, self.config.time)
 
     @torch.no_grad()
     def encode(self, video: Tensor, check: CheckCancelled = never_cancelled) -> Tensor:
-        """(B, 3, 4n+1, 8h, 8w) in [-1, 1] -> float32 latents (B, 16, n+1, h, w), the posterior's scaled means.
+        """Return the latents (B, 16, n+1, h, w) of video (B, 3, 4n+1, 8h, 8w), the posterior's scaled means in float32.
 
         Nothing is sampled. Raises ValueError for another size; `check` is called in every step of every tile.
         """
@@ -106,7 +107,7 @@ class WanVAE(VAEWeights):
 
     @torch.no_grad()
     def decode(self, latent: Tensor, check: CheckCancelled = never_cancelled) -> Tensor:
-        """Latents (B, 16, n+1, h, w) -> video (B, 3, 4n+1, 8h, 8w) in [-1, 1], in the dtype it computes in."""
+        """Return the video (B, 3, 4n+1, 8h, 8w) in [-1, 1] of latents (B, 16, n+1, h, w), in the VAE's dtype."""
         self._check_latents(latent.shape[1])
         runner = self._ready()
         shape = VideoShape(*latent.shape[2:]).from_latent(self.config.space, self.config.time)
@@ -154,7 +155,7 @@ class WanVAE(VAEWeights):
         return next(self.parameters())
 
     def _forms(self, device: torch.device, dtype: torch.dtype) -> tuple[Form, ...]:
-        """Those that the plan allows. In float32 on a CPU, those that round alike in tiles of any size."""
+        """Return the forms that the plan allows; in float32 on a CPU only those that round alike in all tiles."""
         if self.plan.winograd:
             return (Form.PAIRS,)
         exact = device.type == "cpu" and dtype == torch.float32
@@ -163,7 +164,7 @@ class WanVAE(VAEWeights):
 
     def _ready(self) -> Runner:
         if self._runner is None:
-            self.prepare(*(self._place or ()))
+            self.prepare(*(self._target or ()))
         assert self._runner is not None
         return self._runner
 
@@ -190,10 +191,10 @@ def _release_after_loading(vae: nn.Module, incompatible: object) -> None:  # noq
     vae.release()
 
 
-def _in_steps(items: Iterable[Tensor], first: int, others: int) -> Iterator[list[Tensor]]:
-    """The first items, then the others so many at a time, fewer at the end."""
+def _in_steps(items: Iterable[Tensor], first: int, rest: int) -> Iterator[list[Tensor]]:
+    """Yield the first `first` items, then `rest` at a time, and fewer at the end."""
     iterator = iter(items)
     group = list(islice(iterator, first))
     while group:
         yield group
-        group = list(islice(iterator, others))
+        group = list(islice(iterator, rest))

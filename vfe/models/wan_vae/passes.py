@@ -21,55 +21,55 @@ from torch import Tensor
 
 from .history import PAST_FRAMES, new_frames
 
-EPS = 1e-12  # torch.nn.functional.normalize's
+EPS = 1e-12  # as in torch.nn.functional.normalize
 CPU_STRIP, DEVICE_STRIP = 1 << 20, 1 << 28  # bytes: of a core's cache; of an accelerator's memory
 
 Terms = list[Tensor]
-"""F(2,3): four inputs or four products, each of half as many frames as they stand for."""
+"""The four inputs or four products of F(2,3), each of half as many frames as they stand for."""
 
 
 class Passes(Hashable, Protocol):
     """The passes around a causal convolution of SiLU(gamma x / |x|), |x| over channels; gamma (C, 1, 1) is float32."""
 
-    def window(self, past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
-        """That of x after the past: (2 + T, C, H, W), or (T, C, H, W) without a past."""
+    def extended(self, past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
+        """Return SiLU(gamma x / |x|) behind the past frames: (2 + T, C, H, W), or (T, C, H, W) without a past."""
 
     def terms(self, past: Tensor, x: Tensor, gamma: Tensor) -> tuple[Terms, Tensor]:
-        """The inputs of F(2,3) of that window, and its last two frames; T is even."""
+        """Return the inputs of F(2,3) for those frames, and the last two of them; T has to be even."""
 
     def merge(self, products: Terms, residual: Tensor | None) -> Tensor:
-        """The frames (T, C, H, W) of F(2,3)'s products, plus the residual."""
+        """Return the frames (T, C, H, W) of F(2,3)'s products, plus the residual."""
 
 
 def inverse_norm(x: Tensor) -> Tensor:
-    """1 / |x| over channels: (T, 1, H, W) in float32."""
+    """Return 1 / |x| over channels, (T, 1, H, W) in float32."""
     return torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32).clamp_min_(EPS).reciprocal_()
 
 
 @dataclass(frozen=True)
 class Strips:
-    """Strips of rows, each through all passes before the next."""
+    """Takes a strip of rows through all passes before the next one."""
 
-    def window(self, past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
+    def extended(self, past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
         before = 0 if past is None else PAST_FRAMES
-        window = new_frames(before + len(x), x.shape[1], x)
+        extended = new_frames(before + len(x), x.shape[1], x)
         if past is not None:
-            window[:before] = past
+            extended[:before] = past
         for rows in _strips(x):
-            _activate(x[:, :, rows], gamma, out=window[before:, :, rows])
-        return window
+            _activate(x[:, :, rows], gamma, out=extended[before:, :, rows])
+        return extended
 
     def terms(self, past: Tensor, x: Tensor, gamma: Tensor) -> tuple[Terms, Tensor]:
         terms = [new_frames(len(x) // 2, x.shape[1], x) for _ in range(4)]
         last = new_frames(PAST_FRAMES, x.shape[1], x)
         for rows in _strips(x):
-            window = self.window(past[:, :, rows], x[:, :, rows], gamma)
-            d0, d1, d2, d3 = window[:-2:2], window[1:-2:2], window[2::2], window[3::2]
+            extended = self.extended(past[:, :, rows], x[:, :, rows], gamma)
+            d0, d1, d2, d3 = extended[:-2:2], extended[1:-2:2], extended[2::2], extended[3::2]
             torch.sub(d0, d2, out=terms[0][:, :, rows])
             torch.add(d1, d2, out=terms[1][:, :, rows])
             torch.sub(d2, d1, out=terms[2][:, :, rows])
             torch.sub(d1, d3, out=terms[3][:, :, rows])
-            last[:, :, rows] = window[-PAST_FRAMES:]
+            last[:, :, rows] = extended[-PAST_FRAMES:]
         return terms, last
 
     def merge(self, products: Terms, residual: Tensor | None) -> Tensor:
@@ -86,10 +86,10 @@ class Strips:
 
 @dataclass(frozen=True)
 class Compiled:
-    """The same through torch.compile, each in one kernel."""
+    """Leaves the passes to torch.compile, which makes one kernel of each method."""
 
-    def window(self, past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
-        return _compiled(_window)(past, x, gamma)
+    def extended(self, past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
+        return _compiled(_extended)(past, x, gamma)
 
     def terms(self, past: Tensor, x: Tensor, gamma: Tensor) -> tuple[Terms, Tensor]:
         *terms, last = _compiled(_terms)(past, x, gamma)
@@ -100,7 +100,7 @@ class Compiled:
 
 
 def passes_for(device: torch.device, fuse: bool) -> Passes:
-    """Compiled ones where that is asked for and possible."""
+    """Return compiled passes where that is asked for and possible."""
     return Compiled() if fuse and has_compiler(device) else Strips()
 
 
@@ -115,8 +115,8 @@ def _activate(x: Tensor, gamma: Tensor, out: Tensor) -> None:
     work = out if out.dtype == torch.float32 else torch.empty_like(out, dtype=torch.float32)
     torch.mul(x, inverse_norm(x), out=work).mul_(gamma)
     if work is out and x.device.type == "cpu":
-        # torch's SiLU rounds the last elements of each thread's share otherwise than those before them: an element's
-        # result would depend on its place, and a tile's on its size. Its exponential function does not do that.
+        # torch's SiLU rounds the last elements of each thread's share otherwise than those before them, so that results
+        # would depend on where an element is, and those of a tile on its size. Its exponential function does not.
         work.div_(torch.neg(work).exp_().add_(1))
     else:
         F.silu(work, inplace=True)
@@ -125,23 +125,23 @@ def _activate(x: Tensor, gamma: Tensor, out: Tensor) -> None:
 
 
 def _strips(x: Tensor) -> Iterator[slice]:
-    """Rows of x, a cache of them at a time."""
+    """Return slices of the rows of x, each of as many as fit into a cache."""
     frames, channels, height, width = x.shape
     room = CPU_STRIP * torch.get_num_threads() if x.device.type == "cpu" else DEVICE_STRIP
     rows = max(1, room // (frames * channels * width * 4))
     return (slice(start, start + rows) for start in range(0, height, rows))
 
 
-def _window(past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
+def _extended(past: Tensor | None, x: Tensor, gamma: Tensor) -> Tensor:
     work = x.float()
     work = F.silu(work * work.square().sum(1, keepdim=True).sqrt().clamp_min(EPS).reciprocal() * gamma).to(x.dtype)
     return _channels_last(work if past is None else torch.cat([past, work]))
 
 
 def _terms(past: Tensor, x: Tensor, gamma: Tensor) -> tuple[Tensor, ...]:
-    window = _window(past, x, gamma)
-    d0, d1, d2, d3 = window[:-2:2], window[1:-2:2], window[2::2], window[3::2]
-    parts = (d0 - d2, d1 + d2, d2 - d1, d1 - d3, window[-PAST_FRAMES:].clone())
+    extended = _extended(past, x, gamma)
+    d0, d1, d2, d3 = extended[:-2:2], extended[1:-2:2], extended[2::2], extended[3::2]
+    parts = (d0 - d2, d1 + d2, d2 - d1, d1 - d3, extended[-PAST_FRAMES:].clone())
     return tuple(_channels_last(part) for part in parts)
 
 
@@ -151,7 +151,7 @@ def _merge(m0: Tensor, m1: Tensor, m2: Tensor, m3: Tensor, residual: Tensor | No
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """The compiler would choose another layout."""
+    """Return x with its channels last in memory: the compiler would choose another layout."""
     return x.contiguous(memory_format=torch.channels_last)
 
 

@@ -23,16 +23,16 @@ from .tiles import Area, plan_tiles, whole
 
 
 class EncodeStream:
-    """Frames of one clip to its latents, a step at a time."""
+    """Encodes one clip, a step at a time."""
 
     def __init__(self, runner: Runner, plan: VAEPlan, sides: tuple[int, int], check: CheckCancelled) -> None:
-        """`sides` are h and w."""
+        """`sides` are h and w of the latents."""
         self.runner, self.check = runner, check
         self.tiles = [(area, History()) for area in plan_tiles(*sides, plan.tile)]
         self.history = History()
 
     def step(self, frames: Tensor) -> Tensor:
-        """(T, 3, 8h, 8w), first one frame, then 4 K of them -> latents (K, 16, h, w), float32."""
+        """Take frames (T, 3, 8h, 8w), first one and then 4 K, and return their latents (K, 16, h, w) in float32."""
         features = _room_for_features(self.runner, frames)
         for area, history in self.tiles:
             self.check()
@@ -42,7 +42,7 @@ class EncodeStream:
 
 
 class DecodeStream:
-    """Latents of one clip to its frames, a step at a time."""
+    """Decodes one clip, a step at a time."""
 
     def __init__(self, runner: Runner, plan: VAEPlan, sides: tuple[int, int], check: CheckCancelled) -> None:
         self.runner, self.check = runner, check
@@ -50,7 +50,7 @@ class DecodeStream:
         self.history = History()
 
     def step(self, latents: Tensor, out: Tensor) -> None:
-        """(K, 16, h, w), first one latent, then K of them -> frames (T, 3, 8h, 8w) in [-1, 1], written to `out`."""
+        """Take latents (K, 16, h, w), first one and then K, and write their frames (T, 3, 8h, 8w) to `out`."""
         self.check()
         features = self.runner.run(partial(_features, denormalised(latents)), self.history)
         for area, history in self.tiles:
@@ -60,7 +60,7 @@ class DecodeStream:
 
 
 def encode_clip(runner: Runner, plan: VAEPlan, clip: Tensor, out: Tensor, check: CheckCancelled) -> None:
-    """Clip (3, 4 (n - 1) + 1, 8h, 8w) -> latents (16, n, h, w), written to `out`."""
+    """Write the latents (16, n, h, w) of a clip (3, 4 (n - 1) + 1, 8h, 8w) to `out`."""
     frames, latents = rearrange(clip, "c t h w -> t c h w"), rearrange(out, "c t h w -> t c h w")
     parts = [(step, frames[frames_of(step, runner.config.time)]) for step in steps(len(latents), plan.latents_per_step)]
     features = [_room_for_features(runner, part) for _, part in parts]
@@ -76,7 +76,7 @@ def encode_clip(runner: Runner, plan: VAEPlan, clip: Tensor, out: Tensor, check:
 
 
 def decode_clip(runner: Runner, plan: VAEPlan, clip: Tensor, out: Tensor, check: CheckCancelled) -> None:
-    """Latents (16, n, h, w) -> clip (3, 4 (n - 1) + 1, 8h, 8w) in [-1, 1], written to `out`."""
+    """Write the clip (3, 4 (n - 1) + 1, 8h, 8w), in [-1, 1], of latents (16, n, h, w) to `out`."""
     latents, frames = rearrange(clip, "c t h w -> t c h w"), rearrange(out, "c t h w -> t c h w")
     config = runner.config
     history = History()
@@ -110,7 +110,7 @@ def _up(features: Tensor, area: Area, coder: Coder, history: History) -> Tensor:
 
 
 def _room_for_features(runner: Runner, frames: Tensor) -> Tensor:
-    """For the features (K, C, h, w) of frames (T, 3, 8h, 8w), in a number format that holds those of repeated steps."""
+    """Return memory for the features (K, C, h, w) of frames (T, 3, 8h, 8w), in a dtype that repeated steps fit too."""
     config = runner.config
     shape = (-(-len(frames) // config.time), config.widths[-1], *(side // config.space for side in frames.shape[2:]))
     return torch.empty(shape, dtype=runner.holding, device=runner.target.device, memory_format=torch.channels_last)

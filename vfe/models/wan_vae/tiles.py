@@ -1,4 +1,4 @@
-"""Rectangles of a frame, and how a frame is cut into tiles."""
+"""Rectangles of a frame, and the tiles into which a frame is cut."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 class Area(NamedTuple):
-    """A rectangle of positions, half-open on the right and below."""
+    """A rectangle of a frame, from `top` to before `bottom` and from `left` to before `right`."""
 
     top: int
     bottom: int
@@ -24,15 +24,15 @@ class Area(NamedTuple):
         return self.right - self.left
 
     def scaled(self, factor: int) -> Area:
-        """The same rectangle on a grid `factor` times as fine."""
+        """Return the same rectangle on a grid that is `factor` times as fine."""
         return Area(*(factor * border for border in self))
 
     def divided(self, factor: int) -> Area:
-        """The same rectangle on a grid `factor` times as coarse."""
+        """Return the same rectangle on a grid that is `factor` times as coarse."""
         return Area(*(border // factor for border in self))
 
     def grown(self, before: int, after: int, frame: Area) -> Area:
-        """With a margin on all sides, as far as the frame goes."""
+        """Return the rectangle with a margin on all sides, as far as the frame goes."""
         return Area(
             max(self.top - before, frame.top),
             min(self.bottom + after, frame.bottom),
@@ -41,19 +41,19 @@ class Area(NamedTuple):
         )
 
     def of(self, x: Tensor, held: Area) -> Tensor:
-        """The part of x that is this rectangle, where x (..., H, W) holds the rectangle `held` around it."""
+        """Return the part of x that is this rectangle, where x (..., H, W) is the rectangle `held` around it."""
         rows = slice(self.top - held.top, self.bottom - held.top)
         columns = slice(self.left - held.left, self.right - held.left)
         return x[..., rows, columns]
 
 
 def whole(x: Tensor) -> Area:
-    """All of x (..., H, W)."""
+    """Return the rectangle that is all of x (..., H, W)."""
     return Area(0, x.shape[-2], 0, x.shape[-1])
 
 
 def plan_tiles(height: int, width: int, side: int | None) -> list[Area]:
-    """Tiles that cover a grid once, none longer than `side` and none much shorter than another; None: a single one."""
+    """Cut a grid into tiles of almost equal sides, none longer than `side`; None leaves it whole."""
     rows, columns = _parts(height, side), _parts(width, side)
     return [Area(*row, *column) for row in rows for column in columns]
 

@@ -14,7 +14,7 @@ from .config import WanVAEConfig
 
 
 class NormWeights(nn.Module):
-    """Scale of an RMS norm over channels; stored as (C, 1, 1, 1) for clips and (C, 1, 1) for frames."""
+    """The scale of an RMS norm over channels; stored as (C, 1, 1, 1) for clips and (C, 1, 1) for frames."""
 
     def __init__(self, width: int, axes: int = 3) -> None:
         super().__init__()
@@ -22,14 +22,14 @@ class NormWeights(nn.Module):
 
 
 def norm_in(parts: nn.ModuleDict, name: str) -> NormWeights:
-    """The norm of that name among the parts of a block."""
+    """Return the norm of that name among the parts of a block."""
     norm = parts[name]
     assert isinstance(norm, NormWeights)
     return norm
 
 
 class ResidualWeights(nn.Module):
-    """norm, SiLU, 3x3x3, norm, SiLU, 3x3x3, beside a 1x1x1 where the width changes."""
+    """A residual block: norm, SiLU, 3x3x3, norm, SiLU, 3x3x3, and a 1x1x1 beside them where the width changes."""
 
     def __init__(self, width_in: int, width_out: int, ops: Ops) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ResidualWeights(nn.Module):
 
 
 class AttentionWeights(nn.Module):
-    """One head over the pixels of a frame."""
+    """Attention of one head over the pixels of a frame."""
 
     def __init__(self, width: int, ops: Ops) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class AttentionWeights(nn.Module):
 
 
 class DownsampleWeights(nn.Module):
-    """3x3 of stride 2, then 3x1x1 of stride 2 where the frame rate halves."""
+    """A 3x3 convolution of stride 2, then a 3x1x1 one of stride 2 where the frame rate halves."""
 
     def __init__(self, width: int, temporal: bool, ops: Ops) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class DownsampleWeights(nn.Module):
 
 
 class UpsampleWeights(nn.Module):
-    """3x1x1 to two frames of one where the rate doubles, then nearest x2 and 3x3 to half the width."""
+    """A 3x1x1 convolution to two frames where the rate doubles, then nearest x2 and a 3x3 one to half the width."""
 
     def __init__(self, width: int, temporal: bool, ops: Ops) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ def _head(width_in: int, width_out: int, ops: Ops) -> nn.ModuleDict:
 
 
 class EncoderWeights(nn.Module):
-    """Pixels to the mean and log variance of the latents."""
+    """The encoder: pixels to the mean and log variance of the latents."""
 
     def __init__(self, config: WanVAEConfig, ops: Ops) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class EncoderWeights(nn.Module):
 
 
 class DecoderWeights(nn.Module):
-    """Latents to pixels."""
+    """The decoder: latents to pixels."""
 
     def __init__(self, config: WanVAEConfig, ops: Ops) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class DecoderWeights(nn.Module):
 
 
 class VAEWeights(nn.Module):
-    """All of it. `conv1` follows the encoder, `conv2` precedes the decoder, both 1x1x1."""
+    """The whole VAE. `conv1` follows the encoder and `conv2` precedes the decoder; both are 1x1x1."""
 
     def __init__(self, config: WanVAEConfig, ops: Ops) -> None:
         super().__init__()
