@@ -1,4 +1,4 @@
-"""README's tables of what is kept: every cell is a run, whose output holds the thing or whose notes name it."""
+"""The tables of docs/formats.md: every cell is a run, whose output holds the thing or whose notes name it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.photos import MAKE, image, profile, read_photo_file, thumbnai
 from tests.support.several_streams import programme, two_videos
 from vfe.video.probe import probe
 
-README = ROOT / "README.md"
+FORMATS = ROOT / "docs/formats.md"
 
 
 class Case(NamedTuple):
@@ -38,7 +38,7 @@ class Case(NamedTuple):
 
 def table(first: str) -> dict[tuple[str, str], str]:
     """Row and suffix -> "kept" or "said", of the table whose first column is called so."""
-    lines = README.read_text(encoding="utf-8").splitlines()
+    lines = FORMATS.read_text(encoding="utf-8").splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith(f"| {first} |"))
     suffixes = [cell.strip(" `") for cell in lines[start].split("|")[2:-1]]
     cells: dict[tuple[str, str], str] = {}
