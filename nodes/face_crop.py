@@ -26,7 +26,7 @@ class FaceCrop(io.ComfyNode):
             node_id="VFE_FaceCrop",
             display_name="Face Crop",
             category=CATEGORY,
-            description="Cuts every face out as a clip of its own, in a square window that follows it smoothly. What "
+            description="Cuts every face out as a clip of its own, in a square crop box that follows it smoothly. What "
             "comes after runs once for each face; Face Paste brings them back.",
             inputs=[
                 io.Image.Input("images", tooltip="The frames that Face Mask got."),

@@ -64,7 +64,7 @@ class FaceMask(io.ComfyNode):
                     min=1.0,
                     max=4.0,
                     step=0.05,
-                    tooltip="Side of the window that Face Crop cuts out, in sizes of the face.",
+                    tooltip="Side of the crop box that Face Crop cuts out, in sizes of the face.",
                 ),
                 io.Int.Input(
                     "crop_size",
