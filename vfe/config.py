@@ -1,4 +1,4 @@
-"""Frozen dataclasses from mappings: the one way by which YAML files and checkpoint metadata become configs."""
+"""Fill frozen dataclasses from mappings: the one way by which YAML files and metadata of models become configs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ T = TypeVar("T")
 
 
 def from_mapping(cls: type[T], raw: Mapping[str, Any], where: str = "") -> T:
-    """Fill a dataclass from a mapping, nested ones too. Unknown and missing keys are errors that name the key."""
+    """Return the dataclass `cls` filled from a mapping, and nested ones too.
+
+    Raises ValueError that names the key, after `where`, for unknown and missing keys and for values of another type.
+    """
     if not isinstance(raw, Mapping):
         raise ValueError(f"{where or cls.__name__}: got {raw!r}, needed keys of {cls.__name__}")
     hints = typing.get_type_hints(cls)

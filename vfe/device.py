@@ -1,4 +1,4 @@
-"""Which device and number format to run on, and what this machine has."""
+"""Choose the device and the dtype to run in, and describe what this machine has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AMPERE = (8, 0)  # the first CUDA compute capability with bf16; older cards woul
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name (`cuda:1` picks one of several); `auto` is the first accelerator found, else the CPU.
+    """Return the device of that name (`cuda:1` is one of several); `auto` is the first accelerator found, else the CPU.
 
     Raises VFEError when this machine, or this build of PyTorch, does not have it.
     """
@@ -36,7 +36,10 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The torch dtype of a short name; `auto` is the first of `dtypes_for`: what is fastest."""
+    """Return the torch dtype of a short name; `auto` is the fastest, which is the first of `dtypes_for`.
+
+    Raises VFEError for an unknown name.
+    """
     if name in _DTYPES:
         return _DTYPES[name]
     if name != "auto":
@@ -45,7 +48,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
 
 def dtypes_for(device: torch.device) -> tuple[torch.dtype, ...]:
-    """Dtypes for a device: first the fastest that it computes in hardware, then one of half the size if there is one.
+    """Return dtypes for a device: first the fastest that its hardware has, then one of half the size if there is one.
 
     CPU: bf16 with AVX512-BF16 or AMX; else fp32, then bf16 if AVX512 can stand in. CUDA: bf16, on older cards fp16.
     MPS: fp32, then fp16, which all Macs have. Others: fp32, then bf16.
@@ -61,15 +64,15 @@ def dtypes_for(device: torch.device) -> tuple[torch.dtype, ...]:
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """The short name of a dtype, as the command line takes it."""
+    """Return the short name of a dtype, as the command line takes it."""
     return next((name for name, known in _DTYPES.items() if known == dtype), str(dtype).removeprefix("torch."))
 
 
 def cpu_has_bf16() -> bool:
     """Whether oneDNN computes bf16 on this CPU, if need be by emulation.
 
-    Elsewhere, as with AVX2 alone, it is PyTorch's own loops, which take 180 times as long for a product of matrices as
-    in fp32 (on two threads) and unfold the input of a convolution ninefold.
+    Where it does not, as with AVX2 alone, PyTorch's own loops do. A product of matrices then takes 180 times as long as
+    in fp32 (on two threads), and the input of a convolution is unfolded ninefold.
     """
     return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
@@ -86,7 +89,7 @@ def cpu_has_fast_bf16() -> bool:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that this process may still take on a device."""
+    """Return the bytes that this process may still take on a device."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     if device.type == "xpu":
@@ -99,7 +102,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def describe_devices() -> list[str]:
-    """One line per device of this machine: name, memory or threads, and the dtype that `auto` picks on it."""
+    """Return a line for each device of this machine: name, memory or threads, and the dtype that `auto` picks."""
     lines = []
     for kind in ("cuda", "xpu"):
         for index in range(_count(kind) if _is_available(kind) else 0):

@@ -1,4 +1,4 @@
-"""What a restoration of a file may be asked for. No torch here: a wrong option is reported at once."""
+"""The options of loading a model and of restoring a file. Torch is not imported, so wrong ones are reported at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ Region = Literal["frame", "face", "auto"]
 AttentionName = Literal["sdpa", "flash", "sage"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 CODECS: tuple[CodecName, ...] = get_args(CodecName)
-MAX_CRF = 51  # the scale of x264 and x265: 0 is lossless
+MAX_CRF = 51
+"""The end of the scale of x264 and x265, on which 0 is lossless."""
 
 
 @dataclass(frozen=True)
@@ -29,28 +30,31 @@ class LoraFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """Where the other files of a Wan model are, and how it is run. The lite model has no use for any of it."""
+    """The other files of a Wan model, and how it runs. The lite model takes only `folders`, `comfyui` and
+    `face_model`."""
 
     vae: Path | None = None
-    """None: the one that is found beside other models."""
+    """Wan2.1's VAE; None takes the one that is found beside other models."""
     prompt_embedding: Path | None = None
     """The file of the prompt embedding, as `vfe embed-prompt` writes it; None takes the one that is found."""
     loras: tuple[LoraFile, ...] = ()
+    """The LoRAs that are merged into the DiT, in this order."""
     attention: AttentionName = "sdpa"
+    """The kernel of the DiT's attention: torch's own, or an installed FlashAttention or SageAttention."""
     compile: bool = False
-    """torch.compile the DiT: slow to start, faster from the second window on."""
+    """Whether the DiT is compiled by torch.compile: slow at first, faster from the second window on."""
     fold: bool = True
-    """Fold the fixed timestep and prompt into the weights."""
+    """Whether the fixed timestep and prompt are folded into the weights."""
     fp8: bool = False
-    """Keep the DiT's linear layers in 8 bits: half the memory, and a little less precision."""
+    """Whether the DiT's linear layers are stored in 8 bits: half the memory, and a little less precision."""
     memory: int | None = None
-    """Bytes of device memory that may be used; None: what is free."""
+    """The bytes of device memory that may be used; None takes what is free."""
     face_model: str | Path | None = None
-    """The part that restores aligned faces: a name, a file, or "none"; None: the bundled one with the lite model."""
+    """The model that restores aligned faces: a name, a file, or "none"; None takes lite's own beside the lite model."""
     adapter: Path | None = None
-    """Prior and fusion of DVFace that belong to the DiT; None runs it without."""
+    """The prior and fusion of DVFace that were trained with the DiT; None runs it without them."""
     folders: tuple[Path, ...] = ()
-    """More folders in which models are looked for."""
+    """Further folders in which models are looked for."""
     comfyui: Path | None = None
     """A ComfyUI installation whose models are looked through too."""
 
@@ -64,28 +68,28 @@ class RestoreOptions:
     """Options of `Restorer.restore_file`; ValueError where one makes no sense."""
 
     strength: float = 1.0
-    """0 leaves the input as the model's codec gives it back, 1 is the full restoration."""
+    """From 0, which leaves the input as the model's codec gives it back, to 1, which is the full restoration."""
     size: tuple[int, int] | None = None
     """(width, height) in pixels that the input is resized to before it is restored; None keeps its size."""
     scale: float | None = None
-    """Factor that does the same while keeping the aspect; not together with `size`."""
+    """The factor by which the input is resized instead, which keeps its aspect; not together with `size`."""
     codec: CodecName | None = None
-    """None: by the extension of the output, H.264 for most."""
+    """The codec of the output; None takes the one that suits its file name, mostly H.264."""
     crf: int | None = None
-    """Constant rate factor of H.264 and H.265; None: the codec's default."""
+    """The constant rate factor of H.264 and H.265; None takes the codec's default."""
     compare: Path | None = None
-    """Where to write input and output side by side: a video or a PNG."""
+    """A video or PNG to which input and output are also written side by side; None writes none."""
     overwrite: bool = False
-    """Replace files that exist."""
+    """Whether files that exist are replaced."""
     region: Region = "frame"
-    """What is restored: whole frames; the faces and nothing else; or auto, the faces, but whole frames where they fill
-    most of the picture or there is none."""
+    """What is restored: "frame" is whole frames, "face" the faces and nothing else, "auto" the faces, or whole frames
+    where they fill most of the picture or there is none."""
     faces: str = "all"
-    """Which of them: all, largest, numbers such as 2,5, or nearest 320,200, a place in pixels of the input."""
+    """Which faces are restored: all, largest, numbers such as 2,5, or nearest 320,200 in pixels of the input."""
     min_face: int = 0
-    """Faces that are smaller, in pixels of the input, are left alone."""
+    """The size in pixels of the input below which faces are left alone."""
     blend: float = 1.0
-    """How much of restored faces is shown, from 0 to 1. Of no use to whole frames, as `faces` and `min_face`."""
+    """How much of restored faces is shown, from 0 to 1. Like `faces` and `min_face` it is of no use to whole frames."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -106,7 +110,7 @@ class RestoreOptions:
             raise ValueError(f"min_face={self.min_face}, blend={self.blend}: needed are 0 or more pixels, and 0 to 1")
 
     def output_size(self, width: int, height: int) -> tuple[int, int]:
-        """(width, height) of the output for an input of this size.
+        """Return (width, height) of the output for an input of this size, in pixels.
 
         A scale other than 1 gives even sides, which every codec takes.
         """

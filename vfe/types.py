@@ -1,4 +1,4 @@
-"""Values shared by every layer: shapes, the progress callback, and the errors a user can mend."""
+"""What every layer shares: the callbacks of long work, the shape of a video, and the errors that a user can mend."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def never_cancelled() -> None:
 
 
 class Remedy(Enum):
-    """What to do about a `VFEError`, where the command and ComfyUI's nodes have different means for it."""
+    """A way out of a `VFEError` for which the command and ComfyUI's nodes have different means."""
 
     SEE_FACES = auto()
     """Look up the numbers of the faces."""
     RESTORE_WHOLE_FRAMES = auto()
-    """Not the faces alone."""
+    """Restore whole frames instead of faces alone."""
     SHRINK_FRAMES = auto()
-    """Restore smaller ones, or free memory."""
+    """Restore smaller frames, or free memory."""
     GET_VAE = auto()
     """Put Wan2.1's VAE where it is looked for."""
     GET_PROMPT_EMBEDDING = auto()
@@ -48,7 +48,7 @@ class Remedy(Enum):
 
 
 class VFEError(ValueError):
-    """Something the user can mend: the message is one line that says what was got, what is needed and what to do.
+    """An error that the user can mend. Its message is one line: what was got, what is needed and what to do.
 
     Where the front ends have different means, `remedy` tells what to do; the message says it as the command does, and
     `fact` is the message without it.

@@ -40,13 +40,13 @@ class FileFormat(Generic[Config]):
     """One kind of file: how it is written, recognised and read."""
 
     name: str
-    """What the entry `format` of the metadata says."""
+    """The text of the entry `format` in the metadata."""
     config: type[Config]
     """The dataclass that the entry `config` of the metadata fills."""
     needed: str
     """The end of an error message: which file was needed instead."""
     remedy: Remedy | None = None
-    """What `VFEError.remedy` is where another kind of file was given."""
+    """The remedy of the VFEError that is raised for another kind of file."""
 
     def write(self, path: Path, config: Config, state: Mapping[str, Tensor], training: Mapping[str, Any]) -> None:
         """Write the tensors of `state` in their own dtypes, aside and renamed.
@@ -80,7 +80,7 @@ class FileFormat(Generic[Config]):
         return source
 
     def config_of(self, source: TensorSource) -> Config:
-        """The config in the metadata. Raises VFEError where it is damaged, or of a model larger than the file."""
+        """Return the config in the metadata; VFEError where it is damaged, or of a model larger than the file."""
         entries = _json_object(source, "config")
         try:
             config = from_mapping(self.config, entries)
@@ -91,7 +91,7 @@ class FileFormat(Generic[Config]):
         return config
 
     def training_of(self, source: TensorSource) -> dict[str, Any]:
-        """How the weights were made, as `write` was told; {} where nothing is said. Raises VFEError where damaged."""
+        """Return how the weights were made, as `write` was told, or {} without an entry; VFEError if damaged."""
         return _json_object(source, "training") if "training" in source.metadata else {}
 
 

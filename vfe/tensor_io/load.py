@@ -18,13 +18,13 @@ CPU = torch.device("cpu")
 
 
 def build_on_meta(build: Callable[[], Model]) -> Model:
-    """The model that `build` makes, without memory for its weights."""
+    """Return the model that `build` makes, without memory for its weights."""
     with torch.device("meta"):
         return build()
 
 
 def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shape of each parameter and persistent buffer, by its name."""
+    """Return the shape of each parameter and persistent buffer, by its name."""
     return {name: tuple(value.shape) for name, value in model.state_dict().items()}
 
 
@@ -41,7 +41,7 @@ def check_fits(path: Path, wanted: Mapping[str, tuple[int, ...]], source: Tensor
 
 
 def cast(path: Path, name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """A finite tensor in another dtype; VFEError where its values are too large for that."""
+    """Return a finite tensor in another dtype; VFEError where its values are too large for that."""
     result = tensor.to(dtype)
     if dtype == torch.float16 and tensor.dtype != dtype and not is_finite(result):
         raise VFEError(f"{path}: {name} has values too large for fp16; use bf16 or fp32")
@@ -56,7 +56,7 @@ def load_model(
     dtype: torch.dtype = torch.float32,
     exact: tuple[str, ...] = (),
 ) -> Model:
-    """The model that `build` makes, with the tensors of `source`, frozen and in eval mode.
+    """Return the model that `build` makes with the tensors of `source`, frozen and in eval mode.
 
     Raises VFEError where names or shapes do not fit, where a tensor holds NaN or infinity, or where its values are too
     large for `dtype`. Tensors whose names start with one of `exact` are loaded in float32.

@@ -26,7 +26,7 @@ MAX_NOTE = 1 << 16  # bytes of a layer's JSON: it has about 30
 
 
 def dequantised(source: TensorSource) -> TensorSource:
-    """The same tensors with those stored in fp8 in float32, times their scale, and without what only describes them.
+    """Return the tensors of a file, those stored in fp8 as float32 times their scale, without what describes them only.
 
     A file that is not quantised comes back as it is. Raises VFEError for every other quantisation.
     """

@@ -60,6 +60,7 @@ class TensorSource:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the tensors."""
         return tuple(self._entries)
 
     @property
@@ -88,12 +89,15 @@ class TensorSource:
         return name in self._entries
 
     def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor; KeyError for a name that is not there, as the next two."""
         return self._entries[name].shape
 
     def dtype(self, name: str) -> torch.dtype:
+        """Return the dtype in which a tensor is stored."""
         return self._entries[name].dtype
 
     def entry(self, name: str) -> Entry:
+        """Return what is known of a tensor before it is read."""
         return self._entries[name]
 
     def formats(self) -> list[str]:
@@ -104,7 +108,7 @@ class TensorSource:
         return [name for name, _ in count.most_common()]
 
     def get(self, name: str) -> Tensor:
-        """The tensor, on the CPU; of a torch pickle a view of the mapped file, whose pages are copied on writing.
+        """Read a tensor onto the CPU. That of a torch pickle is a view of the mapped file, copied when written to.
 
         Raises KeyError for a name that is not there, and VFEError where the file is damaged or the tensor holds NaN or
         infinity.
@@ -117,11 +121,11 @@ class TensorSource:
         return tensor
 
     def select(self, names: Mapping[str, str], layout: str | None = None) -> TensorSource:
-        """A source of some of these tensors under other names: `names` is {new name: name here}."""
+        """Return a source of some of these tensors under other names: `names` is {new name: name here}."""
         return self.replace({new: self._entries[name] for new, name in names.items()}, layout)
 
     def replace(self, entries: Mapping[str, Entry], layout: str | None = None) -> TensorSource:
-        """A source of the tensors `entries`, which come from the same files; `layout` None stays as it is."""
+        """Return a source of the tensors `entries`, which come from the same files; `layout` None stays as it is."""
         return TensorSource(self.path, entries, layout=layout or self.layout, metadata=self.metadata, files=self.files)
 
 
@@ -136,14 +140,14 @@ def is_finite(tensor: Tensor) -> bool:
 
 
 def preview_names(names: Iterable[str], most: int = 3) -> str:
-    """The first `most` names in their order, and how many more there are, for an error message of one line."""
+    """Return the first `most` names in alphabetical order, and how many more there are, for a line of an error."""
     listed = sorted(names)
     rest = f" and {len(listed) - most} more" if len(listed) > most else ""
     return ", ".join(map(printable, listed[:most])) + rest
 
 
 def printable(text: object, length: int = 80) -> str:
-    """A text from a file, cut to `length` characters and without control characters, so that a terminal can show it."""
+    """Return a text of a file as a terminal can show it: cut to `length` characters, without control characters."""
     shown = str(text)
     shown = shown if shown.isprintable() else shown[:length].encode("unicode_escape").decode()
     return shown if len(shown) <= length else shown[: length - 3] + "..."

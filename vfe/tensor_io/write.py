@@ -51,7 +51,7 @@ def _little_endian(tensor: Tensor) -> memoryview:
 
 
 def entries_of(tensors: Mapping[str, Tensor]) -> dict[str, Entry]:
-    """Tensors in memory as `write_safetensors` and `TensorSource` take them, without copying any."""
+    """Return tensors in memory as `write_safetensors` and `TensorSource` take them; none is copied."""
 
     def entry(tensor: Tensor) -> Entry:
         return Entry(tuple(tensor.shape), tensor.dtype, tensor.detach)

@@ -36,10 +36,12 @@ class Coder:
 
     @cached_property
     def encoder(self) -> Encoder:
+        """The encoder, derived when it is first used."""
         return Encoder(self._weights.encoder, self._weights.conv1, self._config, self.target)
 
     @cached_property
     def decoder(self) -> Decoder:
+        """The decoder, derived when it is first used."""
         return Decoder(self._weights.decoder, self._weights.conv2, self._config, self.target)
 
 

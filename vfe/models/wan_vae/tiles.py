@@ -17,10 +17,12 @@ class Area(NamedTuple):
 
     @property
     def height(self) -> int:
+        """The number of rows."""
         return self.bottom - self.top
 
     @property
     def width(self) -> int:
+        """The number of columns."""
         return self.right - self.left
 
     def scaled(self, factor: int) -> Area:
