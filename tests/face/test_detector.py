@@ -13,7 +13,9 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.support.paths import DEV
+from training.face.robust import Shown, at_level, tally, turned_head
 from training.face.score import landmark_error, measure_speed, score_net
+from training.face.turn import labelled
 from vfe.face.detect.boxes import iou
 from vfe.face.detect.detector import DetectConfig, Face, FaceDetector, box_of_mask
 from vfe.face.detect.upright import unit_grid
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 # The astronaut's, as seen by eye: forehead to chin, and the five points.
 BOX = torch.tensor([180.0, 68, 271, 177])
-LANDMARK_COUNT = torch.tensor([[203.0, 101], [247.5, 103], [226, 127], [205, 140], [244, 142.5]])
+ASTRONAUT_LANDMARKS = torch.tensor([[203.0, 101], [247.5, 103], [226, 127], [205, 140], [244, 142.5]])
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def seen(scale: float = 1.0, degrees: float = 0.0, size: tuple[int, int] = (360,
     height, width = size
     angle = math.radians(degrees)
     turn = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    middle, nose = torch.tensor([width / 2, height / 2]), LANDMARK_COUNT[2]
+    middle, nose = torch.tensor([width / 2, height / 2]), ASTRONAUT_LANDMARKS[2]
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     places = (torch.stack([x, y], -1) - middle) @ turn / scale + nose  # row vectors: the transpose turns back
     whole = picture()
@@ -52,7 +54,7 @@ def seen(scale: float = 1.0, degrees: float = 0.0, size: tuple[int, int] = (360,
         whole if scale >= 1 else F.interpolate(whole[None], scale_factor=scale, antialias=True, mode="bilinear")[0]
     )
     frame = F.grid_sample(blurred[None], places[None] / 512 * 2 - 1, align_corners=False)[0]
-    return frame, (LANDMARK_COUNT - nose) @ turn.T * scale + middle
+    return frame, (ASTRONAUT_LANDMARKS - nose) @ turn.T * scale + middle
 
 
 def same(face: Face, landmarks: Tensor) -> bool:
@@ -74,7 +76,7 @@ def test_the_file_is_small_and_says_how_it_was_made() -> None:
 def test_the_astronaut_is_found_where_she_is(detector: FaceDetector) -> None:
     (face,) = detector.detect(picture())
     assert float(iou(face.box[None], BOX[None])) > 0.75
-    assert landmark_error(face.landmarks, LANDMARK_COUNT) < 0.08
+    assert landmark_error(face.landmarks, ASTRONAUT_LANDMARKS) < 0.08
     assert face.score > 0.7
 
 
@@ -117,6 +119,26 @@ def test_several_at_once_best_first(detector: FaceDetector) -> None:
     assert [face.score for face in faces] == sorted((face.score for face in faces), reverse=True)
 
 
+def turned_portrait(degrees: float) -> Shown:
+    """The astronaut, who looks at the viewer, with her head turned to the side, her face half as high as the frame."""
+    left, top, side = 116, 22, 220
+    part = torch.from_numpy(skimage.data.astronaut()[top : top + side, left : left + side].copy())
+    corner = torch.tensor([left, top])
+    middle, half = (BOX[:2] + BOX[2:]) / 2 - corner, (BOX[2:] - BOX[:2]) * 0.545
+    oval = ((unit_grid(96, torch.device("cpu")) * side - middle) / half).square().sum(-1) < 1
+    portrait = labelled(part.permute(2, 0, 1).float(), oval.byte(), (ASTRONAUT_LANDMARKS - corner).numpy())
+    return turned_head(portrait, degrees)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "level"),
+    [(30, "clean"), (60, "clean"), (60, "mild"), (40, "medium"), (50, "medium"), (60, "medium")],
+)
+def test_with_the_head_turned_and_the_picture_bad(detector: FaceDetector, degrees: float, level: str) -> None:
+    shown = turned_portrait(degrees)
+    assert tally(detector, shown._replace(frames=at_level(shown.frames, level, 0)), 1).found == 1
+
+
 @pytest.mark.parametrize("side", [32, 33, 50, 97])
 def test_frames_from_32_pixels_on(detector: FaceDetector, side: int) -> None:
     frame, landmarks = seen(side / 150, size=(side, side))
@@ -151,7 +173,7 @@ def test_the_region_covers_the_face_and_little_else(detector: FaceDetector) -> N
     assert mask.shape == frame.shape[1:]
     assert 0 <= mask.min()
     assert mask.max() <= 1
-    for x, y in LANDMARK_COUNT.long().tolist():
+    for x, y in ASTRONAUT_LANDMARKS.long().tolist():
         assert mask[y, x] > 0.5
     assert mask[:45].max() < 0.5
     assert mask[200:].max() < 0.5

@@ -201,6 +201,12 @@ def test_of_doubles_the_best_stays() -> None:
     assert suppress(boxes, torch.tensor([0.5, 0.9, 0.7]), 0.4).tolist() == [1, 2]
 
 
+@pytest.mark.parametrize(("inside_threshold", "kept"), [(1.0, [1, 0]), (0.8, [1])])
+def test_a_box_around_a_better_one_may_be_none(inside_threshold: float, kept: list[int]) -> None:
+    boxes = torch.tensor([[0.0, 0, 20, 20], [5, 5, 12, 12]])
+    assert suppress(boxes, torch.tensor([0.5, 0.9]), 0.4, inside_threshold).tolist() == kept
+
+
 def test_a_file_gives_back_the_net(tmp_path: Path) -> None:
     net = fold_batch_norm(small_net())
     save_face_net(tmp_path / "face.safetensors", net, {"steps": 3})

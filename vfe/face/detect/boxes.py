@@ -31,13 +31,16 @@ def intersection_over_smaller(first: Tensor, second: Tensor) -> Tensor:
     return (high - low).clamp(min=0).prod(-1) / smaller.clamp(min=1e-6)
 
 
-def suppress(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+def suppress(boxes: Tensor, scores: Tensor, iou_threshold: float, inside_threshold: float = 1.0) -> Tensor:
     """Return the indices, best score first, of the boxes (N, 4) that survive non-maximum suppression.
 
-    A box goes where its IoU with a better one that stays is above `iou_threshold`.
+    A box goes where its IoU with a better one that stays is above `iou_threshold`, or where more than the part
+    `inside_threshold` of one of the two is inside of the other.
     """
     order = scores.argsort(descending=True, stable=True)
-    rivals = iou(boxes[order], boxes[order]) > iou_threshold
+    ordered = boxes[order]
+    inside = intersection_over_smaller(ordered, ordered).clamp(max=1)
+    rivals = (iou(ordered, ordered) > iou_threshold) | (inside > inside_threshold)
     kept: list[int] = []
     for index, row in enumerate(rivals.tolist()):
         if not any(row[better] for better in kept):

@@ -62,8 +62,14 @@ class DetectConfig:
     """Frames with a longer side are looked at smaller: faces under about 1/35 of the longer side are then missed."""
     score: float = 0.5
     """The least score of a face, 0 to 1."""
+    large_score: float = 0.62
+    """The least score of a face that fills much of the frame, of which there are few: round things that fill it look
+    more like a face than smaller ones do."""
     iou_threshold: float = 0.4
     """Of two faces with a larger IoU only the better one stays."""
+    inside_threshold: float = 0.8
+    """Of two faces of which a larger part of one is inside of the other, only the better one stays: else a head is
+    found around its face."""
     most_faces: int = 32
     """No more faces than this are found on a frame."""
     mirror: bool = True
@@ -72,8 +78,8 @@ class DetectConfig:
     def __post_init__(self) -> None:
         if self.longest < MIN_FRAME_SIDE or self.most_faces < 1:
             raise ValueError(f"longest={self.longest}, most_faces={self.most_faces}: needed >= {MIN_FRAME_SIDE}, >= 1")
-        if not 0 < self.score <= 1 or not 0 < self.iou_threshold < 1:
-            raise ValueError(f"{self}: scores are in (0, 1], overlaps in (0, 1)")
+        if not 0 < self.score <= self.large_score <= 1 or not 0 < self.iou_threshold < 1:
+            raise ValueError(f"{self}: needed are 0 < score <= large_score <= 1, and an IoU threshold in (0, 1)")
 
     @property
     def candidate(self) -> float:
@@ -119,8 +125,9 @@ class FaceDetector:
         """
         frames = self._ready(frames)
         candidates = [self._close(frame, faces) for frame, faces in zip(frames, self._candidates(frames), strict=True)]
-        sure = [[near.face for near in close if near.face.score >= self.config.score] for close in candidates]
-        return [self._best(faces) for faces in sure]
+        longer_side = max(frames.shape[-2:])
+        sure = [[near.face for near in close if self._is_sure(near.face, longer_side)] for close in candidates]
+        return [self._best(faces, self.config.inside_threshold) for faces in sure]
 
     @torch.inference_mode()
     def follow(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:
@@ -185,15 +192,19 @@ class FaceDetector:
 
     def _large(self, faces: list[Face], frames: Tensor) -> list[Face]:
         """Return the faces that fill much of the frame."""
-        least = LARGE_SHARE * max(frames.shape[-2:])
-        return [face for face in faces if float((face.box[2:] - face.box[:2]).max()) >= least]
+        return [face for face in faces if is_large(face, max(frames.shape[-2:]))]
 
-    def _best(self, faces: list[Face]) -> list[Face]:
+    def _is_sure(self, face: Face, longer_side: int) -> bool:
+        """Whether a face, on a frame whose longer side is given in pixels, has the score that it needs."""
+        return face.score >= (self.config.large_score if is_large(face, longer_side) else self.config.score)
+
+    def _best(self, faces: list[Face], inside_threshold: float = 1.0) -> list[Face]:
         """Return the best of each group of doubles, and no more faces than are wanted."""
         if not faces:
             return []
         scores = torch.tensor([face.score for face in faces])
-        kept = suppress(torch.stack([face.box for face in faces]).cpu(), scores, self.config.iou_threshold)
+        boxes = torch.stack([face.box for face in faces]).cpu()
+        kept = suppress(boxes, scores, self.config.iou_threshold, inside_threshold)
         return [faces[index] for index in kept[: self.config.most_faces].tolist()]
 
     def _close(self, frame: Tensor, faces: Sequence[Face]) -> list[CloseFace]:
@@ -212,6 +223,11 @@ class FaceDetector:
             box = box_of_mask(masks[index], matrices[index], face.box)
             close.append(CloseFace(Face(box, score, landmarks[index]), masks[index], matrices[index]))
         return close
+
+
+def is_large(face: Face, longer_side: int) -> bool:
+    """Return whether a face fills much of a frame whose longer side is given in pixels."""
+    return float((face.box[2:] - face.box[:2]).max()) >= LARGE_SHARE * longer_side
 
 
 def given_faces(boxes: Tensor) -> list[Face]:

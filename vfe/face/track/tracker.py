@@ -86,7 +86,7 @@ class FaceTracker:
     def __init__(self, detector: FaceDetector, config: TrackConfig | None = None) -> None:
         self.config = config or TrackConfig()
         weak = min(self.config.weak, detector.config.score)
-        self._detector = FaceDetector(detector.net, replace(detector.config, score=weak))
+        self._detector = FaceDetector(detector.net, replace(detector.config, score=weak, large_score=weak))
         self._cut_finder = CutFinder(self.config.cut)
         self._size: tuple[int, int] | None = None  # height, width
         self._frame = 0  # index of the next frame to be looked at
