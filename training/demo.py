@@ -21,18 +21,18 @@ from .degradations.h264 import FRAME_RATE
 from .degradations.vividface import Degradation, degrade
 
 FACE_CENTRE = (224.0, 108.0)  # x, y in pixels of the 512x512 portrait
-VIEW = 192.0  # side in pixels of the portrait that a frame shows: the head and some background
+VIEW_SIDE = 192.0  # side in pixels of the portrait that a frame shows: the head and some background
 SIDE = 384  # of a frame; the size of the clips that the bundled model was trained on
 FRAMES = 50
 DEGRADATION = Degradation(sigma=2.0, ratio=3.0, noise=6.0, crf=28)
 SEED = 0
-NEARLY_LOSSLESS = 8  # crf of the file, so that the damage is that of DEGRADATION
+NEARLY_LOSSLESS_CRF = 8  # crf of the file, so that the damage is that of DEGRADATION
 
 
 def camera(frames: int) -> Tensor:
     """(T, 2, 3): affine maps from a frame to the portrait in the units of `affine_grid`; slow drift, zoom and roll."""
     phase = torch.arange(frames) / frames * 2 * math.pi
-    zoom = VIEW / 512 * (1 + 0.05 * torch.sin(phase))
+    zoom = VIEW_SIDE / 512 * (1 + 0.05 * torch.sin(phase))
     roll = torch.deg2rad(2.0 * torch.sin(phase + 1.0))
     x = (FACE_CENTRE[0] + 6 * torch.sin(phase + 2.0)) / 256 - 1
     y = (FACE_CENTRE[1] + 4 * torch.sin(2 * phase)) / 256 - 1
@@ -58,7 +58,7 @@ def write_clip(path: Path, frames: Tensor) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FRAME_RATE)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
-        stream.options = {"crf": str(NEARLY_LOSSLESS)}
+        stream.options = {"crf": str(NEARLY_LOSSLESS_CRF)}
         for frame in frames:
             picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame.numpy()), format="rgb24")
             container.mux(stream.encode(picture))

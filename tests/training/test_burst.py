@@ -25,11 +25,11 @@ from training.burst.damage.quantise import Codec, apply_codec, to_rgb, to_ycc
 from training.burst.dice import Dice
 from training.burst.model import new_restorer, restorer_config
 from training.burst.motion import ClipConfig, ClipMaker
-from training.burst.pack import Item, encode, list_hash, main
-from training.burst.packed import HELD_OUT_EVERY, Album, Pack, read_album, read_pack, write_pack
+from training.burst.pack import PackedItem, encode, list_hash, main
+from training.burst.packed import HELD_OUT_EVERY, Pack, PackedAlbum, read_pack, read_packed_album, write_pack
 from training.burst.plan import Plan, PlanConfig
 from training.burst.restorer import damage_weight
-from training.burst.squeeze import LAST_STAGE, SQUEEZE_FILE, STAGES, TAPS, load_squeeze
+from training.burst.squeeze import FIRE_PAIRS, LAST_FIRES, SQUEEZE_FILE, TAP_COUNT, load_squeeze
 from training.lite.net import restore_video
 from vfe.types import VFEError
 from vfe.weights.adapter import load_prior
@@ -73,7 +73,7 @@ def random_squeeze() -> dict[str, Tensor]:
         )
     )
     taps = [64]
-    for name in (*STAGES[0], *STAGES[1], *LAST_STAGE):
+    for name in (*FIRE_PAIRS[0], *FIRE_PAIRS[1], *LAST_FIRES):
         narrow, half = sizes[name], sizes[name] * 4
         for part, shape in (
             ("squeeze1x1", (narrow, width, 1, 1)),
@@ -83,9 +83,9 @@ def random_squeeze() -> dict[str, Tensor]:
             weights[f"{name}/{part}.weight"] = torch.randn(shape) * (2 / (shape[1] * shape[2] ** 2)) ** 0.5
             weights[f"{name}/{part}.bias"] = torch.zeros(shape[0])
         width = 2 * half
-        if name in ("fire3", "fire5", *LAST_STAGE):
+        if name in ("fire3", "fire5", *LAST_FIRES):
             taps.append(width)
-    return weights | {f"head.{index}": torch.ones(taps[index]) / taps[index] for index in range(TAPS)}
+    return weights | {f"head.{index}": torch.ones(taps[index]) / taps[index] for index in range(TAP_COUNT)}
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +97,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def album(packed: Path) -> Album:
-    return read_album(packed, CPU)
+def album(packed: Path) -> PackedAlbum:
+    return read_packed_album(packed, CPU)
 
 
 def test_a_pack_comes_back(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_training_without_a_pack_is_one_line(tmp_path: Path) -> None:
         run.main(["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--minutes", "1", "--device", "cpu"])
 
 
-def test_people_are_held_out_with_all_their_clips(album: Album) -> None:
+def test_people_are_held_out_with_all_their_clips(album: PackedAlbum) -> None:
     assert len(album.held_out) == 2
     assert len(album.trained) == HELD_OUT_EVERY
     assert album.pictures.shape[1:] == (3, SIDE, SIDE)
@@ -122,7 +122,7 @@ def test_people_are_held_out_with_all_their_clips(album: Album) -> None:
 
 
 def test_the_hash_is_of_names_and_contents() -> None:
-    item = Item("a.jpg", Path("a.jpg"), Path("a.npz"), "p", "00", False)
+    item = PackedItem("a.jpg", Path("a.jpg"), Path("a.npz"), "p", "00", False)
     assert list_hash([item]) != list_hash([item._replace(sha256="01")])
     assert list_hash([item]) != list_hash([item._replace(name="b.jpg")])
 
@@ -132,7 +132,7 @@ def test_packing_without_a_manifest_is_one_line(tmp_path: Path) -> None:
         main(["--data", str(tmp_path), "--out", str(tmp_path / "out")])
 
 
-def test_clips_move_but_keep_their_size_and_are_the_same_again(album: Album) -> None:
+def test_clips_move_but_keep_their_size_and_are_the_same_again(album: PackedAlbum) -> None:
     maker = ClipMaker(album, ClipConfig(frames=5, still_share=0.0))
     once, again, other = (maker(Dice(6, (0, seed), CPU)) for seed in (1, 1, 2))
     assert once.shape == (6, 5, 3, SIDE, SIDE)
@@ -185,7 +185,7 @@ def test_a_codec_loses_more_with_a_larger_step_and_no_colour(table: bool) -> Non
     assert max(float(error.mean((0, 1, 3, 4)).abs().max()) for error in errors) < 0.7
 
 
-def test_damage_is_seeded_and_keeps_the_mean_colour(album: Album) -> None:
+def test_damage_is_seeded_and_keeps_the_mean_colour(album: PackedAlbum) -> None:
     maker, damage = ClipMaker(album, ClipConfig(frames=4)), Damage(DamageConfig(clean_share=0.0))
     clean = maker(Dice(24, (0, 7), CPU))
     once, again = (damage(clean, Dice(24, (1, 7), CPU)) for _ in range(2))
@@ -198,12 +198,12 @@ def test_damage_is_seeded_and_keeps_the_mean_colour(album: Album) -> None:
     assert (once - clean).square().mean() > 4
 
 
-def test_clean_clips_stay_as_they_are(album: Album) -> None:
+def test_clean_clips_stay_as_they_are(album: PackedAlbum) -> None:
     clean = ClipMaker(album, ClipConfig(frames=4))(Dice(3, (0, 1), CPU))
     assert torch.equal(Damage(DamageConfig(clean_share=1.0))(clean, Dice(3, (0, 1), CPU)), clean)
 
 
-def test_the_pool_gives_new_and_known_pairs(album: Album) -> None:
+def test_the_pool_gives_new_and_known_pairs(album: PackedAlbum) -> None:
     config = PairConfig(clips=ClipConfig(frames=5), reuse=2, pool=8)
     maker = PairMaker(album, config, 0)
     first, second = maker(1, 4), maker(2, 4)
@@ -213,7 +213,7 @@ def test_the_pool_gives_new_and_known_pairs(album: Album) -> None:
     assert first.clean.abs().max() <= 1
 
 
-def test_some_steps_learn_from_single_frames(album: Album) -> None:
+def test_some_steps_learn_from_single_frames(album: PackedAlbum) -> None:
     maker = PairMaker(album, PairConfig(clips=ClipConfig(frames=4), still_every=2), 0)
     assert maker(2, 2).clean.shape[2] == 1
     assert maker(3, 2).clean.shape[2] == 4
@@ -236,7 +236,7 @@ def test_what_is_nearly_clean_counts_for_more() -> None:
     assert weights == pytest.approx([3.0, 1.0, 0.5])
 
 
-def test_an_untrained_restorer_returns_its_input(album: Album) -> None:
+def test_an_untrained_restorer_returns_its_input(album: PackedAlbum) -> None:
     net = new_restorer(restorer_config(SIDE, tiny=True), album)
     video = held_out_pairs(album, PairConfig(clips=ClipConfig(frames=5)), 2).degraded
     assert (restore_video(net, video) - video).abs().max() < 1e-4
@@ -258,13 +258,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.burst.loop.perf_counter", lambda: next(seconds))
 
 
-def plan(album: Album, packed: Path, out: Path, **changes: object) -> Plan:
+def plan(album: PackedAlbum, packed: Path, out: Path, **changes: object) -> Plan:
     config = replace(PlanConfig(minutes=0.2, batch=2, save_seconds=5, held_out=2, tiny=True), **changes)  # type: ignore[arg-type]
     return Plan(config, album, load_squeeze(packed / SQUEEZE_FILE), out)
 
 
 @pytest.mark.slow
-def test_all_stages_run_and_leave_files_that_load(album: Album, packed: Path, tmp_path: Path) -> None:
+def test_all_stages_run_and_leave_files_that_load(album: PackedAlbum, packed: Path, tmp_path: Path) -> None:
     plan(album, packed, tmp_path).run()
     assert load_prior(tmp_path / "predict" / "best.safetensors", torch.float32).config.entries == 32
     for stage in ("fidelity", "adversary"):
@@ -278,7 +278,7 @@ def test_all_stages_run_and_leave_files_that_load(album: Album, packed: Path, tm
 
 
 @pytest.mark.slow
-def test_a_stopped_stage_goes_on(album: Album, packed: Path, tmp_path: Path) -> None:
+def test_a_stopped_stage_goes_on(album: PackedAlbum, packed: Path, tmp_path: Path) -> None:
     short = plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.03)
     short.run()
     steps = json.loads((tmp_path / "fidelity" / "curves.json").read_text())[-1]["step"]
@@ -290,7 +290,7 @@ def test_a_stopped_stage_goes_on(album: Album, packed: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_too_large_a_batch_is_halved(
-    album: Album, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    album: PackedAlbum, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
     plain = PairMaker.__call__

@@ -22,7 +22,7 @@ from training.degradations.grain import Grain
 from training.degradations.jpeg import Jpeg
 from training.degradations.kernels import bell, sinc
 from training.degradations.noise import Noise
-from training.degradations.random_walk import remembering, walk
+from training.degradations.random_walk import correlated_noise, random_walk
 from training.degradations.resize import Resize
 from training.degradations.scratches import Scratches
 from training.degradations.sensor import SensorNoise
@@ -40,15 +40,15 @@ def grey(level: float = 128, frames: int = 6, side: int = 96) -> Tensor:
 
 
 def test_a_walk_takes_small_steps_within_its_span() -> None:
-    series = walk(1.0, 0.1, (0.9, 1.2), 200, rng())
+    series = random_walk(1.0, 0.1, (0.9, 1.2), 200, rng())
     assert series[0] == 1
     assert np.abs(np.diff(series)).max() <= 0.1 + 1e-6
     assert 0.9 <= series.min() < 0.92 < 1.18 < series.max() <= 1.2 + 1e-6
-    assert np.ptp(walk(1.0, 0.0, (0.5, 2.0), 9, rng())) == 0
+    assert np.ptp(random_walk(1.0, 0.0, (0.5, 2.0), 9, rng())) == 0
 
 
 def test_remembering_noise_has_its_variance_and_correlation() -> None:
-    noise = remembering(0.7, (400, 100), rng())
+    noise = correlated_noise(0.7, (400, 100), rng())
     assert noise.std() == pytest.approx(1, abs=0.02)
     assert (noise[1:] * noise[:-1]).mean() == pytest.approx(0.7, abs=0.03)
 

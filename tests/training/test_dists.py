@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.support.training_set import write_run, write_training_set
-from training.losses.perceptual.dists import WIDTHS, Dists, load_dists
+from training.losses.perceptual.dists import VGG16_WIDTHS, Dists, load_dists
 from training.run.stage import Draw, Slots
 from training.stages.lite import LiteStage, LiteTrainConfig
 from training.train import load_config
@@ -21,7 +21,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     model, folder = Dists(), tmp_path_factory.mktemp("dists")
     vgg = {f"features.{name}": value for name, value in model.convs.state_dict().items()}
     torch.save({**vgg, "classifier.0.weight": torch.zeros(2, 2)}, folder / "vgg16.pth")
-    torch.save({name: torch.rand(1, sum(WIDTHS), 1, 1) for name in ("alpha", "beta")}, folder / "weights.pt")
+    torch.save({name: torch.rand(1, sum(VGG16_WIDTHS), 1, 1) for name in ("alpha", "beta")}, folder / "weights.pt")
     return {"vgg16": str(folder / "vgg16.pth"), "dists": str(folder / "weights.pt")}
 
 
@@ -36,7 +36,7 @@ def test_laws(files: dict[str, str]) -> None:
 
 def test_image_stage_is_the_formula() -> None:
     """With weight on the image alone, DISTS is 1 - mean over colours of luminance and structure similarity."""
-    model, keep = Dists(), torch.zeros(1, sum(WIDTHS), 1, 1)
+    model, keep = Dists(), torch.zeros(1, sum(VGG16_WIDTHS), 1, 1)
     keep[:, :3] = 1
     model.alpha.data, model.beta.data = keep.clone(), keep.clone()
     a, b = torch.rand(2, 1, 3, 32, 32).unbind(0)

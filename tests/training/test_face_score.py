@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tests.support.face_set import write_face_set
-from training.face.batches import FACE, NONE, FaceBatch
+from training.face.batches import FACE_WITH_LANDMARKS, NO_FACE, FaceBatch
 from training.face.mining import mine
 from training.face.score import (
     FaceScores,
@@ -134,7 +134,7 @@ def test_mined_crops_are_the_surest_mistakes_and_answers() -> None:
     frames[0, :, 20:60, 16:56] = 1
     boxes = torch.zeros(2, 3, 4)
     boxes[0, 0] = torch.tensor([16.0, 20, 56, 60])
-    kinds = torch.tensor([[FACE, NONE, NONE], [NONE, NONE, NONE]])
+    kinds = torch.tensor([[FACE_WITH_LANDMARKS, NO_FACE, NO_FACE], [NO_FACE, NO_FACE, NO_FACE]])
     empty = torch.zeros(2, 0)
     batch = FaceBatch(frames, kinds, boxes, empty, empty, empty, empty, empty)
     centres, strides = cells_of(128, 128, CPU)

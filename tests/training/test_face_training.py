@@ -13,7 +13,17 @@ from torch import Tensor
 
 from tests.support.face_set import SIDE, DrawnFace, write_face_set
 from training.face.album import read_album
-from training.face.batches import BOX_ONLY, FACE, NONE, UNSURE, BatchConfig, FaceBatch, FaceFrames, labels_of, mirror
+from training.face.batches import (
+    FACE_WITH_BOX_ONLY,
+    FACE_WITH_LANDMARKS,
+    NO_FACE,
+    UNSURE_FACE,
+    BatchConfig,
+    FaceBatch,
+    FaceFrames,
+    labels_of,
+    mirror,
+)
 from training.face.canvas import Canvas, CanvasConfig, draw_canvas, draw_texture
 from training.face.crops import CropConfig, draw_crop
 from training.face.losses import crop_terms, focal_loss, frame_terms, giou_loss, point_loss
@@ -104,7 +114,7 @@ def test_labels_move_with_the_pixels(album: Album, mirrored: bool) -> None:
 def test_a_view_and_its_inverse_cancel() -> None:
     view = View(np.array([3.0, 4.0]), np.array([20.0, 10.0]), 1.7, 0.6, mirrored=True)
     points = np.array([[1.0, 2.0], [-5.0, 8.0]])
-    np.testing.assert_allclose(move(view.anchor, view.to_canvas()), view.place, atol=1e-4)
+    np.testing.assert_allclose(move(view.anchor, view.to_canvas()), view.position, atol=1e-4)
     np.testing.assert_allclose(move(move(points, view.to_canvas()), invert(view.to_canvas())), points, atol=1e-4)
 
 
@@ -204,8 +214,8 @@ def test_faces_of_a_few_original_pixels_have_no_right_answer(album: Album) -> No
     sides = [float(np.sqrt(np.prod(face.box[2:] - face.box[:2]))) for face in canvas.faces]
     assert sides
     kinds, _, _ = labels_of(canvas, min(sides) * 0.5)
-    assert (kinds == FACE).any()
-    assert (labels_of(canvas, max(sides) * 2)[0] == FACE).sum() == 0
+    assert (kinds == FACE_WITH_LANDMARKS).any()
+    assert (labels_of(canvas, max(sides) * 2)[0] == FACE_WITH_LANDMARKS).sum() == 0
 
 
 @pytest.mark.parametrize(("side", "stride"), [(9.0, 8), (30.0, 8), (64.0, 16), (130.0, 32), (250.0, 64), (600.0, 64)])
@@ -213,7 +223,7 @@ def test_faces_belong_to_the_level_of_their_size(side: float, stride: int) -> No
     assert float(levels_of(torch.tensor(side))) == stride
     boxes = torch.tensor([[[320 - side / 2, 256 - side / 2, 320 + side / 2, 256 + side / 2]]])
     centres, strides = cells_of(512, 640, CPU)
-    targets = assign(boxes, torch.tensor([[FACE]]), centres, strides)
+    targets = assign(boxes, torch.tensor([[FACE_WITH_LANDMARKS]]), centres, strides)
     assert set(strides[targets.positive[0]].tolist()) == {stride}
     assert 1 <= int(targets.positive.sum()) <= 9
     assert not targets.counted.all()
@@ -223,7 +233,7 @@ def test_faces_belong_to_the_level_of_their_size(side: float, stride: int) -> No
 def test_unsure_faces_have_no_right_answer() -> None:
     boxes = torch.tensor([[[0.0, 0, 64, 64], [64.0, 64, 128, 128]]])
     centres, strides = cells_of(128, 128, CPU)
-    targets = assign(boxes, torch.tensor([[UNSURE, NONE]]), centres, strides)
+    targets = assign(boxes, torch.tensor([[UNSURE_FACE, NO_FACE]]), centres, strides)
     assert not targets.positive.any()
     inside = (centres < 64).all(-1)
     assert torch.equal(targets.counted[0], ~inside)
@@ -255,8 +265,8 @@ def perfect_cells(batch: FaceBatch, score: float = 20.0) -> Cells:
 
 def test_right_answers_cost_nothing_and_wrong_ones_do(album: Album) -> None:
     batch = FaceFrames(album, SMALL_BATCH, 32, 0, (0, Slots(0, 8, 8))).draw(0)
-    assert (batch.kinds == FACE).any()
-    assert (batch.kinds == BOX_ONLY).any()
+    assert (batch.kinds == FACE_WITH_LANDMARKS).any()
+    assert (batch.kinds == FACE_WITH_BOX_ONLY).any()
     centres, strides = cells_of(batch.frames.shape[-2], batch.frames.shape[-1], CPU)
     targets = assign(batch.boxes, batch.kinds, centres, strides)
     labels = (batch.kinds.long(), batch.boxes, batch.landmarks)

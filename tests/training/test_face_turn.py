@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tests.support.face_set import SIDE, write_face_set
 from training.face.pictures import AlbumConfig, Picture, read_manifest, read_portrait
-from training.face.robust import ANGLES, Tally, at_level, tally, tally_degraded, tally_turned, turned_head
+from training.face.robust import YAW_DEGREES, Tally, at_level, tally, tally_degraded, tally_turned, turned_head
 from training.face.turn import HEAD_HALF, across_head, look_up, mirrored, turned, yaw_of
 from vfe.face.detect.detector import Face, FaceDetector
 from vfe.face.detect.net import FaceNet, FaceNetConfig
@@ -136,7 +136,7 @@ def test_what_is_found_at_each_level_and_angle_is_counted(tmp_path: Path) -> Non
     assert list(degraded) == ["clean", "mild", "medium", "severe"]
     assert all((total.wanted, total.found, total.false) == (6, 6, 6) for total in degraded.values())
     heads = tally_turned(Everything(), root)
-    assert len(heads) == len(ANGLES) * 4
+    assert len(heads) == len(YAW_DEGREES) * 4
     assert all(total.wanted == 5 for total in heads.values())
     assert heads[0, "clean"].recall == 1.0
     assert "5 wrong" in str(heads[0, "clean"])

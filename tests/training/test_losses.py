@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from training.losses.terms import (
-    SCALE_WEIGHTS,
+    MS_SSIM_WEIGHTS,
     code_cross_entropy,
     code_loss,
     feature_loss,
@@ -71,7 +71,7 @@ def test_l1() -> None:
 def test_multi_scale_structure_averages_the_scales_that_fit(side: int, scales: int) -> None:
     torch.manual_seed(2)
     a, b = (2 * torch.rand(2, 1, 3, 1, side, side + 5) - 1).unbind(0)
-    expected, weights = 0.0, SCALE_WEIGHTS[:scales]
+    expected, weights = 0.0, MS_SSIM_WEIGHTS[:scales]
     for scale, weight in enumerate(weights):
         size = 2**scale  # cells of a scale are means of size x size pixels, an odd rest is left out
         small = []

@@ -24,7 +24,7 @@ from training.losses.perceptual import (
     load_lpips,
     load_vgg19,
 )
-from training.losses.perceptual.lpips import unit
+from training.losses.perceptual.lpips import unit_length
 from training.losses.perceptual.vgg import VGG16, VGG19, Widths, conv_stack
 from training.losses.terms import multi_scale_structure_loss
 from vfe.tensor_io.load import build_on_meta
@@ -35,7 +35,7 @@ CONVS16 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 CONVS19 = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
 WIDTHS16 = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 WIDTHS19 = (64, 64, 128, 128, *[256] * 4, *[512] * 8)
-MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+IMAGENET_MEAN, IMAGENET_STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 
 State = dict[str, Tensor]
 
@@ -68,7 +68,7 @@ def files(states: dict[str, State], tmp_path_factory: pytest.TempPathFactory) ->
 
 def features(images: Tensor, state: State, stages: tuple[int, ...], after_relu: bool) -> list[Tensor]:
     """Last convolutions of each stage of VGG, written out; `stages` counts the convolutions of each."""
-    x, kept = (images - MEAN.view(1, 3, 1, 1)) / STD.view(1, 3, 1, 1), []
+    x, kept = (images - IMAGENET_MEAN.view(1, 3, 1, 1)) / IMAGENET_STD.view(1, 3, 1, 1), []
     index = 0
     for number, count in enumerate(stages):
         if number:
@@ -115,7 +115,7 @@ def test_lpips_is_the_formula(states: dict[str, State], files: dict[str, str]) -
 
 def test_dead_features_have_a_finite_gradient() -> None:
     features = torch.zeros(1, 4, 2, 2, requires_grad=True)
-    (gradient,) = torch.autograd.grad((unit(features) - 0.5).square().sum(), features)
+    (gradient,) = torch.autograd.grad((unit_length(features) - 0.5).square().sum(), features)
     assert gradient.isfinite().all()
 
 

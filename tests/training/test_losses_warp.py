@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.losses.flow_warp import Flows, estimate_flows, seen, warp, warp_loss
+from training.losses.flow_warp import Flows, estimate_flows, visible, warp, warp_loss
 from vfe.types import VFEError
 
 
@@ -75,7 +75,7 @@ def test_the_gradient_of_warping_is_its_transpose() -> None:
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_loss_equals_a_loop_over_frames(masked: bool) -> None:
-    """Eq. 15 by its indices, i = 2 .. T - 1, means in place of sums."""
+    """Eq. 15 by its indices, i = 2 .. T - 1, means in position of sums."""
     torch.manual_seed(0)
     clips, frames = 2, 5
     x = torch.randn(clips, 3, frames, 9, 10)
@@ -89,7 +89,7 @@ def test_loss_equals_a_loop_over_frames(masked: bool) -> None:
             bw_returns, fw_returns = flows.forward[b : b + 1, :, i - 1], flows.backward[b : b + 1, :, i - 2]
             for side, (flow, returns, frame) in enumerate(((bw, bw_returns, after), (fw, fw_returns, before))):
                 error = (warp(now, flow) - frame).abs()
-                mask = seen(flow, returns).expand_as(error) if masked else torch.ones_like(error).bool()
+                mask = visible(flow, returns).expand_as(error) if masked else torch.ones_like(error).bool()
                 sums[side] += float(error[mask].sum())
                 counts[side] += int(mask.sum())
         assert min(counts) > 0
@@ -100,7 +100,7 @@ def test_loss_equals_a_loop_over_frames(masked: bool) -> None:
 def test_seen_equals_a_loop() -> None:
     torch.manual_seed(0)
     there, back = (1.5 * torch.randn(2, 1, 2, 8, 9)).unbind(0)
-    mask, reached = seen(there, back), warp(back, there)
+    mask, reached = visible(there, back), warp(back, there)
     for y in range(8):
         for x in range(9):
             px, py = x + float(there[0, 0, y, x]), y + float(there[0, 1, y, x])
@@ -156,10 +156,10 @@ def test_the_gradient_goes_to_every_frame() -> None:
 
 
 def test_flows_kept_in_half_precision_serve() -> None:
-    """Positions are added up in float32: half precision has no 2048.25, the place that leads out of this frame."""
+    """Positions are added up in float32: half precision has no 2048.25, the position that leads out of this frame."""
     there = torch.tensor([0.25, 0.0]).view(1, 2, 1, 1).repeat(1, 1, 1, 2049)
-    mask = seen(there.half(), -there.half())
-    assert torch.equal(mask, seen(there, -there))
+    mask = visible(there.half(), -there.half())
+    assert torch.equal(mask, visible(there, -there))
     assert mask[..., :-1].all()
     assert not mask[..., -1].any()
     clean = moving(4, (2, 1), size=32)

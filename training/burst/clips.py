@@ -14,7 +14,7 @@ from torch import Tensor
 from .damage import Damage, DamageConfig
 from .dice import Dice
 from .motion import ClipConfig, ClipMaker
-from .packed import Album
+from .packed import PackedAlbum
 
 POOL_SEED, HELD_OUT_SEED = 1, 2
 
@@ -47,7 +47,7 @@ class PairConfig:
 class PairMaker:
     """Pairs of the people to train on: `maker(step, count)`."""
 
-    def __init__(self, album: Album, config: PairConfig, seed: int) -> None:
+    def __init__(self, album: PackedAlbum, config: PairConfig, seed: int) -> None:
         self.config, self.seed, self.device = config, seed, album.pictures.device
         self.list_sha256 = album.list_sha256
         self._clean = ClipMaker(album, config.clips)
@@ -92,7 +92,7 @@ def to_pairs(degraded: Tensor, clean: Tensor) -> Pairs:
     return Pairs(*((x / 127.5 - 1).transpose(1, 2).contiguous() for x in (degraded, clean)))
 
 
-def held_out_pairs(album: Album, config: PairConfig, count: int) -> Pairs:
+def held_out_pairs(album: PackedAlbum, config: PairConfig, count: int) -> Pairs:
     """The same each time: people that are not trained on."""
     maker = ClipMaker(album, config.clips, held_out=True)
     dice = Dice(count, (HELD_OUT_SEED,), album.pictures.device)

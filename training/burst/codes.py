@@ -20,7 +20,7 @@ from .clips import PairMaker, Pairs
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
 
-REVIVE_EVERY = 100  # steps
+REVIVE_EVERY_STEPS = 100  # steps
 
 
 class CodebookStage(BurstStage):
@@ -45,7 +45,7 @@ class CodebookStage(BurstStage):
 
     def after_step(self, step: int) -> dict[str, float]:
         """Revive dead entries; the first time after one step, which puts all entries among the latents."""
-        return {} if step % REVIVE_EVERY else self.autoencoder.revive()
+        return {} if step % REVIVE_EVERY_STEPS else self.autoencoder.revive()
 
     def evaluate(self) -> dict[str, float]:
         errors = []

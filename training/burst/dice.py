@@ -51,6 +51,6 @@ class Dice:
         return values.to(self.device, non_blocking=True)
 
 
-def spread(values: Tensor, ndim: int) -> Tensor:
+def append_axes(values: Tensor, ndim: int) -> Tensor:
     """(B, ...) with ones appended, to multiply what has `ndim` axes."""
     return values.view(*values.shape, *[1] * (ndim - values.ndim))

@@ -26,7 +26,7 @@ from ..run.eval_mode import eval_mode
 from ..run.optim import OptimConfig, learning_rate
 from ..run.stage import Draw, Slots, TrainableModule
 
-STATE = "state.pt"
+STATE_FILE = "state.pt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class BurstStage(ABC):
 
 
 @dataclass
-class Clock:
+class BurstProgress:
     """Where a stage is, and what it was like."""
 
     step: int = 0
@@ -92,9 +92,9 @@ class BurstLoop:
         out.mkdir(parents=True, exist_ok=True)
         self.optimizers = [_optimizer(module, config.optim) for module in stage.trainables]
         self.average = MovingAverage(stage.trainables[0], config.optim.ema)
-        self.clock = Clock(batch=config.batch)
+        self.clock = BurstProgress(batch=config.batch)
         self._terms: dict[str, list[Tensor]] = defaultdict(list)
-        if (out / STATE).exists():
+        if (out / STATE_FILE).exists():
             self._load()
 
     @property
@@ -193,19 +193,19 @@ class BurstLoop:
             "average": self.average.values,
             "clock": asdict(self.clock),
         }
-        aside = self.out / f".{STATE}.partial"
-        torch.save(state, aside)
-        aside.replace(self.out / STATE)
+        partial = self.out / f".{STATE_FILE}.partial"
+        torch.save(state, partial)
+        partial.replace(self.out / STATE_FILE)
 
     def _load(self) -> None:
-        state = torch.load(self.out / STATE, map_location="cpu", weights_only=True)
+        state = torch.load(self.out / STATE_FILE, map_location="cpu", weights_only=True)
         for module, weights in zip(self.stage.trainables, state["players"], strict=True):
             module.load_state_dict(weights)
         for optimizer, moments in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(moments)
         for value, kept in zip(self.average.values, state["average"], strict=True):
             value.copy_(kept)
-        self.clock = Clock(**state["clock"])
+        self.clock = BurstProgress(**state["clock"])
         self._say(f"goes on from step {self.clock.step}, {self.clock.seconds / 60:.1f} minutes")
 
     def _say(self, line: str) -> None:

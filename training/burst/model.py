@@ -15,7 +15,7 @@ from ..lite.coefficients import coefficient_scale, damage_spread
 from ..losses.adversarial import DiscriminatorConfig
 from .clips import PairConfig, PairMaker
 from .motion import ClipConfig
-from .packed import Album
+from .packed import PackedAlbum
 
 SCALE_SEED = 3
 
@@ -85,7 +85,7 @@ def critic_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:
     return DiscriminatorConfig(width=4 if tiny else 32, stages=stages, places=(places, places))
 
 
-def new_restorer(config: LiteConfig, album: Album) -> LiteModel:
+def new_restorer(config: LiteConfig, album: PackedAlbum) -> LiteModel:
     """Random weights; the codec's scale and the size of velocities as measured on damaged clips.
 
     On damaged ones, as clean clips hold so little of the finest coefficients that noise would drown all the others.

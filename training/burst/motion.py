@@ -13,9 +13,9 @@ from torch import Tensor
 from vfe.face.paste.align import template
 
 from .damage.camera import sample
-from .dice import Dice, spread
-from .packed import Album
-from .paths import bump, path
+from .dice import Dice, append_axes
+from .motion_paths import random_bump, random_path
+from .packed import PackedAlbum
 
 LEFT_EYE, RIGHT_EYE, NOSE, LEFT_MOUTH, RIGHT_MOUTH = range(5)
 
@@ -42,7 +42,7 @@ class ClipConfig:
 class ClipMaker:
     """Draws batches of clean clips from an album."""
 
-    def __init__(self, album: Album, config: ClipConfig, *, held_out: bool = False) -> None:
+    def __init__(self, album: PackedAlbum, config: ClipConfig, *, held_out: bool = False) -> None:
         self.album, self.config = album, config
         spans = album.held_out if held_out else album.trained
         self._portraits = spans[spans[:, 1] == 1]
@@ -58,7 +58,7 @@ class ClipMaker:
         video = self.album.pictures[index.to(self.album.pictures.device)].float()
         still = ~moving & dice.chance(self.config.still_share).cpu()
         warped = self._warp(video, moving.to(dice.device), dice)
-        video = torch.where(spread(still.to(dice.device), 5), video, warped)
+        video = torch.where(append_axes(still.to(dice.device), 5), video, warped)
         return vary(video, frames, self.config.grey_share, dice)
 
     def _choose(self, dice: Dice) -> tuple[Tensor, Tensor]:
@@ -85,16 +85,16 @@ class ClipMaker:
         batch, frames, _, side, _ = video.shape
         at = (torch.arange(side, device=video.device) + 0.5) / side
         points = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1).expand(batch, frames, -1, -1, -1)
-        portrait = spread((~moving).float(), 5)
+        portrait = append_axes((~moving).float(), 5)
         points = points + portrait * expression(points, frames, dice)
         own, jitter = (~moving).float()[:, None], self.config.jitter
-        angle = jitter * dice.uniform(-0.07, 0.07)[:, None] + own * path(dice, frames, 0.0, 0.0008, 0.006)
-        zoom = 1 + jitter * dice.uniform(-0.06, 0.06)[:, None] + own * path(dice, frames, 0.0, 0.0005, 0.004)
-        shift = jitter * dice.uniform(-6 / 256, 6 / 256, 1, 2) + own[..., None] * path(
+        angle = jitter * dice.uniform(-0.07, 0.07)[:, None] + own * random_path(dice, frames, 0.0, 0.0008, 0.006)
+        zoom = 1 + jitter * dice.uniform(-0.06, 0.06)[:, None] + own * random_path(dice, frames, 0.0, 0.0005, 0.004)
+        shift = jitter * dice.uniform(-6 / 256, 6 / 256, 1, 2) + own[..., None] * random_path(
             dice, frames, 0.0, 0.0004, 0.003, width=2
         )
         x, y = (points - 0.5).unbind(-1)
-        cos, sin = (spread(value(angle) * zoom, 4) for value in (torch.cos, torch.sin))
+        cos, sin = (append_axes(value(angle) * zoom, 4) for value in (torch.cos, torch.sin))
         moved = torch.stack([cos * x - sin * y, sin * x + cos * y], -1) + shift[:, :, None, None]
         return sample(video, moved * side, "bicubic", "reflection").clamp_(0, 255)
 
@@ -106,16 +106,16 @@ def expression(points: Tensor, frames: int, dice: Dice) -> Tensor:
     """
     marks = template().float().to(points.device)
     mouth = (marks[LEFT_MOUTH] + marks[RIGHT_MOUTH]) / 2
-    amount = path(dice, frames, 0.0, 0.002, 1.0, width=6)
+    amount = random_path(dice, frames, 0.0, 0.002, 1.0, width=6)
     opened, smile, brows, nod, turn, _ = amount.unbind(-1)
-    blink = bump(dice, frames, 0.3)
+    blink = random_bump(dice, frames, 0.3)
     moves = torch.zeros_like(points)
 
     def add(centre: Tensor, radius: tuple[float, float], dx: Tensor | float, dy: Tensor | float) -> None:
         away = (points - centre) / points.new_tensor(radius)
         weight = torch.exp(-0.5 * away.square().sum(-1))
         for axis, by in enumerate((dx, dy)):
-            moves[..., axis] += weight * (spread(by, 4) if isinstance(by, Tensor) else by)
+            moves[..., axis] += weight * (append_axes(by, 4) if isinstance(by, Tensor) else by)
 
     add(mouth + points.new_tensor([0.0, 0.09]), (0.11, 0.07), 0.0, -0.022 * opened)
     add(marks[LEFT_MOUTH], (0.06, 0.05), 0.012 * smile, 0.010 * smile)
@@ -126,19 +126,19 @@ def expression(points: Tensor, frames: int, dice: Dice) -> Tensor:
         lid = (points[..., 1] - eye[1]) * torch.exp(
             -0.5 * ((points - eye) / points.new_tensor([0.055, 0.028])).square().sum(-1)
         )
-        moves[..., 1] += lid * spread(blink, 4) * 1.5
+        moves[..., 1] += lid * append_axes(blink, 4) * 1.5
     return moves
 
 
 def vary(video: Tensor, frames: int, grey_share: float, dice: Dice) -> Tensor:
     """Mirrored, in other light and colour, grey for a few: the same for the clean and the damaged clip."""
-    video = torch.where(spread(dice.chance(0.5), 5), video.flip(-1), video)
+    video = torch.where(append_axes(dice.chance(0.5), 5), video.flip(-1), video)
     unit = (video / 255).clamp(0, 1)
     changed = dice.chance(0.5).float()
-    gamma = torch.exp(spread(changed * dice.normal() * 0.18, 5))
+    gamma = torch.exp(append_axes(changed * dice.normal() * 0.18, 5))
     gain = torch.exp(changed[:, None] * (dice.normal(1) * 0.08 + dice.normal(3) * 0.05)).clamp(0.7, 1.2)
-    flicker = 1 + path(dice, frames, 0.0, 0.002, 0.02) * changed[:, None]
-    unit = unit**gamma * gain[:, None, :, None, None] * spread(flicker, 5)
+    flicker = 1 + random_path(dice, frames, 0.0, 0.002, 0.02) * changed[:, None]
+    unit = unit**gamma * gain[:, None, :, None, None] * append_axes(flicker, 5)
     grey = unit.mean(2, keepdim=True).expand_as(unit)
-    unit = torch.where(spread(dice.chance(grey_share), 5), grey, unit)
+    unit = torch.where(append_axes(dice.chance(grey_share), 5), grey, unit)
     return (unit * 255).clamp(0, 255).round()

@@ -26,10 +26,10 @@ from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned
 from vfe.types import VFEError
 
 from ..data.clips import read_frames
-from .packed import FILE, Pack, write_pack
+from .packed import PACK_FILE, Pack, write_pack
 from .squeeze import SQUEEZE_FILE
 
-LIMIT = 48 << 20  # bytes: what may travel beside a checkout
+MAX_PACK_BYTES = 48 << 20  # bytes: what may travel beside a checkout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class PackConfig:
     """Least `hf` of a portrait that has one."""
 
 
-class Item(NamedTuple):
+class PackedItem(NamedTuple):
     """An entry of the manifest that is packed."""
 
     name: str
@@ -60,14 +60,14 @@ class Item(NamedTuple):
     is_video: bool
 
 
-def chosen_items(root: Path, config: PackConfig) -> list[Item]:
+def chosen_items(root: Path, config: PackConfig) -> list[PackedItem]:
     """The open items that are good enough, in the manifest's order. Raises VFEError where there is no manifest."""
     manifest = root / "manifest.json"
     if not manifest.exists():
         raise VFEError(f"{manifest} does not exist; --data needs a folder with a manifest.json")
     items = json.loads(manifest.read_text(encoding="utf-8"))["items"]
     return [
-        Item(
+        PackedItem(
             entry["file"],
             root / entry["file"],
             root / entry["label"],
@@ -93,7 +93,7 @@ class Aligned(NamedTuple):
     landmarks: np.ndarray  # (n, 5, 2)
 
 
-def aligned(item: Item, config: PackConfig) -> Aligned:
+def aligned(item: PackedItem, config: PackConfig) -> Aligned:
     """As a restorer would see them: a clip's crops move as steadily as the face does."""
     frames = read_frames(item.path)
     points = torch.from_numpy(np.load(item.label)["landmarks5"]).double()
@@ -113,7 +113,7 @@ def encode(picture: Tensor, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def pack(items: list[Item], config: PackConfig) -> Pack:
+def pack(items: list[PackedItem], config: PackConfig) -> Pack:
     files: list[bytes] = []
     landmarks, first = [], [0]
     for number, item in enumerate(items):
@@ -135,7 +135,7 @@ def pack(items: list[Item], config: PackConfig) -> Pack:
     )
 
 
-def list_hash(items: list[Item]) -> str:
+def list_hash(items: list[PackedItem]) -> str:
     """SHA-256 of names and contents."""
     digest = hashlib.sha256()
     for item in items:
@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--squeeze", type=Path, help=f"weights of the perceptual loss, kept as {SQUEEZE_FILE}")
-    parser.add_argument("--limit", type=int, default=LIMIT, help="bytes")
+    parser.add_argument("--limit", type=int, default=MAX_PACK_BYTES, help="bytes")
     args = parser.parse_args(arguments)
     try:
         config = PackConfig()
@@ -161,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
     size = sum(file.stat().st_size for file in args.out.iterdir())
     if size > args.limit:
         sys.exit(f"{args.out}: {size / 2**20:.1f} MiB, needed at most {args.limit / 2**20:.0f}; lower a quality")
-    print(f"{path}: {len(items)} items, {size / 2**20:.1f} MiB, list {list_hash(items)[:16]} ({FILE})")
+    print(f"{path}: {len(items)} items, {size / 2**20:.1f} MiB, list {list_hash(items)[:16]} ({PACK_FILE})")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vfe.types import VFEError
 
-FILE = "faces.npz"
+PACK_FILE = "faces.npz"
 
 
 class Pack(NamedTuple):
@@ -40,7 +40,7 @@ class Pack(NamedTuple):
 def write_pack(folder: Path, pack: Pack) -> Path:
     """Without compression, as JPEG has none to gain, and without times: the same pack gives the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / FILE
+    path = folder / PACK_FILE
     values = {**pack._asdict(), "list_sha256": np.array(pack.list_sha256)}
     np.savez(path, **values)
     return path
@@ -48,15 +48,15 @@ def write_pack(folder: Path, pack: Pack) -> Path:
 
 def read_pack(folder: Path) -> Pack:
     """Raises VFEError where there is none."""
-    if not (folder / FILE).exists():
-        raise VFEError(f"{folder / FILE} does not exist; make it with python -m training.burst.pack")
-    with np.load(folder / FILE, allow_pickle=False) as arrays:
+    if not (folder / PACK_FILE).exists():
+        raise VFEError(f"{folder / PACK_FILE} does not exist; make it with python -m training.burst.pack")
+    with np.load(folder / PACK_FILE, allow_pickle=False) as arrays:
         values = {name: arrays[name] for name in Pack._fields}
     return Pack(**{**values, "list_sha256": str(values["list_sha256"])})
 
 
 @dataclass(frozen=True)
-class Album:
+class PackedAlbum:
     """The pictures of a pack in memory, split by person: those held out are never trained on."""
 
     pictures: Tensor
@@ -78,14 +78,14 @@ HELD_OUT_EVERY = 25
 """Of the people, one in so many is held out."""
 
 
-def read_album(folder: Path, device: torch.device) -> Album:
+def read_packed_album(folder: Path, device: torch.device) -> PackedAlbum:
     """All pictures decoded, on `device`."""
     pack = read_pack(folder)
     starts = np.concatenate([[0], pack.ends[:-1]])
     pictures = np.stack([_decode(pack.jpeg[a:b]) for a, b in zip(starts, pack.ends, strict=True)])
     spans = torch.from_numpy(np.stack([pack.first[:-1], np.diff(pack.first)], axis=1).astype(np.int64))
     held_out = torch.from_numpy(pack.person % HELD_OUT_EVERY == HELD_OUT_EVERY - 1)
-    return Album(
+    return PackedAlbum(
         torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous().to(device),
         torch.from_numpy(pack.landmarks.astype(np.float32)).to(device),
         spans[~held_out],

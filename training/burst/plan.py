@@ -22,20 +22,20 @@ from .codes import CodebookStage, PredictStage
 from .loop import BurstConfig, BurstLoop, BurstStage
 from .model import critic_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
-from .packed import Album
+from .packed import PackedAlbum
 from .restorer import CriticWithLoss, RestorerLossConfig, RestorerStage, RestorerWithLoss, unfrozen
 from .squeeze import SqueezeDistance
 
 StageName = Literal["codebook", "predict", "fidelity", "adversary"]
-SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.4, "adversary": 0.28}
-BEST, LAST = "best.safetensors", "last.safetensors"
+STAGE_SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.4, "adversary": 0.28}
+BEST_FILE, LAST_FILE = "best.safetensors", "last.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanConfig:
     """What is trained, for how long."""
 
-    stages: tuple[StageName, ...] = tuple(SHARES)
+    stages: tuple[StageName, ...] = tuple(STAGE_SHARES)
     minutes: float = 9.0
     """Of all stages together, which share it as they would that of the whole plan."""
     batch: int = 8
@@ -53,20 +53,20 @@ class PlanConfig:
     """The restorer: half a minute, and faster from then on; eager where it fails."""
 
     def __post_init__(self) -> None:
-        unknown = [stage for stage in self.stages if stage not in SHARES]
+        unknown = [stage for stage in self.stages if stage not in STAGE_SHARES]
         if unknown or not self.stages:
-            raise VFEError(f"stages {', '.join(self.stages) or 'none'}: needed some of {', '.join(SHARES)}")
+            raise VFEError(f"stages {', '.join(self.stages) or 'none'}: needed some of {', '.join(STAGE_SHARES)}")
         if self.minutes <= 0 or self.held_out < 1:
             raise VFEError(f"minutes={self.minutes}, held_out={self.held_out}: needed above 0, and at least 1")
 
     def minutes_of(self, stage: StageName) -> float:
-        return self.minutes * SHARES[stage] / sum(SHARES[each] for each in self.stages)
+        return self.minutes * STAGE_SHARES[stage] / sum(STAGE_SHARES[each] for each in self.stages)
 
 
 class Plan:
     """Runs the stages of a config, one after the other, each in a folder of its own in `out`."""
 
-    def __init__(self, config: PlanConfig, album: Album, perceptual: SqueezeDistance, out: Path) -> None:
+    def __init__(self, config: PlanConfig, album: PackedAlbum, perceptual: SqueezeDistance, out: Path) -> None:
         self.config, self.album, self.perceptual, self.out = config, album, perceptual, out
         self.device = album.pictures.device
         self.pairs = PairConfig(clips=ClipConfig(frames=config.frames), reuse=config.reuse)
@@ -110,18 +110,18 @@ class Plan:
         return CodebookStage(model, critic, *self._makers(5), self.perceptual)
 
     def _predict(self) -> BurstStage:
-        return PredictStage(load_prior(self._made("codebook", LAST), torch.float32), *self._makers(5))
+        return PredictStage(load_prior(self._made("codebook", LAST_FILE), torch.float32), *self._makers(5))
 
     def _fidelity(self) -> BurstStage:
         net = self._plain()
-        prior = self.out / "predict" / BEST
+        prior = self.out / "predict" / BEST_FILE
         if prior.exists() and net.prior is None:
             loaded = load_prior(prior, torch.float32).to(self.device)
             net = with_prior(net, loaded, fusion_config(net.config, loaded.config)).to(self.device)
         return self._restorer(net, RestorerLossConfig(), None)
 
     def _adversary(self) -> BurstStage:
-        net = self._load(self._made("fidelity", LAST))
+        net = self._load(self._made("fidelity", LAST_FILE))
         critic = Discriminator(critic_config(self.album.side, tiny=self.config.tiny)).to(self.device)
         return self._restorer(net, RestorerLossConfig(perceptual=0.3, adversarial=0.01, balanced_from=0.0), critic)
 

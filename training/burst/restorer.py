@@ -30,7 +30,7 @@ from .clips import PairMaker, Pairs
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
 
-GOOD_ENOUGH = 2e-4  # mean square of [-1, 1]: 43 dB, beyond which no clip counts for more
+ERROR_FLOOR = 2e-4  # mean square of [-1, 1]: 43 dB, beyond which no clip counts for more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,7 +158,7 @@ class RestorerStage(BurstStage):
             with torch.autocast(clean.device.type, torch.bfloat16):
                 restored = restore_video(self.net, degraded).clamp(-1, 1)
             self._restored.append(restored)
-            errors = [(x - clean).square().mean().clamp(min=GOOD_ENOUGH).log10() for x in (degraded, restored)]
+            errors = [(x - clean).square().mean().clamp(min=ERROR_FLOOR).log10() for x in (degraded, restored)]
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips
             middle = torch.tensor([[clean.shape[2] // 2]])
             a, b, c = (take_frames(x, middle) / 2 + 0.5 for x in (restored, clean, degraded))

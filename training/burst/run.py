@@ -15,8 +15,8 @@ import torch
 
 from vfe.types import VFEError
 
-from .packed import read_album
-from .plan import SHARES, Plan, PlanConfig
+from .packed import read_packed_album
+from .plan import STAGE_SHARES, Plan, PlanConfig
 from .squeeze import SQUEEZE_FILE, load_squeeze
 
 
@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True, help="of all stages that are named")
-    parser.add_argument("--stages", default=",".join(SHARES), help="some of %(default)s, in this order")
+    parser.add_argument("--stages", default=",".join(STAGE_SHARES), help="some of %(default)s, in this order")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, default=48, help="halved where memory does not take it")
     parser.add_argument("--frames", type=int, default=9, help="of a clip: 4n + 1, or 4n from the middle of a clip")
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
             compile=args.compile,
         )
         squeeze = load_squeeze(args.data / SQUEEZE_FILE).to(device)
-        Plan(config, read_album(args.data, device), squeeze, args.out).run()
+        Plan(config, read_packed_album(args.data, device), squeeze, args.out).run()
     except VFEError as error:
         sys.exit(str(error))
 

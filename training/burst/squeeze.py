@@ -16,13 +16,13 @@ from torch import Tensor, nn
 from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
 
-from ..losses.perceptual.lpips import unit
+from ..losses.perceptual.lpips import unit_length
 
 SQUEEZE_FILE = "squeezenet1_1.safetensors"
-MEAN = (104.0, 117.0, 123.0)  # of blue, green and red, in levels of 255
-STAGES = (("fire2", "fire3"), ("fire4", "fire5"))
-LAST_STAGE = ("fire6", "fire7", "fire8", "fire9")
-TAPS = 7
+BGR_MEAN = (104.0, 117.0, 123.0)  # of blue, green and red, in levels of 255
+FIRE_PAIRS = (("fire2", "fire3"), ("fire4", "fire5"))
+LAST_FIRES = ("fire6", "fire7", "fire8", "fire9")
+TAP_COUNT = 7
 
 
 class SqueezeDistance(nn.Module):
@@ -41,17 +41,17 @@ class SqueezeDistance(nn.Module):
         terms = []
         for index, (a, b) in enumerate(zip(self.features(prediction), wanted, strict=True)):
             weight = self._weight(f"head.{index}").view(1, -1, 1, 1)
-            terms.append(((unit(a.float()) - unit(b.float())).square() * weight).sum(1).mean())
+            terms.append(((unit_length(a.float()) - unit_length(b.float())).square() * weight).sum(1).mean())
         return torch.stack(terms).sum()
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The seven taps."""
-        x = (images * 255).flip(1) - images.new_tensor(MEAN)[:, None, None]
+        x = (images * 255).flip(1) - images.new_tensor(BGR_MEAN)[:, None, None]
         taps = [self._conv(x.contiguous(memory_format=torch.channels_last), "conv1", stride=2)]
-        for first, second in STAGES:
+        for first, second in FIRE_PAIRS:
             taps.append(self._fire(self._fire(self._pool(taps[-1]), first), second))
         x = self._pool(taps[-1])
-        for name in LAST_STAGE:
+        for name in LAST_FIRES:
             x = self._fire(x, name)
             taps.append(x)
         return taps
@@ -76,8 +76,8 @@ def load_squeeze(path: Path) -> SqueezeDistance:
     """Frozen. Raises VFEError where the file is another."""
     source = open_tensors(path)
     weights = {name: source.get(name).float().clone() for name in source}
-    layers = ("conv1", *(f"{fire}/squeeze1x1" for stage in (*STAGES, LAST_STAGE) for fire in stage))
-    wanted = {*(f"{layer}.weight" for layer in layers), *(f"head.{index}" for index in range(TAPS))}
+    layers = ("conv1", *(f"{fire}/squeeze1x1" for stage in (*FIRE_PAIRS, LAST_FIRES) for fire in stage))
+    wanted = {*(f"{layer}.weight" for layer in layers), *(f"head.{index}" for index in range(TAP_COUNT))}
     if not wanted <= weights.keys():
         missing = sorted(wanted - weights.keys())
         raise VFEError(f"{path}: {missing[0]} is missing; needed SqueezeNet 1.1 with LPIPS's heads")

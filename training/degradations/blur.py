@@ -13,14 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .kernels import Shape, bell, sinc
-from .random_walk import walk
+from .kernels import BellShape, bell, sinc
+from .random_walk import random_walk
 from .ranges import Range, chance, check_range, check_share, uniform
 
-WIDTHS = (0.5, 2.0)  # a walking blur stays within these multiples of what was drawn
-REACH = 3  # sigmas that a kernel covers
+WIDTH_FACTORS = (0.5, 2.0)  # a walking blur stays within these multiples of what was drawn
+KERNEL_SIGMAS = 3  # sigmas that a kernel covers
 FFT_MULTIPLE = 32  # sides with small prime factors transform fast
-MAX_RADIUS = 16
+MAX_KERNEL_RADIUS = 16
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Blur:
 
     sigma: tuple[float, float]
     angle: float = 0.0
-    shape: Shape = "gaussian"
+    shape: BellShape = "gaussian"
     beta: float = 1.0
     step: float = 0.0
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
-        width = torch.from_numpy(walk(1.0, self.step, WIDTHS, len(planes), rng)).double()
-        radius = min(MAX_RADIUS, max(1, round(REACH * max(self.sigma) * float(width.max()))))
+        width = torch.from_numpy(random_walk(1.0, self.step, WIDTH_FACTORS, len(planes), rng)).double()
+        radius = min(MAX_KERNEL_RADIUS, max(1, round(KERNEL_SIGMAS * max(self.sigma) * float(width.max()))))
         along, across = (width * max(sigma, 1e-3) for sigma in self.sigma)
         return convolve(planes, bell(self.shape, along, across, self.angle, self.beta, 2 * radius + 1))
 

@@ -27,14 +27,14 @@ from .frames import to_frames, to_planes, to_rgb
 from .ranges import Range, chance, check_range, check_share, integer, uniform
 
 FRAME_RATE = Fraction(25)
-SIDES = 4  # H.263+ takes multiples of 4
-BT601 = 5  # the number of H.273 for the matrix that JPEG uses
+SIDE_MULTIPLE = 4  # H.263+ takes multiples of 4
+BT601_MATRIX = 5  # the number of H.273 for the matrix that JPEG uses
 QP_LAMBDA = 118  # FFmpeg's units in a quantiser step
-DAMAGED_PART = (0.3, 0.9)  # of a packet: its head holds what a decoder cannot do without
+DAMAGED_RANGE = (0.3, 0.9)  # of a packet: its head holds what a decoder cannot do without
 
 
 @dataclass(frozen=True)
-class Kind:
+class EncoderKind:
     """How an encoder of FFmpeg is used: the decoder of its stream, and the settings from very good to very bad."""
 
     decoder: str
@@ -46,16 +46,16 @@ class Kind:
 
 
 ENCODERS = {
-    "libx264": Kind("h264", (18, 42)),
-    "libvpx": Kind("vp8", (10, 62)),
-    "mjpeg": Kind("mjpeg", full_range=True),
-    "mpeg1video": Kind("mpeg1video", conceals=True),
-    "mpeg2video": Kind("mpeg2video", conceals=True),
-    "mpeg4": Kind("mpeg4", conceals=True),
-    "h263p": Kind("h263"),
-    "flv": Kind("flv"),
-    "msmpeg4": Kind("msmpeg4"),
-    "wmv2": Kind("wmv2"),
+    "libx264": EncoderKind("h264", (18, 42)),
+    "libvpx": EncoderKind("vp8", (10, 62)),
+    "mjpeg": EncoderKind("mjpeg", full_range=True),
+    "mpeg1video": EncoderKind("mpeg1video", conceals=True),
+    "mpeg2video": EncoderKind("mpeg2video", conceals=True),
+    "mpeg4": EncoderKind("mpeg4", conceals=True),
+    "h263p": EncoderKind("h263"),
+    "flv": EncoderKind("flv"),
+    "msmpeg4": EncoderKind("msmpeg4"),
+    "wmv2": EncoderKind("wmv2"),
 }
 
 
@@ -76,7 +76,7 @@ class Codec:
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         height, width = planes.shape[2:]
-        padded = F.pad(planes, (0, -width % SIDES, 0, -height % SIDES), mode="replicate")
+        padded = F.pad(planes, (0, -width % SIDE_MULTIPLE, 0, -height % SIDE_MULTIPLE), mode="replicate")
         frames = to_frames(padded).numpy()
         packets, extradata = self._encode(frames)
         if self.damage:
@@ -173,7 +173,7 @@ def _require(encoder: str) -> None:
 def _pictures(frames: npt.NDArray[np.uint8], pixels: str) -> Iterator[av.VideoFrame]:
     """Frames in 4:2:0 with accurate rounding. To full range, swscale cuts decimals of chroma; our writer does not."""
     if pixels == "yuvj420p":
-        writer = FrameWriter(FrameFormat(pixels, BT601, FULL))
+        writer = FrameWriter(FrameFormat(pixels, BT601_MATRIX, FULL))
         yield from (writer.write(torch.from_numpy(frame).permute(2, 0, 1) / 127.5 - 1, None) for frame in frames)
         return
     scaler = VideoReformatter()
@@ -211,5 +211,5 @@ def _damage(packets: list[av.Packet], share: float, rng: np.random.Generator) ->
         hit, start, length = rng.random(3)
         if hit < share:
             data = np.frombuffer(memoryview(packet), np.uint8)  # of the packet itself
-            first = int(len(data) * (DAMAGED_PART[0] + (DAMAGED_PART[1] - DAMAGED_PART[0]) * start))
+            first = int(len(data) * (DAMAGED_RANGE[0] + (DAMAGED_RANGE[1] - DAMAGED_RANGE[0]) * start))
             data[first : first + 2 + int(8 * length)] ^= 0xA5

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .ranges import Range, chance, check_range, check_share, integer, uniform
 
-GHOST = 1.5  # times the threshold: changes in time up to about that are taken for noise
+GHOST_THRESHOLDS = 1.5  # times the threshold: changes in time up to about that are taken for noise
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Denoise:
         smooth = self._box(slope) * planes + self._box(mean * (1 - slope))
         for index in range(1, len(smooth)):
             change = smooth[index - 1] - smooth[index]
-            still = torch.exp(-((change / (GHOST * self.threshold)) ** 2))
+            still = torch.exp(-((change / (GHOST_THRESHOLDS * self.threshold)) ** 2))
             smooth[index] += self.memory * still * change
         return smooth
 

@@ -14,7 +14,7 @@ from .ranges import Range, chance, check_range, check_share, uniform
 Mask = npt.NDArray[np.float32]
 HAIR_SHARE = 0.15  # of the marks
 DARK_SHARE = 0.5  # dirt on the print; the others were on the negative
-SOFT = 1.2  # pixels over which a mark's edge fades
+EDGE_PIXELS = 1.2  # pixels over which a mark's edge fades
 
 
 @dataclass(frozen=True)
@@ -56,25 +56,25 @@ class DustConfig:
 def _speck(size: float, rng: np.random.Generator) -> Mask:
     """A blob whose radius wavers with the angle: (n, n) opacity."""
     radius = max(0.7, size * rng.random() ** 2)
-    y, x = _grid(int(np.ceil(1.8 * radius + SOFT)))
+    y, x = _grid(int(np.ceil(1.8 * radius + EDGE_PIXELS)))
     stretch, turn = rng.uniform(0.45, 1.0), rng.uniform(0, np.pi)
     along, across = x * np.cos(turn) + y * np.sin(turn), (y * np.cos(turn) - x * np.sin(turn)) / stretch
     angle = np.arctan2(across, along)
     edge = radius * (1 + sum(rng.normal(0, 0.22 / k) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in (2, 3, 5)))
-    return _soft((edge - np.hypot(along, across)) / SOFT, rng)
+    return _soft((edge - np.hypot(along, across)) / EDGE_PIXELS, rng)
 
 
 def _hair(size: float, rng: np.random.Generator) -> Mask:
     """A bent stroke: (n, n) opacity."""
     reach = max(3.0, size * rng.uniform(1.0, 3.0))
-    y, x = _grid(int(np.ceil(1.2 * reach + SOFT)))
+    y, x = _grid(int(np.ceil(1.2 * reach + EDGE_PIXELS)))
     time = np.linspace(-1, 1, 24)
     turn, bend, curl = rng.uniform(0, np.pi), rng.normal(0, 0.6), rng.normal(0, 0.4)
     along, across = reach * time * 0.8, reach * (bend * (time**2 - 0.5) + curl * time**3) * 0.6
     line_x = along * np.cos(turn) - across * np.sin(turn)
     line_y = along * np.sin(turn) + across * np.cos(turn)
     distance = np.hypot(x[..., None] - line_x, y[..., None] - line_y).min(-1)
-    return _soft((rng.uniform(0.5, 1.1) - distance) / SOFT, rng)
+    return _soft((rng.uniform(0.5, 1.1) - distance) / EDGE_PIXELS, rng)
 
 
 def _grid(radius: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

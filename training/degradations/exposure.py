@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .random_walk import walk
+from .random_walk import random_walk
 from .ranges import Range, chance, check_range, check_share, uniform
 
 
@@ -23,7 +23,7 @@ class Exposure:
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         span = (0.7 * self.gain, 1.3 * self.gain)
-        pace = walk(0.0, self.drift, (-2 * self.drift, 2 * self.drift), len(planes), rng)
+        pace = random_walk(0.0, self.drift, (-2 * self.drift, 2 * self.drift), len(planes), rng)
         gains = torch.from_numpy(np.clip(self.gain * np.exp(np.cumsum(pace)), *span))
         colour = torch.tensor([self.red, 1.0, self.blue])
         return (planes * gains[:, None, None, None] * colour[None, :, None, None]).clamp_(0, 255)

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .random_walk import remembering
+from .random_walk import correlated_noise
 from .ranges import Range, chance, check_range, check_share, uniform
 
-MEMORY = 0.4  # of a frame's exposure for the one before: mostly new, a little pumping
-CELLS = 4  # a side: places of local flicker
+EXPOSURE_CORRELATION = 0.4  # of a frame's exposure for the one before: mostly new, a little pumping
+LOCAL_CELLS = 4  # a side: places of local flicker
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,10 @@ class Flicker:
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         frames, _, height, width = planes.shape
-        gain, gamma = (torch.from_numpy(remembering(MEMORY, (frames, 1, 1, 1), rng)) for _ in range(2))
-        cells = torch.from_numpy(remembering(MEMORY, (frames, 1, CELLS, CELLS), rng))
+        gain, gamma = (
+            torch.from_numpy(correlated_noise(EXPOSURE_CORRELATION, (frames, 1, 1, 1), rng)) for _ in range(2)
+        )
+        cells = torch.from_numpy(correlated_noise(EXPOSURE_CORRELATION, (frames, 1, LOCAL_CELLS, LOCAL_CELLS), rng))
         field = F.interpolate(cells, (height, width), mode="bicubic", align_corners=False)
         bent = 255 * (planes.clamp(0, 255) / 255) ** torch.exp(self.gamma * gamma)
         return (bent * torch.exp(self.gain * gain + self.local * field)).clamp_(0, 255)

@@ -12,7 +12,7 @@ from .frames import luma
 from .ranges import Range, chance, check_range, check_share, uniform
 from .resample import gaussian_matrix
 
-AT_THE_ENDS = 0.35  # of the strength, in black and white
+STRENGTH_IN_BLACK_AND_WHITE = 0.35  # of the strength, in black and white
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Grain:
             field = (1 - self.colour**2) ** 0.5 * field + self.colour * layers
         field = clumped(field, self.size)
         level = luma(planes).clamp(0, 255) / 255
-        strength = AT_THE_ENDS + (1 - AT_THE_ENDS) * 4 * level * (1 - level)
+        strength = STRENGTH_IN_BLACK_AND_WHITE + (1 - STRENGTH_IN_BLACK_AND_WHITE) * 4 * level * (1 - level)
         return planes + self.sigma * strength * field
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from .frames import to_frames, to_planes
-from .random_walk import walk
+from .random_walk import random_walk
 from .ranges import chance, check_range, check_share, integer
 
 
@@ -24,7 +24,7 @@ class Jpeg:
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         frames = to_frames(planes).numpy()
-        qualities = walk(self.quality, self.step, (5, 100), len(frames), rng)
+        qualities = random_walk(self.quality, self.step, (5, 100), len(frames), rng)
         decoded = [_round_trip(frame, round(float(quality))) for frame, quality in zip(frames, qualities, strict=True)]
         return to_planes(torch.from_numpy(np.stack(decoded)))
 

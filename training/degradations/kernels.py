@@ -11,10 +11,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-Shape = Literal["gaussian", "generalised", "plateau"]
+BellShape = Literal["gaussian", "generalised", "plateau"]
 
 
-def bell(shape: Shape, sigma_x: Tensor, sigma_y: Tensor, angle: float, beta: float, size: int) -> Tensor:
+def bell(shape: BellShape, sigma_x: Tensor, sigma_y: Tensor, angle: float, beta: float, size: int) -> Tensor:
     """(T, k, k) bells with axes of `sigma_x`, `sigma_y` pixels (T,), turned by `angle` radians.
 
     With d the squared distance in sigmas: gaussian exp(-d/2), generalised exp(-d^beta/2), plateau 1/(1+d^beta).

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from .film import FilmConfig
-from .protocol import Draw, Family
+from .protocol import DrawnDegradation, Family
 from .second_order import SecondOrderConfig
 from .vividface import DegradationConfig
 from .webcam import WebcamConfig
@@ -43,7 +43,7 @@ class DegradationMix:
         named = {part.name: (getattr(self.shares, part.name), getattr(self, part.name)) for part in fields(self.shares)}
         return {name: pair for name, pair in named.items() if pair[0] > 0}
 
-    def draw(self, rng: np.random.Generator) -> Draw:
+    def draw(self, rng: np.random.Generator) -> DrawnDegradation:
         """A draw of a family that is drawn by the shares."""
         shares, families = zip(*self.families().values(), strict=True)
         chosen: Family = families[int(rng.choice(len(families), p=np.array(shares) / sum(shares)))]

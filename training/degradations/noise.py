@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .random_walk import walk
+from .random_walk import random_walk
 from .ranges import Range, chance, check_range, check_share, uniform
 
 
@@ -26,7 +26,7 @@ class Noise:
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         frames, _, height, width = planes.shape
-        sigma = torch.from_numpy(walk(self.sigma, self.step, (0.0, 2 * self.sigma), frames, rng))
+        sigma = torch.from_numpy(random_walk(self.sigma, self.step, (0.0, 2 * self.sigma), frames, rng))
         field = rng.standard_normal((frames, 1 if self.grey else 3, height, width), dtype=np.float32)
         noise = torch.from_numpy(field) * sigma[:, None, None, None]
         if self.shot:

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 
-class Draw(Protocol):
+class DrawnDegradation(Protocol):
     """One degradation, fixed but for the noise that `apply` draws."""
 
     def apply(self, clean: Tensor, rng: np.random.Generator) -> Tensor:
@@ -26,4 +26,4 @@ class Draw(Protocol):
 class Family(Protocol):
     """The config of a family: ranges from which draws come."""
 
-    def draw(self, rng: np.random.Generator) -> Draw: ...
+    def draw(self, rng: np.random.Generator) -> DrawnDegradation: ...

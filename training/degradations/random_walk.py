@@ -10,7 +10,7 @@ from .ranges import Range
 Series = npt.NDArray[np.float32]
 
 
-def walk(start: float, step: float, span: Range, frames: int, rng: np.random.Generator) -> Series:
+def random_walk(start: float, step: float, span: Range, frames: int, rng: np.random.Generator) -> Series:
     """(T,): from `start`, each frame up to `step` away from the one before, kept within `span`. Step 0 is constant."""
     values = np.empty(frames, np.float32)
     value = start
@@ -20,7 +20,7 @@ def walk(start: float, step: float, span: Range, frames: int, rng: np.random.Gen
     return values
 
 
-def remembering(memory: float, shape: tuple[int, ...], rng: np.random.Generator) -> Series:
+def correlated_noise(memory: float, shape: tuple[int, ...], rng: np.random.Generator) -> Series:
     """Normal noise (T, ...) of unit variance whose neighbouring frames correlate by `memory`."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     for index in range(1, shape[0]):

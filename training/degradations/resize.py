@@ -11,9 +11,9 @@ from torch import Tensor
 
 from .ranges import Range, check_range, check_share, uniform
 
-Mode = Literal["area", "bilinear", "bicubic"]
-MODES: tuple[Mode, ...] = ("area", "bilinear", "bicubic")
-SMALLEST = 16  # pixels: below, codecs have nothing to work on
+ResizeMode = Literal["area", "bilinear", "bicubic"]
+RESIZE_MODES: tuple[ResizeMode, ...] = ("area", "bilinear", "bicubic")
+MIN_SIDE = 16  # pixels: below, codecs have nothing to work on
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Resize:
     """By `scale`."""
 
     scale: float
-    mode: Mode = "area"
+    mode: ResizeMode = "area"
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - as every piece
-        height, width = (max(min(SMALLEST, side), round(side * self.scale)) for side in planes.shape[2:])
+        height, width = (max(min(MIN_SIDE, side), round(side * self.scale)) for side in planes.shape[2:])
         return resized(planes, (height, width), self.mode)
 
 
@@ -43,16 +43,16 @@ class ResizeConfig:
             raise ValueError(f"scale={self.scale}, up={self.up}, down={self.down}: needed 1 inside, shares from 0")
 
     def draw(self, rng: np.random.Generator) -> Resize | None:
-        place = rng.random()
-        mode = MODES[int(rng.integers(3))]
-        if place < self.up:
+        choice = rng.random()
+        mode = RESIZE_MODES[int(rng.integers(3))]
+        if choice < self.up:
             return Resize(uniform((1.0, self.scale[1]), rng), mode)
-        if place < self.up + self.down:
+        if choice < self.up + self.down:
             return Resize(uniform((self.scale[0], 1.0), rng), mode)
         return None
 
 
-def resized(planes: Tensor, size: tuple[int, int], mode: Mode) -> Tensor:
+def resized(planes: Tensor, size: tuple[int, int], mode: ResizeMode) -> Tensor:
     """(T, C, H, W) at another size; area means only shrink, so enlarging takes bilinear instead."""
     if tuple(planes.shape[2:]) == size:
         return planes

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from .ranges import Range, chance, check_range, check_share, integer, uniform
 
-SHORTEST = 4  # frames that a scratch lasts
-KNOTS = 9  # down the frame, between which a scratch is deeper or shallower
+MIN_FRAMES = 4  # frames that a scratch lasts
+DEPTH_KNOTS = 9  # down the frame, between which a scratch is deeper or shallower
 BRIGHT_SHARE = 0.6  # of scratches: into the emulsion of a print; the others are dirt in the gate
 
 
@@ -42,16 +42,18 @@ class Scratches:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Profiles across (T, S, W) and down (T, S, H), zero in frames that a scratch does not reach."""
         frames, height, width = shape
-        place = rng.uniform(0, width, self.count) + np.cumsum(rng.normal(0, 0.35, (frames, self.count)), 0)
-        place += np.linspace(0, 1, frames)[:, None] * rng.normal(0, 4, self.count)
+        position_x = rng.uniform(0, width, self.count) + np.cumsum(rng.normal(0, 0.35, (frames, self.count)), 0)
+        position_x += np.linspace(0, 1, frames)[:, None] * rng.normal(0, 4, self.count)
         sigma = self.width / 2 * rng.uniform(0.6, 1.3, self.count)
-        across = np.exp(-0.5 * ((np.arange(width) - place[..., None]) / sigma[:, None]) ** 2)
-        knots = np.clip(rng.normal(0.75, 0.35, (1, self.count, KNOTS)) + rng.normal(0, 0.12, (frames, 1, KNOTS)), 0, 1)
-        position = np.linspace(0, KNOTS - 1, height)
-        below = np.minimum(position.astype(int), KNOTS - 2)
+        across = np.exp(-0.5 * ((np.arange(width) - position_x[..., None]) / sigma[:, None]) ** 2)
+        knots = np.clip(
+            rng.normal(0.75, 0.35, (1, self.count, DEPTH_KNOTS)) + rng.normal(0, 0.12, (frames, 1, DEPTH_KNOTS)), 0, 1
+        )
+        position = np.linspace(0, DEPTH_KNOTS - 1, height)
+        below = np.minimum(position.astype(int), DEPTH_KNOTS - 2)
         down = knots[..., below] + (knots[..., below + 1] - knots[..., below]) * (position - below)
-        first = rng.integers(0, max(1, frames - SHORTEST + 1), self.count)
-        last = first + rng.integers(min(SHORTEST, frames), 2 * frames + 1, self.count)
+        first = rng.integers(0, max(1, frames - MIN_FRAMES + 1), self.count)
+        last = first + rng.integers(min(MIN_FRAMES, frames), 2 * frames + 1, self.count)
         moment = np.arange(frames)[:, None]
         alive = (moment >= first) & (moment < last)
         return across.astype(np.float32), (self.depth * down * alive[..., None]).astype(np.float32)

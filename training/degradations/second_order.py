@@ -17,7 +17,7 @@ from .codec import CodecConfig
 from .jpeg import JpegConfig
 from .noise import NoiseConfig
 from .ranges import Range, check_range, uniform
-from .resize import MODES, Resize, ResizeConfig
+from .resize import RESIZE_MODES, Resize, ResizeConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,5 +61,5 @@ class SecondOrderConfig:
     def draw(self, rng: np.random.Generator) -> Chain:
         first, first_scale = self.first.draw(rng)
         second, second_scale = self.second.draw(rng)
-        final = Resize(1 / (uniform(self.ratio, rng) * first_scale * second_scale), MODES[int(rng.integers(3))])
+        final = Resize(1 / (uniform(self.ratio, rng) * first_scale * second_scale), RESIZE_MODES[int(rng.integers(3))])
         return chain((*first, *second, final, self.codec.draw(rng)), self.stored.draw(rng))

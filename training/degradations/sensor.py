@@ -12,8 +12,8 @@ from .frames import luma
 from .ranges import Range, chance, check_range, check_share, uniform
 from .resample import gaussian_matrix
 
-DARKER_IS_NOISIER = 0.8  # more noise in black than in white, as a part of the mean
-CHROMA_SIZE = 1.5  # pixels: few photosites make a colour
+DARK_NOISE_SLOPE = 0.8  # more noise in black than in white, as a part of the mean
+CHROMA_SIGMA = 1.5  # pixels: few photosites make a colour
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class SensorNoise:
             torch.from_numpy(rng.standard_normal((frames, layers, height, width), dtype=np.float32))
             for layers in (1, 3)
         )
-        rows, columns = (gaussian_matrix(side, CHROMA_SIZE) for side in (height, width))
-        colour = rows @ (colour @ columns.T) * (2 * np.sqrt(np.pi) * CHROMA_SIZE)
+        rows, columns = (gaussian_matrix(side, CHROMA_SIGMA) for side in (height, width))
+        colour = rows @ (colour @ columns.T) * (2 * np.sqrt(np.pi) * CHROMA_SIGMA)
         colour = colour - luma(colour)
-        strength = 1 + DARKER_IS_NOISIER * (0.5 - luma(planes) / 255)
+        strength = 1 + DARK_NOISE_SLOPE * (0.5 - luma(planes) / 255)
         return (planes + strength * (self.grain * grey + self.chroma * colour)).clamp_(0, 255)
 
 

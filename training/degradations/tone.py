@@ -40,7 +40,7 @@ class ToneConfig:
         check_range("tint", self.tint, 0.0, 1.0)
 
     def draw(self, rng: np.random.Generator) -> Tone | None:
-        place, tint = rng.random(), uniform(self.tint, rng)
-        if place < self.mono:
+        choice, tint = rng.random(), uniform(self.tint, rng)
+        if choice < self.mono:
             return Tone()
-        return Tone(tint) if place < self.mono + self.sepia else None
+        return Tone(tint) if choice < self.mono + self.sepia else None

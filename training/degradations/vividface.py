@@ -19,7 +19,7 @@ from .h264 import h264_round_trip
 from .ranges import Range, check_range, check_share
 from .resample import area_matrix, even, gaussian_matrix
 
-JITTER = 0.15  # of a range
+SEVERITY_JITTER = 0.15  # of a range
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Degradation:
 class DegradationConfig:
     """Ranges from which each clip's degradation is drawn, uniformly.
 
-    A share `together` of the draws takes one severity for the first four, give or take `JITTER`: real footage is often
-    bad in every way at once, which independent draws hardly ever are. The others are independent.
+    A share `together` of the draws takes one severity for the first four, give or take `SEVERITY_JITTER`: real footage
+    is often bad in every way at once, which independent draws hardly ever are. The rest are independent.
     """
 
     sigma: Range = (0.1, 3.3)
@@ -74,12 +74,12 @@ class DegradationConfig:
 
     def draw(self, rng: np.random.Generator) -> Degradation:
         """Draw one degradation from `rng`."""
-        places = rng.random(4)
+        severities = rng.random(4)
         if rng.random() < self.together:
-            places = np.clip(places[0] + rng.uniform(-JITTER, JITTER, 4), 0, 1)
+            severities = np.clip(severities[0] + rng.uniform(-SEVERITY_JITTER, SEVERITY_JITTER, 4), 0, 1)
         bounds = (self.sigma, self.ratio, self.noise, self.crf)
         sigma, ratio, noise, crf = (
-            float(low + (high - low) * place) for (low, high), place in zip(bounds, places, strict=True)
+            float(low + (high - low) * severity) for (low, high), severity in zip(bounds, severities, strict=True)
         )
         stored = int(rng.integers(self.stored[0], self.stored[1] + 1)) if rng.random() < self.stored_share else None
         careless = bool(rng.random() < self.careless_share)

@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .random_walk import remembering
+from .random_walk import correlated_noise
 from .ranges import Range, chance, check_range, check_share, uniform
 
-MEMORY = 0.7  # of a frame's place for the one before
+SHIFT_CORRELATION = 0.7  # of a frame's place for the one before
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Weave:
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         frames, _, height, width = planes.shape
-        shift = torch.from_numpy(remembering(MEMORY, (frames, 2), rng)) * self.pixels
+        shift = torch.from_numpy(correlated_noise(SHIFT_CORRELATION, (frames, 2), rng)) * self.pixels
         theta = torch.eye(2, 3).repeat(frames, 1, 1)
         theta[:, 0, 2], theta[:, 1, 2] = shift[:, 0] / width, 2 * shift[:, 1] / height
         grid = F.affine_grid(theta, list(planes.shape), align_corners=False)

@@ -13,7 +13,7 @@ from .denoise import DenoiseConfig
 from .dropped_frames import RepeatConfig
 from .exposure import ExposureConfig
 from .ranges import Range, check_range, uniform
-from .resize import MODES, Resize
+from .resize import RESIZE_MODES, Resize
 from .sensor import SensorNoiseConfig
 from .sharpen import SharpenConfig
 
@@ -57,7 +57,7 @@ class WebcamConfig:
 
     def draw(self, rng: np.random.Generator) -> Chain:
         exposure, dark = self.exposure.draw(rng)
-        sensor = Resize(1 / uniform(self.ratio, rng), MODES[int(rng.integers(3))])
+        sensor = Resize(1 / uniform(self.ratio, rng), RESIZE_MODES[int(rng.integers(3))])
         pieces = (
             self.lens.draw(rng),
             sensor,

@@ -20,12 +20,12 @@ from vfe.face.detect.mirrored import MIRRORED_LANDMARKS
 from ..run.stage import Slots
 from .canvas import Canvas, CanvasConfig, draw_canvas
 from .crops import CropConfig, draw_crop
-from .pictures import Album
+from .pictures import Album, KnownFace
 
-NONE, FACE, BOX_ONLY, UNSURE = 0, 1, 2, 3
+NO_FACE, FACE_WITH_LANDMARKS, FACE_WITH_BOX_ONLY, UNSURE_FACE = 0, 1, 2, 3
 """What a row of a frame's labels is. Whether an unsure one is found or not, neither counts."""
-MOST_FACES = 12
-COARSE = 0.7
+MAX_FACES = 12
+COARSE_SIZE_SHARE = 0.7
 """A face may have this share of the smallest side in the pixels of the picture that a coarse frame was made from."""
 SURE_SHARE, UNSURE_SHARE = 0.45, 0.12
 """Visible shares of a face's box from which on it must be found, and below which it is none."""
@@ -65,9 +65,9 @@ class FaceFrames(IterableDataset[FaceBatch]):
     Every second batch is the one before it in the mirror, which halves the cost of drawing.
     """
 
-    def __init__(self, album: Album, config: BatchConfig, side: int, seed: int, place: tuple[int, Slots]) -> None:
+    def __init__(self, album: Album, config: BatchConfig, side: int, seed: int, position: tuple[int, Slots]) -> None:
         self.album, self.config, self.side, self.seed = album, config, side, seed
-        self.start, self.slots = place
+        self.start, self.slots = position
         self._drawn: tuple[int, FaceBatch] | None = None
 
     def __iter__(self) -> Iterator[FaceBatch]:
@@ -91,7 +91,7 @@ class FaceFrames(IterableDataset[FaceBatch]):
         crops = [draw_crop(self.album, self.config.crop, rng, self.side) for _ in range(self.config.crops)]
         return (
             canvas.image.round().byte(),
-            *labels_of(canvas, self.config.canvas.smallest * max(COARSE * canvas.coarseness, 1.0)),
+            *labels_of(canvas, self.config.canvas.smallest * max(COARSE_SIZE_SHARE * canvas.coarseness, 1.0)),
             torch.stack([crop.image for crop in crops]).round().byte(),
             torch.tensor([crop.is_face for crop in crops]),
             torch.stack([crop.landmarks.float() for crop in crops]),
@@ -101,21 +101,33 @@ class FaceFrames(IterableDataset[FaceBatch]):
 
 def labels_of(canvas: Canvas, smallest: float) -> tuple[Tensor, Tensor, Tensor]:
     """Kinds (K,), boxes (K, 4) and landmarks (K, 5, 2) of a frame's faces."""
-    kinds = torch.zeros(MOST_FACES, dtype=torch.int8)
-    boxes = torch.zeros(MOST_FACES, 4)
-    landmarks = torch.full((MOST_FACES, 5, 2), torch.nan)
+    kinds = torch.zeros(MAX_FACES, dtype=torch.int8)
+    boxes = torch.zeros(MAX_FACES, 4)
+    landmarks = torch.full((MAX_FACES, 5, 2), torch.nan)
     row = 0
     for index, face in enumerate(canvas.faces):
         visible = canvas.visible(index)
-        if visible < UNSURE_SHARE or row == MOST_FACES:
+        if visible < UNSURE_SHARE or row == MAX_FACES:
             continue
         small = float(np.prod(face.box[2:] - face.box[:2])) < smallest**2
-        kinds[row] = UNSURE if small or visible < SURE_SHARE else BOX_ONLY if face.landmarks is None else FACE
+        kinds[row] = (
+            UNSURE_FACE
+            if small or visible < SURE_SHARE
+            else FACE_WITH_BOX_ONLY
+            if face.landmarks is None
+            else FACE_WITH_LANDMARKS
+        )
         boxes[row] = torch.from_numpy(face.box)
         if face.landmarks is not None:
             landmarks[row] = torch.from_numpy(face.landmarks)
         row += 1
     return kinds, boxes, landmarks
+
+
+def _kind_of(face: KnownFace, *, sure: bool) -> int:
+    if not sure:
+        return UNSURE_FACE
+    return FACE_WITH_BOX_ONLY if face.landmarks is None else FACE_WITH_LANDMARKS
 
 
 def mirror(batch: FaceBatch) -> FaceBatch:

@@ -104,8 +104,8 @@ def paste_portrait(canvas: Canvas, album: Album, rng: np.random.Generator, side:
     """A portrait, whole or cut out softly, so that its face has `side`; sometimes with the face hidden, and in a share
     of `turned` with the head turned to the side."""
     picture = pick(album.turned if rng.random() < turned else album.portraits, rng)
-    place = free_place(canvas, side, rng)
-    view = view_of(picture, place, side, rng)
+    position = free_position(canvas, side, rng)
+    view = view_of(picture, position, side, rng)
     matrix = view.to_canvas()
     rect = extent(picture, matrix, canvas.height, canvas.width)
     if rect.right <= rect.left or rect.bottom <= rect.top:
@@ -131,9 +131,9 @@ def paste_scene(canvas: Canvas, album: Album, rng: np.random.Generator) -> None:
     if picture.faces and rng.random() < 0.7:
         box = picture.faces[int(rng.integers(len(picture.faces)))].box
         anchor = (box[:2] + box[2:]) / 2
-    place = np.array([rng.uniform(0.1, 0.9) * canvas.width, rng.uniform(0.1, 0.9) * canvas.height])
+    position = np.array([rng.uniform(0.1, 0.9) * canvas.width, rng.uniform(0.1, 0.9) * canvas.height])
     roll = rng.normal(0, np.deg2rad(5))
-    view = View(anchor, place, scale, roll, mirrored=rng.random() < 0.5)
+    view = View(anchor, position, scale, roll, mirrored=rng.random() < 0.5)
     rect = extent(picture, view.to_canvas(), canvas.height, canvas.width)
     if rect.right <= rect.left or rect.bottom <= rect.top:
         return
@@ -153,23 +153,23 @@ def draw_roll(rng: np.random.Generator) -> float:
     return float(np.deg2rad(rng.uniform(-70, 70) if rng.random() < 0.2 else rng.normal(0, 13)))
 
 
-def view_of(picture: Picture, place: np.ndarray, side: float, rng: np.random.Generator) -> View:
-    """The view that puts the picture's face at `place`, with the root of its box's area being `side`."""
+def view_of(picture: Picture, position: np.ndarray, side: float, rng: np.random.Generator) -> View:
+    """The view that puts the picture's face at `position`, with the root of its box's area being `side`."""
     box = picture.faces[0].box
     own = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1])))
-    return View((box[:2] + box[2:]) / 2, place, side / own, draw_roll(rng), mirrored=rng.random() < 0.5)
+    return View((box[:2] + box[2:]) / 2, position, side / own, draw_roll(rng), mirrored=rng.random() < 0.5)
 
 
-def free_place(canvas: Canvas, side: float, rng: np.random.Generator) -> np.ndarray:
+def free_position(canvas: Canvas, side: float, rng: np.random.Generator) -> np.ndarray:
     """A point, if one is found soon, away from the faces that are there; may be near or over the frame's border."""
-    place = np.zeros(2)
+    position = np.zeros(2)
     for _ in range(8):
-        place = np.array([rng.uniform(-0.02, 1.02) * canvas.width, rng.uniform(-0.02, 1.02) * canvas.height])
+        position = np.array([rng.uniform(-0.02, 1.02) * canvas.width, rng.uniform(-0.02, 1.02) * canvas.height])
         boxes = [face.box for face in canvas.faces]
-        gaps = [np.abs((b[:2] + b[2:]) / 2 - place) - (b[2:] - b[:2]) / 2 - side * 0.6 for b in boxes]
+        gaps = [np.abs((b[:2] + b[2:]) / 2 - position) - (b[2:] - b[:2]) / 2 - side * 0.6 for b in boxes]
         if all(gap.max() > 0 for gap in gaps):
             break
-    return place
+    return position
 
 
 def soft_ellipse(box: np.ndarray, matrix: np.ndarray, rect: Rect, rng: np.random.Generator) -> Tensor:

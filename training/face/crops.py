@@ -19,13 +19,13 @@ from .photometric import draw_coarseness, weather
 from .pictures import Album, Picture
 from .warp import Rect, View, move_face, sample, sample_mask
 
-SMALLER = 0.5
+ENLARGED_CROP_SHARE = 0.5
 """Crops of what is smaller in the frame than the crop is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CropConfig:
-    """How far a crop may be from the true place and still count as that face, and how many are something else."""
+    """How far a crop may be from the true position and still count as that face, and how many are something else."""
 
     empty_share: float = 0.22
     """Crops beside faces: of other things, and far off ones."""
@@ -66,7 +66,7 @@ def draw_crop(album: Album, config: CropConfig, rng: np.random.Generator, side: 
     kind = rng.random()
     if kind < config.empty_share / 2:
         nothing = draw_texture(album, rng, side, side)
-        return without_labels(weather(nothing, rng, draw_coarseness(rng, SMALLER)), is_face=False)
+        return without_labels(weather(nothing, rng, draw_coarseness(rng, ENLARGED_CROP_SHARE)), is_face=False)
     if kind < config.empty_share:
         return draw_miss(album, rng, side)
     if kind < config.empty_share + config.scene_share and album.scenes:
@@ -92,7 +92,12 @@ def draw_face(picture: Picture, config: CropConfig, rng: np.random.Generator, si
     face = move_face(picture.faces[0], view)
     assert face.landmarks is not None
     image = cut_off(cover(image, album, rng), rng)
-    return Crop(weather(image, rng, draw_coarseness(rng, SMALLER)), True, torch.from_numpy(face.landmarks / side), mask)
+    return Crop(
+        weather(image, rng, draw_coarseness(rng, ENLARGED_CROP_SHARE)),
+        True,
+        torch.from_numpy(face.landmarks / side),
+        mask,
+    )
 
 
 def near_view(picture: Picture, config: CropConfig, rng: np.random.Generator, side: int) -> View:
@@ -113,7 +118,7 @@ def draw_scene_face(picture: Picture, config: CropConfig, rng: np.random.Generat
     alone = Picture(levels=picture.levels, faces=(face,))
     seen = sample(alone, near_view(alone, config, rng, side).to_canvas(), Rect(0, 0, side, side))
     image = seen[:3] * seen[3] + (1 - seen[3]) * 127.5
-    return without_labels(weather(image, rng, draw_coarseness(rng, SMALLER)), is_face=True)
+    return without_labels(weather(image, rng, draw_coarseness(rng, ENLARGED_CROP_SHARE)), is_face=True)
 
 
 def draw_miss(album: Album, rng: np.random.Generator, side: int) -> Crop:
@@ -132,7 +137,7 @@ def draw_miss(album: Album, rng: np.random.Generator, side: int) -> Crop:
         return without_labels(weather(draw_texture(album, rng, side, side), rng), is_face=False)
     seen = sample(picture, view.to_canvas(), Rect(0, 0, side, side))
     image = seen[:3] * seen[3] + (1 - seen[3]) * 127.5
-    return without_labels(weather(image, rng, draw_coarseness(rng, SMALLER)), is_face=False)
+    return without_labels(weather(image, rng, draw_coarseness(rng, ENLARGED_CROP_SHARE)), is_face=False)
 
 
 def draw_part(album: Album, rng: np.random.Generator, side: int) -> Crop:
@@ -163,7 +168,7 @@ def draw_large(album: Album, rng: np.random.Generator, side: int) -> Crop:
     seen = sample(picture, view.to_canvas(), Rect(0, 0, side, side))
     beyond = 127.5 if rng.random() < 0.5 else seen[:3]
     image = seen[:3] * seen[3] + (1 - seen[3]) * beyond
-    return without_labels(weather(image, rng, draw_coarseness(rng, SMALLER)), is_face=False)
+    return without_labels(weather(image, rng, draw_coarseness(rng, ENLARGED_CROP_SHARE)), is_face=False)
 
 
 def scenes_or_portraits(album: Album, rng: np.random.Generator, share: float) -> list[list[Picture]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vfe.face.detect.net import Cells, Closeup
 
-from .batches import BOX_ONLY
+from .batches import FACE_WITH_BOX_ONLY
 from .targets import Targets
 
 FACE_WEIGHT = 0.4
@@ -56,7 +56,7 @@ def frame_terms(cells: Cells, targets: Targets, labels: tuple[Tensor, Tensor, Te
     wanted_boxes = boxes.gather(1, repeat(targets.face, "b n -> b n c", c=4))
     wanted_points = landmarks.flatten(2).gather(1, repeat(targets.face, "b n -> b n c", c=10))
     kind = kinds.gather(1, targets.face)
-    trust = torch.where(kind == BOX_ONLY, SCENE_BOX_WEIGHT, 1.0) * targets.positive
+    trust = torch.where(kind == FACE_WITH_BOX_ONLY, SCENE_BOX_WEIGHT, 1.0) * targets.positive
     box = giou_loss(cells.boxes, wanted_boxes) * trust
     # Cells that answer for no face are compared with a face of side 1, for no division by nothing.
     sides = (wanted_boxes[..., 2:] - wanted_boxes[..., :2]).clamp(min=1).prod(-1).sqrt()[..., None, None]

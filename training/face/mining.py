@@ -14,7 +14,7 @@ from vfe.face.detect.boxes import iou
 from vfe.face.detect.net import Cells
 from vfe.face.detect.upright import crop_matrices, roll_of, take_crops
 
-from .batches import NONE, FaceBatch
+from .batches import NO_FACE, FaceBatch
 from .targets import Targets
 
 BACKGROUND_IOU = 0.15
@@ -37,7 +37,7 @@ def mine(batch: FaceBatch, cells: Cells, targets: Targets, side: int) -> Mined:
     crops, are_faces = [], []
     for index, frame in enumerate(batch.frames):
         scores, boxes = cells.scores[index], cells.boxes[index]
-        known = batch.boxes[index][batch.kinds[index] != NONE]
+        known = batch.boxes[index][batch.kinds[index] != NO_FACE]
         apart = torch.ones_like(targets.positive[index])
         if len(known):
             apart = iou(boxes, known).amax(1) < BACKGROUND_IOU

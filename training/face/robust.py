@@ -28,15 +28,15 @@ from .score import best_match, to_frame
 from .turn import turned
 from .warp import Rect, View, move_face, sample
 
-FRAMES = 33
-ANGLES = (0, 15, 30, 45, 60, 75)
+MAX_CLIP_FRAMES = 33
+YAW_DEGREES = (0, 15, 30, 45, 60, 75)
 """Degrees."""
-SIDE = 224
+TURNED_FRAME_SIDE = 224
 """Pixels of a frame with a turned head."""
-CLEAN = "clean"
+CLEAN_LEVEL = "clean"
 
 
-class Shown(NamedTuple):
+class LabelledClip(NamedTuple):
     """A clip with one labelled face in each frame; its sides are even, as codecs want them."""
 
     frames: Tensor  # (T, 3, H, W) uint8
@@ -70,42 +70,46 @@ class Tally:
         return f"recall {self.recall:.3f} ({self.found} of {self.wanted}), {self.false} wrong, landmarks off by {error}"
 
 
-def read_people(root: Path) -> Iterator[Shown]:
+def read_people(root: Path) -> Iterator[LabelledClip]:
     """Every labelled clip and portrait. Raises ValueError where `root` has no manifest."""
     for item in read_manifest(root):
         if item["kind"] in ("hq_image", "hq_video"):
             yield _read(root, item)
 
 
-def _read(root: Path, item: dict[str, Any]) -> Shown:
+def _read(root: Path, item: dict[str, Any]) -> LabelledClip:
     with np.load(root / item["label"]) as label:
         boxes, landmarks = torch.from_numpy(label["boxes"]).float(), torch.from_numpy(label["landmarks5"]).float()
-    frames = torch.stack(read_frames(root / item["file"], 1)[:FRAMES])
+    frames = torch.stack(read_frames(root / item["file"], 1)[:MAX_CLIP_FRAMES])
     height, width = (side // 2 * 2 for side in frames.shape[-2:])
-    return Shown(frames[..., :height, :width], boxes[:FRAMES], landmarks[:FRAMES])
+    return LabelledClip(frames[..., :height, :width], boxes[:MAX_CLIP_FRAMES], landmarks[:MAX_CLIP_FRAMES])
 
 
 def at_level(frames: Tensor, level: str, seed: int) -> Tensor:
     """Frames (T, 3, H, W) uint8 at a level of the benchmark, or as they are."""
-    if level == CLEAN:
+    if level == CLEAN_LEVEL:
         return frames
     how = replace(LEVELS[level], careless=False)
     return degrade(frames.permute(0, 2, 3, 1), how, np.random.default_rng(seed)).permute(0, 3, 1, 2)
 
 
-def turned_head(picture: Picture, degrees: float) -> Shown:
-    """A portrait turned to the side, its face in the middle of a frame of SIDE and half as high."""
+def turned_head(picture: Picture, degrees: float) -> LabelledClip:
+    """A portrait turned to the side, its face in the middle of a frame of TURNED_FRAME_SIDE and half as high."""
     head = turned(picture, math.radians(degrees))
     box = head.faces[0].box
-    view = View((box[:2] + box[2:]) / 2, np.array([SIDE / 2, SIDE / 2]), SIDE / 2 / float(box[3] - box[1]))
-    seen = sample(head, view.to_canvas(), Rect(0, 0, SIDE, SIDE))
+    view = View(
+        (box[:2] + box[2:]) / 2,
+        np.array([TURNED_FRAME_SIDE / 2, TURNED_FRAME_SIDE / 2]),
+        TURNED_FRAME_SIDE / 2 / float(box[3] - box[1]),
+    )
+    seen = sample(head, view.to_canvas(), Rect(0, 0, TURNED_FRAME_SIDE, TURNED_FRAME_SIDE))
     face = move_face(head.faces[0], view)
     assert face.landmarks is not None
     frame = seen[:3].round().clamp(0, 255).byte()
-    return Shown(frame[None], torch.from_numpy(face.box)[None], torch.from_numpy(face.landmarks)[None])
+    return LabelledClip(frame[None], torch.from_numpy(face.box)[None], torch.from_numpy(face.landmarks)[None])
 
 
-def tally(detector: FaceDetector, shown: Shown, stride: int) -> Tally:
+def tally(detector: FaceDetector, shown: LabelledClip, stride: int) -> Tally:
     """Every `stride`-th frame; a found box that is not that of the labelled face is wrong."""
     total = Tally()
     for at in range(0, len(shown.frames), stride):
@@ -122,7 +126,7 @@ def tally(detector: FaceDetector, shown: Shown, stride: int) -> Tally:
 
 def tally_degraded(detector: FaceDetector, root: Path, stride: int) -> dict[str, Tally]:
     """By level, over all people of `root`."""
-    totals = dict.fromkeys((CLEAN, *LEVELS), Tally())
+    totals = dict.fromkeys((CLEAN_LEVEL, *LEVELS), Tally())
     for seed, shown in enumerate(read_people(root)):
         for level in totals:
             bad = shown._replace(frames=at_level(shown.frames, level, seed))
@@ -132,13 +136,13 @@ def tally_degraded(detector: FaceDetector, root: Path, stride: int) -> dict[str,
 
 def tally_turned(detector: FaceDetector, root: Path) -> dict[tuple[int, str], Tally]:
     """By angle and level, over all people of `root`; of a clip the first frame is turned."""
-    totals = {(angle, level): Tally() for angle in ANGLES for level in (CLEAN, *LEVELS)}
+    totals = {(angle, level): Tally() for angle in YAW_DEGREES for level in (CLEAN_LEVEL, *LEVELS)}
     items = [item for item in read_manifest(root) if item["kind"] in ("hq_image", "hq_video")]
     for seed, item in enumerate(items):
-        picture = read_portrait(root, item, FRAMES)[0]
-        for angle in ANGLES:
+        picture = read_portrait(root, item, MAX_CLIP_FRAMES)[0]
+        for angle in YAW_DEGREES:
             shown = turned_head(picture, angle)
-            for level in (CLEAN, *LEVELS):
+            for level in (CLEAN_LEVEL, *LEVELS):
                 bad = shown._replace(frames=at_level(shown.frames, level, seed))
                 totals[angle, level] += tally(detector, bad, 1)
     return totals

@@ -26,7 +26,7 @@ from .pictures import read_frames, read_manifest
 
 MATCH_IOU = 0.4
 """Overlap from which on a found box is the labelled one: scenes are labelled with squares from brows to chin."""
-SMALLEST = 48.0
+LARGE_FACE_HEIGHT = 48.0
 """Height in pixels of labelled boxes that must be found; smaller ones may be."""
 
 
@@ -36,7 +36,7 @@ class SceneScores(NamedTuple):
     wanted: int
     found: int
     false: int  # of all sizes
-    false_large: int  # of SMALLEST height and more
+    false_large: int  # of LARGE_FACE_HEIGHT height and more
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def scene_frames(root: Path, item: dict[str, Any], stride: int) -> Iterator[tupl
 def score_scene_frame(detector: FaceDetector, frame: Tensor, known: Tensor) -> SceneScores:
     """Found faces, best first, take the labelled box that they overlap most; a small one that is taken is neither."""
     faces = detector.detect(frame)
-    large = (known[:, 3] - known[:, 1]) >= SMALLEST
+    large = (known[:, 3] - known[:, 1]) >= LARGE_FACE_HEIGHT
     free = torch.ones(len(known), dtype=torch.bool)
     found = false = false_large = 0
     for face in faces:
@@ -114,7 +114,7 @@ def score_scene_frame(detector: FaceDetector, frame: Tensor, known: Tensor) -> S
             found += int(large[overlap.argmax()])
         else:
             false += 1
-            false_large += int(float(face.box[3] - face.box[1]) >= SMALLEST)
+            false_large += int(float(face.box[3] - face.box[1]) >= LARGE_FACE_HEIGHT)
     return SceneScores(int(large.sum()), found, false, false_large)
 
 

@@ -14,7 +14,7 @@ from ..data.sheets import write_sheet
 from .pictures import read_manifest
 from .score import scene_frames
 
-TILE = (270, 360)
+TILE_SIZE = (270, 360)
 BOX_COLOUR, POINT_COLOUR, LABEL_COLOUR = (-1.0, 1.0, -1.0), (1.0, 1.0, -1.0), (1.0, -1.0, -1.0)
 
 
@@ -28,7 +28,7 @@ def write_found(path: Path, detector: FaceDetector, root: Path, columns: int = 4
         frames = list(scene_frames(root, item, stride))[:columns]
         rows.append([tile(marked(detector, frame, known)) for frame, known in frames])
     if rows:
-        blank = torch.zeros(*TILE, 3, dtype=torch.uint8)
+        blank = torch.zeros(*TILE_SIZE, 3, dtype=torch.uint8)
         write_sheet(path, [row + [blank] * (columns - len(row)) for row in rows])
 
 
@@ -62,8 +62,8 @@ def draw_box(frame: Tensor, box: Tensor, colour: tuple[float, float, float]) -> 
 
 def tile(frame: Tensor) -> Tensor:
     """(3, H, W) in [-1, 1] -> (270, 360, 3) uint8, the whole frame on black."""
-    scale = min(TILE[0] / frame.shape[1], TILE[1] / frame.shape[2])
+    scale = min(TILE_SIZE[0] / frame.shape[1], TILE_SIZE[1] / frame.shape[2])
     size = [round(frame.shape[1] * scale), round(frame.shape[2] * scale)]
     small = F.interpolate(frame[None], size=size, mode="bilinear", antialias=True)[0]
-    padded = F.pad(small, [0, TILE[1] - size[1], 0, TILE[0] - size[0]], value=-1)
+    padded = F.pad(small, [0, TILE_SIZE[1] - size[1], 0, TILE_SIZE[0] - size[0]], value=-1)
     return ((padded.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).contiguous()

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from vfe.face.detect.net import BOX_UNIT, STRIDES
 
-from .batches import NONE, UNSURE
+from .batches import NO_FACE, UNSURE_FACE
 
-NEAR = 0.8
+POSITIVE_RADIUS = 0.8
 """Distance from a face's centre, on each axis and in strides, up to which a cell answers for the face."""
-AROUND = 1.6
+IGNORED_RADIUS = 1.6
 """Distance in strides up to which it may."""
 
 
@@ -43,9 +43,9 @@ def assign(boxes: Tensor, kinds: Tensor, centres: Tensor, strides: Tensor) -> Ta
     middle = (boxes[..., :2] + boxes[..., 2:]) / 2
     far = (centres[None, :, None] - middle[:, None]).abs().amax(-1)  # (B, N, K)
     octaves = torch.log2(levels_of(sides)[:, None] / strides[None, :, None]).abs()
-    real, unsure = (kinds != NONE)[:, None], (kinds == UNSURE)[:, None]
-    own = real & ~unsure & (octaves < 0.5) & (far < NEAR * strides[None, :, None])
-    reach = torch.maximum(AROUND * strides[None, :, None], 0.3 * sides[:, None])
+    real, unsure = (kinds != NO_FACE)[:, None], (kinds == UNSURE_FACE)[:, None]
+    own = real & ~unsure & (octaves < 0.5) & (far < POSITIVE_RADIUS * strides[None, :, None])
+    reach = torch.maximum(IGNORED_RADIUS * strides[None, :, None], 0.3 * sides[:, None])
     maybe = real & ~unsure & (octaves < 1.5) & (far < reach)
     inside = (centres[None, :, None] > boxes[:, None, :, :2]) & (centres[None, :, None] < boxes[:, None, :, 2:])
     maybe |= unsure & inside.all(-1)

@@ -5,7 +5,9 @@ The idea is face profiling (Zhu et al. 2016, "Face alignment across large poses"
 What a portrait does not show, the side of the head behind the ear, is filled with what lies beside the head.
 
 Lengths are in distances from the eyes to the mouth, x to the image's right, y down from the eyes, z towards the viewer.
-Angles of a head are positive where it looks to the image's right. V rows, K points across the head, S places in a row.
+Angles of a head are positive where it looks to the image's right.
+
+V rows, K points across the head, S positions in a row.
 """
 
 from __future__ import annotations
@@ -31,21 +33,21 @@ HEAD_TALL = 1.75
 """From the eyes up to the crown, and down to below the chin."""
 EYES_AHEAD = 1.17
 """How far the eyes are before the axis that the head turns about."""
-JAW = 0.15
+JAW_NARROWING = 0.15
 """By how much of its breadth a head narrows one length below the eyes."""
 NOSE_DOWN, NOSE_AHEAD, NOSE_WIDE, NOSE_LONG = 0.62, 0.3, 0.17, 0.3
 NOSE_TURN = 0.44
 """How far the nose's tip would move against eyes and mouth if the head turned by a quarter."""
 UNSEEN_FROM = math.radians(85)
 """Angle from the middle of a face at which a portrait stops to show the head."""
-BESIDE = 0.25
+BACKGROUND_SQUEEZE = 0.25
 """Share of its true breadth at which what lies beside the head is laid over the side of it that is unseen."""
-ACROSS = 160
-TEMPLE = math.radians(68)
+POINTS_ACROSS = 160
+FACE_HALF_ANGLE = math.radians(68)
 """Angle from the middle at which a face ends: what lies behind it is no part of its mask."""
-LARGEST = 192
+MAX_TURNED_SIDE = 192
 """Most pixels of a turned picture's side: finer ones would show how plain the model is."""
-MOST_YAW = math.radians(80)
+MAX_YAW = math.radians(80)
 
 
 class Across(NamedTuple):
@@ -62,7 +64,7 @@ class Plane(NamedTuple):
     to_picture: np.ndarray  # (2, 3)
     side: int  # pixels
     unit: float  # pixels from the eyes to the mouth
-    axis: tuple[float, float]  # place of the axis, at the height of the eyes
+    axis: tuple[float, float]  # position of the axis, at the height of the eyes
 
 
 def yaw_of(landmarks: np.ndarray) -> float:
@@ -80,8 +82,8 @@ def turned(picture: Picture, yaw: float) -> Picture:
 
     Raises ValueError for other angles: the model knows nothing of the back of a head.
     """
-    if not 0 <= yaw <= MOST_YAW:
-        raise ValueError(f"yaw={yaw}, needed is an angle in radians from 0 to {MOST_YAW:.2f}")
+    if not 0 <= yaw <= MAX_YAW:
+        raise ValueError(f"yaw={yaw}, needed is an angle in radians from 0 to {MAX_YAW:.2f}")
     landmarks = picture.faces[0].landmarks
     assert landmarks is not None
     if yaw_of(landmarks) < 0:
@@ -95,18 +97,18 @@ def _turned(picture: Picture, yaw: float) -> Picture:
     assert landmarks is not None and picture.mask is not None
     own = yaw_of(landmarks)
     yaw = max(yaw, own)
-    level = next((x for x in picture.levels if min(x.shape[1:]) <= LARGEST), picture.levels[-1])
-    plane = upright_plane(picture, landmarks, own, min(min(level.shape[1:]), LARGEST))
+    level = next((x for x in picture.levels if min(x.shape[1:]) <= MAX_TURNED_SIDE), picture.levels[-1])
+    plane = upright_plane(picture, landmarks, own, min(min(level.shape[1:]), MAX_TURNED_SIDE))
     shift = 0.6 * EYES_AHEAD * (math.sin(yaw) - math.sin(own))  # so that the face stays near the middle
     at = torch.arange(plane.side) + 0.5
     head = across_head((at - plane.axis[1]) / plane.unit, own, yaw)
     x = ((at - plane.axis[0]) / plane.unit + shift).expand(plane.side, -1)
     source = look_up(head.after, head.before, x) * plane.unit + plane.axis[0]
-    places = torch.stack([source, at[:, None].expand_as(source)], dim=-1).numpy()
-    grid = torch.from_numpy(move(places, plane.to_picture)) / torch.tensor([picture.width, picture.height]) * 2 - 1
+    positions = torch.stack([source, at[:, None].expand_as(source)], dim=-1).numpy()
+    grid = torch.from_numpy(move(positions, plane.to_picture)) / torch.tensor([picture.width, picture.height]) * 2 - 1
     image = F.grid_sample(level[None].float(), grid[None], padding_mode="reflection", align_corners=False)[0]
     shown = F.grid_sample(picture.mask[None, None].float(), grid[None], align_corners=False)
-    behind = max(TEMPLE, math.pi - 4 * (yaw - own))  # a head that is hardly turned keeps its mask
+    behind = max(FACE_HALF_ANGLE, math.pi - 4 * (yaw - own))  # a head that is hardly turned keeps its mask
     shown = shown * (look_up(head.after, head.angles.expand_as(head.after), x) > -behind)
     mask = (F.interpolate(shown, size=[MASK_SIDE, MASK_SIDE], mode="area")[0, 0] > 0.5).byte()
     points = torch.from_numpy(move(landmarks, invert(plane.to_picture)))
@@ -134,23 +136,23 @@ def across_head(y: Tensor, first: float, second: float) -> Across:
 
     What is on no portrait lies, in the first view, beside the head.
     """
-    angles = torch.linspace(-math.pi / 2 - second, math.pi / 2, ACROSS)
+    angles = torch.linspace(-math.pi / 2 - second, math.pi / 2, POINTS_ACROSS)
     tall = (1 - (y.abs() / HEAD_TALL).clamp(max=1) ** 6).sqrt()[:, None]
-    wide = tall * HEAD_HALF[0] * (1 - JAW * y.clamp(0, 1.3)[:, None] ** 2)
+    wide = tall * HEAD_HALF[0] * (1 - JAW_NARROWING * y.clamp(0, 1.3)[:, None] ** 2)
     unseen = (-UNSEEN_FROM - first - angles).clamp(min=0)
 
-    def places(angle: Tensor, yaw: float) -> Tensor:
+    def positions(angle: Tensor, yaw: float) -> Tensor:
         x, z = wide * angle.sin(), HEAD_HALF[1] * tall * angle.cos()
         bump = (x / NOSE_WIDE) ** 2 + ((y[:, None] - NOSE_DOWN) / NOSE_LONG) ** 2
         return x * math.cos(yaw) + (z + NOSE_AHEAD * (-bump / 2).exp() * (angle.cos() > 0)) * math.sin(yaw)
 
-    before = places(angles + unseen, first) - BESIDE * HEAD_HALF[0] * tall * unseen
-    return Across(before, places(angles, second), angles)
+    before = positions(angles + unseen, first) - BACKGROUND_SQUEEZE * HEAD_HALF[0] * tall * unseen
+    return Across(before, positions(angles, second), angles)
 
 
 def look_up(keys: Tensor, values: Tensor, at: Tensor) -> Tensor:
     """Values (V, K) where keys (V, K) reach `at` (V, S), linearly between them: (V, S). Of keys that fall back, as
-    what is behind a nose, none counts; beyond the first and the last, values go on as the places do."""
+    what is behind a nose, none counts; beyond the first and the last, values go on as the positions do."""
     rising = keys.cummax(dim=1).values + torch.arange(keys.shape[1]) * 1e-5
     after = torch.searchsorted(rising, at.contiguous()).clamp(1, keys.shape[1] - 1)
     low, high = rising.gather(1, after - 1), rising.gather(1, after)

@@ -24,10 +24,10 @@ class Rect(NamedTuple):
 
 
 class View(NamedTuple):
-    """How a picture is placed: the picture's point `anchor` comes to lie on `place` of the canvas."""
+    """How a picture is placed: the picture's point `anchor` comes to lie on `position` of the canvas."""
 
     anchor: np.ndarray
-    place: np.ndarray
+    position: np.ndarray
     scale: float
     """Pixels of the canvas per pixel of the picture."""
     roll: float = 0.0
@@ -39,7 +39,7 @@ class View(NamedTuple):
         cos, sin = np.cos(self.roll) * self.scale, np.sin(self.roll) * self.scale
         flip = -1.0 if self.mirrored else 1.0
         linear = np.array([[cos * flip, -sin], [sin * flip, cos]])
-        return np.concatenate([linear, (self.place - linear @ self.anchor)[:, None]], axis=1)
+        return np.concatenate([linear, (self.position - linear @ self.anchor)[:, None]], axis=1)
 
 
 def invert(matrix: np.ndarray) -> np.ndarray:

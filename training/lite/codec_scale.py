@@ -12,8 +12,8 @@ from vfe.models.lapped_codec import LappedCodec
 from ..data.clips import DataConfig, camera_motion, list_items, read_frames, read_masks
 from .coefficients import coefficient_scale
 
-SAMPLES = 32
-SIDE = 256
+SAMPLE_CLIPS = 32
+SAMPLE_SIDE = 256
 
 
 def measure_scale(codec: LappedCodec, config: DataConfig) -> Tensor:
@@ -26,11 +26,11 @@ def _sample(codec: LappedCodec, config: DataConfig) -> Iterator[Tensor]:
     items = list_items(config)
     rng = np.random.default_rng(0)
     time, space, frames = codec.config.time, codec.config.space, 4 * codec.config.time + 1
-    for index in rng.permutation(len(items))[:SAMPLES]:
+    for index in rng.permutation(len(items))[:SAMPLE_CLIPS]:
         item = items[index]
         clip = read_frames(item.path)
         if item.is_image:
             clip, _ = camera_motion(clip[0].permute(2, 0, 1), read_masks(None, 1, *clip.shape[1:3])[0], frames, rng)
-        height, width = (min(size, SIDE) // space * space for size in clip.shape[1:3])
+        height, width = (min(size, SAMPLE_SIDE) // space * space for size in clip.shape[1:3])
         clip = clip[: (min(len(clip), frames) - 1) // time * time + 1, :height, :width]
         yield clip.permute(3, 0, 1, 2)[None].float() / 127.5 - 1

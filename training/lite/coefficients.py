@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vfe.models.lapped_codec import LappedCodec
 
-FLOOR = 2e-3  # half a grey level: finer coefficients are rounding noise of 8-bit video
+MIN_DEVIATION = 2e-3  # half a grey level: finer coefficients are rounding noise of 8-bit video
 
 
 @torch.no_grad()
@@ -20,7 +20,7 @@ def coefficient_scale(codec: LappedCodec, clips: Iterable[Tensor]) -> Tensor:
         latent = codec.encode(video)[:, :, 1:] / codec.scale.view(1, -1, 1, 1, 1)  # the first frame is a group alone
         squares += latent.square().sum((0, 2, 3, 4))
         total += latent[:, 0].numel()
-    return 1 / (squares / total).sqrt().clamp(min=FLOOR)
+    return 1 / (squares / total).sqrt().clamp(min=MIN_DEVIATION)
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vfe.types import VFEError
 
-MAX_CYCLE = 1.0  # pixels: a place that comes back further away was hidden in the other frame
+MAX_CYCLE_ERROR = 1.0  # pixels: what comes back further away was hidden in the other frame
 
 
 class Flows(NamedTuple):
@@ -71,22 +71,25 @@ def warp(images: Tensor, flow: Tensor) -> Tensor:
     flat, total = images.float().flatten(2), images.new_zeros(images.shape, dtype=torch.float32)
     for row, weight_y in ((top, 1 - (y - top)), (top + 1, y - top)):
         for column, weight_x in ((left, 1 - (x - left)), (left + 1, x - left)):
-            place = row.clamp(max=height - 1).long() * width + column.clamp(max=width - 1).long()
-            index = place.flatten(1)[:, None].expand(-1, images.shape[1], -1)
+            position = row.clamp(max=height - 1).long() * width + column.clamp(max=width - 1).long()
+            index = position.flatten(1)[:, None].expand(-1, images.shape[1], -1)
             total = total + flat.gather(2, index).view_as(images) * (weight_x * weight_y)[:, None]
     return total
 
 
-def seen(there: Tensor, back: Tensor) -> Tensor:
-    """Places (N, 1, H, W) that the other frame shows too: `there` (N, 2, H, W) leads inside of it, and `back`, the flow
-    that lies on the other frame, from there to within a pixel of the start."""
+def visible(there: Tensor, back: Tensor) -> Tensor:
+    """Mask (N, 1, H, W) of the pixels that the other frame shows too.
+
+    These are the pixels that the flow `there` (N, 2, H, W) takes inside of the other frame, and that `back`, the flow
+    that lies on the other frame, takes from there to within `MAX_CYCLE_ERROR` of where they came from.
+    """
     there, back = there.float(), back.float()
     height, width = there.shape[-2:]
     x = torch.arange(width, device=there.device) + there[:, 0]
     y = torch.arange(height, device=there.device)[:, None] + there[:, 1]
     inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     cycle = there + warp(back, there)
-    return (inside & (cycle.square().sum(1) < MAX_CYCLE**2))[:, None]
+    return (inside & (cycle.square().sum(1) < MAX_CYCLE_ERROR**2))[:, None]
 
 
 def warp_loss(prediction: Tensor, flows: Flows, masked: bool = False) -> Tensor:
@@ -94,8 +97,8 @@ def warp_loss(prediction: Tensor, flows: Flows, masked: bool = False) -> Tensor:
     previous frame, in L1 to that frame.
 
     The two L1 norms are means over pixels and colours, and so is the sum over frames, where the paper writes sums: the
-    same loss for clips of every size. With `masked`, places that the neighbour does not see (`seen`) are left out of
-    the means. prediction is (B, 3, T, H, W); ValueError for fewer than 3 frames or flows of another size.
+    same loss for clips of every size. With `masked`, pixels that the neighbour does not show (`visible`) are left out
+    of the means. prediction is (B, 3, T, H, W); raises ValueError for fewer than 3 frames or flows of another size.
     """
     clips, _, frames, height, width = prediction.shape
     needed = (clips, 2, frames - 1, height, width)
@@ -111,16 +114,17 @@ def warp_loss(prediction: Tensor, flows: Flows, masked: bool = False) -> Tensor:
 
 
 def _mismatch(frames: Tensor, neighbours: Tensor, there: Tensor, back: Tensor | None) -> Tensor:
-    """Mean over clips of the mean |Warp(frames, there) - neighbours|, with `back` given over places that are seen."""
+    """Mean over clips of the mean |Warp(frames, there) - neighbours|; with `back`, over the visible pixels alone."""
     flow = _images(there)
     error = (warp(_images(frames), flow) - _images(neighbours).float()).abs()
     error = rearrange(error, "(b t) c h w -> b c t h w", b=len(frames))
     if back is None:
         return error.mean()
-    mask = rearrange(seen(flow, _images(back)), "(b t) c h w -> b c t h w", b=len(frames)).float()
+    mask = rearrange(visible(flow, _images(back)), "(b t) c h w -> b c t h w", b=len(frames)).float()
     area = mask.flatten(1).sum(1) * error.shape[1]
     return ((error * mask).flatten(1).sum(1) / area.clamp(min=1)).mean()
 
 
 def _images(video: Tensor) -> Tensor:
+    """(B, C, T, H, W) -> (B T, C, H, W)."""
     return rearrange(video, "b c t h w -> (b t) c h w")

@@ -16,10 +16,10 @@ from torch import Tensor
 Penalty = Literal["mse", "charbonnier", "log"]
 """`log`: the logarithm of each clip's mean squared error, as in HINet (Chen et al. 2021), which is mean PSNR."""
 CHARBONNIER_EPSILON = 1e-3  # half a grey level of 255: below it the loss is quadratic
-LOG_FLOOR = 1e-5  # 56 dB: beyond it a clip is good enough to be left alone
-LUMA = (0.299, 0.587, 0.114)
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of five scales, the finest first (Wang et al. 2003)
-SMALLEST_SIDE = 11  # of SSIM's window
+LOG_ERROR_FLOOR = 1e-5  # 56 dB: beyond it a clip is good enough to be left alone
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of five scales, the finest first (Wang et al. 2003)
+MIN_SSIM_SIDE = 11  # of SSIM's window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def penalise(difference: Tensor, penalty: Penalty) -> Tensor:
 
 def mean_of_clips(errors: Tensor, penalty: Penalty) -> Tensor:
     """Mean over the mean errors of clips (B,), or over their logarithms."""
-    return (errors + LOG_FLOOR).log().mean() if penalty == "log" else errors.mean()
+    return (errors + LOG_ERROR_FLOOR).log().mean() if penalty == "log" else errors.mean()
 
 
 def switched_loss(
@@ -68,16 +68,18 @@ def switched_loss(
 
     mask is (B, 1, ...), repeated over channels. A clip without a face pixel falls back to the whole frame.
     """
-    seen = mask.flatten(1).any(1) & on_face
-    weight = torch.where(seen.view(-1, *[1] * (mask.ndim - 1)), mask, torch.ones_like(mask))
+    has_face = mask.flatten(1).any(1) & on_face
+    weight = torch.where(has_face.view(-1, *[1] * (mask.ndim - 1)), mask, torch.ones_like(mask))
     error = penalise(prediction - target, penalty) * weight
     area = weight.flatten(1).sum(1) * prediction.shape[1]
     return mean_of_clips(error.flatten(1).sum(1) / area, penalty)
 
 
 def luma(video: Tensor) -> Tensor:
-    """(B, 3, T, H, W) -> (B, 1, T, H, W)."""
-    return torch.einsum("bcthw,c->bthw", video, torch.tensor(LUMA, dtype=video.dtype, device=video.device)).unsqueeze(1)
+    """The luma of BT.601: (B, 3, T, H, W) -> (B, 1, T, H, W)."""
+    return torch.einsum(
+        "bcthw,c->bthw", video, torch.tensor(LUMA_WEIGHTS, dtype=video.dtype, device=video.device)
+    ).unsqueeze(1)
 
 
 def ssim_window(size: int, device: torch.device) -> Tensor:
@@ -112,11 +114,11 @@ def multi_scale_structure_loss(prediction: Tensor, target: Tensor) -> Tensor:
     product: a product has no gradient where one scale is uncorrelated, as at the start of training. Video is
     (B, 3, T, H, W) in [-1, 1]; ValueError for sides below 11.
     """
-    if min(prediction.shape[-2:]) < SMALLEST_SIDE:
-        raise ValueError(f"frames are {tuple(prediction.shape[-2:])}, the window of SSIM needs {SMALLEST_SIDE} pixels")
+    if min(prediction.shape[-2:]) < MIN_SSIM_SIDE:
+        raise ValueError(f"frames are {tuple(prediction.shape[-2:])}, the window of SSIM needs {MIN_SSIM_SIDE} pixels")
     terms, weights = [], []
-    for weight in SCALE_WEIGHTS:
-        if min(prediction.shape[-2:]) < SMALLEST_SIDE:
+    for weight in MS_SSIM_WEIGHTS:
+        if min(prediction.shape[-2:]) < MIN_SSIM_SIDE:
             break
         terms.append(weight * structure_loss(prediction, target))
         weights.append(weight)

@@ -113,20 +113,20 @@ class Checkpoints:
         if self.saved == progress.step:
             return
         self.saved = progress.step
-        aside = final.with_suffix(".partial")
+        partial = final.with_suffix(".partial")
         everyone = gather_object([random_state()])
         if self.accelerator.is_main_process:
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir(parents=True)
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
         self.accelerator.wait_for_everyone()
         if self.sharded:
-            self.accelerator.save_state(str(aside))
-            torch.save(self.average.values, aside / self._own_average())
+            self.accelerator.save_state(str(partial))
+            torch.save(self.average.values, partial / self._own_average())
         if self.accelerator.is_main_process:
-            torch.save(self._state(progress, everyone), aside / "state.pt")
+            torch.save(self._state(progress, everyone), partial / "state.pt")
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            aside.rename(final)
+            partial.rename(final)
             for previous in self.folder.iterdir():
                 if previous != final:
                     shutil.rmtree(previous)

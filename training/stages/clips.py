@@ -19,7 +19,7 @@ from ..run.stage import Slots, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipConfig(RunConfig):
+class ClipRunConfig(RunConfig):
     """A run on face clips."""
 
     data: DataConfig
@@ -39,7 +39,7 @@ class ClipStage(Stage):
     degrades = True
     """Whether the recipe reads degraded clips: where it does not, none are made."""
 
-    def __init__(self, config: ClipConfig, device: torch.device) -> None:
+    def __init__(self, config: ClipRunConfig, device: torch.device) -> None:
         self.clip_config, self.device = config, device
         self.batch = config.data.batch
         self._dev: DevSet | None = None

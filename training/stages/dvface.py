@@ -24,7 +24,7 @@ from ..losses.terms import penalise
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from ..wan.model import WanTrainConfig
-from .clips import ClipConfig, ClipStage
+from .clips import ClipRunConfig, ClipStage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class DVFaceLoss:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DVFaceConfig(ClipConfig):
+class DVFaceConfig(ClipRunConfig):
     """A run of this stage: on lite (the file of a lite restorer without a prior) or on the files of a Wan restorer."""
 
     lite: str | None = field(default=None, metadata=NOT_RECORDED)

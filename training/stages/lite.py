@@ -30,7 +30,7 @@ from ..losses.terms import LossConfig, structure_loss, switched_loss, temporal_l
 from ..run.recompute import checkpoint_blocks
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
-from .clips import ClipConfig, ClipStage
+from .clips import ClipRunConfig, ClipStage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class PhaseConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LiteTrainConfig(ClipConfig):
+class LiteTrainConfig(ClipRunConfig):
     """A run of the lite restorer."""
 
     model: LiteConfig = field(metadata=NOT_RECORDED)

@@ -21,11 +21,11 @@ from ..losses.adversarial import Discriminator, DiscriminatorConfig
 from ..losses.perceptual import PerceptualConfig, choose_vgg
 from ..prior.autoencoder import Autoencoder, AutoencoderWithLoss, CodebookLossConfig, DiscriminatorWithLoss
 from ..run.recorded import NOT_RECORDED
-from .clips import ClipConfig, ClipStage
+from .clips import ClipRunConfig, ClipStage
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriorCodebookConfig(ClipConfig):
+class PriorCodebookConfig(ClipRunConfig):
     """A run of this stage. Entries that nothing is near to are moved every `revive_every` steps."""
 
     model: PriorConfig = field(default_factory=PriorConfig, metadata=NOT_RECORDED)

@@ -17,11 +17,11 @@ from vfe.weights.adapter import load_prior, write_adapter
 from ..data.dev_set import to_video
 from ..prior.naming import PredictorsWithLoss, target_codes
 from ..run.recorded import NOT_RECORDED
-from .clips import ClipConfig, ClipStage
+from .clips import ClipRunConfig, ClipStage
 
 
 @dataclass(frozen=True, kw_only=True)
-class PriorPredictConfig(ClipConfig):
+class PriorPredictConfig(ClipRunConfig):
     """A run of this stage. `init` is what the stage prior_codebook left."""
 
     init: str = field(metadata=NOT_RECORDED)

@@ -30,7 +30,7 @@ from ..wan.latent_cache import DTYPES, FixedPairsConfig, LatentFiles, LatentPair
 from ..wan.lora import base_state, changes_of
 from ..wan.model import OneStepDiT, WanTrainConfig, load_trainable
 from ..wan.restore_video import WanClipRestoration
-from .clips import ClipConfig, ClipStage
+from .clips import ClipRunConfig, ClipStage
 
 LATENT, PIXEL = "vividface_latent", "vividface_pixel"
 
@@ -50,7 +50,7 @@ class VividFaceLoss:
 
 
 @dataclass(frozen=True, kw_only=True)
-class VividFaceConfig(ClipConfig):
+class VividFaceConfig(ClipRunConfig):
     """A run of either stage; `stage` says which."""
 
     model: WanTrainConfig

@@ -22,7 +22,7 @@ from ..run.stage import Slots
 from .latent_cache import LatentFiles, LatentPair, file_hash, key_of
 
 # What of the data's config a single pair depends on.
-FIELDS = ("frames", "side", "segment", "face_share")
+PAIR_FIELDS = ("frames", "side", "segment", "face_share")
 
 
 class _OneItem(FaceClips):
@@ -51,18 +51,18 @@ class FixedPairs:
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         """uint8 (degraded, clean) of (T, H, W, 3) and a bool mask (T, H, W)."""
-        item, variant = self._place(index)
+        item, variant = self._item_and_variant(index)
         key = [self.seed, int(file_hash(item.path), 16), variant]
         return _OneItem(item, self.config, self.degradation).pair(np.random.default_rng(key))
 
     def facts(self, index: int) -> dict[str, Any]:
         """All that the pair depends on, as plain values."""
-        item, variant = self._place(index)
+        item, variant = self._item_and_variant(index)
         return {
             "clip": file_hash(item.path),
             "label": file_hash(item.label) if item.label else None,
             "image": item.is_image,
-            "data": {name: getattr(self.config, name) for name in FIELDS},
+            "data": {name: getattr(self.config, name) for name in PAIR_FIELDS},
             "degradation": asdict(self.degradation),
             "seed": self.seed,
             "variant": variant,
@@ -75,7 +75,7 @@ class FixedPairs:
         pool = images if images and (not videos or rng.random() < self.config.image_share) else videos
         return pool[int(rng.integers(len(pool)))] * self.variants + int(rng.integers(self.variants))
 
-    def _place(self, index: int) -> tuple[Item, int]:
+    def _item_and_variant(self, index: int) -> tuple[Item, int]:
         item, variant = divmod(index, self.variants)
         return self.items[item], variant
 

@@ -24,7 +24,7 @@ from ..run.recorded import NOT_RECORDED
 
 LATENTS_FORMAT = "vfe-latents-1"
 """To be raised when the making of pairs or latents changes: older files are then not found."""
-BLOCK = 1 << 22  # bytes that are hashed at once
+HASH_BLOCK_BYTES = 1 << 22  # bytes that are hashed at once
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -100,6 +100,6 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes; it is read once a run."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(BLOCK):
+        while block := file.read(HASH_BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -20,7 +20,11 @@ from vfe.weights.save import LowRank, read_lora
 
 from ..run.recorded import NOT_RECORDED
 
-TARGETS = tuple(f"{attention}.{layer}" for attention in ("self_attn", "cross_attn") for layer in "qkvo")
+LORA_LAYERS = (
+    *(f"{attention}.{layer}" for attention in ("self_attn", "cross_attn") for layer in "qkvo"),
+    *("ffn.0", "ffn.2"),
+)
+"""The linear layers of a DiT block, by their official names in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +33,16 @@ class LoraConfig:
 
     rank: int = 128
     alpha: float = 128.0
-    targets: tuple[str, ...] = (*TARGETS, "ffn.0", "ffn.2")
+    targets: tuple[str, ...] = LORA_LAYERS
     init: str | None = field(default=None, metadata=NOT_RECORDED)
     """A LoRA file of the same rank and layers to go on from, instead of a random A and a zero B."""
 
     def __post_init__(self) -> None:
         if self.rank < 1 or not math.isfinite(self.alpha) or self.alpha <= 0:
             raise ValueError(f"lora has rank={self.rank}, alpha={self.alpha}, needed 1 or more and above 0")
-        unknown = sorted(set(self.targets) - {*TARGETS, "ffn.0", "ffn.2"})
+        unknown = sorted(set(self.targets) - set(LORA_LAYERS))
         if unknown or not self.targets:
-            raise ValueError(f"lora.targets are {list(self.targets)}, needed some of {[*TARGETS, 'ffn.0', 'ffn.2']}")
+            raise ValueError(f"lora.targets are {list(self.targets)}, needed some of {list(LORA_LAYERS)}")
 
 
 def add_lora(dit: WanDiT, config: LoraConfig) -> None:
@@ -77,9 +81,9 @@ def _fill(dit: WanDiT, path: Path) -> None:
     """Take the factors of a file; where its scale is another, B makes up for it."""
     found, own = read_lora(path, base_state(dit)), changes_of(dit)
     if found.keys() != own.keys():
-        strange = sorted(found.keys() ^ own.keys())
+        differing = sorted(found.keys() ^ own.keys())
         raise VFEError(
-            f"{path}: its layers are not those of lora.targets ({preview_names(strange)}); change lora.targets"
+            f"{path}: its layers are not those of lora.targets ({preview_names(differing)}); change lora.targets"
         )
     for layer, target in own.items():
         change = found[layer]

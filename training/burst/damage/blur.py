@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MARGIN = 32  # pixels of mirrored border: a Fourier transform would blur across to the other side
+MIRRORED_MARGIN = 32  # pixels of mirrored border: a Fourier transform would blur across to the other side
 
 
 class Blur(NamedTuple):
@@ -42,7 +42,9 @@ def transfer(blur: Blur, height: int, width: int) -> Tensor:
 def apply_blur(video: Tensor, blur: Blur) -> Tensor:
     """(B, T, 3, H, W), float32."""
     batch, frames = video.shape[:2]
-    padded = F.pad(video.flatten(0, 1), (MARGIN,) * 4, mode="reflect").unflatten(0, (batch, frames))
+    padded = F.pad(video.flatten(0, 1), (MIRRORED_MARGIN,) * 4, mode="reflect").unflatten(0, (batch, frames))
     height, width = padded.shape[-2:]
     spectrum = torch.fft.rfft2(padded) * transfer(blur, height, width)[:, None, None]
-    return torch.fft.irfft2(spectrum, s=(height, width))[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
+    return torch.fft.irfft2(spectrum, s=(height, width))[
+        ..., MIRRORED_MARGIN:-MIRRORED_MARGIN, MIRRORED_MARGIN:-MIRRORED_MARGIN
+    ]

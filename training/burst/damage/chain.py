@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..dice import Dice, spread
-from ..paths import path
+from ..dice import Dice, append_axes
+from ..motion_paths import random_path
 from .blur import Blur, apply_blur
 from .camera import Camera, align, film
 from .noise import apply_noise, draw_noise
@@ -52,7 +52,7 @@ class DamageConfig:
             raise ValueError(f"ranges need to be 0 or more, and qp to rise: {self}")
 
 
-class Passes(NamedTuple):
+class DrawnPass(NamedTuple):
     """What one pass of the chain is drawn with."""
 
     blur: Blur
@@ -62,7 +62,9 @@ class Passes(NamedTuple):
     smooth: Tensor  # bool: bilinear on the way back
 
 
-MOVING = 1.5  # ratio from which the face lies turned and moves in the camera's frame; nearer to 1, resampling is damage
+MOVING_FROM_RATIO = (
+    1.5  # ratio from which the face lies turned and moves in the camera's frame; nearer to 1, resampling is damage
+)
 
 
 class Damage:
@@ -79,10 +81,10 @@ class Damage:
         again = torch.where(dice.chance(self.config.twice_share), 0.5 * severity, 0.0)
         damaged = self._once(video, severity, dice)
         if bool((again > 0).any()):
-            chosen = spread(again > 0, 5)
+            chosen = append_axes(again > 0, 5)
             damaged = torch.where(chosen, self._once(damaged, again, dice), damaged)
         damaged = self._sharpen(damaged, severity, dice)
-        return torch.where(spread(severity > 0, 5), damaged.round().clamp(0, 255), video)
+        return torch.where(append_axes(severity > 0, 5), damaged.round().clamp(0, 255), video)
 
     def _once(self, video: Tensor, severity: Tensor, dice: Dice) -> Tensor:
         drawn = self._draw(severity, video.shape[1], dice)
@@ -93,7 +95,7 @@ class Damage:
         frames = apply_codec(frames, drawn.codec, drawn.camera.shift).round().clamp(0, 255)
         return align(frames, drawn.camera, side, drawn.smooth)
 
-    def _draw(self, severity: Tensor, frames: int, dice: Dice) -> Passes:
+    def _draw(self, severity: Tensor, frames: int, dice: Dice) -> DrawnPass:
         config = self.config
         ratio = 1 + severity * config.ratio * dice.uniform(0.15, 1.05)
         ratio = torch.where(ratio < 1.15, 1.0, ratio)
@@ -106,11 +108,11 @@ class Damage:
             dice.uniform(0, torch.pi),
             severity * torch.where(dice.chance(0.15), dice.uniform(0, 14), 0.0),
         )
-        moves = (ratio > MOVING).float()
+        moves = (ratio > MOVING_FROM_RATIO).float()
         camera = Camera(
             ratio,
-            path(dice, frames, config.turn, 0.002, 0.01) * moves[:, None],
-            (path(dice, frames, 2.0, 0.25, 0.8, width=2) * moves[:, None, None]).clamp(-12, 12),
+            random_path(dice, frames, config.turn, 0.002, 0.01) * moves[:, None],
+            (random_path(dice, frames, 2.0, 0.25, 0.8, width=2) * moves[:, None, None]).clamp(-12, 12),
         )
         low, high = config.qp
         codec = Codec(
@@ -120,7 +122,7 @@ class Damage:
             dice.chance(0.92) & (severity > 0),
         )
         sigma = severity * config.noise * dice.uniform(0, 1.1)
-        return Passes(blur, camera, codec, sigma, dice.chance(0.4))
+        return DrawnPass(blur, camera, codec, sigma, dice.chance(0.4))
 
     def _sharpen(self, video: Tensor, severity: Tensor, dice: Dice) -> Tensor:
         amount = severity * dice.uniform(0.3, 1.5) * dice.chance(self.config.sharpened_share)
@@ -128,4 +130,4 @@ class Damage:
             return video
         ones = torch.ones_like(severity)
         soft = apply_blur(video, Blur(1.5 * ones, ones, 0 * ones, 0 * ones))
-        return video + spread(amount, 5) * (video - soft)
+        return video + append_axes(amount, 5) * (video - soft)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..dice import Dice, spread
+from ..dice import Dice, append_axes
 
 
 class Noise(NamedTuple):
@@ -37,10 +37,10 @@ def apply_noise(video: Tensor, noise: Noise, dice: Dice) -> Tensor:
     if not bool((noise.sigma > 0).any()):
         return video
     field = dice.field(*video.shape[1:])
-    field = torch.where(spread(noise.grey, 5), field[:, :, :1], field)
-    field = torch.where(spread(noise.still, 5), field[:, :1], field)
+    field = torch.where(append_axes(noise.grey, 5), field[:, :, :1], field)
+    field = torch.where(append_axes(noise.still, 5), field[:, :1], field)
     soft = F.avg_pool2d(F.pad(field.flatten(0, 1), (1, 1, 1, 1), mode="replicate"), 3, 1).view_as(field) * 2.2
-    field = torch.where(spread(noise.coarse, 5), soft, field)
+    field = torch.where(append_axes(noise.coarse, 5), soft, field)
     level = (video.mean(2, keepdim=True) / 128).clamp(0.1, 2).sqrt()
-    strength = torch.lerp(torch.ones_like(level), level, spread(noise.shot, 5))
-    return video + field * strength * spread(noise.sigma, 5)
+    strength = torch.lerp(torch.ones_like(level), level, append_axes(noise.shot, 5))
+    return video + field * strength * append_axes(noise.sigma, 5)

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from vfe.models.lapped_codec import dct_matrix
 
-from ..dice import spread
+from ..dice import append_axes
 from .camera import sample
 
 BLOCK = 8
-KR, KB = 0.2126, 0.0722  # BT.709
+LUMA_OF_RED, LUMA_OF_BLUE = 0.2126, 0.0722  # BT.709
 JPEG_LUMA = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
@@ -32,7 +32,7 @@ JPEG_LUMA = (
     (49, 64, 78, 87, 103, 121, 120, 101),
     (72, 92, 95, 98, 112, 100, 103, 99),
 )
-INTRA_GAIN = 0.75  # x264 codes the frames that others are predicted from this much finer
+INTRA_STEP_FACTOR = 0.75  # x264 codes the frames that others are predicted from this much finer
 
 
 class Codec(NamedTuple):
@@ -60,9 +60,9 @@ def to_rgb(ycc: Tensor) -> Tensor:
 
 
 def _matrix() -> list[list[float]]:
-    luma = [KR, 1 - KR - KB, KB]
-    blue = [(c - y) / (2 * (1 - KB)) for c, y in zip((0, 0, 1), luma, strict=True)]
-    red = [(c - y) / (2 * (1 - KR)) for c, y in zip((1, 0, 0), luma, strict=True)]
+    luma = [LUMA_OF_RED, 1 - LUMA_OF_RED - LUMA_OF_BLUE, LUMA_OF_BLUE]
+    blue = [(c - y) / (2 * (1 - LUMA_OF_BLUE)) for c, y in zip((0, 0, 1), luma, strict=True)]
+    red = [(c - y) / (2 * (1 - LUMA_OF_RED)) for c, y in zip((1, 0, 0), luma, strict=True)]
     return [luma, blue, red]
 
 
@@ -74,7 +74,7 @@ def apply_codec(video: Tensor, codec: Codec, shift: Tensor) -> Tensor:
     small = _code(small, codec, shift / 2, chroma=True)
     colour = F.interpolate(small.flatten(0, 1), scale_factor=2, mode="bilinear", align_corners=False)
     coded = to_rgb(torch.cat([luma, colour.unflatten(0, video.shape[:2])], dim=2))
-    return torch.where(spread(codec.used, 5), coded, video)
+    return torch.where(append_axes(codec.used, 5), coded, video)
 
 
 def _code(planes: Tensor, codec: Codec, shift: Tensor, *, chroma: bool) -> Tensor:
@@ -82,10 +82,10 @@ def _code(planes: Tensor, codec: Codec, shift: Tensor, *, chroma: bool) -> Tenso
     steps = _steps(codec, chroma=chroma)
     alone = _rounding(codec, torch.full_like(codec.qp, 1 / 3))
     beside = _rounding(codec, torch.where(codec.intra, 1 / 3, 1 / 6))
-    decoded = [_deblock(_quantise(planes[:, 0] - 128, steps * INTRA_GAIN, alone) + 128, codec)]
+    decoded = [_deblock(_quantise(planes[:, 0] - 128, steps * INTRA_STEP_FACTOR, alone) + 128, codec)]
     for index in range(1, planes.shape[1]):
         moved = _move(decoded[-1], shift[:, index] - shift[:, index - 1])
-        base = torch.where(spread(codec.intra, 4), torch.full_like(moved, 128.0), moved)
+        base = torch.where(append_axes(codec.intra, 4), torch.full_like(moved, 128.0), moved)
         decoded.append(_deblock(_quantise(planes[:, index] - base, steps, beside) + base, codec))
     return torch.stack(decoded, dim=1)
 
@@ -113,7 +113,7 @@ def _steps(codec: Codec, *, chroma: bool) -> Tensor:
     flat = 2 ** ((codec.qp - 4) / 6)
     table = torch.tensor(JPEG_LUMA, device=codec.qp.device, dtype=codec.qp.dtype)
     table = table / table.flatten()[:16].mean() * (1.5 if chroma else 1.0)
-    shaped = torch.where(spread(codec.table, 3), table, torch.ones_like(table))
+    shaped = torch.where(append_axes(codec.table, 3), table, torch.ones_like(table))
     return flat[:, None, None] * shaped
 
 
@@ -140,7 +140,7 @@ def _deblock(planes: Tensor, codec: Codec) -> Tensor:
 def _smooth_edges(planes: Tensor, limit: Tensor) -> Tensor:
     blocks = planes.unflatten(-1, (-1, BLOCK)).clone()
     p1, p0, q0, q1 = blocks[..., :-1, -2], blocks[..., :-1, -1], blocks[..., 1:, 0], blocks[..., 1:, 1]
-    edge, bound = q0 - p0, spread(limit, p0.ndim)
+    edge, bound = q0 - p0, append_axes(limit, p0.ndim)
     change = ((4 * edge + p1 - q1) / 8).clamp(-bound / 4, bound / 4)
     change = torch.where(edge.abs() < bound, change, 0.0)
     blocks[..., :-1, -1] = p0 + change

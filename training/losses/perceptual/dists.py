@@ -17,10 +17,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .files import read_weights
-from .vgg import MEAN, STD, VGG16_FILE
+from .vgg import IMAGENET_MEAN, IMAGENET_STD, VGG16_FILE
 
-STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))  # torchvision's indices of VGG16's convolutions
-WIDTHS = (3, 64, 128, 256, 512, 512)
+VGG16_STAGES = (
+    (0, 2),
+    (5, 7),
+    (10, 12, 14),
+    (17, 19, 21),
+    (24, 26, 28),
+)  # torchvision's indices of VGG16's convolutions
+VGG16_WIDTHS = (3, 64, 128, 256, 512, 512)
 DISTS_FILE = "the alpha and beta of DISTS (its weights.pt)"
 STABILISER = 1e-6
 
@@ -34,19 +40,19 @@ class Dists(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.convs = nn.ModuleDict()
-        for indices, before, width in zip(STAGES, WIDTHS[:-1], WIDTHS[1:], strict=True):
-            for place, index in enumerate(indices):
-                self.convs[str(index)] = nn.Conv2d(before if place == 0 else width, width, 3, padding=1)
-        self.alpha, self.beta = (nn.Parameter(torch.ones(1, sum(WIDTHS), 1, 1)) for _ in range(2))
+        for indices, before, width in zip(VGG16_STAGES, VGG16_WIDTHS[:-1], VGG16_WIDTHS[1:], strict=True):
+            for position, index in enumerate(indices):
+                self.convs[str(index)] = nn.Conv2d(before if position == 0 else width, width, 3, padding=1)
+        self.alpha, self.beta = (nn.Parameter(torch.ones(1, sum(VGG16_WIDTHS), 1, 1)) for _ in range(2))
         taps = torch.hann_window(5, periodic=False)[1:-1]
         kernel = torch.outer(taps, taps)
         self.register_buffer("blur", (kernel / kernel.sum())[None, None], persistent=False)
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The image itself and the last activation of each stage; pooling is the L2 norm under a Hann window."""
-        mean, std = (torch.tensor(x, device=images.device).view(1, 3, 1, 1) for x in (MEAN, STD))
+        mean, std = (torch.tensor(x, device=images.device).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
         x, kept = (images - mean) / std, [images]
-        for number, indices in enumerate(STAGES):
+        for number, indices in enumerate(VGG16_STAGES):
             if number:
                 kernel = self.blur.expand(x.shape[1], -1, -1, -1)
                 x = (F.conv2d(x.square(), kernel, stride=2, padding=1, groups=x.shape[1]) + 1e-12).sqrt()
@@ -58,7 +64,7 @@ class Dists(nn.Module):
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Mean distance of (B, 3, H, W) images: 0 for equal ones."""
         total = self.alpha.sum() + self.beta.sum()
-        alphas, betas = (weight.split(WIDTHS, dim=1) for weight in (self.alpha / total, self.beta / total))
+        alphas, betas = (weight.split(VGG16_WIDTHS, dim=1) for weight in (self.alpha / total, self.beta / total))
         similarity = torch.zeros((), device=prediction.device)
         for x, y, alpha, beta in zip(self.features(prediction), self.features(target), alphas, betas, strict=True):
             mx, my = x.mean((2, 3), keepdim=True), y.mean((2, 3), keepdim=True)

@@ -16,29 +16,29 @@ from vfe.tensor_io.load import shapes_of
 from .files import read_weights
 from .vgg import VGG16, VGG16_FILE, VGGFeatures
 
-LAYERS = (3, 8, 15, 22, 29)  # the last ReLU of each stage
+STAGE_ENDS = (3, 8, 15, 22, 29)  # the last ReLU of each stage
 LIN_FILE = "the linear layers of LPIPS v0.1 on VGG16 (lpips/weights/v0.1/vgg.pth)"
-EPSILON = 1e-10
+LENGTH_EPSILON = 1e-10
 
 
-def unit(features: Tensor) -> Tensor:
+def unit_length(features: Tensor) -> Tensor:
     """Features of length one over channels; a vector of zeros stays one, and so does its gradient finite."""
-    length = (features.square().sum(1, keepdim=True) + EPSILON**2).sqrt()
-    return features / (length + EPSILON)
+    length = (features.square().sum(1, keepdim=True) + LENGTH_EPSILON**2).sqrt()
+    return features / (length + LENGTH_EPSILON)
 
 
 class Lpips(nn.Module):
-    """Sum over stages of the mean over places of w . (unit(f(x)) - unit(f(y)))^2 (eq. 1)."""
+    """Sum over stages of the mean over places of w . (unit_length(f(x)) - unit_length(f(y)))^2 (eq. 1)."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.vgg = VGGFeatures(VGG16, LAYERS)
+        self.vgg = VGGFeatures(VGG16, STAGE_ENDS)
         self.weights = nn.ParameterList(torch.ones(1, stage[-1], 1, 1) for stage in VGG16)
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Mean distance of (N, 3, H, W) images, sides of 16 and more: 0 for equal ones."""
         terms = [
-            ((unit(a) - unit(b)).square() * weight).sum(1).mean()
+            ((unit_length(a) - unit_length(b)).square() * weight).sum(1).mean()
             for a, b, weight in zip(self.vgg(prediction), self.vgg(target), self.weights, strict=True)
         ]
         return torch.stack(terms).sum()

@@ -22,7 +22,7 @@ VGG16: Widths = ((64,) * 2, (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3)
 VGG19: Widths = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
 VGG16_FILE = "torchvision's VGG16 state dict (vgg16-397923af.pth)"
 VGG19_FILE = "torchvision's VGG19 state dict (vgg19-dcbb9e9d.pth)"
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
 
 # conv1_2, conv2_2, conv3_4, conv4_4, conv5_4 before their ReLU, weighed as Real-ESRGAN and GFPGAN do: DVFace names no
 # layer. The deep ones weigh ten times the shallow ones, whose errors the L1 loss already sees.
@@ -51,7 +51,7 @@ class VGGFeatures(nn.Module):
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """(N, 3, H, W) -> feature maps; nothing after the last tap is computed."""
-        mean, std = (images.new_tensor(value).view(1, 3, 1, 1) for value in (MEAN, STD))
+        mean, std = (images.new_tensor(value).view(1, 3, 1, 1) for value in (IMAGENET_MEAN, IMAGENET_STD))
         x, kept = (images - mean) / std, []
         for index, layer in enumerate(self.features):
             x = layer(x)

@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
-from .dice import Dice, spread
+from .dice import Dice, append_axes
 
 
-def path(dice: Dice, frames: int, start: float, drift: float, swing: float, width: int = 0) -> Tensor:
+def random_path(dice: Dice, frames: int, start: float, drift: float, swing: float, width: int = 0) -> Tensor:
     """Values of the frames: `start` and `drift` (a frame) are standard deviations, `swing` the largest amplitude.
 
     A swing takes 8 to 40 frames. (B, T), or (B, T, width) of independent ways.
@@ -24,8 +24,8 @@ def path(dice: Dice, frames: int, start: float, drift: float, swing: float, widt
     return steady + amplitude * torch.sin(2 * math.pi * time / period + phase)
 
 
-def bump(dice: Dice, frames: int, probability: float) -> Tensor:
+def random_bump(dice: Dice, frames: int, probability: float) -> Tensor:
     """Something that happens once, for 3 to 8 frames, such as a blink: (B, T) from 0 to 1."""
     time = torch.arange(frames, device=dice.device, dtype=torch.float32)
     middle, width = dice.uniform(0, frames)[:, None], dice.uniform(1.0, 2.5)[:, None]
-    return torch.exp(-0.5 * ((time - middle) / width) ** 2) * spread(dice.chance(probability).float(), 2)
+    return torch.exp(-0.5 * ((time - middle) / width) ** 2) * append_axes(dice.chance(probability).float(), 2)
