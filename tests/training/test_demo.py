@@ -31,7 +31,7 @@ def test_the_clip_moves_gently_and_its_damage_is_fixed(tmp_path: Path) -> None:
 def test_the_animation_repeats_at_the_rate_of_the_clip(tmp_path: Path) -> None:
     write_animation(tmp_path / "new/a.webp", clean_clip(frames=3, side=32))
     with Image.open(tmp_path / "new/a.webp") as animation:
-        assert (animation.n_frames, animation.size, animation.info["loop"]) == (3, (32, 32), 0)  # type: ignore[attr-defined]
+        assert (animation.n_frames, animation.size, animation.info["loop"]) == (3, (32, 32), 0)  # type: ignore[attr-defined, unused-ignore]
         animation.seek(1)
         animation.load()
         assert animation.info["duration"] == 40
