@@ -37,6 +37,11 @@ def test_older_names_lead_to_the_same(older: str, name: str) -> None:
     assert reduce(getattr, older.split(".")[1:], vfe) is reduce(getattr, name.split(".")[1:], vfe)
 
 
+@pytest.mark.parametrize("line", ["from vfe.face.tracker import track_faces", "import vfe.face.heavy"])
+def test_older_modules_can_be_imported(line: str) -> None:
+    subprocess.run([sys.executable, "-c", line], cwd=ROOT, check=True)
+
+
 @pytest.mark.parametrize("module", ["vfe", "vfe.face", "vfe.face.detect", "vfe.face.track"])
 def test_what_is_not_there_is_said(module: str) -> None:
     with pytest.raises(AttributeError, match=f"module '{module}' has no attribute 'nothing'"):

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from . import track as track
 
 __all__ = ["detect", "draw", "paste", "track"]
-_OLDER_NAMES = {"heavy": ".detect.facexlib", "tracker": ".track.tracker"}
+_OLDER_NAMES = ("heavy", "tracker")
 
 
 def __getattr__(name: str) -> object:
     if name in __all__ or name in _OLDER_NAMES:
-        return import_module(_OLDER_NAMES.get(name, f".{name}"), __name__)
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
