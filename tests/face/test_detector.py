@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from tests.support.paths import DEV
-from training.face.robust import Shown, at_level, tally, turned_head
+from training.face.robust import LabelledClip, at_level, tally, turned_head
 from training.face.score import landmark_error, measure_speed, score_net
 from training.face.turn import labelled
 from vfe.face.detect.boxes import iou
@@ -119,7 +119,7 @@ def test_several_at_once_best_first(detector: FaceDetector) -> None:
     assert [face.score for face in faces] == sorted((face.score for face in faces), reverse=True)
 
 
-def turned_portrait(degrees: float) -> Shown:
+def turned_portrait(degrees: float) -> LabelledClip:
     """The astronaut, who looks at the viewer, with her head turned to the side, her face half as high as the frame."""
     left, top, side = 116, 22, 220
     part = torch.from_numpy(skimage.data.astronaut()[top : top + side, left : left + side].copy())
