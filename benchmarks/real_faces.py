@@ -19,6 +19,7 @@ from torch import Tensor
 from vfe.face.detect.detector import FaceDetector
 from vfe.face.paste.align import steady_similarities, take_aligned
 from vfe.face.track.tracker import track_faces
+from vfe.types import whole_frames
 from vfe.video.read import open_source
 from vfe.weights.lite import load_lite_model
 
@@ -38,8 +39,7 @@ def aligned_face(path: Path, detector: FaceDetector) -> Tensor | None:
     matrices = steady_similarities(track.landmarks)
     kept = frames[track.start : track.stop]
     crops = [take_aligned(frame.float(), matrix) for frame, matrix in zip(kept, matrices, strict=True)]
-    whole = (len(crops) - 1) // 4 * 4 + 1
-    return ((torch.stack(crops[:whole]).clamp(-1, 1) + 1) * 127.5).round().byte()
+    return ((torch.stack(crops[: whole_frames(len(crops))]).clamp(-1, 1) + 1) * 127.5).round().byte()
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -76,6 +76,15 @@ def padded_frames(frames: int, per_latent: int = FRAMES_PER_LATENT) -> int:
     return -(-(frames - 1) // per_latent) * per_latent + 1
 
 
+def whole_frames(frames: int, per_latent: int = FRAMES_PER_LATENT) -> int:
+    """The greatest number of frames, 4n+1, that makes whole latent frames and is not above `frames`.
+
+    >>> [whole_frames(frames) for frames in (1, 4, 5, 6)]
+    [1, 1, 5, 5]
+    """
+    return (frames - 1) // per_latent * per_latent + 1
+
+
 class VideoShape(NamedTuple):
     """Frames, height and width of a video in pixels, or of its latents or tokens."""
 

@@ -13,10 +13,10 @@ from ...vfe.models.prior import DualCodebookPrior, Prior, PriorStrength
 from ...vfe.pipeline.latents import WindowLatent
 from ...vfe.pipeline.one_step import OneStepPipeline
 from ...vfe.pipeline.windows import Window, WindowConfig, WindowGatherer
-from ...vfe.types import VFEError, VideoShape, padded_frames
+from ...vfe.types import FRAMES_PER_LATENT, VFEError, VideoShape, padded_frames
 from ..backend.restorer import ComfyRestorer
 from ..host.images import Reporter, check_images, masks_for, to_frames
-from ..sockets.clip_latent import GROUP, ClipLatent, LiteLatent, PlacedLatent, merged
+from ..sockets.clip_latent import ClipLatent, LiteLatent, PlacedLatent, merged
 from ..sockets.clip_prior import ClipPrior, code_picture, on_device
 
 GivenPrior: TypeAlias = 'Prior | Literal["own"] | None'
@@ -106,7 +106,8 @@ def read_clip_prior(
         prior = pipeline.read_prior(window.frames, reporter.check)
         assert prior is not None
         priors[window.start, len(window.frames)] = on_device(prior, "cpu")
-        known = len(pictures) - window.start // GROUP if pictures else 0  # latents that a window before has shown
+        # Pictures of latents that the window before has too.
+        known = len(pictures) - window.start // FRAMES_PER_LATENT if pictures else 0
         pictures += list(_code_pictures(codebooks, prior, pipeline.model.side_multiple))[known:]
         reporter.report(window.start + len(window.frames))
     strength = PriorStrength(spatial, temporal)

@@ -19,10 +19,9 @@ from ...vfe.models.wan_vae.latents import denormalised
 from ...vfe.pipeline.latents import WindowLatent
 from ...vfe.pipeline.tiling import ramp
 from ...vfe.pipeline.windows import CrossFader, Window, WindowConfig
-from ...vfe.types import VFEError
+from ...vfe.types import FRAMES_PER_LATENT, VFEError
 
 KEY = "vfe"
-GROUP = 4  # frames of a latent, but for the first
 
 
 class LiteLatentError(VFEError, AttributeError):
@@ -106,13 +105,13 @@ def merged(windows: tuple[PlacedLatent, ...], overlap: int) -> Tensor:
     """
     parts: list[Tensor] = []
     for window in windows:
-        assert window.start % GROUP == 0 and len(window.latent.tiles) == 1
-        base = window.start // GROUP
-        place = max(base + (base > 0), len(parts) - overlap // GROUP)
-        fresh = window.latent.tiles[0].z_hq.float().cpu()[:, :, place - base :].unbind(2)
-        tail = parts[place:]
+        assert window.start % FRAMES_PER_LATENT == 0 and len(window.latent.tiles) == 1
+        base = window.start // FRAMES_PER_LATENT
+        first = max(base + (base > 0), len(parts) - overlap // FRAMES_PER_LATENT)
+        fresh = window.latent.tiles[0].z_hq.float().cpu()[:, :, first - base :].unbind(2)
+        tail = parts[first:]
         weights = ramp(len(tail)).tolist()
-        parts[place:] = [torch.lerp(old, new, weight) for old, new, weight in zip(tail, fresh, weights, strict=False)]
+        parts[first:] = [torch.lerp(old, new, weight) for old, new, weight in zip(tail, fresh, weights, strict=False)]
         parts += fresh[len(tail) :]
     latent = torch.stack(parts, dim=2)
     return rearrange(denormalised(rearrange(latent, "1 c t h w -> t c h w")), "t c h w -> 1 c t h w").contiguous()

@@ -22,6 +22,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from vfe.types import padded_frames
+
 from ..degradations.frames import to_rgb
 from ..degradations.protocol import Family
 from ..run.recorded import NOT_RECORDED
@@ -50,7 +52,7 @@ class DataConfig:
     min_sharpness: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.frames % 4 != 1 or self.frames > self.segment:
+        if self.frames < 1 or self.frames != padded_frames(self.frames) or self.frames > self.segment:
             raise ValueError(f"frames={self.frames}, needed 4n+1 and at most segment={self.segment}")
         if self.side % 8 or self.batch < 1 or self.reuse < 1:
             raise ValueError(

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vfe.types import whole_frames
+
 from ..degradations.vividface import Degradation, degrade
 from ..losses.terms import luma, structure_loss
 from ..run.config import EvalConfig
@@ -50,7 +52,7 @@ class DevSet:
         for number, path in enumerate(dev_clips(config)):
             clean = read_frames(path)[: config.frames]
             height, width = (size // 8 * 8 for size in clean.shape[1:3])
-            clean = clean[: (len(clean) - 1) // 4 * 4 + 1, :height, :width]
+            clean = clean[: whole_frames(len(clean)), :height, :width]
             for level, how in LEVELS.items():
                 self.pairs.append((level, degrade(clean, how, np.random.default_rng(number)), clean))
         read_frames.cache_clear()

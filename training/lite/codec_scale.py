@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from vfe.models.lapped_codec import LappedCodec
+from vfe.types import whole_frames
 
 from ..data.clips import DataConfig, camera_motion, list_items, read_frames, read_masks
 from .coefficients import coefficient_scale
@@ -32,5 +33,5 @@ def _sample(codec: LappedCodec, config: DataConfig) -> Iterator[Tensor]:
         if item.is_image:
             clip, _ = camera_motion(clip[0].permute(2, 0, 1), read_masks(None, 1, *clip.shape[1:3])[0], frames, rng)
         height, width = (min(size, SAMPLE_SIDE) // space * space for size in clip.shape[1:3])
-        clip = clip[: (min(len(clip), frames) - 1) // time * time + 1, :height, :width]
+        clip = clip[: whole_frames(min(len(clip), frames), time), :height, :width]
         yield clip.permute(3, 0, 1, 2)[None].float() / 127.5 - 1

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import yaml
 
+from vfe.types import padded_frames
+
 from .optim import OptimConfig as OptimConfig
 from .recorded import NOT_RECORDED, recorded
 
@@ -28,7 +30,7 @@ class EvalConfig:
     """Clips of which pictures are written at each scoring."""
 
     def __post_init__(self) -> None:
-        if self.frames % 4 != 1 or self.every_steps < 1 or self.clips < 1:
+        if self.frames < 1 or self.frames != padded_frames(self.frames) or self.every_steps < 1 or self.clips < 1:
             raise ValueError(
                 f"frames={self.frames}, every_steps={self.every_steps}, clips={self.clips}: needed 4n+1, >= 1, >= 1"
             )

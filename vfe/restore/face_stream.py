@@ -118,9 +118,9 @@ class FaceStream:
 
     def _clip_of(self, track: FaceTrack) -> _FaceClip:
         if track.number not in self._clips:
-            restorer = ClipStream(self.part.pipeline, self.strength, self._check)
+            stream = ClipStream(self.part.pipeline, self.strength, self._check)
             patcher = self.part.patcher(track, self.config)
-            self._clips[track.number] = _FaceClip(track.number, patcher, restorer)
+            self._clips[track.number] = _FaceClip(track.number, patcher, stream)
         return self._clips[track.number]
 
     def _check(self) -> None:
@@ -150,10 +150,10 @@ class _Frame:
 class _FaceClip:
     """The crops of one track on their way through the restorer."""
 
-    def __init__(self, number: int, patcher: Patcher, restorer: ClipStream) -> None:
+    def __init__(self, number: int, patcher: Patcher, stream: ClipStream) -> None:
         self.number = number
         self.patcher = patcher
-        self.restorer = restorer
+        self.stream = stream
         self.pending: deque[tuple[_Frame, int, Tensor]] = deque()  # with the index in the track, and the crop
 
     def push(self, degraded: Tensor, frame: _Frame, index: int) -> None:
@@ -161,10 +161,10 @@ class _FaceClip:
         crop = self.patcher.take(degraded, index)
         under = crop if frame.pixels is degraded else self.patcher.take(frame.pixels, index)
         self.pending.append((frame, index, under))
-        self._hand_out(self.restorer.push(crop))
+        self._hand_out(self.stream.push(crop))
 
     def finish(self) -> None:
-        self._hand_out(self.restorer.finish())
+        self._hand_out(self.stream.finish())
         assert not self.pending
 
     def _hand_out(self, restored: list[Tensor]) -> None:
