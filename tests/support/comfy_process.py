@@ -33,7 +33,8 @@ tests.__path__ = [root + "/tests"]
 sys.modules["tests"] = tests
 sys.path.append(root)
 import pytest
-options = ["-q", "-p", "no:cacheprovider", "-o", "pythonpath=", "--junitxml", report]
+# Warnings are no errors here: ComfyUI's requirements are of other versions than ours, and warn of each other.
+options = ["-q", "-p", "no:cacheprovider", "-o", "pythonpath=", "-o", "filterwarnings=default", "--junitxml", report]
 sys.exit(pytest.main([*options, case]))
 """
 

@@ -60,7 +60,8 @@ class DecodeGuard:
         worker.stdin.flush()
         if worker.stdout.readline() != "read\n":
             self._worker = None
-            code = worker.wait()
+            with worker:  # which closes its pipes
+                code = worker.wait()
             self._errors.seek(0)
             said = self._errors.read().decode(errors="replace")
             pytest.fail(f"reading {path} ended a process (code {code}): {said[-2000:]}")

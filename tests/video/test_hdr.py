@@ -119,7 +119,8 @@ def test_a_contact_sheet_of_hdr_clips_says_so(tmp_path: Path) -> None:
     clip = hdr_clip(tmp_path / "a.mkv")
     compare_files(clip, clip, tmp_path / "sheet.png")
     assert as_ffmpeg_reads(tmp_path / "sheet.png") == PQ
-    assert Image.open(tmp_path / "sheet.png").size[0] > probe(clip).width
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size[0] > probe(clip).width
 
 
 # --- metadata of each frame -----------------------------------------------------------------------------------------

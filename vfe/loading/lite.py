@@ -19,7 +19,8 @@ def load_lite_pipeline(path: Path, device: torch.device, dtype: torch.dtype, win
     """
     if read_lite_info(path).config.dit.places is not None:
         raise VFEError(
-            f"{path}: restores aligned faces of {ALIGNED_SIDE} pixels, not whole frames; name it with --face-model"
+            f"{path}: restores aligned faces of {ALIGNED_SIDE} pixels, not whole frames",
+            command="name it with --face-model",
         )
     return OneStepPipeline(load_lite_model(path, device, torch.float32).fold(dtype), window)
 
@@ -32,5 +33,7 @@ def load_face_pipeline(path: Path, device: torch.device, dtype: torch.dtype) -> 
     config = read_lite_info(path).config
     places, token = config.dit.places, config.codec.space * config.dit.token
     if places is None or any(count * token != ALIGNED_SIDE for count in places):
-        raise VFEError(f"{path}: not a restorer of aligned faces of {ALIGNED_SIDE} pixels; name it with --model")
+        raise VFEError(
+            f"{path}: not a restorer of aligned faces of {ALIGNED_SIDE} pixels", command="name it with --model"
+        )
     return OneStepPipeline(load_lite_model(path, device, torch.float32).fold(dtype), tile=None)

@@ -86,7 +86,7 @@ def _check_is_dit(path: Path) -> None:
     if path.is_file():
         found = recognise(path)
         if found.kind != "wan_dit":
-            raise VFEError(f"{path}: {found.description}; --model needs a vfe restorer or a Wan2.1 DiT")
+            raise VFEError(f"{path}: {found.description}", command="--model needs a vfe restorer or a Wan2.1 DiT")
 
 
 def _check_asked_for(path: Path, config: DiTConfig, needed: DiTConfig) -> None:
