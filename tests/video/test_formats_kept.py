@@ -18,6 +18,7 @@ from PIL import Image
 
 from tests.support.copied_media import copy
 from tests.support.described_media import DEEP, HDR, PHONE_KEYS, TIMECODE, hdr_clip, metadata_of, tagged
+from tests.support.dynamic_hdr import dynamic_clip, hdr10_plus
 from tests.support.media import Media, make, times
 from tests.support.paths import ROOT
 from tests.support.photos import MAKE, image, profile, read_photo_file, thumbnail_block
@@ -158,6 +159,11 @@ OF_A_VIDEO = {
     "colour tags and bit depth": Case(lambda folder: make(folder / "a.mkv", DEEP), colours),
     "mastering display and light levels (HDR10)": Case(
         lambda folder: hdr_clip(folder / "a.mkv"), lambda _, output: probe(output).hdr == HDR
+    ),
+    "light that changes by the frame (HDR10+, Dolby Vision)": Case(
+        lambda folder: dynamic_clip(folder / "a.mkv", replace(DEEP, frames=2), hdr10_plus),
+        lambda _, output: bool(probe(output).hdr.dynamic),
+        "HDR10+ metadata is left out",
     ),
     "pixel aspect": Case(
         lambda folder: make(folder / "a.mkv", Media(aspect=Fraction(16, 11))),
