@@ -1,11 +1,13 @@
-"""Judge face restorers on aligned dev faces: a table by level, and a sheet of before, after and clean.
+"""Compare face restorers on aligned dev faces: a table by level, and a sheet of before, after and clean.
 
     python -m benchmarks.faces --data ../shared/data/dev --score ../shared/score --nets ../shared/nets \
-        --cache runs/faces/dev --model A.safetensors --out runs/faces/judged
+        --cache runs/faces/dev --model A.safetensors --out runs/faces/compared
 
-The degradations and judges are those of the restoration benchmark (score.py and nets.py in the folders given). Aligned
-clips are kept in the cache. Without a model, only the input is judged, and what `--lite` restores before it is aligned.
-T frames, S side; clips are (T, 3, S, S) uint8.
+The degradations and the networks that measure are those of the restoration benchmark (score.py and nets.py in the
+folders given). Aligned clips are stored in the cache. Without a model, only the input is measured, and with `--lite`
+also what the bundled model makes of whole frames before they are aligned.
+
+N clips of T frames, S side; a clip is (T, 3, S, S) uint8.
 """
 
 from __future__ import annotations
@@ -31,22 +33,24 @@ from vfe.restore.restorer import load
 from vfe.types import never_cancelled
 from vfe.weights.lite import load_lite_model
 
-FRAMES = 17
-JUDGED = [0, 8, 16]
-MIDDLE = 8
-SHOWN = (0, 3, 7, 10, 13, 16)
+CLIP_FRAMES = 17
+"""Frames of each dev clip, counted from its first: 4n + 1."""
+METRIC_FRAMES = [0, 8, 16]
+SHEET_FRAME = 8
+SHEET_CLIPS = (0, 3, 7, 10, 13, 16)
+"""The frame and the clips that the sheets show."""
 LEVELS = ("mild", "medium", "severe")
 
 
 class DevClips(NamedTuple):
-    """Aligned clips of one level, or clean: (N, T, 3, S, S) uint8."""
+    """Aligned clips (N, T, 3, S, S) uint8: clean, and by level damaged or restored."""
 
     clean: Tensor
     levels: dict[str, Tensor]
 
 
 def aligned_clips(frames: np.ndarray, landmarks: np.ndarray) -> Tensor:
-    """(T, H, W, 3) uint8 and (T, 5, 2) -> (T, 3, S, S) uint8."""
+    """Cut the face out of each frame: (T, H, W, 3) uint8 and landmarks (T, 5, 2) in pixels -> (T, 3, S, S) uint8."""
     matrices = steady_similarities(torch.from_numpy(landmarks))
     pictures = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
     crops = [take_aligned(picture, matrix) for picture, matrix in zip(pictures, matrices, strict=True)]
@@ -54,14 +58,17 @@ def aligned_clips(frames: np.ndarray, landmarks: np.ndarray) -> Tensor:
 
 
 def make_clips(data: Path, score: Any, restore: Callable[[np.ndarray], np.ndarray]) -> DevClips:  # noqa: ANN401
-    """All dev clips, damaged as the benchmark does it; `restore` gets whole damaged frames, before they are aligned."""
+    """All dev clips, damaged as the restoration benchmark does it.
+
+    `restore` turns whole damaged frames (T, H, W, 3) uint8 into restored ones, before the faces are aligned.
+    """
     clean: list[Tensor] = []
     levels: dict[str, list[Tensor]] = {level: [] for level in LEVELS}
     with tempfile.TemporaryDirectory() as scratch:
         for number, path in enumerate(sorted((data / "hq_video").glob("*.mp4"))):
             print(path.stem, file=sys.stderr, flush=True)
-            frames = score.read(path, FRAMES)
-            landmarks = np.load(data / "labels" / f"{path.stem}.npz")["landmarks5"][:FRAMES]
+            frames = score.read(path, CLIP_FRAMES)
+            landmarks = np.load(data / "labels" / f"{path.stem}.npz")["landmarks5"][:CLIP_FRAMES]
             clean.append(aligned_clips(frames, landmarks))
             for level, kept in levels.items():
                 damaged = score.degrade(frames, level, number, Path(scratch))
@@ -69,7 +76,8 @@ def make_clips(data: Path, score: Any, restore: Callable[[np.ndarray], np.ndarra
     return DevClips(torch.stack(clean), {level: torch.stack(kept) for level, kept in levels.items()})
 
 
-def cached(path: Path, make: Callable[[], DevClips]) -> DevClips:
+def load_or_make(path: Path, make: Callable[[], DevClips]) -> DevClips:
+    """The clips of a cache file, which is made the first time."""
     if not path.exists():
         made = make()
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,8 +88,11 @@ def cached(path: Path, make: Callable[[], DevClips]) -> DevClips:
         return DevClips(torch.from_numpy(kept["clean"]), levels)
 
 
-class Judges:
-    """The benchmark's networks on aligned faces."""
+class FaceMetrics:
+    """The figures of a restored clip, by the restoration benchmark's networks on aligned faces.
+
+    `frames` are those that the networks see; the other figures are means over the whole clip.
+    """
 
     def __init__(self, nets: Any, frames: list[int]) -> None:  # noqa: ANN401 - a module by path
         self.nets, self.vgg, self.identity, self.frames = nets, nets.VGG(), nets.FaceID(), frames
@@ -89,7 +100,12 @@ class Judges:
 
     @torch.inference_mode()
     def __call__(self, result: Tensor, clean: Tensor) -> dict[str, float]:
-        """Of one clip (T, 3, S, S) uint8 against the clean one."""
+        """The figures of one clip (T, 3, S, S) uint8 against the clean one.
+
+        `psnr` in dB; `percept` and `id` are distances of features, 0 for equal ones; `detail` is gradient energy over
+        that of the clean clip; `flicker` the mean change of the error from frame to frame and `colour` the mean shift
+        of the worst channel, in levels of 255.
+        """
         a, b = (x[self.frames].float() / 255 for x in (result, clean))
         whole = result.float() - clean.float()
         faces = [self.identity(self.nets.align(x, self.points.expand(len(x), -1, -1))) for x in (a, b)]
@@ -105,14 +121,14 @@ class Judges:
 
 
 def energy(clip: Tensor) -> float:
-    """Mean square of the gradient of luma."""
+    """Mean square of the gradient of luma of a clip (T, 3, S, S), in levels of 255."""
     luma = torch.einsum("tchw,c->thw", clip.float(), torch.tensor([0.299, 0.587, 0.114]))
     return float(luma.diff(dim=1).square().mean() + luma.diff(dim=2).square().mean())
 
 
 @torch.inference_mode()
 def restored(net: LiteModel, clip: Tensor) -> Tensor:
-    """(T, 3, S, S) uint8 -> the same, restored."""
+    """Restore a clip (T, 3, S, S) uint8 of 4n + 1 frames in one step, without windows."""
     video = rearrange(clip.float() / 127.5 - 1, "t c h w -> 1 c t h w")
     z_lq = net.codec.encode(video)
     velocity = net.velocity(z_lq, never_cancelled, net.read_prior(video, never_cancelled))
@@ -121,7 +137,7 @@ def restored(net: LiteModel, clip: Tensor) -> Tensor:
 
 
 def table(rows: dict[str, dict[str, dict[str, float]]]) -> str:
-    """Level by level, one line a restorer."""
+    """The figures as a Markdown table, level by level, with a row for each restorer."""
     figures = list(next(iter(next(iter(rows.values())).values())))
     lines = ["| level | restorer | " + " | ".join(figures) + " |", "| :-- | :-- |" + " --: |" * len(figures)]
     for level in LEVELS:
@@ -130,14 +146,14 @@ def table(rows: dict[str, dict[str, dict[str, float]]]) -> str:
     return "\n".join(lines)
 
 
-def sheet(path: Path, rows: list[Tensor]) -> None:
-    """Clips under one another, one column a face: (N, 3, S, S) uint8 each."""
-    picture = torch.cat([rearrange(row[list(SHOWN)], "n c h w -> h (n w) c") for row in rows])
+def write_sheet(path: Path, rows: list[Tensor]) -> None:
+    """Write a picture with a row for each of `rows` (N, 3, S, S) uint8, and a column for each of `SHEET_CLIPS`."""
+    picture = torch.cat([rearrange(row[list(SHEET_CLIPS)], "n c h w -> h (n w) c") for row in rows])
     Image.fromarray(picture.numpy()).save(path)
 
 
 def lite_restorer() -> Callable[[np.ndarray], np.ndarray]:
-    """The bundled model on whole frames (T, H, W, 3) uint8."""
+    """The bundled model as a function of whole frames (T, H, W, 3) uint8."""
     restorer = load("lite", "cpu")
 
     def restore(frames: np.ndarray) -> np.ndarray:
@@ -148,13 +164,13 @@ def lite_restorer() -> Callable[[np.ndarray], np.ndarray]:
     return restore
 
 
-def judged(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
-    """The restorers by name, and what they make of the clips."""
+def restorers(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
+    """Yield the name of each restorer and what it makes of the clips, the untouched input first."""
     score = import_module("score")
-    damaged = cached(args.cache / "input.npz", lambda: make_clips(args.data, score, lambda frames: frames))
+    damaged = load_or_make(args.cache / "input.npz", lambda: make_clips(args.data, score, lambda frames: frames))
     yield "input", damaged
     if args.lite:
-        yield "lite", cached(args.cache / "lite.npz", lambda: make_clips(args.data, score, lite_restorer()))
+        yield "lite", load_or_make(args.cache / "lite.npz", lambda: make_clips(args.data, score, lite_restorer()))
     for path in args.model:
         net = load_lite_model(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
         levels = {
@@ -171,23 +187,29 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--model", type=Path, action="append", default=[])
     parser.add_argument("--lite", action="store_true")
-    parser.add_argument("--judged", type=int, nargs="+", default=JUDGED, help="frames of each clip for percept and id")
+    parser.add_argument(
+        "--judged",
+        type=int,
+        nargs="+",
+        default=METRIC_FRAMES,
+        help="frames of each clip that percept and id are measured on",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for table.md, table.json and the sheets")
     args = parser.parse_args(arguments)
     sys.path[:0] = [str(args.score), str(args.nets)]
-    judges = Judges(import_module("nets"), args.judged)
+    measure = FaceMetrics(import_module("nets"), args.judged)
     args.out.mkdir(parents=True, exist_ok=True)
     rows: dict[str, dict[str, dict[str, float]]] = {}
     pictures: dict[str, list[Tensor]] = {level: [] for level in LEVELS}
-    for name, clips in judged(args):
+    for name, clips in restorers(args):
         rows[name] = {}
         for level, made in clips.levels.items():
-            found = [judges(result, clean) for result, clean in zip(made, clips.clean, strict=True)]
-            rows[name][level] = {key: float(np.mean([each[key] for each in found])) for key in found[0]}
-            pictures[level].append(made[:, MIDDLE])
-        clean = clips.clean[:, MIDDLE]
-    for level, shown in pictures.items():
-        sheet(args.out / f"{level}.png", [*shown, clean])
+            figures = [measure(result, clean) for result, clean in zip(made, clips.clean, strict=True)]
+            rows[name][level] = {key: float(np.mean([each[key] for each in figures])) for key in figures[0]}
+            pictures[level].append(made[:, SHEET_FRAME])
+        clean = clips.clean[:, SHEET_FRAME]
+    for level, restored_pictures in pictures.items():
+        write_sheet(args.out / f"{level}.png", [*restored_pictures, clean])
     (args.out / "table.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     (args.out / "table.md").write_text(table(rows) + "\n", encoding="utf-8")
     print(table(rows))

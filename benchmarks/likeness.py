@@ -1,8 +1,9 @@
 """Whether one person stays one person: `python -m benchmarks.likeness --data DEV --nets NETS --model MODEL`.
 
-A few clean portraits are damaged in several ways, each restored alone. Told are the distances of face embeddings (the
-benchmark's judge, strangers are 0.8 apart), before and after: to the clean face, and among the restored versions of one
-face. A restorer that makes up faces would bring versions no nearer to each other, or away from the clean one.
+A few clean portraits are damaged in several ways, and each damaged version is restored by itself. The table has
+distances of face embeddings by the restoration benchmark's network, in which strangers are 0.8 apart, before and after:
+to the clean face, and among the versions of one face. A restorer that makes up faces would bring the versions no nearer
+to each other, or away from the clean face.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from vfe.weights.lite import load_lite_model
 from .faces import restored
 from .machine import table
 
-WAYS = 6
-FRAMES = 5
+DAMAGES = 6
+"""Damaged versions of each face."""
+CLIP_FRAMES = 5
+"""Frames of a version, all of the same face; the middle one is embedded."""
 
 
 def clean_faces(data: Path, people: int) -> list[Tensor]:
-    """(3, S, S) uint8 of portraits that lie evenly in the manifest."""
+    """Aligned faces (3, S, S) uint8 of `people` portraits that are evenly spaced in the manifest."""
     items = json.loads((data / "manifest.json").read_text(encoding="utf-8"))["items"]
     portraits = [item for item in items if item["kind"] == "hq_image"]
     faces = []
@@ -46,21 +49,21 @@ def clean_faces(data: Path, people: int) -> list[Tensor]:
 
 
 class Embedding:
-    """The judge's embedding of aligned faces."""
+    """The embedding of aligned faces by the restoration benchmark's network, which no model here was trained with."""
 
     def __init__(self, nets: Any) -> None:  # noqa: ANN401 - a module by path
         self.nets, self.net = nets, nets.FaceID()
 
     @torch.inference_mode()
     def __call__(self, faces: Tensor) -> Tensor:
-        """(N, 3, S, S) uint8 -> (N, 128)"""
+        """Embed faces: (N, 3, S, S) uint8 -> (N, 128)."""
         points = (template().float() * ALIGNED_SIDE).expand(len(faces), -1, -1)
-        found: Tensor = self.net(self.nets.align(faces.float() / 255, points))
-        return found
+        embeddings: Tensor = self.net(self.nets.align(faces.float() / 255, points))
+        return embeddings
 
 
 def distances(versions: Tensor, clean: Tensor) -> tuple[float, float]:
-    """Mean distance of (N, 128) to that of the clean face, and among themselves."""
+    """Mean distance of the embeddings (N, 128) of versions to that of the clean face (1, 128), and to each other."""
     apart = torch.pdist(versions)
     return float((versions - clean).norm(dim=1).mean()), float(apart.mean())
 
@@ -78,11 +81,11 @@ def main(arguments: list[str] | None = None) -> None:
     damage = Damage(DamageConfig(clean_share=0.0))
     rows = []
     for number, face in enumerate(clean_faces(args.data, args.people)):
-        clips = repeat(face.float(), "c h w -> b t c h w", b=WAYS, t=FRAMES)
-        damaged = damage(clips, Dice(WAYS, (number,), torch.device("cpu"))).byte()
-        after = torch.stack([restored(net, clip)[FRAMES // 2] for clip in damaged])
+        clips = repeat(face.float(), "c h w -> b t c h w", b=DAMAGES, t=CLIP_FRAMES)
+        damaged = damage(clips, Dice(DAMAGES, (number,), torch.device("cpu"))).byte()
+        after = torch.stack([restored(net, clip)[CLIP_FRAMES // 2] for clip in damaged])
         clean = embed(face[None])
-        figures = (*distances(embed(damaged[:, FRAMES // 2]), clean), *distances(embed(after), clean))
+        figures = (*distances(embed(damaged[:, CLIP_FRAMES // 2]), clean), *distances(embed(after), clean))
         rows.append([str(number + 1), *(f"{value:.3f}" for value in figures)])
     print(
         table(["person", "to the clean face", "among versions", "restored: to the clean face", "among versions"], rows)

@@ -1,4 +1,4 @@
-"""What a measurement ran on, and how much memory it took."""
+"""The machine that a measurement ran on, the memory that it took, and the tables that show it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """A sheet of truly bad faces, before and after: `python -m benchmarks.real_faces --model MODEL FILES -o sheet.png`.
 
-Of each file the largest face of its first frames is found, aligned, restored and shown: the input in the first row,
-then a row a model. T frames, S side.
+Of each file the largest face of its first frames is found, aligned and restored. The sheet shows the inputs in its
+first row, then a row for each model, and a column for each file.
+
+T frames, S side.
 """
 
 from __future__ import annotations
@@ -25,20 +27,20 @@ from vfe.weights.lite import load_lite_model
 
 from .faces import restored
 
-FRAMES = 17
+CLIP_FRAMES = 17
 
 
 def aligned_face(path: Path, detector: FaceDetector) -> Tensor | None:
-    """(T, 3, S, S) uint8 of 4n + 1 frames, or None without a face."""
+    """The largest face of a file as an aligned clip (T, 3, S, S) uint8 of 4n + 1 frames; None without a face."""
     with open_source(path) as source:
-        frames = [frame.pixels.clamp(-1, 1) for frame in islice(source, FRAMES)]
+        frames = [frame.pixels.clamp(-1, 1) for frame in islice(source, CLIP_FRAMES)]
     tracks = track_faces(iter(frames), detector).tracks
     if not tracks:
         return None
     track = max(tracks, key=lambda track: len(track.boxes) * track.side)
     matrices = steady_similarities(track.landmarks)
-    kept = frames[track.start : track.stop]
-    crops = [take_aligned(frame.float(), matrix) for frame, matrix in zip(kept, matrices, strict=True)]
+    tracked = frames[track.start : track.stop]
+    crops = [take_aligned(frame.float(), matrix) for frame, matrix in zip(tracked, matrices, strict=True)]
     return ((torch.stack(crops[: whole_frames(len(crops))]).clamp(-1, 1) + 1) * 127.5).round().byte()
 
 
@@ -49,11 +51,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args(arguments)
     detector = FaceDetector.load()
-    found = {path: aligned_face(path, detector) for path in args.files}
-    clips = [clip for clip in found.values() if clip is not None]
+    clip_of_file = {path: aligned_face(path, detector) for path in args.files}
+    clips = [clip for clip in clip_of_file.values() if clip is not None]
     if not clips:
         sys.exit("no face was found in any of the files")
-    for path, clip in found.items():
+    for path, clip in clip_of_file.items():
         print(f"{path.name}: {'no face' if clip is None else f'{len(clip)} frames'}")
     rows = [[clip[len(clip) // 2] for clip in clips]]
     for path in args.model:

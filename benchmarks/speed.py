@@ -19,9 +19,9 @@ from statistics import median
 
 from .machine import MIB, RESULTS, cpu_name, peak_rss, table
 
-CRF = 23  # of the synthetic clip: what a phone or a web site would have
-DRIFT = 48  # pixels that the view wanders
-NOISE = 4.0  # sigma of 255; a clip without any would be decoded and encoded too fast
+CLIP_CRF = 23  # of the synthetic clip: what a phone or a web site would have
+CLIP_DRIFT = 48  # pixels that the view wanders
+CLIP_NOISE = 4.0  # sigma of 255; a clip without any would be decoded and encoded too fast
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Measurement:
     """Imports and model, once per process; not in `seconds`."""
     seconds: float
     cpu_seconds: float
-    """Of all threads: what other programs take matters less for it."""
+    """CPU time of all threads, which other programs on the machine disturb less than wall-clock time."""
     decode: float
     restore: float
     encode: float
@@ -50,7 +50,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Machine:
-    """What the clips were restored with."""
+    """What the clips were restored on and with."""
 
     cpu: str
     device: str
@@ -68,25 +68,25 @@ def make_clip(path: Path, frames: int, size: tuple[int, int]) -> None:
 
     width, height = size
     rng = np.random.default_rng(0)
-    scene = np.full((height + DRIFT, width + DRIFT, 3), 128.0)
+    scene = np.full((height + CLIP_DRIFT, width + CLIP_DRIFT, 3), 128.0)
     for block in (128, 64, 32, 16, 8, 4):  # as in photographs, detail is the weaker the finer it is
         rows, columns = (side // block + 1 for side in scene.shape[:2])
         detail = rng.normal(0, 4 * block**0.5, (rows, columns, 1)) + rng.normal(0, block**0.5, (rows, columns, 3))
         scene += np.kron(detail, np.ones((block, block, 1)))[: scene.shape[0], : scene.shape[1]]
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt, stream.options = width, height, "yuv420p", {"crf": str(CRF)}
+        stream.width, stream.height, stream.pix_fmt, stream.options = width, height, "yuv420p", {"crf": str(CLIP_CRF)}
         for index in range(frames):
-            drift = round(DRIFT * (0.5 - 0.5 * np.cos(index / 40)))
+            drift = round(CLIP_DRIFT * (0.5 - 0.5 * np.cos(index / 40)))
             view = scene[drift : drift + height, drift : drift + width]
-            noisy = view + rng.normal(0, NOISE, view.shape)
+            noisy = view + rng.normal(0, CLIP_NOISE, view.shape)
             picture = av.VideoFrame.from_ndarray(np.clip(noisy, 0, 255).astype(np.uint8), format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
 
 
 def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]:
-    """Restore `clip` in this process, once."""
+    """Restore `clip` in this process, once, and measure it."""
     start = time.perf_counter()
     import torch
 
@@ -99,9 +99,9 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
     restorer = vfe.load(args.model, args.device, args.dtype)
     loaded, memory = time.perf_counter() - start, peak_rss()
     with tempfile.TemporaryDirectory() as folder:
-        used = time.process_time()
+        cpu_seconds_used = time.process_time()
         report = restorer.restore_file(clip, Path(folder) / "restored.mp4", vfe.RestoreOptions(size=args.size))
-        used = time.process_time() - used
+        cpu_seconds_used = time.process_time() - cpu_seconds_used
         info = probe(report.output)
     device = choose_device(args.device)
     gpu = torch.cuda.max_memory_allocated() / MIB if device.type == "cuda" else None
@@ -111,7 +111,7 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
         height=info.height,
         load_seconds=loaded,
         seconds=report.seconds,
-        cpu_seconds=used,
+        cpu_seconds=cpu_seconds_used,
         **report.stages._asdict(),
         memory_loaded=memory,
         memory_peak=peak_rss(),
@@ -130,7 +130,10 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
 
 
 def measure_apart(clip: Path, arguments: list[str]) -> tuple[Measurement, Machine]:
-    """`measure` in a fresh process, so that one clip's memory is not another's."""
+    """`measure` in a fresh process, so that the memory of one clip is not counted for another.
+
+    Ends the program where the process fails.
+    """
     command = [sys.executable, "-m", "benchmarks.speed", *arguments, "--measure", str(clip)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
@@ -140,7 +143,7 @@ def measure_apart(clip: Path, arguments: list[str]) -> tuple[Measurement, Machin
 
 
 def compare(clip: Path, args: argparse.Namespace) -> str:
-    """Restore `clip` with `--model` and `--against` in turn: the ratios of their speeds, and the median."""
+    """Restore `clip` with `--model` and `--against` in turn, and return a line with the ratios of their speeds."""
     wall, cpu = [], []
     for number in range(args.rounds):
         models = (args.model, args.against) if number % 2 == 0 else (args.against, args.model)

@@ -36,7 +36,7 @@ Run = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage, ours and diffusers', None where ours runs alone."""
+    """One stage of the step as two functions without arguments: ours, and diffusers' or None where ours runs alone."""
 
     name: str
     ours: Run
@@ -45,7 +45,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Reference:
-    """The same of diffusers, and the largest difference of the results."""
+    """What was measured of diffusers' stage, and the largest difference between its result and ours."""
 
     cost: Cost
     seconds: float
@@ -68,7 +68,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Sizes:
-    """What is run."""
+    """Sizes of the clip in frames and pixels, and the number of DiT blocks."""
 
     frames: int
     height: int
@@ -86,8 +86,8 @@ def reference_networks(layers: int) -> tuple[Any, Any]:
     return vae, dit
 
 
-class Networks:
-    """Both implementations with the same random weights; diffusers is the one that is initialised."""
+class NetworkPairs:
+    """Both implementations with the same random weights: diffusers' are initialised, ours are copies of them."""
 
     def __init__(self, sizes: Sizes, device: torch.device, dtype: torch.dtype, plan: VAEPlan) -> None:
         torch.manual_seed(0)
@@ -99,11 +99,11 @@ class Networks:
         self.vae.to(device, dtype)
         dit = WanDiT(DiTConfig(layers=sizes.layers)).eval().requires_grad_(False)
         dit.load_state_dict({from_diffusers(k): v for k, v in self.their_dit.state_dict().items()})
-        self.context = torch.zeros(1, PROMPT_ROWS, 4096)
-        self.context[:, 0] = torch.randn(4096)
-        self.dit = fold(dit, TIMESTEP, self.context, dtype).to(device)
+        self.prompt = torch.zeros(1, PROMPT_ROWS, 4096)
+        self.prompt[:, 0] = torch.randn(4096)
+        self.dit = fold(dit, TIMESTEP, self.prompt, dtype).to(device)
         self.their_dit.to(device, dtype)
-        self.context = self.context.to(device, dtype)
+        self.prompt = self.prompt.to(device, dtype)
         config = self.their_vae.config
         self.mean, self.std = (
             torch.tensor(values, device=device).view(1, -1, 1, 1, 1)
@@ -117,7 +117,7 @@ class Networks:
 
     def their_velocity(self, z: Tensor) -> Tensor:
         timestep = torch.tensor([TIMESTEP], device=self.device)
-        return self.their_dit(z.to(self.dtype), timestep, self.context, return_dict=False)[0]
+        return self.their_dit(z.to(self.dtype), timestep, self.prompt, return_dict=False)[0]
 
     def their_decode(self, z: Tensor) -> Tensor:
         video: Tensor = self.their_vae.decode((z.float() * self.std + self.mean).to(self.dtype), return_dict=False)[0]
@@ -148,17 +148,17 @@ class Networks:
         ]
 
 
-class Alone:
-    """Our implementation with random weights."""
+class OurNetworks:
+    """Our implementation alone, with random weights."""
 
     def __init__(self, sizes: Sizes, device: torch.device, dtype: torch.dtype, plan: VAEPlan) -> None:
         torch.manual_seed(0)
         self.device, self.dtype = device, dtype
         self.vae = WanVAE(WanVAEConfig(), plan=plan).eval().requires_grad_(False).to(device, dtype)
-        context = torch.zeros(1, PROMPT_ROWS, 4096)
-        context[:, 0] = torch.randn(4096)
+        prompt = torch.zeros(1, PROMPT_ROWS, 4096)
+        prompt[:, 0] = torch.randn(4096)
         dit = WanDiT(DiTConfig(layers=sizes.layers)).eval().requires_grad_(False)
-        self.dit = fold(dit.to(device), TIMESTEP, context, dtype)
+        self.dit = fold(dit.to(device), TIMESTEP, prompt, dtype)
 
     def step(self, video: Tensor) -> Tensor:
         """z_hq = z_lq - v, from frames to frames."""
@@ -178,14 +178,14 @@ class Alone:
 
 
 def smooth_video(sizes: Sizes) -> Tensor:
-    """(1, 3, T, H, W) in [-1, 1]."""
+    """A clip (1, 3, T, H, W) in [-1, 1] of interpolated noise, whose sides are multiples of 8."""
     noise = torch.randn(1, 3, sizes.frames, sizes.height // 8, sizes.width // 8)
     shape = (sizes.frames, sizes.height, sizes.width)
     return torch.nn.functional.interpolate(noise, shape, mode="trilinear").clamp(-1, 1)
 
 
 def seconds_of(run: Run, device: torch.device) -> float:
-    """One call: CPU time on a CPU, which other programs disturb less, else the clock."""
+    """Seconds of one call: of CPU time on a CPU, which other programs disturb less, else of wall-clock time."""
     clock = time.process_time if device.type == "cpu" else time.perf_counter
     _synchronise(device)
     start = clock()
@@ -230,7 +230,7 @@ def memory_of(run: Callable[[], object], device: torch.device) -> float:
 
 @torch.no_grad()
 def measure(stage: Stage, device: torch.device, rounds: int, peak: float) -> Row:
-    """Both in turn, `rounds` times after one to warm up."""
+    """Measure a stage: ours and diffusers' in turn, `rounds` times after one call each to warm up."""
     ours = stage.ours()
     difference = 0.0 if stage.theirs is None else float((ours.float() - stage.theirs().float()).abs().max())
     del ours
@@ -248,15 +248,16 @@ def measure(stage: Stage, device: torch.device, rounds: int, peak: float) -> Row
     return Row(stage.name, cost, seconds, share, memory_of(stage.ours, device), theirs)
 
 
-OURS = ["stage", "TFLOP", "GB moved", "seconds", "share of peak", "memory, MiB"]
-THEIRS = ["diffusers: TFLOP", "GB moved", "seconds", "memory, MiB", "ratio", "largest difference"]
+OUR_COLUMNS = ["stage", "TFLOP", "GB moved", "seconds", "share of peak", "memory, MiB"]
+THEIR_COLUMNS = ["diffusers: TFLOP", "GB moved", "seconds", "memory, MiB", "ratio", "largest difference"]
 
 
 def report(rows: list[Row], about: dict[str, Any]) -> str:
+    """The measurements and what they were made on as Markdown."""
     compared = any(row.theirs is not None for row in rows)
     lines = [_ours(row) + (_theirs(row) if compared else []) for row in rows]
     facts = "; ".join(f"{name} {value}" for name, value in about.items())
-    return f"{table(OURS + (THEIRS if compared else []), lines)}\n\n{facts}.\n"
+    return f"{table(OUR_COLUMNS + (THEIR_COLUMNS if compared else []), lines)}\n\n{facts}.\n"
 
 
 def _ours(row: Row) -> list[str]:
@@ -273,7 +274,7 @@ def _ours(row: Row) -> list[str]:
 def _theirs(row: Row) -> list[str]:
     theirs = row.theirs
     if theirs is None:
-        return [""] * len(THEIRS)
+        return [""] * len(THEIR_COLUMNS)
     return [
         f"{theirs.cost.flops / 1e12:.3g}",
         f"{theirs.cost.bytes / 1e9:.3g}",
@@ -303,7 +304,7 @@ def main(arguments: list[str] | None = None) -> None:
     side = args.side or (96 if small else 512)
     sizes = Sizes(args.frames or (5 if small else 81), side, side, args.layers or (2 if small else 30))
     plan = VAEPlan(latents_per_step=args.latents_per_step, fuse=args.fuse)
-    networks = (Alone if args.alone else Networks)(sizes, device, dtype, plan)
+    networks = (OurNetworks if args.alone else NetworkPairs)(sizes, device, dtype, plan)
     peak = peak_flops(device, dtype)
     rows = [measure(stage, device, args.rounds, peak) for stage in networks.stages(sizes)]
     about = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gpu
-from benchmarks.gpu import NOTHING_CHOSEN, STOPPED, Step, main, run, steps
+from benchmarks.gpu import NO_TEST_CHOSEN, STOPPED, Step, main, run, steps
 
 
 def test_a_step_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_failures_decide_the_exit_code(
     def exits(code: int) -> Step:
         return Step(f"step{code}", ("-c", f"raise SystemExit({code})"), 1.0)
 
-    monkeypatch.setattr(gpu, "steps", lambda out: [exits(0), exits(NOTHING_CHOSEN)])  # noqa: ARG005
+    monkeypatch.setattr(gpu, "steps", lambda out: [exits(0), exits(NO_TEST_CHOSEN)])  # noqa: ARG005
     assert main(["--out", str(tmp_path)]) == 0
     monkeypatch.setattr(gpu, "steps", lambda out: [exits(0), exits(1)])  # noqa: ARG005
     assert main(["--out", str(tmp_path)]) == 1
