@@ -44,7 +44,7 @@ class Remedy(Enum):
     CHOOSE_ADAPTER = auto()
     """Name a file that is an adapter."""
     REPLACE_OUTPUT = auto()
-    """Allow that what exists is replaced, or choose another place."""
+    """Allow that what exists is replaced, or choose another name."""
 
 
 class VFEError(ValueError):

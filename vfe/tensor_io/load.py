@@ -82,11 +82,11 @@ def load_strictly(
     """Fill a model that was built on meta, one tensor at a time, and freeze it.
 
     `read` gives the finite tensor of a name on the CPU; `path` is what errors name. The other arguments and the errors
-    are those of `load_model`, but that names and shapes must have been checked before.
+    are those of `load_model`, but that names and shapes must have been checked before. Integers stay integers.
     """
     state = {}
-    for name in shapes_of(model):
-        stored = torch.float32 if name.startswith(exact) else dtype
-        state[name] = cast(path, name, read(name), stored).to(device)
+    for name, value in model.state_dict().items():
+        wanted = torch.float32 if name.startswith(exact) else dtype
+        state[name] = cast(path, name, read(name), wanted if value.is_floating_point() else value.dtype).to(device)
     model.load_state_dict(state, strict=True, assign=True)
     return model.eval().requires_grad_(False)

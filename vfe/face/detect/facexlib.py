@@ -8,8 +8,6 @@ F faces, S crop side. Points are xy in pixels of the frame, pixels in [-1, 1].
 
 from __future__ import annotations
 
-import pickle
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from ...tensor_io.load import CPU, check_fits, load_strictly, shapes_of
+from ...tensor_io.open import open_tensors
 from ...types import VFEError
 from .detector import CloseFace, Face, one_frame
 from .upright import crop_matrices, put_back, roll_of, take_crops
@@ -27,11 +27,6 @@ PARSED_SIDE = 512
 """The side in pixels of the crops that BiSeNet looks at."""
 FACE_CLASSES = (1, 2, 3, 4, 5, 6, 10, 11, 12, 13)
 """BiSeNet's classes that are face: skin, brows, eyes, glasses, nose, mouth, lips; not ears, neck, hair."""
-_NOT_A_TORCH_FILE = (
-    *(RuntimeError, pickle.UnpicklingError, struct.error, EOFError),
-    *(AttributeError, LookupError, TypeError, ValueError),
-)
-"""What torch.load raises on files of other kinds."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -123,15 +118,13 @@ def _columns(faces: Sequence[Face]) -> tuple[list[Tensor], list[Tensor]]:
 
 
 def _filled(net: nn.Module, path: Path) -> nn.Module:
-    """Load all weights of a torch file, and no other, into the net, and return it. Raises VFEError where they do not
-    fit.
-    """
+    """Give a net the weights of a torch file, all of them and no other; VFEError where they are of another net."""
+    if not path.exists():
+        raise VFEError(f"{path}: no such file; get it with `vfe models pull`")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        net.load_state_dict({name.removeprefix("module."): value for name, value in state.items()}, strict=True)
-    except FileNotFoundError as error:
-        raise VFEError(f"{path}: no such file; get it with `vfe models pull`") from error
-    except _NOT_A_TORCH_FILE as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise VFEError(f"{path}: not facexlib's weights ({reason}); get the file again") from error
-    return net.eval().requires_grad_(False)
+        source = open_tensors(path)
+        source = source.select({name.removeprefix("module."): name for name in source})
+        check_fits(path, shapes_of(net), source)
+        return load_strictly(net, source.get, path, device=CPU, dtype=torch.float32)
+    except VFEError as error:
+        raise VFEError(f"these are not facexlib's weights: {error}") from error
