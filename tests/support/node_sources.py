@@ -23,7 +23,7 @@ class NodeFact(NamedTuple):
 
 
 def nodes_in(source: str, file: str) -> Iterator[NodeFact]:
-    """The nodes that a file defines, classes with the base `io.ComfyNode`. Raises KeyError for a schema without names."""
+    """The nodes that a file defines, classes with the base `io.ComfyNode`. KeyError for a schema without names."""
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "io.ComfyNode" for base in node.bases):
             calls = [c for c in ast.walk(node) if isinstance(c, ast.Call) and ast.unparse(c.func) == "io.Schema"]

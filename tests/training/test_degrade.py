@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -139,6 +141,28 @@ def test_the_mix_draws_families_by_their_shares() -> None:
     assert sum("Exposure" in names for names in pieces) / 600 == pytest.approx(0.2, abs=0.05)
     only = DegradationMix(shares=Shares(keep=0, second_order=0, film=1, webcam=0))
     assert list(only.families()) == ["film"]
+
+
+def test_every_family_is_tried_here_and_has_a_share() -> None:
+    shares = {part.name for part in fields(Shares)}
+    assert FAMILIES.keys() - {"mix"} == shares
+    assert {part.name for part in fields(DegradationMix)} - {"shares"} == shares
+
+
+def kinds_within(config: object) -> set[str]:
+    """The names of the dataclasses that a config is made of, itself included."""
+    if isinstance(config, tuple):
+        return set().union(*(kinds_within(part) for part in config))
+    if not is_dataclass(config):
+        return set()
+    parts = (kinds_within(getattr(config, part.name)) for part in fields(config))
+    return {type(config).__name__}.union(*parts)
+
+
+def test_every_piece_belongs_to_a_family() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "training/degradations").glob("*.py")]
+    pieces = {name for source in sources for name in re.findall(r"^class (\w+Config)\b", source, re.MULTILINE)}
+    assert pieces - kinds_within(DegradationMix()) == set()
 
 
 def test_a_mix_loads_from_a_run() -> None:

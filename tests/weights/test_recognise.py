@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from tests.support.paths import ROOT
+from tests.support.tiny_prior import tiny_adapter
 from tests.support.weight_layouts import DIT_LAYOUTS, random_dit, write_hole
-from vfe.library.find import find_models
+from vfe.library.find import KIND_TITLES, find_models
 from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.wan_vae import WanVAE
 from vfe.types import VFEError
+from vfe.weights.adapter import write_adapter
 from vfe.weights.prompt import write_prompt_embedding
-from vfe.weights.recognise import recognise
+from vfe.weights.recognise import Kind, recognise
 
 Shapes = dict[str, tuple[int, ...]]
 T5 = "encoder.block.{}.layer.0.SelfAttention.{}.weight"
@@ -107,6 +111,36 @@ def test_our_own_files_are_recognised(tmp_path: Path) -> None:
     assert recognise(find_models()["lite_faces"]).description.startswith("vfe restorer of aligned faces, ")
     write_prompt_embedding(tmp_path / "c", torch.ones(3, 24))
     assert recognise(tmp_path / "c").kind == "prompt_embedding"
+
+
+def adapter(folder: Path) -> Path:
+    write_adapter(folder / "adapter", tiny_adapter(), {})
+    return folder / "adapter"
+
+
+def hole(shapes: Callable[[], Shapes]) -> Callable[[Path], Path]:
+    return lambda folder: write_hole(folder / "model.safetensors", shapes())
+
+
+ONE_OF_EACH: dict[Kind, Callable[[Path], Path]] = {
+    "wan_dit": hole(lambda: shapes_of(lambda: WanDiT(DiTConfig()))),
+    "wan_vae": hole(lambda: shapes_of(WanVAE)),
+    "lora": hole(lora),
+    "adapter": adapter,
+    "prompt_embedding": hole(lambda: {"prompt_embeds": (1, 512, 4096)}),
+    "restorer": lambda _: find_models()["lite"],
+    "text_encoder": hole(official_t5),
+    "face_net": lambda _: ROOT / "vfe/assets/face.safetensors",
+}
+
+
+def test_there_is_a_file_of_each_kind() -> None:
+    assert ONE_OF_EACH.keys() == set(get_args(Kind)) == KIND_TITLES.keys()
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_each_kind_is_recognised(kind: Kind, tmp_path: Path) -> None:
+    assert recognise(ONE_OF_EACH[kind](tmp_path)).kind == kind
 
 
 @pytest.mark.parametrize(
