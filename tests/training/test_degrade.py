@@ -85,14 +85,18 @@ def no_webcam(codec: CodecConfig = NO_CODEC) -> WebcamConfig:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("family", [no_second_order, no_film, no_webcam])
+NO_STRENGTH: dict[str, Any] = {"second_order": no_second_order, "film": no_film, "webcam": no_webcam}
+"""Configs of no strength, by the family that they are of; `keep` always stores its clip."""
+
+
+@pytest.mark.parametrize("family", NO_STRENGTH.values(), ids=list(NO_STRENGTH))
 @pytest.mark.parametrize("size", [(64, 80), (37, 51)])
 def test_no_strength_is_the_clean_clip(family: Any, size: tuple[int, int]) -> None:  # noqa: ANN401
     clean = moving_clip(4, *size)
     assert torch.equal(degraded(family(), clean, 0), clean)
 
 
-@pytest.mark.parametrize("family", [no_second_order, no_film, no_webcam])
+@pytest.mark.parametrize("family", NO_STRENGTH.values(), ids=list(NO_STRENGTH))
 def test_a_codec_alone_does_not_shift_colours(family: Any) -> None:  # noqa: ANN401
     clean = both_ways(moving_clip())
     best = CodecConfig(encoders=("libx264",), severity=(0, 0), rate_share=0)
@@ -146,6 +150,7 @@ def test_the_mix_draws_families_by_their_shares() -> None:
 def test_every_family_is_tried_here_and_has_a_share() -> None:
     shares = {part.name for part in fields(Shares)}
     assert FAMILIES.keys() - {"mix"} == shares
+    assert NO_STRENGTH.keys() == shares - {"keep"}
     assert {part.name for part in fields(DegradationMix)} - {"shares"} == shares
 
 
