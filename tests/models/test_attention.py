@@ -234,7 +234,7 @@ def test_sdpa_on_windows_never_makes_a_matrix_of_all_pairs() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 2])
-def test_sdpa_takes_masked_windows_and_a_context_without_batch(batch: int) -> None:
+def test_sdpa_takes_masked_windows_and_a_prompt_without_batch(batch: int) -> None:
     torch.manual_seed(0)
     q, k, v = torch.randn(3, batch, 3, 2, 170, 8).unbind(0)
     mask = torch.zeros(3, 1, 170, 170).masked_fill_(torch.rand(3, 1, 170, 170) < 0.3, -math.inf)

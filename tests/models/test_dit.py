@@ -33,10 +33,10 @@ def test_equals_diffusers(config: DiTConfig, grid: tuple[int, int, int]) -> None
     randomise(model)
     reference = reference_dit(config)
     reference.load_state_dict({diffusers_name(name): value for name, value in model.state_dict().items()})
-    latent, context = torch.randn(2, config.in_channels, *grid), torch.randn(2, 5, config.text_dim)
+    latent, prompt = torch.randn(2, config.in_channels, *grid), torch.randn(2, 5, config.text_dim)
     with torch.no_grad():
-        expected = reference(latent, torch.tensor([400, 400]), context).sample
-        velocity = model(latent, 400.0, context)
+        expected = reference(latent, torch.tensor([400, 400]), prompt).sample
+        velocity = model(latent, 400.0, prompt)
     assert expected.std() > 0.1
     assert (velocity - expected).abs().max() <= 1e-4
 

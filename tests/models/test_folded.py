@@ -39,12 +39,12 @@ FLOAT32_TIME = 3e-5  # beside references whose sinusoids are of float32: an angl
 NETWORKS_OF_TIME_AND_TEXT = ("time_embedding", "time_projection", "text_embedding", "modulation", "norm3", "norm_k")
 
 
-def unfolded(model: WanDiT, latent: Tensor, context: Tensor) -> Tensor:
+def unfolded(model: WanDiT, latent: Tensor, prompt: Tensor) -> Tensor:
     with torch.no_grad():
-        return model(latent, TIMESTEP, context.to(latent.dtype))
+        return model(latent, TIMESTEP, prompt.to(latent.dtype))
 
 
-def diffusers_velocity(model: WanDiT, latent: Tensor, context: Tensor, exact_time: bool) -> Tensor:
+def diffusers_velocity(model: WanDiT, latent: Tensor, prompt: Tensor, exact_time: bool) -> Tensor:
     """Of WanTransformer3DModel, with the very tensors of `model`.
 
     `exact_time` gives it the official sinusoids, in float64: its own are of float32 and off by 2e-5 at t* = 400.
@@ -59,7 +59,7 @@ def diffusers_velocity(model: WanDiT, latent: Tensor, context: Tensor, exact_tim
         reference.condition_embedder.timesteps_proj.forward = lambda _: sinusoids
     reference.rope = type(reference.rope)(config.head_dim, config.patch, 1024)  # its buffers are in no state dict
     with torch.no_grad():
-        return reference.eval()(latent, torch.tensor([int(TIMESTEP)]), context).sample
+        return reference.eval()(latent, torch.tensor([int(TIMESTEP)]), prompt).sample
 
 
 @pytest.mark.slow
@@ -69,10 +69,10 @@ def diffusers_velocity(model: WanDiT, latent: Tensor, context: Tensor, exact_tim
     ids=["tiny", "full-width"],
 )
 def test_equals_unfolded_and_diffusers(config: DiTConfig, grid: tuple[int, int, int], rows: int) -> None:
-    model, latent, context = random_dit(config), random_latent(config, grid), padded_prompt(1, rows, config.text_dim)
-    expected = unfolded(model, latent, context)
-    reference, rounded = (diffusers_velocity(model, latent, context, exact_time) for exact_time in (True, False))
-    velocity = fold(model, TIMESTEP, context)(latent)
+    model, latent, prompt = random_dit(config), random_latent(config, grid), padded_prompt(1, rows, config.text_dim)
+    expected = unfolded(model, latent, prompt)
+    reference, rounded = (diffusers_velocity(model, latent, prompt, exact_time) for exact_time in (True, False))
+    velocity = fold(model, TIMESTEP, prompt)(latent)
     assert velocity.std() > 0.5
     assert (velocity - expected).abs().max() <= EXACT
     assert (velocity - reference).abs().max() <= EXACT
@@ -85,9 +85,9 @@ def test_equals_unfolded_and_diffusers(config: DiTConfig, grid: tuple[int, int, 
 )
 def test_every_number_of_distinct_rows_is_exact(tokens: int, rows: int, kind: type[nn.Module]) -> None:
     config = tiny_config()
-    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4), 2), padded_prompt(tokens, rows, 16)
-    expected = unfolded(model, latent, context)
-    small = fold(model, TIMESTEP, context)
+    model, latent, prompt = random_dit(config), random_latent(config, (2, 6, 4), 2), padded_prompt(tokens, rows, 16)
+    expected = unfolded(model, latent, prompt)
+    small = fold(model, TIMESTEP, prompt)
     assert isinstance(small.blocks[0].cross_attn, kind)
     assert (small(latent) - expected).abs().max() <= EXACT
 
@@ -111,9 +111,9 @@ def test_only_one_prompt_can_be_folded(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("grid", [(2, 8, 8), (3, 7, 5)], ids=["whole windows", "padded windows"])
 def test_windows_and_local_mixing_of_lite_are_exact(grid: tuple[int, int, int]) -> None:
     config = tiny_config(patch=(1, 1, 1), window=(1, 4, 4), local_kernel=3)
-    model, latent, context = random_dit(config), random_latent(config, grid), padded_prompt(4, 4, 16)
-    expected = unfolded(model, latent, context)
-    assert (fold(model, TIMESTEP, context)(latent) - expected).abs().max() <= EXACT
+    model, latent, prompt = random_dit(config), random_latent(config, grid), padded_prompt(4, 4, 16)
+    expected = unfolded(model, latent, prompt)
+    assert (fold(model, TIMESTEP, prompt)(latent) - expected).abs().max() <= EXACT
 
 
 def test_timestep_and_prompt_are_those_that_were_folded() -> None:
@@ -135,8 +135,8 @@ def test_what_depends_on_time_and_text_leaves_memory() -> None:
     assert [name for name, parameter in gone.items() if parameter() is not None] == []
     names = [name for name, _ in small.named_parameters()]
     assert not [name for name in names if _is_of_time_or_text(name) and "cross_attn" not in name]
-    of_context = {name.partition("cross_attn.")[2] for name in names if "cross_attn" in name}
-    assert of_context == {"q.weight", "q.bias", "scores", "bias", "mixture", "constant"}
+    of_prompt = {name.partition("cross_attn.")[2] for name in names if "cross_attn" in name}
+    assert of_prompt == {"q.weight", "q.bias", "scores", "bias", "mixture", "constant"}
     assert not list(small.buffers())
     assert _bytes(small) < before - sum(24 * 24 * 4 * factor for factor in (1, 6, 3))  # text, time, and cross k v o
     assert not any(parameter.requires_grad for parameter in small.parameters())
@@ -176,7 +176,7 @@ def test_the_source_tensors_are_not_written_to() -> None:
 
 def test_fusion_is_called_before_each_block_and_counts() -> None:
     config = tiny_config()
-    model, latent, context = random_dit(config), random_latent(config, (2, 4, 4)), padded_prompt(1, 8, 16)
+    model, latent, prompt = random_dit(config), random_latent(config, (2, 4, 4)), padded_prompt(1, 8, 16)
     calls: list[int] = []
 
     def fuse(index: int, tokens: Tensor) -> Tensor:
@@ -184,8 +184,8 @@ def test_fusion_is_called_before_each_block_and_counts() -> None:
         return tokens * (1 + 0.1 * index)
 
     with torch.no_grad():
-        expected = model(latent, TIMESTEP, context, fuse)
-    small = fold(model, TIMESTEP, context)
+        expected = model(latent, TIMESTEP, prompt, fuse)
+    small = fold(model, TIMESTEP, prompt)
     calls.clear()
     assert (small(latent, fuse) - expected).abs().max() <= EXACT
     assert calls == [0, 1, 2]
@@ -196,10 +196,10 @@ def test_fusion_is_called_before_each_block_and_counts() -> None:
 @pytest.mark.parametrize("tokens", [0, 1, 3, 9])
 def test_half_precision_is_as_near_as_without_folding(tokens: int, dtype: torch.dtype) -> None:
     config = tiny_config()
-    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4)), padded_prompt(tokens, 32, 16)
-    exact = unfolded(model, latent, context)
-    plain = psnr(unfolded(copy.deepcopy(model).to(dtype), latent.to(dtype), context), exact)
-    small = fold(model, TIMESTEP, context, dtype)
+    model, latent, prompt = random_dit(config), random_latent(config, (2, 6, 4)), padded_prompt(tokens, 32, 16)
+    exact = unfolded(model, latent, prompt)
+    plain = psnr(unfolded(copy.deepcopy(model).to(dtype), latent.to(dtype), prompt), exact)
+    small = fold(model, TIMESTEP, prompt, dtype)
     assert {parameter.dtype for parameter in small.parameters() if parameter.ndim > 1} == {dtype}
     assert psnr(small(latent.to(dtype)), exact) > max(plain - 1.0, 40.0)
 
@@ -207,12 +207,12 @@ def test_half_precision_is_as_near_as_without_folding(tokens: int, dtype: torch.
 def test_another_size_after_the_first_is_exact_too() -> None:
     """Positions are kept between calls."""
     config = tiny_config()
-    context = padded_prompt(1, 8, 16)
+    prompt = padded_prompt(1, 8, 16)
     model = random_dit(config)
-    small = fold(copy.deepcopy(model), TIMESTEP, context)
+    small = fold(copy.deepcopy(model), TIMESTEP, prompt)
     for grid in ((2, 4, 4), (1, 6, 4), (2, 4, 4)):
         latent = random_latent(config, grid)
-        assert (small(latent) - unfolded(model, latent, context)).abs().max() <= EXACT
+        assert (small(latent) - unfolded(model, latent, prompt)).abs().max() <= EXACT
 
 
 class CountingCompiler:
@@ -276,7 +276,7 @@ model = WanModel(in_dim=4, out_dim=4, dim=48, ffn_dim=64, freq_dim=32, text_dim=
 model.load_state_dict(load_file(folder + "/weights.safetensors"), strict=True)
 inputs = load_file(folder + "/inputs.safetensors")
 with torch.no_grad():
-    velocity = model(inputs["latent"], torch.tensor([400.0]), inputs["context"])
+    velocity = model(inputs["latent"], torch.tensor([400.0]), inputs["prompt"])
 save_file({"velocity": velocity.contiguous()}, folder + "/velocity.safetensors")
 """
 
@@ -285,13 +285,13 @@ save_file({"velocity": velocity.contiguous()}, folder + "/velocity.safetensors")
 def test_equals_comfyui(tmp_path: Path) -> None:
     """In a process of its own: ComfyUI's import sets devices and patches torch."""
     config = tiny_config(dim=48, ffn_dim=64, layers=2)
-    model, latent, context = random_dit(config), random_latent(config, (3, 6, 4)), padded_prompt(1, 32, 16)
+    model, latent, prompt = random_dit(config), random_latent(config, (3, 6, 4)), padded_prompt(1, 32, 16)
     save_file(model.state_dict(), tmp_path / "weights.safetensors")
-    save_file({"latent": latent, "context": context}, tmp_path / "inputs.safetensors")
+    save_file({"latent": latent, "prompt": prompt}, tmp_path / "inputs.safetensors")
     command = [sys.executable, "-c", COMFY_SCRIPT, str(tmp_path), str(comfyui_checkout())]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     expected = load_file(tmp_path / "velocity.safetensors")["velocity"]
     assert expected.std() > 0.5
-    assert (unfolded(model, latent, context) - expected).abs().max() <= FLOAT32_TIME
-    assert (fold(model, TIMESTEP, context)(latent) - expected).abs().max() <= FLOAT32_TIME
+    assert (unfolded(model, latent, prompt) - expected).abs().max() <= FLOAT32_TIME
+    assert (fold(model, TIMESTEP, prompt)(latent) - expected).abs().max() <= FLOAT32_TIME

@@ -87,7 +87,7 @@ def test_all_bytes_of_the_blocks_halve() -> None:
 
 def test_an_unfolded_model_runs_too() -> None:
     config = tiny_config()
-    model, latent, context = random_dit(config), random_latent(config, (2, 6, 4)), padded_prompt(1, 8, 16)
-    exact = model(latent, TIMESTEP, context)
+    model, latent, prompt = random_dit(config), random_latent(config, (2, 6, 4)), padded_prompt(1, 8, 16)
+    exact = model(latent, TIMESTEP, prompt)
     store_fp8(model.blocks)
-    assert psnr(model(latent, TIMESTEP, context), exact) > 25
+    assert psnr(model(latent, TIMESTEP, prompt), exact) > 25

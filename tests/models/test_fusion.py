@@ -125,11 +125,11 @@ def test_fused_into_the_dit_plain_and_folded() -> None:
     dit = WanDiT(config).requires_grad_(False)
     for parameter in dit.parameters():
         parameter.add_(0.1 * torch.randn_like(parameter))
-    z, context = torch.randn(1, 4, 2, 6, 8), torch.randn(1, 5, 8)
+    z, prompt = torch.randn(1, 4, 2, 6, 8), torch.randn(1, 5, 8)
     fuse = tiny_adapter().fusion(random_prior((2, 3, 4), batch=1))
-    plain, with_prior = dit(z, 400.0, context), dit(z, 400.0, context, fuse)
+    plain, with_prior = dit(z, 400.0, prompt), dit(z, 400.0, prompt, fuse)
     assert (plain - with_prior).abs().max() > 0.01
-    torch.testing.assert_close(fold(dit, 400.0, context)(z, fuse), with_prior, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fold(dit, 400.0, prompt)(z, fuse), with_prior, rtol=1e-4, atol=1e-5)
 
 
 def test_another_grid_is_refused() -> None:

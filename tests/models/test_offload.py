@@ -70,10 +70,10 @@ def test_every_dtype_streams_also_from_8_bits(dtype: torch.dtype) -> None:
 
 
 def test_the_unfolded_model_streams_too() -> None:
-    model, context = random_dit(CONFIG), padded_prompt(1, 8, 16)
-    expected = model(LATENT, TIMESTEP, context)
+    model, prompt = random_dit(CONFIG), padded_prompt(1, 8, 16)
+    expected = model(LATENT, TIMESTEP, prompt)
     stream_blocks(model, CPU, resident=1)
-    assert torch.equal(model(LATENT, TIMESTEP, context), expected)
+    assert torch.equal(model(LATENT, TIMESTEP, prompt), expected)
 
 
 def test_the_number_of_resident_blocks_can_change() -> None:

@@ -66,11 +66,11 @@ def test_places_differ_and_other_sizes_are_refused() -> None:
 
 def test_folding_keeps_the_pyramid_and_the_places() -> None:
     config = face_config()
-    model, context = random_dit(config), padded_prompt(4, 4, 16)
+    model, prompt = random_dit(config), padded_prompt(4, 4, 16)
     latent = random_latent(config, (3, 8, 12))
-    expected = model(latent, TIMESTEP, context)
+    expected = model(latent, TIMESTEP, prompt)
     assert expected.abs().max() > 0.01
-    assert (fold(model, TIMESTEP, context)(latent) - expected).abs().max() <= EXACT * expected.abs().max()
+    assert (fold(model, TIMESTEP, prompt)(latent) - expected).abs().max() <= EXACT * expected.abs().max()
 
 
 def test_a_predictor_may_know_places() -> None:

@@ -78,9 +78,9 @@ def test_from_frames_to_frames(latents: int, tile: int | None, dtype: torch.dtyp
 def test_the_transformer(kind: str, dtype: torch.dtype, dim: int, ffn_dim: int) -> None:
     """Where attention needs the most, and where the feed-forward does, as in Wan."""
     config = dit_config(dim, ffn_dim)
-    dit, context = random_dit(config), padded_prompt(2, 512, config.text_dim)
+    dit, prompt = random_dit(config), padded_prompt(2, 512, config.text_dim)
     folded = kind != "conditioned"
-    model = fold(dit, 400.0, context, dtype) if folded else ConditionedDiT(dit.to(dtype), 400.0, context.to(dtype))
+    model = fold(dit, 400.0, prompt, dtype) if folded else ConditionedDiT(dit.to(dtype), 400.0, prompt.to(dtype))
     if kind == "fp8":
         store_fp8(model.blocks)
     sizes = sizes_of(config, dtype, kind == "fp8")

@@ -1,4 +1,4 @@
-"""Small DiTs with random weights of a trained model's spread, and contexts padded as Wan pads its prompt."""
+"""Small DiTs with random weights of a trained model's spread, and prompt embeddings padded as Wan pads them."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def random_dit(config: DiTConfig) -> WanDiT:
 
 def padded_prompt(tokens: int, rows: int, width: int) -> Tensor:
     """(1, rows, width): `tokens` random rows, then zeros."""
-    context = torch.zeros(1, rows, width)
-    context[:, :tokens] = torch.randn(1, tokens, width, generator=torch.Generator().manual_seed(1))
-    return context
+    prompt = torch.zeros(1, rows, width)
+    prompt[:, :tokens] = torch.randn(1, tokens, width, generator=torch.Generator().manual_seed(1))
+    return prompt
 
 
 def random_latent(config: DiTConfig, grid: tuple[int, int, int], batch: int = 1) -> Tensor:

@@ -24,19 +24,19 @@ def rows(count: int, dtype: torch.dtype = torch.float32) -> Tensor:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("count", [1, 7, PROMPT_ROWS])
 def test_what_is_written_is_read_back_exactly(count: int, dtype: torch.dtype, tmp_path: Path) -> None:
-    context = torch.zeros(1, PROMPT_ROWS, WIDTH, dtype=dtype)
-    context[0, :count] = rows(count, dtype)
-    write_prompt_embedding(tmp_path / "c", context, {"prompt": "a face"})
+    embedding = torch.zeros(1, PROMPT_ROWS, WIDTH, dtype=dtype)
+    embedding[0, :count] = rows(count, dtype)
+    write_prompt_embedding(tmp_path / "c", embedding, {"prompt": "a face"})
     read = read_prompt_embedding(tmp_path / "c", WIDTH)
     assert read.dtype == dtype
-    assert torch.equal(read, context)
+    assert torch.equal(read, embedding)
 
 
 def test_only_rows_of_the_text_are_stored(tmp_path: Path) -> None:
     """An empty prompt is one row: 8 KB in half precision, where Wan's own layout takes 4 MB."""
-    context = torch.zeros(512, 4096, dtype=torch.bfloat16)
-    context[0] = 1
-    write_prompt_embedding(tmp_path / "c", context, {"prompt": ""})
+    embedding = torch.zeros(512, 4096, dtype=torch.bfloat16)
+    embedding[0] = 1
+    write_prompt_embedding(tmp_path / "c", embedding, {"prompt": ""})
     assert (tmp_path / "c").stat().st_size < 9000
     with safe_open(tmp_path / "c", "pt") as file:
         assert file.get_slice(TENSOR_NAME).get_shape() == [1, 4096]
@@ -44,22 +44,22 @@ def test_only_rows_of_the_text_are_stored(tmp_path: Path) -> None:
 
 
 def test_zero_rows_inside_of_the_text_are_kept(tmp_path: Path) -> None:
-    context = rows(5)
-    context[2] = 0
-    write_prompt_embedding(tmp_path / "c", context)
-    assert torch.equal(read_prompt_embedding(tmp_path / "c", WIDTH)[0, :5], context)
+    embedding = rows(5)
+    embedding[2] = 0
+    write_prompt_embedding(tmp_path / "c", embedding)
+    assert torch.equal(read_prompt_embedding(tmp_path / "c", WIDTH)[0, :5], embedding)
     write_prompt_embedding(tmp_path / "c", torch.zeros(5, WIDTH))
     assert torch.equal(read_prompt_embedding(tmp_path / "c", WIDTH), torch.zeros(1, PROMPT_ROWS, WIDTH))
 
 
 def test_files_of_other_programs_are_read(tmp_path: Path) -> None:
-    context = rows(3)
-    save_file({"prompt_embeds": context[None], "lengths": torch.tensor([3])}, tmp_path / "a")
-    save_file({"negative": rows(2), "context": context}, tmp_path / "b")
-    torch.save([context], tmp_path / "c")
-    torch.save({"context": context}, tmp_path / "d")
+    embedding = rows(3)
+    save_file({"prompt_embeds": embedding[None], "lengths": torch.tensor([3])}, tmp_path / "a")
+    save_file({"negative": rows(2), "context": embedding}, tmp_path / "b")
+    torch.save([embedding], tmp_path / "c")
+    torch.save({"context": embedding}, tmp_path / "d")
     for name in "abcd":
-        assert torch.equal(read_prompt_embedding(tmp_path / name, WIDTH)[0, :3], context)
+        assert torch.equal(read_prompt_embedding(tmp_path / name, WIDTH)[0, :3], embedding)
 
 
 @pytest.mark.parametrize(
