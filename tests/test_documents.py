@@ -17,6 +17,7 @@ import vfe
 from benchmarks.quality import FIGURES
 from tests.support.node_sources import node_facts
 from tests.support.paths import CONFIGS, ROOT
+from training.burst.plan import STAGE_SHARES
 from training.degradations.mix import Shares
 from vfe.cli.parser import build_parser
 from vfe.library.catalogue import CATALOGUE
@@ -110,6 +111,7 @@ def extras() -> set[str]:
 NAMED: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
     "nodes": ("docs/comfyui.md", lambda: (fact.display_name for fact in node_facts())),
     "stages": ("docs/training.md", stages),
+    "stages of a burst": ("docs/training.md", lambda: (f"`{name}`" for name in STAGE_SHARES)),
     "runs": ("docs/training.md", lambda: (path.name for path in CONFIGS.rglob("*.yaml"))),
     "degradations": ("docs/training.md", lambda: (part.name for part in fields(Shares))),
     "figures": ("docs/quality.md", FIGURES.values),
