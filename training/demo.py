@@ -30,7 +30,8 @@ NEARLY_LOSSLESS_CRF = 8  # crf of the file, so that the damage is that of DEGRAD
 
 
 def camera(frames: int) -> Tensor:
-    """(T, 2, 3): affine maps from a frame to the portrait in the units of `affine_grid`; slow drift, zoom and roll."""
+    """The camera's path as affine maps (T, 2, 3) from a frame to the portrait, in the units of `affine_grid`: slow
+    drift, zoom and roll."""
     phase = torch.arange(frames) / frames * 2 * math.pi
     zoom = VIEW_SIDE / 512 * (1 + 0.05 * torch.sin(phase))
     roll = torch.deg2rad(2.0 * torch.sin(phase + 1.0))
@@ -49,12 +50,12 @@ def clean_clip(frames: int = FRAMES, side: int = SIDE) -> Tensor:
 
 
 def degraded_clip(clean: Tensor) -> Tensor:
-    """The same clip as a poor recording of it, at the same size; the same on every call."""
+    """A poor recording of the clip, of the same size; the same at every call."""
     return degrade(clean, DEGRADATION, np.random.default_rng(SEED))
 
 
 def write_clip(path: Path, frames: Tensor) -> None:
-    """Write (T, H, W, 3) uint8 as H.264."""
+    """Write frames (T, H, W, 3) uint8 as a nearly lossless H.264 file."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FRAME_RATE)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"

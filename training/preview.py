@@ -48,12 +48,14 @@ class SheetConfig:
 
 
 class Cell(NamedTuple):
+    """One picture of the sheet: the frames (T, H, W, 3) uint8 that it shows, and its label."""
+
     label: str
     frames: Tensor
 
 
 def clips_of_data(data: DataConfig, sheet: SheetConfig) -> Iterator[tuple[str, Tensor]]:
-    """(name, frames) of items that lie evenly in the manifest; portraits under the camera of training."""
+    """The names and frames of items that are evenly spaced in the manifest; portraits move as in training."""
     items = list_items(data)
     for number in np.linspace(0, len(items) - 1, min(sheet.clips, len(items))).round().astype(int).tolist():
         item = items[number]

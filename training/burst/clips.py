@@ -20,7 +20,7 @@ POOL_SEED, HELD_OUT_SEED = 1, 2
 
 
 class Pairs(NamedTuple):
-    """Damaged clips and what they should be."""
+    """Damaged clips and the clean clips that they were made of, (B, 3, T, S, S) in [-1, 1] each."""
 
     degraded: Tensor
     clean: Tensor
@@ -45,7 +45,8 @@ class PairConfig:
 
 
 class PairMaker:
-    """Pairs of the people to train on: `maker(step, count)`."""
+    """Makes pairs of the people to train on. Pairs are a function of the seed and the step, and of the pool where pairs
+    are used more than once."""
 
     def __init__(self, album: PackedAlbum, config: PairConfig, seed: int) -> None:
         self.config, self.seed, self.device = config, seed, album.pictures.device
@@ -55,14 +56,18 @@ class PairMaker:
         self._pool: list[tuple[Tensor, Tensor]] = []
 
     def __call__(self, step: int, count: int) -> Pairs:
-        """Of single frames where the clips have no leading one and the step is one of every so many."""
+        """The pairs of a step, `count` of them.
+
+        Clips of an even number of frames have no frame that stands alone in front, as a whole clip has in the codec.
+        There, every `still_every`-th step has single frames instead, so that a restorer learns both.
+        """
         pairs = self._from_pool(step, count) if self.config.reuse > 1 else to_pairs(*self._make(step, count))
         if step % self.config.still_every or pairs.clean.shape[2] % 2:
             return pairs
         return Pairs(*(video[:, :, :1] for video in pairs))
 
     def clean_alone(self, step: int, count: int) -> Pairs:
-        """Clean clips of a step, beside themselves."""
+        """The clean clips of a step, which stand on both sides of the pairs: codebooks learn from them alone."""
         video = self._clean(Dice(count, (self.seed, step), self.device))
         return to_pairs(video, video)
 
@@ -70,7 +75,7 @@ class PairMaker:
         return make_pairs(self._clean, self._damage, Dice(count, (self.seed, step), self.device))
 
     def _from_pool(self, step: int, count: int) -> Pairs:
-        """Some new ones, the others from the pool, into which the new ones go."""
+        """Pairs of which some are new and the rest come from the pool, which the new ones then join."""
         fresh = max(1, count // self.config.reuse) if len(self._pool) >= count else count
         degraded, clean = (x.byte() for x in self._make(step, fresh))
         self._pool += list(zip(degraded, clean, strict=True))
@@ -82,18 +87,18 @@ class PairMaker:
 
 
 def make_pairs(clean: ClipMaker, damage: Damage, dice: Dice) -> tuple[Tensor, Tensor]:
-    """(B, T, 3, S, S) in whole levels of 255: damaged and clean."""
+    """Damaged and clean clips (B, T, 3, S, S) in whole levels of 255."""
     video = clean(dice)
     return damage(video, dice), video
 
 
 def to_pairs(degraded: Tensor, clean: Tensor) -> Pairs:
-    """From levels to [-1, 1], channels first."""
+    """Clips (B, T, 3, S, S) in levels of 255 as pairs (B, 3, T, S, S) in [-1, 1]."""
     return Pairs(*((x / 127.5 - 1).transpose(1, 2).contiguous() for x in (degraded, clean)))
 
 
 def held_out_pairs(album: PackedAlbum, config: PairConfig, count: int) -> Pairs:
-    """The same each time: people that are not trained on."""
+    """`count` pairs of people that are never trained on, the same at each call."""
     maker = ClipMaker(album, config.clips, held_out=True)
     dice = Dice(count, (HELD_OUT_SEED,), album.pictures.device)
     return to_pairs(*make_pairs(maker, Damage(config.damage), dice))

@@ -31,7 +31,7 @@ STATE_FILE = "state.pt"
 
 @dataclass(frozen=True, kw_only=True)
 class BurstConfig:
-    """How long a stage runs and how."""
+    """How long one stage runs, in batches of what size, and how its weights are moved."""
 
     minutes: float
     """Of training, over all resumes; scoring and saving count."""
@@ -47,13 +47,13 @@ class BurstConfig:
 
 
 class BurstStage(ABC):
-    """What the loop trains: the first module is averaged, scored and exported."""
+    """One stage as the loop trains it: the first of its `trainables` is averaged, scored and exported."""
 
     trainables: tuple[TrainableModule, ...]
 
     @abstractmethod
     def batch(self, step: int, count: int) -> Any:  # noqa: ANN401 - the stage's own batch type
-        """The batch of a step, on the device."""
+        """Make the batch of a step, on the device, with `count` clips."""
 
     @abstractmethod
     def evaluate(self) -> dict[str, float]:
@@ -61,20 +61,20 @@ class BurstStage(ABC):
 
     @abstractmethod
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        """Write what users, and the next stage, load."""
+        """Write the file that users, and the next stage, load; `facts` (how it was made) go into its metadata."""
 
     def pictures(self) -> list[Tensor]:
         """Clips of held-out people to look at, (N, 3, T, S, S) in [-1, 1] each: one row of a sheet each."""
         return []
 
     def after_step(self, step: int) -> dict[str, float]:  # noqa: ARG002 - for subclasses
-        """Called after each step; gives values to log."""
+        """Change what no optimizer moves; called after each step. Returns values to log."""
         return {}
 
 
 @dataclass
 class BurstProgress:
-    """Where a stage is, and what it was like."""
+    """How far a stage has come: counters, the batch size that memory allows, the best score and the curves."""
 
     step: int = 0
     seconds: float = 0.0
@@ -99,11 +99,14 @@ class BurstLoop:
 
     @property
     def done(self) -> float:
-        """Of the time, 0 to 1 and beyond."""
+        """The share of the time that is used: from 0 to 1, and beyond where a step overran."""
         return self.clock.seconds / (60 * self.config.minutes)
 
     def train(self) -> None:
-        """To the end of the time; what is there already goes on. The state is saved at the end and in between."""
+        """Train until the time is up, from where the state in the output folder left off.
+
+        The state is saved at the end and every `save_seconds`.
+        """
         saved = started = perf_counter()
         before = self.clock.seconds
         while self.done < 1:
@@ -213,14 +216,15 @@ class BurstLoop:
 
 
 def write_sheet(path: Path, rows: list[Tensor]) -> None:
-    """The middle frames of clips, under one another."""
+    """Write a picture with the middle frame of each clip: a row for each of `rows` (N, 3, T, S, S) in [-1, 1], one
+    under the other."""
     if rows:
         frames = [row[:, :, row.shape[2] // 2].clamp(-1, 1).add(1).mul(127.5).round().byte().cpu() for row in rows]
         Image.fromarray(torch.cat([rearrange(row, "n c h w -> h (n w) c") for row in frames]).numpy()).save(path)
 
 
 def _optimizer(module: TrainableModule, config: OptimConfig) -> torch.optim.Optimizer:
-    """Weight decay for matrices alone; rates as the module says."""
+    """AdamW over the trained weights, each at the module's rate; only matrices and kernels have weight decay."""
     groups: dict[tuple[float, bool], list[Tensor]] = defaultdict(list)
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:

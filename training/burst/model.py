@@ -71,7 +71,7 @@ def prior_config(side: int, *, tiny: bool = False) -> PriorConfig:
 
 
 def fusion_config(restorer: LiteConfig, prior: PriorConfig) -> FusionConfig:
-    """DVFace's, over whole latent frames."""
+    """The fusion of DVFace, with attention over whole latent frames."""
     dim = restorer.dit.dim
     return FusionConfig(
         dim=dim, layers=restorer.dit.layers, prior_dim=prior.dim, width=prior.dim, heads=prior.heads, hidden=dim

@@ -22,7 +22,7 @@ LEFT_EYE, RIGHT_EYE, NOSE, LEFT_MOUTH, RIGHT_MOUTH = range(5)
 
 @dataclass(frozen=True, kw_only=True)
 class ClipConfig:
-    """How clips are made."""
+    """How clean clips are made: how many frames, from which sources, and how they are varied."""
 
     frames: int = 5
     video_share: float = 0.3
@@ -40,7 +40,10 @@ class ClipConfig:
 
 
 class ClipMaker:
-    """Draws batches of clean clips from an album."""
+    """Draws batches of clean clips from an album.
+
+    Raises ValueError where the album has neither a portrait nor a clip of so many frames.
+    """
 
     def __init__(self, album: PackedAlbum, config: ClipConfig, *, held_out: bool = False) -> None:
         self.album, self.config = album, config
@@ -52,7 +55,7 @@ class ClipMaker:
 
     @torch.no_grad()
     def __call__(self, dice: Dice) -> Tensor:
-        """(B, T, 3, S, S), float32."""
+        """One clean clip for each of the dice: (B, T, 3, S, S) float32 in levels of 255."""
         frames = self.config.frames
         moving, index = self._choose(dice)
         video = self.album.pictures[index.to(self.album.pictures.device)].float()
@@ -81,7 +84,7 @@ class ClipMaker:
         return moving, torch.where(moving[:, None], start[:, None] + order, index)
 
     def _warp(self, video: Tensor, moving: Tensor, dice: Dice) -> Tensor:
-        """Errors of alignment for all; camera shake and expressions for portraits."""
+        """The clips (B, T, 3, S, S) with errors of alignment, and portraits also with camera shake and expressions."""
         batch, frames, _, side, _ = video.shape
         at = (torch.arange(side, device=video.device) + 0.5) / side
         points = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1).expand(batch, frames, -1, -1, -1)

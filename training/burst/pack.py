@@ -34,7 +34,7 @@ MAX_PACK_BYTES = 48 << 20  # bytes: what may travel beside a checkout
 
 @dataclass(frozen=True, kw_only=True)
 class PackConfig:
-    """What is packed."""
+    """Which items are packed, and how finely."""
 
     quality: int = 88
     """Of the JPEG of portraits."""
@@ -50,7 +50,7 @@ class PackConfig:
 
 
 class PackedItem(NamedTuple):
-    """An entry of the manifest that is packed."""
+    """An entry of the manifest that is packed, with its files as paths."""
 
     name: str
     path: Path
@@ -87,14 +87,14 @@ def _good(entry: dict[str, Any], config: PackConfig) -> bool:
 
 
 class Aligned(NamedTuple):
-    """The pictures of an item."""
+    """The aligned pictures of an item and where the landmarks are in them."""
 
     pictures: list[Tensor]  # (S, S, 3) uint8
     landmarks: np.ndarray  # (n, 5, 2)
 
 
 def aligned(item: PackedItem, config: PackConfig) -> Aligned:
-    """As a restorer would see them: a clip's crops move as steadily as the face does."""
+    """The item as a restorer would see it: aligned crops, which in a clip move as steadily as the face does."""
     frames = read_frames(item.path)
     points = torch.from_numpy(np.load(item.label)["landmarks5"]).double()
     chosen = list(range(0, len(frames), config.stride))[: config.frames] if item.is_video else [0]
@@ -114,6 +114,7 @@ def encode(picture: Tensor, quality: int) -> bytes:
 
 
 def pack(items: list[PackedItem], config: PackConfig) -> Pack:
+    """Align, encode and collect all items. Progress goes to stderr."""
     files: list[bytes] = []
     landmarks, first = [], [0]
     for number, item in enumerate(items):
@@ -136,7 +137,7 @@ def pack(items: list[PackedItem], config: PackConfig) -> Pack:
 
 
 def list_hash(items: list[PackedItem]) -> str:
-    """SHA-256 of names and contents."""
+    """SHA-256 over the names and content hashes of the items: says which list trained a model."""
     digest = hashlib.sha256()
     for item in items:
         digest.update(f"{item.name} {item.sha256}\n".encode())

@@ -21,7 +21,7 @@ PACK_FILE = "faces.npz"
 
 
 class Pack(NamedTuple):
-    """What the file holds."""
+    """The arrays of the packed file."""
 
     jpeg: np.ndarray
     """All files, one after the other, uint8."""
@@ -38,7 +38,10 @@ class Pack(NamedTuple):
 
 
 def write_pack(folder: Path, pack: Pack) -> Path:
-    """Without compression, as JPEG has none to gain, and without times: the same pack gives the same bytes."""
+    """Write the packed file into `folder` and return its path.
+
+    It is not compressed, as JPEG gains nothing by that, and holds no times: the same pack gives the same bytes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PACK_FILE
     values = {**pack._asdict(), "list_sha256": np.array(pack.list_sha256)}
@@ -47,7 +50,7 @@ def write_pack(folder: Path, pack: Pack) -> Path:
 
 
 def read_pack(folder: Path) -> Pack:
-    """Raises VFEError where there is none."""
+    """Read the packed file of `folder`. Raises VFEError where there is none."""
     if not (folder / PACK_FILE).exists():
         raise VFEError(f"{folder / PACK_FILE} does not exist; make it with python -m training.burst.pack")
     with np.load(folder / PACK_FILE, allow_pickle=False) as arrays:
@@ -57,7 +60,10 @@ def read_pack(folder: Path) -> Pack:
 
 @dataclass(frozen=True)
 class PackedAlbum:
-    """The pictures of a pack in memory, split by person: those held out are never trained on."""
+    """The pictures of a pack in memory, split by person: those held out are never trained on.
+
+    N pictures of side S, K clips.
+    """
 
     pictures: Tensor
     """(N, 3, S, S) uint8."""
@@ -79,7 +85,7 @@ HELD_OUT_EVERY = 25
 
 
 def read_packed_album(folder: Path, device: torch.device) -> PackedAlbum:
-    """All pictures decoded, on `device`."""
+    """Read the packed file of `folder` and decode all pictures onto `device`. Raises VFEError where there is none."""
     pack = read_pack(folder)
     starts = np.concatenate([[0], pack.ends[:-1]])
     pictures = np.stack([_decode(pack.jpeg[a:b]) for a, b in zip(starts, pack.ends, strict=True)])

@@ -33,7 +33,7 @@ BEST_FILE, LAST_FILE = "best.safetensors", "last.safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class PlanConfig:
-    """What is trained, for how long."""
+    """Which stages are trained, for how long, and at which sizes."""
 
     stages: tuple[StageName, ...] = tuple(STAGE_SHARES)
     minutes: float = 9.0
@@ -60,6 +60,7 @@ class PlanConfig:
             raise VFEError(f"minutes={self.minutes}, held_out={self.held_out}: needed above 0, and at least 1")
 
     def minutes_of(self, stage: StageName) -> float:
+        """The minutes of a stage: its share among the stages that run."""
         return self.minutes * STAGE_SHARES[stage] / sum(STAGE_SHARES[each] for each in self.stages)
 
 

@@ -58,16 +58,19 @@ USUAL_DAMAGE, LEAST_DAMAGE = 0.05, 0.01  # mean absolute error of [-1, 1]
 
 
 def damage_weight(pairs: Pairs) -> Tensor:
-    """(B, 1, 1, 1, 1) weight of a clip, from 0.5 to 3: less the more it is damaged, about 1 where that is usual.
+    """The weight (B, 1, 1, 1, 1) of each clip in the loss, from 0.5 to 3 and about 1 at usual damage: less for more
+    damage.
 
-    Errors of what is nearly clean are small, and would count for nothing beside those of what is nearly lost.
+    Errors of nearly clean clips are small, and would count for nothing beside those of clips that are nearly lost. Our
+    own choice.
     """
     damage = (pairs.degraded - pairs.clean).abs().mean((1, 2, 3, 4), keepdim=True)
     return (USUAL_DAMAGE / (damage + LEAST_DAMAGE)).clamp(0.5, 3)
 
 
 class RestorerWithLoss(TrainableModule):
-    """All of a restorer but its codec and prior."""
+    """All of a lite model but its codec and prior, with its loss. It hands real and restored clips on to the
+    discriminator."""
 
     def __init__(
         self,
@@ -108,7 +111,7 @@ class RestorerWithLoss(TrainableModule):
         return StepOutput(terms, RealAndGenerated(batch.clean, x_hq.detach()))
 
     def _frames(self, video: Tensor, draw: Draw) -> Tensor:
-        """(B, n) different frames of each clip."""
+        """The numbers (B, n) of the frames of each clip that the perceptual loss sees, all different."""
         clips, frames = len(video), video.shape[2]
         first = (draw.uniform(clips) * frames).long()
         count = min(self.loss.perceptual_frames, frames)
@@ -116,7 +119,7 @@ class RestorerWithLoss(TrainableModule):
 
 
 def take_frames(video: Tensor, chosen: Tensor) -> Tensor:
-    """(B, 3, T, S, S) and (B, n) -> (B n, 3, S, S)"""
+    """The `chosen` frames (B, n) of clips (B, 3, T, S, S), as images (B n, 3, S, S)."""
     clips = torch.arange(len(video), device=video.device)[:, None]
     return video.transpose(1, 2)[clips, chosen.to(video.device)].flatten(0, 1)
 
@@ -175,7 +178,7 @@ class RestorerStage(BurstStage):
 
 
 def unfrozen(net: LiteModel) -> LiteModel:
-    """The same, its prior fixed."""
+    """`net` ready for training: all of it has gradients but its prior, which stays fixed."""
     net.train().requires_grad_(True)
     if net.prior is not None:
         frozen: nn.Module = net.prior

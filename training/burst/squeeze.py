@@ -26,7 +26,7 @@ TAP_COUNT = 7
 
 
 class SqueezeDistance(nn.Module):
-    """Weighted squared difference of features of length one, summed over seven taps."""
+    """The weighted squared difference of features of length one, summed over the seven taps: 0 for equal images."""
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class SqueezeDistance(nn.Module):
         return torch.stack(terms).sum()
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The seven taps."""
+        """The feature maps of images (N, 3, H, W) in [0, 1] at the seven taps, in order."""
         x = (images * 255).flip(1) - images.new_tensor(BGR_MEAN)[:, None, None]
         taps = [self._conv(x.contiguous(memory_format=torch.channels_last), "conv1", stride=2)]
         for first, second in FIRE_PAIRS:
@@ -73,7 +73,7 @@ class SqueezeDistance(nn.Module):
 
 
 def load_squeeze(path: Path) -> SqueezeDistance:
-    """Frozen. Raises VFEError where the file is another."""
+    """Load the distance from a file, frozen. Raises VFEError where the file holds something else."""
     source = open_tensors(path)
     weights = {name: source.get(name).float().clone() for name in source}
     layers = ("conv1", *(f"{fire}/squeeze1x1" for stage in (*FIRE_PAIRS, LAST_FIRES) for fire in stage))

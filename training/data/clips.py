@@ -1,7 +1,9 @@
-"""Training clips: real face video and portraits under a synthetic camera, degraded on the fly.
+"""Training clips: real face video, and portraits under a synthetic camera, degraded on the fly.
 
-B batch, T frames, H W sides. A clip is a pure function of the seed, the batch's number and the slot in the batch, so
-that a resumed run sees the same data as one that never stopped, and two processes the same as one.
+A clip is a pure function of the seed, the batch's number and the slot in the batch, so that a resumed run sees the same
+data as one that never stopped, and two processes the same as one.
+
+B batch, T frames, H W sides.
 """
 
 from __future__ import annotations
@@ -69,12 +71,16 @@ class Batch(NamedTuple):
 
 
 class Segment(NamedTuple):
+    """A stretch of a clip that is degraded at once; crops of several batches are cut from it."""
+
     clean: Tensor  # (T, H, W, 3) uint8
     mask: Tensor  # (T, H, W) bool
     degraded: Tensor  # like clean
 
 
 class Item(NamedTuple):
+    """A clip or portrait of the training set, with the file of its face masks where it has one."""
+
     path: Path
     label: Path | None
     is_image: bool
@@ -103,14 +109,15 @@ def list_items(config: DataConfig) -> list[Item]:
 
 
 def data_hash(items: list[Item]) -> str:
-    """SHA-256 of the names and sizes of the items: says which list trained a model."""
+    """SHA-256 over the names and sizes of the items' files: says which list trained a model."""
     lines = "\n".join(sorted(f"{item.path.name} {item.path.stat().st_size}" for item in items))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
 @lru_cache(maxsize=1024)
 def read_frames(path: Path) -> Tensor:
-    """All frames of a video or image: (T, H, W, 3) uint8."""
+    """All frames of a video or image: (T, H, W, 3) uint8. The frames of the last files that were asked for stay in
+    memory."""
     with av.open(str(path)) as container:
         return torch.from_numpy(np.stack([to_rgb(frame) for frame in container.decode(video=0)]))
 
@@ -170,7 +177,8 @@ class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         start: int = 0,
         slots: Slots | None = None,
     ) -> None:
-        """Without a degradation, the degraded clips are the clean ones."""
+        """Raises ValueError where `config.root` has no clips to train on. Without a `degradation`, the degraded clips
+        are the clean ones. `slots` are those of the whole batch where they are not given."""
         self.config, self.degradation, self.seed, self.start = config, degradation, seed, start
         self.slots = slots or Slots(0, config.batch, config.batch)
         self.items = list_items(config)
@@ -228,6 +236,6 @@ class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 def to_batch(degraded: Tensor, clean: Tensor, mask: Tensor) -> Batch:
-    """uint8 (B, T, H, W, 3) pairs and bool masks -> float video in [-1, 1], channels first."""
+    """Pairs (B, T, H, W, 3) uint8 and masks (B, T, H, W) bool, as loaded, to a `Batch` of floats on the same device."""
     degraded, clean = (x.permute(0, 4, 1, 2, 3).float().div_(127.5).sub_(1) for x in (degraded, clean))
     return Batch(degraded, clean, mask.float())

@@ -59,7 +59,7 @@ class DevSet:
 
 
 def to_video(frames: Tensor, device: torch.device) -> Tensor:
-    """(T, H, W, 3) uint8 -> (1, 3, T, H, W) in [-1, 1]."""
+    """Frames (T, H, W, 3) uint8 as a video (1, 3, T, H, W) in [-1, 1] on `device`."""
     return frames.to(device).permute(3, 0, 1, 2)[None].float() / 127.5 - 1
 
 

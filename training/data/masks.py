@@ -12,10 +12,11 @@ from torch import Tensor
 
 
 def align_mask(mask: Tensor, time: int = 4, space: int = 8) -> Tensor:
-    """(B, T, H, W) with T = time n + 1 -> (B, 1, n + 1, H / space, W / space), to be repeated over channels.
+    """A face mask at the resolution of the latents: (B, T, H, W) -> (B, 1, n + 1, H / space, W / space), T = time n +
+    1.
 
     Nearest-neighbour downsampling in space; in time frame 0 stands alone, then the maximum over each following group.
-    Raises ValueError where T or the sides do not fit.
+    The one channel is to be repeated over those of the latents. Raises ValueError where T or the sides do not fit.
     """
     _, frames, height, width = mask.shape
     if (frames - 1) % time or height % space or width % space:

@@ -1,6 +1,6 @@
 """What footage suffers: families of degradations, each a config, and their mix.
 
-A family's config has `draw(rng)`, which gives a frozen draw; a draw has `apply(clean, rng)`. Both take all chance from
-`rng`, so that a seed fixes every byte. Families: `keep` (VividFace, KEEP), `second_order` (RealBasicVSR), `film`,
-`webcam`. Beside `keep`, a family is a `chain` of pieces, one piece a file.
+A family's config has `draw(rng)`, which gives a frozen degradation; that has `apply(clean, rng)`. Both take all chance
+from `rng`, so that a seed fixes every byte. The families are `keep` (of the papers VividFace and KEEP), `second_order`
+(RealBasicVSR), `film` and `webcam`. All but `keep` are a `chain` of pieces, one piece a file.
 """

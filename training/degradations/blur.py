@@ -25,7 +25,10 @@ MAX_KERNEL_RADIUS = 16
 
 @dataclass(frozen=True)
 class Blur:
-    """A bell of `sigma` pixels (long axis, short axis) turned by `angle`; `step` is its walk, relative, per frame."""
+    """A blur by a bell of `sigma` pixels (long axis, short axis) turned by `angle` radians.
+
+    `step` is how far its width may walk from one frame to the next, as a share of it.
+    """
 
     sigma: tuple[float, float]
     angle: float = 0.0
@@ -42,7 +45,7 @@ class Blur:
 
 @dataclass(frozen=True)
 class Sinc:
-    """Ringing: a low-pass at `cutoff` radians per pixel, `size` pixels wide."""
+    """Ringing: a low-pass filter at `cutoff` radians per pixel, `size` pixels wide."""
 
     cutoff: float
     size: int
@@ -53,7 +56,7 @@ class Sinc:
 
 @dataclass(frozen=True, kw_only=True)
 class BlurConfig:
-    """Ranges of Real-ESRGAN; `walking` is the share of clips whose blur moves (RealBasicVSR)."""
+    """Ranges of Real-ESRGAN; `walking` is the share of clips whose blur changes over time (RealBasicVSR)."""
 
     share: float = 1.0
     sigma: Range = (0.2, 3.0)
@@ -96,7 +99,7 @@ class BlurConfig:
 
 
 def convolve(planes: Tensor, kernels: Tensor) -> Tensor:
-    """Each frame of (T, C, H, W) with its own (T, k, k) point-symmetric kernel, edges continued."""
+    """Filter each frame of (T, C, H, W) with its own point-symmetric kernel of (T, k, k); edges are continued."""
     height, width = planes.shape[2:]
     radius = kernels.shape[-1] // 2
     sides = [-(-(side + 2 * radius) // FFT_MULTIPLE) * FFT_MULTIPLE for side in (height, width)]

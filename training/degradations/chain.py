@@ -26,7 +26,8 @@ class Piece(Protocol):
 
 @dataclass(frozen=True)
 class Chain:
-    """A draw: `pieces` in turn, back to the clean size, then once more through a file where `stored` is given.
+    """A drawn degradation: `pieces` in turn, back to the clean size, then once more through a file where `stored` is
+    given.
 
     `tone` takes the colour away, from the degraded clip and from what a restorer is asked for.
     """
@@ -45,13 +46,14 @@ class Chain:
         return to_frames(planes if self.stored is None else self.stored(planes, rng))
 
     def target(self, clean: Tensor) -> Tensor:
-        """The clean clip in the draw's tone."""
+        """The clean clip (T, H, W, 3) uint8 in the colours that a restorer is asked for."""
         return clean if self.tone is None else self.tone(clean)
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredConfig:
-    """The file at the clip's own size in which footage reaches a restorer, as in `keep`: lightly compressed H.264."""
+    """The last file, at the clip's own size, in which footage reaches a restorer: lightly compressed H.264, as in
+    `keep`."""
 
     share: float = 0.85
     crf: tuple[int, int] = (1, 20)
@@ -67,5 +69,5 @@ class StoredConfig:
 
 
 def chain(pieces: tuple[Piece | None, ...], stored: Codec | None, tone: Tone | None = None) -> Chain:
-    """A chain of the pieces that were drawn."""
+    """A chain of those of `pieces` that were drawn; the others are None."""
     return Chain(tuple(piece for piece in pieces if piece is not None), stored, tone)

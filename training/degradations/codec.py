@@ -35,7 +35,7 @@ DAMAGED_RANGE = (0.3, 0.9)  # of a packet: its head holds what a decoder cannot 
 
 @dataclass(frozen=True)
 class EncoderKind:
-    """How an encoder of FFmpeg is used: the decoder of its stream, and the settings from very good to very bad."""
+    """How an encoder of FFmpeg is used: the decoder of its stream, and its settings from very good to very bad."""
 
     decoder: str
     quality: tuple[int, int] = (3, 31)
@@ -61,7 +61,8 @@ ENCODERS = {
 
 @dataclass(frozen=True)
 class Codec:
-    """One file: `quality` on the encoder's own scale, or `bits` per pixel where given; a key frame every `keyframe`.
+    """One file: `quality` on the encoder's own scale, or `bits` per pixel where given, and a key frame every
+    `keyframe`.
 
     `damage` is the share of packets that lose some bytes.
     """
@@ -160,6 +161,7 @@ class CodecConfig:
 
 
 def _require(encoder: str) -> None:
+    """Raise VFEError where this PyAV cannot encode and decode with the encoder."""
     for name, mode in ((encoder, "w"), (ENCODERS[encoder].decoder, "r")):
         try:
             av.Codec(name, mode)  # type: ignore[arg-type]
@@ -185,7 +187,7 @@ def _pictures(frames: npt.NDArray[np.uint8], pixels: str) -> Iterator[av.VideoFr
 def _decode(
     packets: list[av.Packet], codec: str, extradata: bytes | None, size: tuple[int, int]
 ) -> dict[int, npt.NDArray[np.uint8]]:
-    """(h, w, 3) uint8 pictures by their time; those that damage has made unreadable are missing."""
+    """The pictures (h, w, 3) uint8 by their time; those that damage has made unreadable are missing."""
     decoder = av.CodecContext.create(codec, "r")
     assert isinstance(decoder, av.VideoCodecContext)
     decoder.extradata, decoder.thread_count = extradata, 1
@@ -198,7 +200,7 @@ def _decode(
 
 
 def _as_shown(pictures: dict[int, npt.NDArray[np.uint8]], frames: int) -> Iterator[npt.NDArray[np.uint8]]:
-    """A picture for each of the frames; one that is missing repeats the one before, as in a player."""
+    """A picture for each of the frames; one that is missing repeats the one before, as players do."""
     last = pictures[min(pictures)]
     for index in range(frames):
         last = pictures.get(index, last)
@@ -206,7 +208,7 @@ def _as_shown(pictures: dict[int, npt.NDArray[np.uint8]], frames: int) -> Iterat
 
 
 def _damage(packets: list[av.Packet], share: float, rng: np.random.Generator) -> None:
-    """Overwrite a few bytes of some packets, not of the first picture."""
+    """Overwrite a few bytes of some packets, but not of the first picture."""
     for packet in packets[1:]:
         hit, start, length = rng.random(3)
         if hit < share:

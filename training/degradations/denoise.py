@@ -16,9 +16,10 @@ GHOST_THRESHOLDS = 1.5  # times the threshold: changes in time up to about that 
 
 @dataclass(frozen=True)
 class Denoise:
-    """What differs by less than `threshold` levels is smeared over `radius` pixels and in time.
+    """A noise filter that smears what differs by less than `threshold` levels, over `radius` pixels and in time.
 
-    In space the guided filter of He et al. (2010) on itself; in time a mean that `memory` of the last frame enters.
+    In space it is the guided filter of He et al. (2010) on itself; in time a mean that `memory` of the last frame
+    enters.
     """
 
     radius: int
@@ -44,6 +45,8 @@ class Denoise:
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseConfig:
+    """How many clips are filtered, and the ranges of the filter's settings."""
+
     share: float = 0.7
     radius: tuple[int, int] = (1, 3)
     threshold: Range = (6.0, 22.0)

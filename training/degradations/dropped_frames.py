@@ -1,5 +1,7 @@
-"""Lost frames. Off unless a config asks: a frame shown again is not the moment of its target, so that a loss would
-ask the restorer for what only later frames show.
+"""Lost frames, which a player replaces by the frame before.
+
+They are off unless a config asks: a frame that is shown again is not the moment of its target, so that a loss would ask
+the restorer for what only later frames show.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from .ranges import Range, chance, check_range, check_share, uniform
 
 @dataclass(frozen=True)
 class Repeat:
-    """A `share` of the frames is lost, and the one before shown again."""
+    """Loses a `share` of the frames, and repeats the one before."""
 
     share: float
 
@@ -28,6 +30,8 @@ class Repeat:
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatConfig:
+    """How many clips lose frames, and the range of the share that is lost."""
+
     share: float = 0.0
     lost: Range = (0.05, 0.3)
 

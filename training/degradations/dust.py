@@ -19,7 +19,7 @@ EDGE_PIXELS = 1.2  # pixels over which a mark's edge fades
 
 @dataclass(frozen=True)
 class Dust:
-    """`rate` marks a frame on average, of `size` of the frame's height (most are far smaller)."""
+    """Adds `rate` marks to a frame on average, of up to `size` of the frame's height; most are far smaller."""
 
     rate: float
     size: float
@@ -38,6 +38,8 @@ class Dust:
 
 @dataclass(frozen=True, kw_only=True)
 class DustConfig:
+    """How many clips have dust, and the ranges of its rate and size."""
+
     share: float = 0.8
     rate: Range = (0.3, 6.0)
     size: Range = (0.01, 0.03)
@@ -54,7 +56,7 @@ class DustConfig:
 
 
 def _speck(size: float, rng: np.random.Generator) -> Mask:
-    """A blob whose radius wavers with the angle: (n, n) opacity."""
+    """The opacity (n, n) of a blob whose radius wavers with the angle."""
     radius = max(0.7, size * rng.random() ** 2)
     y, x = _grid(int(np.ceil(1.8 * radius + EDGE_PIXELS)))
     stretch, turn = rng.uniform(0.45, 1.0), rng.uniform(0, np.pi)
@@ -65,7 +67,7 @@ def _speck(size: float, rng: np.random.Generator) -> Mask:
 
 
 def _hair(size: float, rng: np.random.Generator) -> Mask:
-    """A bent stroke: (n, n) opacity."""
+    """The opacity (n, n) of a bent stroke."""
     reach = max(3.0, size * rng.uniform(1.0, 3.0))
     y, x = _grid(int(np.ceil(1.2 * reach + EDGE_PIXELS)))
     time = np.linspace(-1, 1, 24)
@@ -83,11 +85,13 @@ def _grid(radius: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]
 
 
 def _soft(inside: npt.NDArray[np.float64], rng: np.random.Generator) -> Mask:
+    """The opacity (n, n) of a mark with a soft edge; `inside` is the distance to the edge in edge widths, positive
+    inside."""
     return (np.clip(inside + 0.5, 0, 1) * rng.uniform(0.5, 1.0)).astype(np.float32)
 
 
 def _stamp(frame: Tensor, mark: Tensor, corner: tuple[int, int], level: float) -> None:
-    """Paint `mark` on (3, H, W), cut at the borders."""
+    """Paint `mark` (n, n) in `level` on a frame (3, H, W), cut at its borders."""
     height, width = frame.shape[1:]
     top, left = corner[0] - len(mark) // 2, corner[1] - len(mark) // 2
     mark = mark[max(0, -top) : height - top, max(0, -left) : width - left]

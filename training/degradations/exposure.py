@@ -14,7 +14,8 @@ from .ranges import Range, chance, check_range, check_share, uniform
 
 @dataclass(frozen=True)
 class Exposure:
-    """Gains of the picture, of red and of blue; `drift` is the walk of the first a frame. What is too bright clips."""
+    """Gains of the picture and of its red and blue; `drift` is the walk of the first per frame. What is too bright
+    clips."""
 
     gain: float
     red: float

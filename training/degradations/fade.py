@@ -14,7 +14,8 @@ from .ranges import Range, chance, check_range, check_share, uniform
 
 @dataclass(frozen=True)
 class Fade:
-    """0 and 255 become `black` and `white`, with `gamma` between; then `saturation`, then gains of red, green, blue."""
+    """Maps 0 and 255 to `black` and `white`, with `gamma` between; then `saturation`, then gains of red, green and
+    blue."""
 
     black: float
     white: float
@@ -57,5 +58,5 @@ class FadeConfig:
 
 
 def without_cast(fade: Fade | None) -> Fade | None:
-    """The same for stock without dyes."""
+    """The same fade for stock without dyes: black-and-white film fades, but takes on no cast."""
     return None if fade is None else Fade(fade.black, fade.white, fade.gamma, 1.0, (1.0, 1.0, 1.0))

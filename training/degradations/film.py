@@ -32,7 +32,7 @@ def _scan() -> CodecConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FilmConfig:
-    """Order of a print's life: what the lens, the dyes, the shutter, the grain, the projector and the scanner do."""
+    """The life of a print in order: what lens, dyes, shutter, grain, projector and scanner do to it."""
 
     lens: BlurConfig = field(default_factory=_lens)
     tone: ToneConfig = field(default_factory=ToneConfig)

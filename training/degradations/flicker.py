@@ -1,4 +1,4 @@
-"""Exposure flicker: each frame brighter or darker than the last, as a whole and in places."""
+"""Exposure flicker: each frame is brighter or darker than the last, as a whole and in parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ LOCAL_CELLS = 4  # a side: places of local flicker
 
 @dataclass(frozen=True)
 class Flicker:
-    """Standard deviations: `gain` and `local` of the logarithm of brightness, `gamma` of that of the exponent."""
+    """Flicker by three standard deviations: `gain` and `local` of the logarithm of brightness, `gamma` of that of the
+    exponent."""
 
     gain: float
     gamma: float
@@ -37,6 +38,8 @@ class Flicker:
 
 @dataclass(frozen=True, kw_only=True)
 class FlickerConfig:
+    """How many clips flicker, and the ranges of the three standard deviations."""
+
     share: float = 0.8
     gain: Range = (0.01, 0.09)
     gamma: Range = (0.0, 0.08)

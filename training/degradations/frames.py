@@ -16,7 +16,10 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def to_rgb(frame: av.VideoFrame, careless: bool = False) -> npt.NDArray[np.uint8]:
-    """(h, w, 3) uint8 with accurate rounding; `careless`: with swscale's defaults, more than a level darker."""
+    """A decoded frame as (h, w, 3) uint8, with accurate rounding.
+
+    `careless` converts with swscale's defaults, which is more than a level darker.
+    """
     pixels: npt.NDArray[np.uint8] = frame.to_ndarray(  # type: ignore[assignment]
         format="rgb24", interpolation=None if careless else SWSCALE_FLAGS
     )
@@ -24,12 +27,12 @@ def to_rgb(frame: av.VideoFrame, careless: bool = False) -> npt.NDArray[np.uint8
 
 
 def to_planes(frames: Tensor) -> Tensor:
-    """uint8 frames -> float planes, a copy."""
+    """Frames (T, H, W, 3) uint8 as float planes, a copy."""
     return frames.permute(0, 3, 1, 2).float().contiguous()
 
 
 def to_frames(planes: Tensor) -> Tensor:
-    """Float planes -> uint8 frames, rounded to the nearest level."""
+    """Float planes as frames (T, H, W, 3) uint8, rounded to the nearest level."""
     return cut_to_levels(planes + 0.5).permute(0, 2, 3, 1).contiguous()
 
 
@@ -40,6 +43,6 @@ def cut_to_levels(values: Tensor) -> Tensor:
 
 
 def luma(planes: Tensor) -> Tensor:
-    """(T, 1, H, W), BT.601."""
+    """The luma (T, 1, H, W) of planes (T, 3, H, W), by BT.601."""
     red, green, blue = planes.unbind(1)
     return (LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue)[:, None]

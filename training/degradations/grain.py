@@ -17,7 +17,8 @@ STRENGTH_IN_BLACK_AND_WHITE = 0.35  # of the strength, in black and white
 
 @dataclass(frozen=True)
 class Grain:
-    """`sigma` levels of 255 in mid-grey, clumps of gaussian `size` pixels, a `colour` part in each dye layer alone."""
+    """Grain of `sigma` levels of 255 in mid-grey, in clumps of Gaussian `size` pixels; `colour` is the part that
+    differs between the dye layers."""
 
     sigma: float
     size: float
@@ -37,6 +38,8 @@ class Grain:
 
 @dataclass(frozen=True, kw_only=True)
 class GrainConfig:
+    """How many clips have grain, and the ranges of its strength, size and colour."""
+
     share: float = 1.0
     sigma: Range = (3.0, 17.0)
     size: Range = (0.5, 1.4)
@@ -64,4 +67,5 @@ def clumped(noise: Tensor, size: float) -> Tensor:
 
 
 def _white(shape: tuple[int, int, int, int], rng: np.random.Generator) -> Tensor:
+    """White noise of unit variance."""
     return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))

@@ -1,4 +1,7 @@
-"""The H.264 round trip of the KEEP formula and of the stored copy. Its bytes are fixed: bundled weights know them."""
+"""The H.264 round trip of the formula of VividFace and of the stored copy.
+
+The bytes that it makes must not change: the bundled weights have learned them.
+"""
 
 from __future__ import annotations
 

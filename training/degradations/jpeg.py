@@ -17,7 +17,7 @@ from .ranges import chance, check_range, check_share, integer
 
 @dataclass(frozen=True)
 class Jpeg:
-    """At `quality` of 1 to 100, `step` of walk a frame."""
+    """JPEG at `quality` of 1 to 100, which walks by up to `step` from one frame to the next."""
 
     quality: int
     step: float = 0.0
@@ -31,7 +31,7 @@ class Jpeg:
 
 @dataclass(frozen=True, kw_only=True)
 class JpegConfig:
-    """Range of Real-ESRGAN, walk of RealBasicVSR."""
+    """Ranges of Real-ESRGAN; `walking` is the share of clips whose quality walks (RealBasicVSR)."""
 
     share: float = 1.0
     quality: tuple[int, int] = (30, 95)

@@ -15,7 +15,7 @@ BellShape = Literal["gaussian", "generalised", "plateau"]
 
 
 def bell(shape: BellShape, sigma_x: Tensor, sigma_y: Tensor, angle: float, beta: float, size: int) -> Tensor:
-    """(T, k, k) bells with axes of `sigma_x`, `sigma_y` pixels (T,), turned by `angle` radians.
+    """Kernels (T, k, k) with axes of `sigma_x`, `sigma_y` pixels (T,), turned by `angle` radians.
 
     With d the squared distance in sigmas: gaussian exp(-d/2), generalised exp(-d^beta/2), plateau 1/(1+d^beta).
     """
@@ -28,7 +28,8 @@ def bell(shape: BellShape, sigma_x: Tensor, sigma_y: Tensor, angle: float, beta:
 
 
 def sinc(cutoff: float, size: int) -> Tensor:
-    """(1, k, k): ideal low-pass that ends at `cutoff` radians per pixel; it rings, as sharpened and resized video."""
+    """The kernel (1, k, k) of an ideal low-pass that ends at `cutoff` radians per pixel; it rings, as sharpened and
+    resized video does."""
     y, x = _offsets(size)
     radius = torch.sqrt(x * x + y * y).clamp(min=1e-6)
     kernel = cutoff * torch.special.bessel_j1(cutoff * radius) / (2 * math.pi * radius)

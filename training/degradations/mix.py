@@ -15,7 +15,7 @@ from .webcam import WebcamConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Shares:
-    """Of the segments, by family; they add up to 1."""
+    """The share of the segments that each family degrades; they add up to 1."""
 
     keep: float = 0.4
     second_order: float = 0.25
@@ -30,7 +30,7 @@ class Shares:
 
 @dataclass(frozen=True, kw_only=True)
 class DegradationMix:
-    """A family of families, with the config of each."""
+    """A family that draws among the other families, with the config of each."""
 
     shares: Shares = field(default_factory=Shares)
     keep: DegradationConfig = field(default_factory=DegradationConfig)
@@ -39,12 +39,12 @@ class DegradationMix:
     webcam: WebcamConfig = field(default_factory=WebcamConfig)
 
     def families(self) -> dict[str, tuple[float, Family]]:
-        """(share, config) by name, of those that have a share."""
+        """The families that have a share, by name: (share, config)."""
         named = {part.name: (getattr(self.shares, part.name), getattr(self, part.name)) for part in fields(self.shares)}
         return {name: pair for name, pair in named.items() if pair[0] > 0}
 
     def draw(self, rng: np.random.Generator) -> DrawnDegradation:
-        """A draw of a family that is drawn by the shares."""
+        """Draw a family by the shares, and a degradation of it."""
         shares, families = zip(*self.families().values(), strict=True)
         chosen: Family = families[int(rng.choice(len(families), p=np.array(shares) / sum(shares)))]
         return chosen.draw(rng)

@@ -17,7 +17,8 @@ from .ranges import Range, chance, check_range, check_share, uniform
 
 @dataclass(frozen=True)
 class Noise:
-    """Noise of `sigma` levels of 255, for shot noise where it is white; `step` levels of walk a frame."""
+    """Noise of `sigma` levels of 255; shot noise is that strong where the picture is white. Sigma walks by up to `step`
+    a frame."""
 
     sigma: float
     shot: bool = False

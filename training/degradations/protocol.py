@@ -24,6 +24,6 @@ class DrawnDegradation(Protocol):
 
 
 class Family(Protocol):
-    """The config of a family: ranges from which draws come."""
+    """The config of a family: ranges from which its degradations are drawn."""
 
     def draw(self, rng: np.random.Generator) -> DrawnDegradation: ...

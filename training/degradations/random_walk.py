@@ -1,4 +1,4 @@
-"""Parameters that drift over a clip (RealBasicVSR's random walk), and noise that remembers its last frames."""
+"""Parameters that drift over a clip (the random walk of RealBasicVSR), and noise that is correlated in time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ Series = npt.NDArray[np.float32]
 
 
 def random_walk(start: float, step: float, span: Range, frames: int, rng: np.random.Generator) -> Series:
-    """(T,): from `start`, each frame up to `step` away from the one before, kept within `span`. Step 0 is constant."""
+    """Values (T,) that begin at `start` and go up to `step` from one frame to the next, within `span`. Step 0 gives a
+    constant."""
     values = np.empty(frames, np.float32)
     value = start
     for index, change in enumerate(rng.uniform(-step, step, frames)):
@@ -21,7 +22,7 @@ def random_walk(start: float, step: float, span: Range, frames: int, rng: np.ran
 
 
 def correlated_noise(memory: float, shape: tuple[int, ...], rng: np.random.Generator) -> Series:
-    """Normal noise (T, ...) of unit variance whose neighbouring frames correlate by `memory`."""
+    """Normal noise (T, ...) of unit variance whose neighbouring frames have the correlation `memory`."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     for index in range(1, shape[0]):
         noise[index] = memory * noise[index - 1] + np.sqrt(1 - memory * memory) * noise[index]

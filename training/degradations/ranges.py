@@ -18,17 +18,18 @@ def check_range(name: str, value: Range, lowest: float, highest: float = math.in
 
 
 def check_share(name: str, value: float) -> None:
-    """Raise ValueError unless `value` is a share."""
+    """Raise ValueError unless `value` lies in [0, 1]."""
     if not 0 <= value <= 1:
         raise ValueError(f"{name} is {value}, needed from 0 to 1")
 
 
 def uniform(span: Range, rng: np.random.Generator) -> float:
+    """A number drawn uniformly from `span`."""
     return float(rng.uniform(*span))
 
 
 def integer(span: tuple[int, int], rng: np.random.Generator) -> int:
-    """Both ends included."""
+    """An integer drawn uniformly from `span`, both ends included."""
     return int(rng.integers(span[0], span[1] + 1))
 
 

@@ -18,7 +18,7 @@ MIN_SIDE = 16  # pixels: below, codecs have nothing to work on
 
 @dataclass(frozen=True)
 class Resize:
-    """By `scale`."""
+    """Scales both sides by `scale`, but not below `MIN_SIDE` pixels."""
 
     scale: float
     mode: ResizeMode = "area"
@@ -30,7 +30,7 @@ class Resize:
 
 @dataclass(frozen=True, kw_only=True)
 class ResizeConfig:
-    """Up for a share of the draws, down for another, else unchanged."""
+    """Enlarges a share `up` of the clips, shrinks a share `down`, and leaves the others unchanged."""
 
     up: float = 0.2
     down: float = 0.7
@@ -53,7 +53,7 @@ class ResizeConfig:
 
 
 def resized(planes: Tensor, size: tuple[int, int], mode: ResizeMode) -> Tensor:
-    """(T, C, H, W) at another size; area means only shrink, so enlarging takes bilinear instead."""
+    """Planes (T, C, H, W) at another size. Area means only shrink, so that enlarging is bilinear instead."""
     if tuple(planes.shape[2:]) == size:
         return planes
     if mode == "area" and size[0] <= planes.shape[2] and size[1] <= planes.shape[3]:

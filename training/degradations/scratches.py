@@ -21,7 +21,7 @@ BRIGHT_SHARE = 0.6  # of scratches: into the emulsion of a print; the others are
 
 @dataclass(frozen=True)
 class Scratches:
-    """`count` lines in the clip, `width` pixels, `depth` of 0 to 1 that they replace of the picture."""
+    """Draws `count` lines through the clip, `width` pixels wide, which replace `depth` of 0 to 1 of the picture."""
 
     count: int
     width: float
@@ -61,6 +61,8 @@ class Scratches:
 
 @dataclass(frozen=True, kw_only=True)
 class ScratchesConfig:
+    """How many clips are scratched, and the ranges of the number, width and depth of the scratches."""
+
     share: float = 0.7
     count: tuple[int, int] = (1, 7)
     width: Range = (0.7, 2.0)

@@ -22,7 +22,7 @@ from .resize import RESIZE_MODES, Resize, ResizeConfig
 
 @dataclass(frozen=True, kw_only=True)
 class PassConfig:
-    """One order. The defaults are the first's."""
+    """One of the two orders; the defaults are those of the first."""
 
     blur: BlurConfig = field(default_factory=BlurConfig)
     resize: ResizeConfig = field(default_factory=ResizeConfig)
@@ -47,7 +47,7 @@ def _second_pass() -> PassConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SecondOrderConfig:
-    """Both orders, `ratio` of the clean size to the final one, and the codec at that."""
+    """Both orders, the `ratio` of the clean size to the final one, and the codec at the final size."""
 
     first: PassConfig = field(default_factory=PassConfig)
     second: PassConfig = field(default_factory=_second_pass)

@@ -13,7 +13,7 @@ from .resample import gaussian_matrix
 
 @dataclass(frozen=True)
 class Sharpen:
-    """Unsharp mask: haloes along edges."""
+    """An unsharp mask: adds `amount` times the difference to a blur of `sigma` pixels, with haloes along edges."""
 
     amount: float
     sigma: float
@@ -25,6 +25,8 @@ class Sharpen:
 
 @dataclass(frozen=True, kw_only=True)
 class SharpenConfig:
+    """How many clips are sharpened, and the ranges of amount and sigma."""
+
     share: float = 0.5
     amount: Range = (0.3, 1.5)
     sigma: Range = (0.7, 1.5)

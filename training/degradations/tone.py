@@ -19,7 +19,7 @@ class Tone:
     sepia: float = 0.0
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """(T, H, W, 3) uint8 -> the same, of one colour; black and white stay."""
+        """Frames (T, H, W, 3) uint8 in shades of one colour; black and white stay."""
         grey = luma(to_planes(frames))
         bow = grey * (255 - grey) / 255  # most in mid-tones
         tint = torch.tensor([0.35, 0.02, -0.42])[None, :, None, None] * self.sepia

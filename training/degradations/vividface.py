@@ -24,7 +24,8 @@ SEVERITY_JITTER = 0.15  # of a range
 
 @dataclass(frozen=True)
 class Degradation:
-    """One draw: blur sigma in pixels, downsampling ratio, noise sigma of 255, H.264 constant rate factor.
+    """One drawn degradation: blur sigma in pixels, downsampling ratio, noise sigma in levels of 255, H.264 constant
+    rate factor.
 
     `stored` is the rate factor of the second file, None where there is none. `careless` cuts decimals off and converts
     colour without accurate rounding, as tools on OpenCV and numpy do: about two levels of 255 darker.
@@ -44,7 +45,7 @@ class Degradation:
         return degrade(clean, self, rng, self.preset)
 
     def target(self, clean: Tensor) -> Tensor:
-        """The clean clip itself."""
+        """The clean clip itself, as this degradation takes no colour away."""
         return clean
 
 

@@ -21,7 +21,7 @@ SHIFT_CORRELATION = 0.7  # of a frame's place for the one before
 
 @dataclass(frozen=True)
 class Weave:
-    """Shifts of standard deviation `pixels` down and half of that across."""
+    """Shifts each frame by a standard deviation of `pixels` down and half of that across."""
 
     pixels: float
 
@@ -46,6 +46,8 @@ class Interlace:
 
 @dataclass(frozen=True, kw_only=True)
 class WeaveConfig:
+    """How many clips weave and by how much, and how many are interlaced."""
+
     share: float = 0.0
     pixels: Range = (0.1, 0.6)
     interlace_share: float = 0.0

@@ -39,7 +39,7 @@ def _file() -> CodecConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class WebcamConfig:
-    """From the lens to the file; `ratio` is that of the clean size to the sensor's."""
+    """A webcam or old camera, from the lens to the file; `ratio` is that of the clean size to the sensor's."""
 
     lens: BlurConfig = field(default_factory=_lens)
     ratio: Range = (1.0, 4.0)

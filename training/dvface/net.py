@@ -1,4 +1,4 @@
-"""What the stage dvface asks of a restorer, and lite as one.
+"""What the stage dvface asks of a restorer, and the lite model as such a restorer.
 
 B batch, T H W frames; z latent (B, C, t, h, w); video (B, 3, T, H, W) in [-1, 1].
 """
@@ -22,31 +22,32 @@ from ..run.stage import full_precision
 
 
 class DVFaceNet(nn.Module):
-    """z_hq = z_lq - t* v(z_lq, t*, c, f_s, f_t). What is trained of it has requires_grad."""
+    """A restorer with a prior: z_hq = z_lq - t* v(z_lq, t*, c, f_s, f_t). The parameters that are trained have
+    requires_grad."""
 
     @property
     @abstractmethod
     def token(self) -> int:
-        """Pixels of a side of a token: sides of clips are multiples of it."""
+        """The side of a token in pixels: the sides of clips must be multiples of it."""
 
     @abstractmethod
     def encode(self, video: Tensor) -> Tensor:
-        """Fixed, without gradients."""
+        """Encode video to latents, without gradients: the encoder is fixed."""
 
     @abstractmethod
     def read_prior(self, video: Tensor) -> Prior:
-        """Fixed, without gradients."""
+        """Predict the prior's codes of degraded video, without gradients: the prior is fixed."""
 
     @abstractmethod
     def restore(self, z_lq: Tensor, prior: Prior) -> Tensor:
-        """z_hq in float32."""
+        """The restored latents z_hq, in float32."""
 
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
-        """Video in float32, with gradients."""
+        """Decode latents to video in float32, with gradients."""
 
     def forward(self, video: Tensor) -> Tensor:
-        """Degraded video to restored video; encoder and decoder of the codec out of the caller's autocast."""
+        """Restore degraded video; the codec's encoder and decoder run outside of the caller's autocast."""
         with full_precision(video.device):
             z_lq = self.encode(video)
         z_hq = self.restore(z_lq, self.read_prior(video))
@@ -55,11 +56,11 @@ class DVFaceNet(nn.Module):
 
     @abstractmethod
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        """Write what users load."""
+        """Write the file or files that users load, with `facts` (how they were made) as metadata."""
 
 
 class LiteNet(DVFaceNet):
-    """DiT, context and fusion of a lite restorer; its codec has no weights."""
+    """A lite model as the stage dvface trains it: DiT, prompt and fusion have gradients; its codec has no weights."""
 
     def __init__(self, init: Path, prior: DualCodebookPrior, fusion: FusionConfig, checkpointing: bool) -> None:
         super().__init__()

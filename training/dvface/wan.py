@@ -24,7 +24,10 @@ from .net import DVFaceNet
 
 
 class WanNet(DVFaceNet):
-    """The VAE's encoder and the prior are fixed; the encoder is no part of it, and runs as the package runs it."""
+    """A Wan model as the stage dvface trains it. The VAE's encoder and the prior are fixed.
+
+    The encoder is no submodule: it keeps its own device and dtype, and runs as the package runs it.
+    """
 
     def __init__(
         self,
@@ -35,7 +38,10 @@ class WanNet(DVFaceNet):
         decoder: bool,
         checkpointing: bool,
     ) -> None:
-        """`decoder` says whether the VAE's decoder is trained."""
+        """Load the files of `config`. `decoder` says whether the VAE's decoder is trained too.
+
+        Raises VFEError where a file is not what it should be, or they do not fit together.
+        """
         super().__init__()
         self.config = config
         self.model = load_trainable(config, checkpointing)
@@ -67,7 +73,7 @@ class WanNet(DVFaceNet):
         return video
 
     def prepare(self, device: torch.device, half: bool) -> None:
-        """Put the encoder on the device, in float16 where training is in half precision."""
+        """Put the VAE's encoder on the device, in float16 where training is in half precision."""
         self._vae[0].prepare(device, torch.float16 if half else torch.float32)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:

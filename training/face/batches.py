@@ -77,7 +77,7 @@ class FaceFrames(IterableDataset[FaceBatch]):
             yield self.draw(number)
 
     def draw(self, number: int) -> FaceBatch:
-        """Batch `number`: all its frames have one size."""
+        """Batch `number`. All its frames have one size."""
         pair, second = divmod(number, 2)
         if self._drawn is None or self._drawn[0] != pair:
             sizes = self.config.canvas.sizes
@@ -100,7 +100,8 @@ class FaceFrames(IterableDataset[FaceBatch]):
 
 
 def labels_of(canvas: Canvas, smallest: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Kinds (K,), boxes (K, 4) and landmarks (K, 5, 2) of a frame's faces."""
+    """The labels of a frame's faces: kinds (K,), boxes (K, 4) xyxy and landmarks (K, 5, 2). `smallest` is the side in
+    pixels below which a face is unsure."""
     kinds = torch.zeros(MAX_FACES, dtype=torch.int8)
     boxes = torch.zeros(MAX_FACES, 4)
     landmarks = torch.full((MAX_FACES, 5, 2), torch.nan)

@@ -41,7 +41,7 @@ class CanvasConfig:
 
 @dataclass
 class Canvas:
-    """A frame in the making."""
+    """A frame while it is put together, the faces in it, and how much of each is hidden."""
 
     image: Tensor  # (3, H, W), 0 to 255
     faces: list[KnownFace] = field(default_factory=list)
@@ -69,6 +69,7 @@ class Canvas:
                 self.covered[index] += float(hidden) / max((right - left) * (bottom - top), 1)
 
     def add(self, faces: list[KnownFace]) -> None:
+        """Note that faces have been painted."""
         self.faces += faces
         self.covered += [0.0] * len(faces)
 
@@ -149,7 +150,7 @@ def pick(groups: list[list[Picture]], rng: np.random.Generator) -> Picture:
 
 
 def draw_roll(rng: np.random.Generator) -> float:
-    """Mostly upright, sometimes far from it; radians."""
+    """A head's roll in radians: mostly near upright, sometimes far from it."""
     return float(np.deg2rad(rng.uniform(-70, 70) if rng.random() < 0.2 else rng.normal(0, 13)))
 
 
@@ -161,7 +162,7 @@ def view_of(picture: Picture, position: np.ndarray, side: float, rng: np.random.
 
 
 def free_position(canvas: Canvas, side: float, rng: np.random.Generator) -> np.ndarray:
-    """A point, if one is found soon, away from the faces that are there; may be near or over the frame's border."""
+    """A point away from the faces that are there, if one is found soon; it may lie near or over the frame's border."""
     position = np.zeros(2)
     for _ in range(8):
         position = np.array([rng.uniform(-0.02, 1.02) * canvas.width, rng.uniform(-0.02, 1.02) * canvas.height])
@@ -226,7 +227,7 @@ def draw_ground(canvas: Canvas, album: Album, rng: np.random.Generator) -> None:
 
 
 def draw_texture(album: Album, rng: np.random.Generator, height: int, width: int) -> Tensor:
-    """Something without a face: (3, height, width)."""
+    """A picture (3, height, width) of something without a face."""
     kind = rng.random()
     if kind < 0.3:
         return drawn_shapes(rng, height, width)

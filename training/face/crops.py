@@ -53,7 +53,7 @@ class CropConfig:
 
 
 class Crop(NamedTuple):
-    """One training crop."""
+    """One crop to train the refiner on, with its labels."""
 
     image: Tensor  # (3, S, S), 0 to 255
     is_face: bool

@@ -22,7 +22,7 @@ BACKGROUND_IOU = 0.15
 
 
 class Mined(NamedTuple):
-    """Crops and whether they show a face."""
+    """Crops of what the detector found, and whether each shows a face."""
 
     crops: Tensor  # (2 B, 3, S, S) in [-1, 1]
     are_faces: Tensor  # (2 B,) bool
@@ -30,7 +30,7 @@ class Mined(NamedTuple):
 
 @torch.no_grad()
 def mine(batch: FaceBatch, cells: Cells, targets: Targets, side: int) -> Mined:
-    """Of each frame the surest cell that lies on no face, and the surest one that answers for a face.
+    """Crop, from each frame, the surest cell that lies on no face and the surest one that answers for a face.
 
     A frame without faces gives its surest and its second surest cell.
     """

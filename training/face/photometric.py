@@ -5,27 +5,17 @@ Pictures are (3, H, W) floats, 0 to 255.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
+from vfe.models.lapped_codec import dct_matrix
+
 LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
 BLOCK = 8
-
-
-def dct_matrix(size: int = BLOCK) -> Tensor:
-    """Orthonormal DCT-II (size, size)."""
-    k, n = torch.arange(size)[:, None], torch.arange(size)[None]
-    matrix = torch.cos(math.pi * (2 * n + 1) * k / (2 * size)) * math.sqrt(2 / size)
-    matrix[0] /= math.sqrt(2)
-    return matrix
-
-
-DCT = dct_matrix()
+DCT = dct_matrix(BLOCK).float()
 
 
 def relight(picture: Tensor, rng: np.random.Generator, strength: float = 1.0) -> Tensor:
@@ -66,7 +56,7 @@ def draw_coarseness(rng: np.random.Generator, share: float = 0.4) -> float:
 
 
 def enlarge(picture: Tensor, factor: float, rng: np.random.Generator) -> Tensor:
-    """As a small, noisy, compressed and enlarged copy: unsharp, with blocks of `factor` times 8 pixels."""
+    """A small, noisy, compressed and enlarged copy of the picture: unsharp, with blocks of 8 `factor` pixels."""
     height, width = picture.shape[1:]
     size = [max(round(height / factor), 8), max(round(width / factor), 8)]
     seen = soften(picture, factor * rng.uniform(0.7, 1.5)) if rng.random() < 0.7 else picture
@@ -86,7 +76,7 @@ def add_noise(picture: Tensor, level: float, rng: np.random.Generator) -> Tensor
 
 
 def weather(picture: Tensor, rng: np.random.Generator, coarseness: float = 1.0) -> Tensor:
-    """A whole frame as a camera and a codec may have left it, perhaps as a smaller one `coarseness` times enlarged."""
+    """A whole frame as a camera and a codec may have left it, or as a smaller one enlarged `coarseness` times."""
     seen = relight(picture, rng, strength=1.0 if rng.random() < 0.7 else 1.8)
     if rng.random() < 0.08:
         seen = (seen * LUMA).sum(0, keepdim=True).expand(3, -1, -1)

@@ -126,7 +126,7 @@ def read_scene(root: Path, item: dict[str, Any], stride: int) -> list[Picture]:
 
 @lru_cache(maxsize=32)
 def read_sample(name: str) -> Picture:
-    """A picture that scikit-image ships."""
+    """A picture without a face that scikit-image ships, by its name in skimage.data."""
     from skimage import data
 
     image = np.asarray(getattr(data, name)())

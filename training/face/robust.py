@@ -63,6 +63,7 @@ class Tally:
 
     @property
     def recall(self) -> float:
+        """The share of labelled faces that were found."""
         return self.found / max(self.wanted, 1)
 
     def __str__(self) -> str:
@@ -110,7 +111,8 @@ def turned_head(picture: Picture, degrees: float) -> LabelledClip:
 
 
 def tally(detector: FaceDetector, shown: LabelledClip, stride: int) -> Tally:
-    """Every `stride`-th frame; a found box that is not that of the labelled face is wrong."""
+    """Count what the detector finds on every `stride`-th frame; a found box that is not that of the labelled face is
+    wrong."""
     total = Tally()
     for at in range(0, len(shown.frames), stride):
         faces = detector.detect(to_frame(shown.frames[at]))
@@ -125,7 +127,7 @@ def tally(detector: FaceDetector, shown: LabelledClip, stride: int) -> Tally:
 
 
 def tally_degraded(detector: FaceDetector, root: Path, stride: int) -> dict[str, Tally]:
-    """By level, over all people of `root`."""
+    """The counts at each level of damage, over all people of `root`."""
     totals = dict.fromkeys((CLEAN_LEVEL, *LEVELS), Tally())
     for seed, shown in enumerate(read_people(root)):
         for level in totals:
@@ -135,7 +137,7 @@ def tally_degraded(detector: FaceDetector, root: Path, stride: int) -> dict[str,
 
 
 def tally_turned(detector: FaceDetector, root: Path) -> dict[tuple[int, str], Tally]:
-    """By angle and level, over all people of `root`; of a clip the first frame is turned."""
+    """The counts by angle in degrees and level, over all people of `root`; of a clip the first frame is turned."""
     totals = {(angle, level): Tally() for angle in YAW_DEGREES for level in (CLEAN_LEVEL, *LEVELS)}
     items = [item for item in read_manifest(root) if item["kind"] in ("hq_image", "hq_video")]
     for seed, item in enumerate(items):

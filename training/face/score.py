@@ -31,7 +31,7 @@ LARGE_FACE_HEIGHT = 48.0
 
 
 class SceneScores(NamedTuple):
-    """Counts over the frames of scenes."""
+    """Counts of faces over the frames of scenes."""
 
     wanted: int
     found: int
@@ -51,6 +51,7 @@ class FaceScores:
 
     @property
     def recall(self) -> float:
+        """The share of labelled faces in scenes that were found."""
         return self.scenes.found / max(self.scenes.wanted, 1)
 
     @property
@@ -65,6 +66,7 @@ class FaceScores:
         return self.recall + self.precision + figures["mask_iou"] - 2 * figures["landmarks"] - 0.01 * self.missed
 
     def figures(self) -> dict[str, float]:
+        """The single figures by name."""
         large = self.scenes.found / max(self.scenes.found + self.scenes.false_large, 1)
         return {
             "recall": self.recall,
@@ -156,7 +158,7 @@ def mask_iou(found: Tensor, known: Tensor) -> float:
 
 
 def to_frame(stored: Tensor) -> Tensor:
-    """uint8 to floats in [-1, 1]."""
+    """A uint8 frame (3, H, W) as floats in [-1, 1]."""
     return stored.float() / 127.5 - 1
 
 

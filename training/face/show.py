@@ -44,7 +44,7 @@ def marked(detector: FaceDetector, frame: Tensor, known: Tensor) -> Tensor:
 
 
 def draw_face(frame: Tensor, face: Face) -> None:
-    """Box and landmarks, into the frame."""
+    """Draw the box and the landmarks of a face into the frame (3, H, W)."""
     draw_box(frame, face.box, BOX_COLOUR)
     for point in face.landmarks:
         draw_box(frame, torch.cat([point - 1, point + 1]), POINT_COLOUR)
@@ -61,7 +61,7 @@ def draw_box(frame: Tensor, box: Tensor, colour: tuple[float, float, float]) -> 
 
 
 def tile(frame: Tensor) -> Tensor:
-    """(3, H, W) in [-1, 1] -> (270, 360, 3) uint8, the whole frame on black."""
+    """A frame (3, H, W) in [-1, 1] as (270, 360, 3) uint8, whole, on black."""
     scale = min(TILE_SIZE[0] / frame.shape[1], TILE_SIZE[1] / frame.shape[2])
     size = [round(frame.shape[1] * scale), round(frame.shape[2] * scale)]
     small = F.interpolate(frame[None], size=size, mode="bilinear", antialias=True)[0]

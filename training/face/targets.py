@@ -23,7 +23,7 @@ IGNORED_RADIUS = 1.6
 
 
 class Targets(NamedTuple):
-    """For each cell."""
+    """What each cell of the detector should answer."""
 
     positive: Tensor  # (B, N) bool
     counted: Tensor  # (B, N) bool: whether the score has a right answer

@@ -92,7 +92,7 @@ def turned(picture: Picture, yaw: float) -> Picture:
 
 
 def _turned(picture: Picture, yaw: float) -> Picture:
-    """The same for a head that looks to the image's right."""
+    """`turned` for a head that looks to the image's right."""
     landmarks = picture.faces[0].landmarks
     assert landmarks is not None and picture.mask is not None
     own = yaw_of(landmarks)
@@ -176,7 +176,7 @@ def labelled(image: Tensor, mask: Tensor, landmarks: np.ndarray) -> Picture:
 
 
 def mirrored(picture: Picture) -> Picture:
-    """A portrait with left and right exchanged."""
+    """A portrait with left and right exchanged, and its labels."""
     face = picture.faces[0]
     assert face.landmarks is not None and face.outline is not None and picture.mask is not None
     flip = np.array([[-1.0, 0, picture.width], [0, 1, 0]])

@@ -24,7 +24,7 @@ class Rect(NamedTuple):
 
 
 class View(NamedTuple):
-    """How a picture is placed: the picture's point `anchor` comes to lie on `position` of the canvas."""
+    """How a picture lies on a canvas: the picture's point `anchor` comes to lie on the canvas's point `position`."""
 
     anchor: np.ndarray
     position: np.ndarray
@@ -35,7 +35,7 @@ class View(NamedTuple):
     mirrored: bool = False
 
     def to_canvas(self) -> np.ndarray:
-        """The matrix from the picture to the canvas."""
+        """The matrix (2, 3) from the picture to the canvas."""
         cos, sin = np.cos(self.roll) * self.scale, np.sin(self.roll) * self.scale
         flip = -1.0 if self.mirrored else 1.0
         linear = np.array([[cos * flip, -sin], [sin * flip, cos]])
@@ -43,13 +43,13 @@ class View(NamedTuple):
 
 
 def invert(matrix: np.ndarray) -> np.ndarray:
-    """The matrix of the way back."""
+    """The matrix (2, 3) of the opposite direction."""
     linear = np.linalg.inv(matrix[:, :2])
     return np.concatenate([linear, -(linear @ matrix[:, 2:])], axis=1)
 
 
 def move(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Points (..., 2) through a matrix."""
+    """Points (..., 2) taken through a matrix (2, 3)."""
     moved: np.ndarray = (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
     return moved
 

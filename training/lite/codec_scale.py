@@ -18,12 +18,12 @@ SAMPLE_SIDE = 256
 
 
 def measure_scale(codec: LappedCodec, config: DataConfig) -> Tensor:
-    """(C,) scale that gives each coefficient unit variance over a fixed sample of the training set."""
+    """The scale (C,) that gives each coefficient of the codec unit variance over a fixed sample of the training set."""
     return coefficient_scale(codec, _sample(codec, config))
 
 
 def _sample(codec: LappedCodec, config: DataConfig) -> Iterator[Tensor]:
-    """(1, 3, time n + 1, H, W) in [-1, 1], sides of whole blocks."""
+    """Clips (1, 3, time n + 1, H, W) in [-1, 1] of the training set, always the same, with sides of whole blocks."""
     items = list_items(config)
     rng = np.random.default_rng(0)
     time, space, frames = codec.config.time, codec.config.space, 4 * codec.config.time + 1

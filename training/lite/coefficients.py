@@ -14,7 +14,8 @@ MIN_DEVIATION = 2e-3  # half a grey level: finer coefficients are rounding noise
 
 @torch.no_grad()
 def coefficient_scale(codec: LappedCodec, clips: Iterable[Tensor]) -> Tensor:
-    """(C,) scale that gives each coefficient unit variance over clips (B, 3, time n + 1, H, W) in [-1, 1]."""
+    """The scale (C,) that gives each coefficient of the codec unit variance over `clips`, (B, 3, time n + 1, H, W) in
+    [-1, 1]."""
     squares, total = torch.zeros(codec.config.channels, device=codec.scale.device), 0
     for video in clips:
         latent = codec.encode(video)[:, :, 1:] / codec.scale.view(1, -1, 1, 1, 1)  # the first frame is a group alone
@@ -25,8 +26,11 @@ def coefficient_scale(codec: LappedCodec, clips: Iterable[Tensor]) -> Tensor:
 
 @torch.no_grad()
 def damage_spread(codec: LappedCodec, pairs: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """(C,) root mean square of what damage does to each whitened coefficient, of damaged and clean clips: the size of a
-    velocity that restores."""
+    """The root mean square (C,) of what damage changes in each whitened coefficient, over pairs of degraded and clean
+    clips.
+
+    It is the size of the velocity of a perfect restorer.
+    """
     squares, total = torch.zeros_like(codec.scale), 0
     for degraded, clean in pairs:
         error = codec.encode(degraded) - codec.encode(clean)

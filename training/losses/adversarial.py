@@ -83,7 +83,10 @@ class Discriminator(nn.Module):
         self.logits = spectral_norm(logits) if config.spectral_norm else logits
 
     def forward(self, video: Tensor) -> Tensor:
-        """(B, 3, T, H, W) in [-1, 1] -> (B, 1, T, h, w) with h = H / 2^stages - 2. ValueError for sides too small."""
+        """The logits (B, 1, T, h, w) of video (B, 3, T, H, W) in [-1, 1], with h = H / 2^stages - 2.
+
+        Raises ValueError for sides that are too small.
+        """
         least = 3 * 2**self.config.stages
         if min(video.shape[-2:]) < least:
             raise ValueError(f"frames are {tuple(video.shape[-2:])}, the discriminator needs sides of {least} and more")

@@ -50,14 +50,14 @@ class LossConfig:
 
 
 def penalise(difference: Tensor, penalty: Penalty) -> Tensor:
-    """Element-wise penalty: square, or Charbonnier sqrt(d^2 + e^2)."""
+    """The penalty of each element of a difference: its square, or Charbonnier's sqrt(d^2 + e^2)."""
     if penalty == "charbonnier":
         return (difference.square() + CHARBONNIER_EPSILON**2).sqrt()
     return difference.square()
 
 
 def mean_of_clips(errors: Tensor, penalty: Penalty) -> Tensor:
-    """Mean over the mean errors of clips (B,), or over their logarithms."""
+    """The mean over the mean errors of clips (B,), or over their logarithms where the penalty is `log`."""
     return (errors + LOG_ERROR_FLOOR).log().mean() if penalty == "log" else errors.mean()
 
 
@@ -133,7 +133,7 @@ def temporal_loss(prediction: Tensor, target: Tensor, penalty: Penalty) -> Tenso
 
 
 def l1_loss(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference (DVFace, eq. 9)."""
+    """The mean absolute difference (DVFace, eq. 9)."""
     return (prediction - target).abs().mean()
 
 

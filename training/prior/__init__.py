@@ -1,1 +1,1 @@
-"""What only the training of the dual codebook prior needs: its decoder and the care of its codebooks."""
+"""What only the training of the dual codebook prior needs: its decoder, its losses and the care of its codebooks."""

@@ -29,7 +29,7 @@ class Upscale(nn.Module):
 
 
 class PriorDecoder(nn.Module):
-    """D: z_q (B, d, t, h, w) -> video (B, 3, p (t - 1) + 1, H, W)."""
+    """The decoder D: quantised latents z_q (B, d, t, h, w) to video (B, 3, p (t - 1) + 1, H, W)."""
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()

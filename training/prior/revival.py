@@ -12,16 +12,17 @@ from vfe.models.prior.codebook import Codebook
 
 
 def summed(values: Tensor) -> Tensor:
-    """Over all processes of the run; the values themselves where there is one."""
+    """The sum of `values` over all processes of the run, in place; the values themselves where there is one process."""
     if distributed.is_available() and distributed.is_initialized():
         distributed.all_reduce(values)
     return values
 
 
 class CodebookUsage(nn.Module):
-    """Counts of the entries since the last revival, and latents of the last batch to revive dead ones with.
+    """Counts how often each codebook entry was used since the last revival, and holds latents to revive unused ones
+    with.
 
-    All of it in buffers, so that a resumed run goes on with them.
+    All of it is in buffers, so that a resumed run goes on with them.
     """
 
     counts: Tensor  # (K,)
@@ -34,9 +35,11 @@ class CodebookUsage(nn.Module):
 
     @torch.no_grad()
     def see(self, indices: Tensor, latents: Tensor) -> None:
-        """Count (...) indices, and keep latents (..., d) spread evenly over the batch, of all processes together.
+        """Count `indices` (...), and take candidates from `latents` (..., d), evenly spaced over the batch of all
+        processes.
 
-        Summed at once, as buffers of a model that several processes train are copied from the first one to the others.
+        Sums over processes are made at once: the buffers of a model that several processes train are copied from the
+        first process to the others.
         """
         self.counts += summed(torch.bincount(indices.flatten(), minlength=len(self.counts)).float())
         flat = latents.reshape(-1, latents.shape[-1])

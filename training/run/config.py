@@ -38,7 +38,7 @@ class EvalConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
-    """A run of any stage.
+    """A run of any stage: where it writes, how long it trains, and how.
 
     Time `minutes` (of training, over all resumes) ends it early: the schedule follows the greater of steps done and
     minutes used, so that the same file makes the most of a short lease and of a long night.

@@ -1,4 +1,4 @@
-"""What a run reports: loss and dev curves as JSON and PNG, and the same to TensorBoard where it is installed."""
+"""The curves of a run: losses and dev scores as JSON and PNG, and for TensorBoard where it is installed."""
 
 from __future__ import annotations
 

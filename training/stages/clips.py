@@ -20,7 +20,7 @@ from ..run.stage import Slots, Stage
 
 @dataclass(frozen=True, kw_only=True)
 class ClipRunConfig(RunConfig):
-    """A run on face clips."""
+    """A run of any stage that learns from face clips: its data and what degrades them."""
 
     data: DataConfig
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
@@ -29,7 +29,7 @@ class ClipRunConfig(RunConfig):
 
     @property
     def degradations(self) -> Degradations:
-        """What degrades the clips."""
+        """What degrades the clips: the mix where the config has one, else the one family."""
         return self.mix or self.degradation
 
 
@@ -57,7 +57,7 @@ class ClipStage(Stage):
         )
 
     def clips(self, start: int, slots: Slots) -> IterableDataset[Any]:
-        """What `batches` loads."""
+        """The dataset that `batches` loads, from batch number `start` on."""
         config = self.clip_config
         return FaceClips(config.data, config.degradations if self.degrades else None, config.seed, start, slots)
 
@@ -66,12 +66,12 @@ class ClipStage(Stage):
 
     @property
     def dev(self) -> DevSet | None:
-        """None where the run has no dev clips."""
+        """The dev clips, degraded when first asked for; None where the run has none."""
         if self._dev is None and self.clip_config.eval.root is not None:
             self._dev = DevSet(self.clip_config.eval)
         return self._dev
 
     def data_facts(self) -> dict[str, Any]:
-        """What was trained on, for the metadata."""
+        """Which clips and portraits were trained on, for the metadata of what is exported."""
         items = list_items(self.clip_config.data)
         return {"data_items": len(items), "data_sha256": data_hash(items)}

@@ -38,7 +38,7 @@ SMALLEST_SIZE = 2.0**-9
 
 @dataclass(frozen=True, kw_only=True)
 class FaceNetTrainConfig(RunConfig):
-    """A run of the face net."""
+    """A run of the face net: its sizes, its data, and how its scores are corrected before it is used."""
 
     net: FaceNetConfig = field(default_factory=FaceNetConfig)
     album: AlbumConfig
@@ -57,7 +57,7 @@ class FaceNetTrainConfig(RunConfig):
 
 
 class FaceNetWithLoss(TrainableModule):
-    """Both nets with the loss of each; no gradient goes from one to the other."""
+    """Detector and refiner with the loss of each; no gradient goes from one to the other."""
 
     def __init__(self, net: FaceNet, mines: bool, relative: bool = False) -> None:
         super().__init__()
@@ -102,14 +102,17 @@ class FaceNetStage(Stage):
 
     @property
     def album(self) -> Album:
-        """Decoded when first needed."""
+        """The pictures to train on, decoded when first asked for."""
         if self._album is None:
             self._album = read_album(self.config.album)
         return self._album
 
     def _start_from(self, path: Path) -> None:
-        """The weights of a file, whose batch norms are folded: there are none then in this run, and what is trained is
-        what users will have. Raises ValueError where the file holds another net than the config's."""
+        """Take the weights of a file. Its batch norms are folded, so that this run has none, and trains what users will
+        have.
+
+        Raises ValueError where the file holds another net than the config's.
+        """
         found = load_face_net(path, torch.device("cpu"))
         if found.config != self.config.net:
             raise ValueError(f"{path} holds {found.config}, needed is the config's {self.config.net}")
@@ -131,7 +134,8 @@ class FaceNetStage(Stage):
         return batch._replace(frames=to_pixels(batch.frames), crops=to_pixels(batch.crops))
 
     def calibrated(self) -> FaceNet:
-        """A copy with folded batch norms, whose statistics belong to the weights that are in place."""
+        """A copy of the net as users get it: batch norms measured anew for the weights in place and folded, and the
+        margin taken from the scores."""
         net = copy.deepcopy(self.net)
         with torch.no_grad():
             for bias in (net.detector.out.bias, net.refiner.score.bias):

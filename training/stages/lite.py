@@ -47,7 +47,7 @@ class PhaseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class LiteTrainConfig(ClipRunConfig):
-    """A run of the lite restorer."""
+    """A run of the lite model: its sizes, what it starts from, and the phases of its loss."""
 
     model: LiteConfig = field(metadata=NOT_RECORDED)
     """Not recorded with the run, as the exported file has a place of its own for it."""
@@ -78,7 +78,7 @@ class LiteTrainConfig(ClipRunConfig):
 
 
 class LiteWithLoss(TrainableModule):
-    """DiT, context and fusion of a restorer with the loss of the phase; codec, prior and DISTS are fixed."""
+    """DiT, prompt and fusion of a lite model with the loss of the phase; codec, prior and DISTS are fixed."""
 
     def __init__(self, net: LiteModel, config: LiteTrainConfig, perceptual: Chosen | None) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ from .clips import ClipRunConfig, ClipStage
 
 @dataclass(frozen=True, kw_only=True)
 class PriorPredictConfig(ClipRunConfig):
-    """A run of this stage. `init` is what the stage prior_codebook left."""
+    """A run of this stage. `init` is the file that the stage prior_codebook exported."""
 
     init: str = field(metadata=NOT_RECORDED)
     cross_entropy: float = 0.5

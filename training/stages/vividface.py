@@ -51,7 +51,7 @@ class VividFaceLoss:
 
 @dataclass(frozen=True, kw_only=True)
 class VividFaceConfig(ClipRunConfig):
-    """A run of either stage; `stage` says which."""
+    """A run of the first or the second stage of VividFace; `stage` says which."""
 
     model: WanTrainConfig
     fixed: FixedPairsConfig | None = None
@@ -115,7 +115,7 @@ class DiTWithPixelLoss(TrainableModule):
 
 
 class VividFaceStage(ClipStage):
-    """One module on face clips; the VAE that encodes them is no part of it, and stays as it is."""
+    """One DiT with its loss on face clips; the VAE that encodes them is no part of it, and stays as it is."""
 
     def __init__(self, config: VividFaceConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -160,7 +160,7 @@ class VividFaceStage(ClipStage):
 
     @property
     def restore(self) -> WanClipRestoration:
-        """What is scored: encoder, DiT and decoder."""
+        """The function of degraded clips that is scored: encoder, DiT and decoder."""
         return WanClipRestoration(self.model, self.vae)
 
     def evaluate(self) -> dict[str, float]:

@@ -23,7 +23,7 @@ class WanDecoder(nn.Module):
     """Latents of mean 0 and deviation 1 to video, latent by latent: equal to `WanVAE.decode` but for rounding."""
 
     def __init__(self, vae: WanVAE, checkpointing: bool = False) -> None:
-        """With copies of the weights of `vae`; frozen, until `requires_grad_` says otherwise."""
+        """Copy the decoder's weights from `vae`; they are frozen until `requires_grad_` says otherwise."""
         super().__init__()
         both = _on_meta(vae.config)
         self.decoder, self.post_quant_conv = both.decoder, both.post_quant_conv
@@ -36,7 +36,7 @@ class WanDecoder(nn.Module):
         self._memories = _count_causal(self.decoder)
 
     def forward(self, latent: Tensor) -> Tensor:
-        """(B, 16, n+1, h, w) -> (B, 3, 4n+1, 8h, 8w) in [-1, 1], differentiable.
+        """Decode latents (B, 16, n+1, h, w) to video (B, 3, 4n+1, 8h, 8w) in [-1, 1], differentiably.
 
         Values outside of [-1, 1] are cut, and their gradient passes: a pixel that is too bright can still be lowered.
         """

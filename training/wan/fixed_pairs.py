@@ -1,4 +1,4 @@
-"""A fixed number of degraded pairs of every clip and portrait, as pixels or as latents that are encoded once.
+"""A fixed number of degraded pairs of every clip and portrait, as pixels, or as latents that are encoded once.
 
 T frames, H W sides, t h w latent grid.
 """
@@ -37,10 +37,8 @@ class _OneItem(FaceClips):
 
 
 class FixedPairs:
-    """Pairs by number: each a function of its clip's bytes, its variant, the seed and the configs, and of nothing else.
-
-    The pairs of an item stay the same when others join or leave the data.
-    """
+    """Pairs by number. Each is a function of its clip's bytes, its variant, the seed and the configs, and of nothing
+    else, so that the pairs of an item stay the same when others join or leave the data."""
 
     def __init__(self, config: DataConfig, degradation: Degradations, seed: int, variants: int) -> None:
         self.config, self.degradation, self.seed, self.variants = config, degradation, seed, variants
@@ -56,7 +54,7 @@ class FixedPairs:
         return _OneItem(item, self.config, self.degradation).pair(np.random.default_rng(key))
 
     def facts(self, index: int) -> dict[str, Any]:
-        """All that the pair depends on, as plain values."""
+        """All that a pair depends on, as plain values."""
         item, variant = self._item_and_variant(index)
         return {
             "clip": file_hash(item.path),
@@ -69,7 +67,7 @@ class FixedPairs:
         }
 
     def draw(self, rng: np.random.Generator) -> int:
-        """The number of a pair, portraits as often as `image_share` says."""
+        """Draw the number of a pair, of a portrait as often as `image_share` says."""
         images = [index for index, item in enumerate(self.items) if item.is_image]
         videos = [index for index, item in enumerate(self.items) if not item.is_image]
         pool = images if images and (not videos or rng.random() < self.config.image_share) else videos
@@ -81,7 +79,7 @@ class FixedPairs:
 
 
 class CachedPairs:
-    """The latents of fixed pairs. `encode` makes those of a pair, of its tensors with a first axis of 1."""
+    """The latents of fixed pairs, stored in files. `fill` makes what is missing, and only then can they be read."""
 
     def __init__(self, pairs: FixedPairs, vae_hash: str, files: LatentFiles) -> None:
         self.pairs, self.vae_hash, self.files = pairs, vae_hash, files
@@ -94,9 +92,10 @@ class CachedPairs:
         return self.files.get(self.key(index))
 
     def fill(self, encode: Callable[[Sequence[Tensor]], LatentPair], share: float = 0.0) -> int:
-        """Encode what is missing, and say how many pairs that were.
+        """Encode the pairs that are missing, and return how many those were.
 
-        `share` in [0, 1) is where to begin: processes that begin at different places help each other.
+        `encode` makes the latents of a pair from its tensors with a first axis of 1. `share` in [0, 1) is where to
+        begin: processes that begin at different pairs help each other.
         """
         first, made = int(share * len(self.pairs)), 0
         for number in tqdm(range(len(self.pairs)), desc="latents", unit="pair", leave=False, disable=None):

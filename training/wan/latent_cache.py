@@ -1,4 +1,4 @@
-"""Latents of fixed pairs, encoded once and kept in files whose names are hashes of all that they depend on.
+"""Latents of fixed pairs, encoded once and stored in files whose names are hashes of all that they depend on.
 
 t h w latent grid.
 """
@@ -52,7 +52,10 @@ class LatentPair(NamedTuple):
 
 
 class LatentFiles:
-    """A folder of pairs, in `dtype`. Several runs and processes may share it: a file is there whole, or not at all."""
+    """A folder of encoded pairs, stored in `dtype`.
+
+    Several runs and processes may share it: a file is there whole, or not at all.
+    """
 
     def __init__(self, folder: Path, dtype: torch.dtype) -> None:
         self.folder, self.dtype = folder, dtype
@@ -69,7 +72,8 @@ class LatentFiles:
         return LatentPair(*(source.get(name).float() for name in LatentPair._fields))
 
     def put(self, key: str, pair: LatentPair) -> None:
-        """Keep a pair, written aside under a name of its own and renamed: another process may be at the same pair.
+        """Store a pair. The file is written under a name of its own and renamed, as another process may be at the same
+        pair.
 
         Raises OSError as writing does.
         """

@@ -48,10 +48,12 @@ class OneStepDiT(nn.Module):
         self.register_buffer("context", context, persistent=False)
 
     def forward(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
-        """In float32; `fuse` is called with each block's number and tokens, as in `WanDiT`."""
+        """Restore a latent: z_lq -> z_hq, in float32; `fuse` is called with each block's number and tokens, as in
+        `WanDiT`."""
         return self.flow.restore(z_lq, self.velocity(z_lq, fuse).float())
 
     def velocity(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
+        """The velocity v(z_lq, t*, c), in the dtype of the DiT."""
         return self.dit(z_lq, self.flow.timestep, self.context, fuse)
 
 

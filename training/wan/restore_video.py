@@ -1,4 +1,4 @@
-"""The restorer in training as scoring runs it: on clips whose sides need not be multiples of the DiT's patches.
+"""The Wan model in training as scoring runs it: on clips whose sides need not be multiples of the DiT's patches.
 
 B batch, t h w latent grid; z latent (B, 16, t, h, w); video (B, 3, T, H, W) in [-1, 1].
 """
@@ -15,7 +15,7 @@ from .model import OneStepDiT
 
 
 class WanClipRestoration:
-    """`OneStepDiT` between the encoder and the decoder of the package's VAE."""
+    """Restores whole clips: `OneStepDiT` between the encoder and the decoder of the package's VAE."""
 
     def __init__(self, model: OneStepDiT, vae: WanVAE) -> None:
         self.model, self.vae = model, vae
@@ -29,7 +29,7 @@ class WanClipRestoration:
             return self.vae.decode(z_hq)
 
     def step(self, z_lq: Tensor) -> Tensor:
-        """The last row and column of a latent are repeated where the patches need one more."""
+        """Restore a latent z_lq of any size: its last row and column are repeated where the patches need one more."""
         height, width = z_lq.shape[-2:]
         padded = F.pad(z_lq, (0, width % 2, 0, height % 2, 0, 0), mode="replicate")
         z_hq: Tensor = self.model(padded)

@@ -15,7 +15,7 @@ MIRRORED_MARGIN = 32  # pixels of mirrored border: a Fourier transform would blu
 
 
 class Blur(NamedTuple):
-    """(B,) each."""
+    """The blur of each clip; every field is (B,)."""
 
     sigma: Tensor
     """Along the longer axis."""
@@ -28,7 +28,7 @@ class Blur(NamedTuple):
 
 
 def transfer(blur: Blur, height: int, width: int) -> Tensor:
-    """(B, H, W / 2 + 1) real: the kernels are even."""
+    """The transfer function of a blur, (B, H, W / 2 + 1); it is real, as the kernels are even."""
     device = blur.sigma.device
     fy = torch.fft.fftfreq(height, device=device)[:, None]
     fx = torch.fft.rfftfreq(width, device=device)[None]
@@ -40,7 +40,7 @@ def transfer(blur: Blur, height: int, width: int) -> Tensor:
 
 
 def apply_blur(video: Tensor, blur: Blur) -> Tensor:
-    """(B, T, 3, H, W), float32."""
+    """Blur each frame of clips (B, T, 3, H, W), in float32."""
     batch, frames = video.shape[:2]
     padded = F.pad(video.flatten(0, 1), (MIRRORED_MARGIN,) * 4, mode="reflect").unflatten(0, (batch, frames))
     height, width = padded.shape[-2:]

@@ -35,27 +35,31 @@ class Camera(NamedTuple):
 
 
 def _grid(side: int, device: torch.device) -> Tensor:
-    """(side, side, 2) centres of pixels from the middle."""
+    """The centres of pixels of a square picture, counted from its middle: (side, side, 2)."""
     at = torch.arange(side, device=device, dtype=torch.float32) + 0.5 - side / 2
     return torch.stack(torch.meshgrid(at, at, indexing="xy"), dim=-1)
 
 
 def _turn(points: Tensor, angle: Tensor) -> Tensor:
-    """(h, w, 2) or (B, T, h, w, 2) by (B, T) -> (B, T, h, w, 2)"""
+    """Points (h, w, 2) or (B, T, h, w, 2) turned about the middle by `angle` (B, T): (B, T, h, w, 2)."""
     x, y = points.unbind(-1)
     cos, sin = (value(angle)[..., None, None] for value in (torch.cos, torch.sin))
     return torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)
 
 
 def film(video: Tensor, camera: Camera, canvas: int) -> Tensor:
-    """Aligned (B, T, 3, S, S) -> the camera's frames (B, T, 3, C, C); blurred before, or it would alias."""
+    """The camera's frames (B, T, 3, C, C) of aligned clips (B, T, 3, S, S), which must be blurred before, as the camera
+    has fewer pixels and would alias."""
     points = _grid(canvas, video.device) - camera.shift[:, :, None, None]
     seen = _turn(points, camera.angle) * camera.ratio[:, None, None, None, None]
     return sample(video, seen, "bicubic", "reflection")
 
 
 def align(frames: Tensor, camera: Camera, side: int, smooth: Tensor) -> Tensor:
-    """The way back: (B, T, 3, C, C) -> (B, T, 3, S, S); bilinear where `smooth` (B,), else bicubic."""
+    """Align the camera's frames again: (B, T, 3, C, C) -> (B, T, 3, S, S).
+
+    Interpolation is bilinear where `smooth` (B,) is true, else bicubic.
+    """
     points = _turn(_grid(side, frames.device), -camera.angle) / camera.ratio[:, None, None, None, None]
     points = points + camera.shift[:, :, None, None]
     result = sample(frames, points, "bicubic", "border")
@@ -65,7 +69,7 @@ def align(frames: Tensor, camera: Camera, side: int, smooth: Tensor) -> Tensor:
 
 
 def sample(video: Tensor, points: Tensor, mode: str, padding: str) -> Tensor:
-    """(B, T, 3, H, H) at (B, T, h, w, 2) -> (B, T, 3, h, w)"""
+    """The values of clips (B, T, 3, H, H) at points (B, T, h, w, 2): (B, T, 3, h, w)."""
     grid = (points / (video.shape[-1] / 2)).flatten(0, 1)
     taken = F.grid_sample(video.flatten(0, 1), grid, mode=mode, padding_mode=padding, align_corners=False)
     return taken.unflatten(0, video.shape[:2])

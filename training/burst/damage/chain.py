@@ -53,7 +53,7 @@ class DamageConfig:
 
 
 class DrawnPass(NamedTuple):
-    """What one pass of the chain is drawn with."""
+    """The random choices of one pass of the chain, one for each clip."""
 
     blur: Blur
     camera: Camera
@@ -68,14 +68,14 @@ MOVING_FROM_RATIO = (
 
 
 class Damage:
-    """Damages batches by `config`."""
+    """Damages batches of clips within the ranges of `config`."""
 
     def __init__(self, config: DamageConfig) -> None:
         self.config = config
 
     @torch.no_grad()
     def __call__(self, video: Tensor, dice: Dice) -> Tensor:
-        """The low-quality twin, rounded to levels."""
+        """The damaged clips of `video` (B, T, 3, S, S), of the same shape, rounded to whole levels."""
         severity = dice.uniform(0, 1)
         severity = torch.where(dice.chance(self.config.clean_share), 0.0, severity)
         again = torch.where(dice.chance(self.config.twice_share), 0.5 * severity, 0.0)

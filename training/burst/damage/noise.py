@@ -15,7 +15,7 @@ from ..dice import Dice, append_axes
 
 
 class Noise(NamedTuple):
-    """(B,) each."""
+    """The noise of each clip; every field is (B,)."""
 
     sigma: Tensor
     grey: Tensor
@@ -29,11 +29,12 @@ class Noise(NamedTuple):
 
 
 def draw_noise(dice: Dice, sigma: Tensor) -> Noise:
+    """Draw the kind of noise of each clip; `sigma` (B,) is its standard deviation in levels of 255."""
     return Noise(sigma, dice.chance(0.35), dice.chance(0.08), dice.chance(0.25), dice.uniform(0, 1))
 
 
 def apply_noise(video: Tensor, noise: Noise, dice: Dice) -> Tensor:
-    """(B, T, 3, C, C) in levels of 255."""
+    """Add the noise to frames (B, T, 3, C, C) in levels of 255; `dice` draws the values."""
     if not bool((noise.sigma > 0).any()):
         return video
     field = dice.field(*video.shape[1:])

@@ -36,7 +36,7 @@ INTRA_STEP_FACTOR = 0.75  # x264 codes the frames that others are predicted from
 
 
 class Codec(NamedTuple):
-    """(B,) each."""
+    """The codec of each clip; every field is (B,)."""
 
     qp: Tensor
     """Of H.264: the step doubles every 6."""
@@ -49,12 +49,13 @@ class Codec(NamedTuple):
 
 
 def to_ycc(rgb: Tensor) -> Tensor:
-    """(..., 3, H, W) -> luma, blue and red difference, each as wide as RGB."""
+    """RGB (..., 3, H, W) to luma, blue difference and red difference (BT.709), at full resolution."""
     matrix = rgb.new_tensor(_matrix())
     return torch.einsum("ij,...jhw->...ihw", matrix, rgb)
 
 
 def to_rgb(ycc: Tensor) -> Tensor:
+    """The exact inverse of `to_ycc`."""
     matrix = torch.linalg.inv(torch.tensor(_matrix(), dtype=torch.float64)).to(ycc)
     return torch.einsum("ij,...jhw->...ihw", matrix, ycc)
 
@@ -67,7 +68,11 @@ def _matrix() -> list[list[float]]:
 
 
 def apply_codec(video: Tensor, codec: Codec, shift: Tensor) -> Tensor:
-    """(B, T, 3, C, C) with C a multiple of 16; `shift` (B, T, 2) is how the picture lies, which is how it moves."""
+    """Encode and decode frames (B, T, 3, C, C), C a multiple of 16.
+
+    `shift` (B, T, 2) is where the picture lies in each frame, in pixels: its change is the motion that a codec would
+    find.
+    """
     ycc = to_ycc(video)
     luma = _code(ycc[:, :, :1], codec, shift, chroma=False)
     small = F.avg_pool2d(ycc[:, :, 1:].flatten(0, 1), 2).unflatten(0, video.shape[:2])
@@ -91,9 +96,10 @@ def _code(planes: Tensor, codec: Codec, shift: Tensor, *, chroma: bool) -> Tenso
 
 
 def _rounding(codec: Codec, inner: Tensor) -> Tensor:
-    """(B, 8, 8) of a step from which a coefficient is rounded up: by `inner` (B,) in H.264, half in JPEG.
+    """The part of a step, (B, 8, 8), that is added before rounding down: `inner` (B,) in H.264, a half in JPEG.
 
-    Half for the mean of a block, always: it would drift to grey, where a codec predicts it from the blocks beside.
+    It is a half for the mean of a block in any case: the mean would drift to grey, where a codec predicts it from the
+    blocks beside.
     """
     offset = torch.where(codec.table, 0.5, inner)[:, None, None].expand(-1, BLOCK, BLOCK).clone()
     offset[:, 0, 0] = 0.5
@@ -101,7 +107,7 @@ def _rounding(codec: Codec, inner: Tensor) -> Tensor:
 
 
 def _move(frame: Tensor, by: Tensor) -> Tensor:
-    """(B, c, C, C) by (B, 2) pixels: the reference of motion compensation."""
+    """Planes (B, c, C, C) moved by (B, 2) pixels: the reference of motion compensation."""
     side = frame.shape[-1]
     at = torch.arange(side, device=frame.device, dtype=frame.dtype) + 0.5 - side / 2
     grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1) - by[:, None, None]
@@ -109,7 +115,7 @@ def _move(frame: Tensor, by: Tensor) -> Tensor:
 
 
 def _steps(codec: Codec, *, chroma: bool) -> Tensor:
-    """(B, 8, 8) of an orthonormal DCT."""
+    """The quantiser's steps (B, 8, 8) for the coefficients of an orthonormal DCT."""
     flat = 2 ** ((codec.qp - 4) / 6)
     table = torch.tensor(JPEG_LUMA, device=codec.qp.device, dtype=codec.qp.dtype)
     table = table / table.flatten()[:16].mean() * (1.5 if chroma else 1.0)
@@ -118,7 +124,7 @@ def _steps(codec: Codec, *, chroma: bool) -> Tensor:
 
 
 def _quantise(planes: Tensor, steps: Tensor, rounding: Tensor) -> Tensor:
-    """(B, c, C, C); coefficients below (1 - rounding) of a step become 0."""
+    """Quantise planes (B, c, C, C) in blocks; coefficients below (1 - rounding) of a step become 0."""
     basis = dct_matrix(BLOCK).to(planes)
     blocks = rearrange(planes, "b c (h q) (w r) -> b c h w q r", q=BLOCK, r=BLOCK)
     coefficients = basis @ blocks @ basis.T
@@ -138,6 +144,7 @@ def _deblock(planes: Tensor, codec: Codec) -> Tensor:
 
 
 def _smooth_edges(planes: Tensor, limit: Tensor) -> Tensor:
+    """Smooth the vertical edges of blocks whose step is below `limit` (B,)."""
     blocks = planes.unflatten(-1, (-1, BLOCK)).clone()
     p1, p0, q0, q1 = blocks[..., :-1, -2], blocks[..., :-1, -1], blocks[..., 1:, 0], blocks[..., 1:, 1]
     edge, bound = q0 - p0, append_axes(limit, p0.ndim)

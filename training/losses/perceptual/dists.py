@@ -77,7 +77,10 @@ class Dists(nn.Module):
 
 
 def load_dists(vgg16: Path, weights: Path) -> Dists:
-    """From torchvision's VGG16 state dict and the published alpha and beta; frozen. VFEError for another file."""
+    """Load DISTS from torchvision's VGG16 state dict and the published alpha and beta, frozen.
+
+    Raises VFEError where a file holds something else.
+    """
     model = Dists()
     convs = {name.replace("convs.", "features."): name for name in model.state_dict() if name.startswith("convs.")}
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}

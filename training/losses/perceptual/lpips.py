@@ -22,7 +22,7 @@ LENGTH_EPSILON = 1e-10
 
 
 def unit_length(features: Tensor) -> Tensor:
-    """Features of length one over channels; a vector of zeros stays one, and so does its gradient finite."""
+    """Features scaled to length one over channels; a vector of zeros stays zero, and its gradient finite."""
     length = (features.square().sum(1, keepdim=True) + LENGTH_EPSILON**2).sqrt()
     return features / (length + LENGTH_EPSILON)
 
@@ -45,10 +45,10 @@ class Lpips(nn.Module):
 
 
 def load_lpips(vgg16: Path, lpips: Path) -> Lpips:
-    """From torchvision's VGG16 state dict and the published linear layers; frozen.
+    """Load LPIPS from torchvision's VGG16 state dict and the published linear layers, frozen.
 
-    Raises VFEError where a file is another. (v0.0's linear layers have the same names and shapes and cannot be told
-    apart from v0.1's.)
+    Raises VFEError where a file holds something else. The linear layers of v0.0 have the same names and shapes, and
+    cannot be told apart from those of v0.1.
     """
     model = Lpips()
     model.vgg.load_state_dict(read_weights(vgg16, shapes_of(model.vgg), VGG16_FILE))

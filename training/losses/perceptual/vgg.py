@@ -43,14 +43,14 @@ def conv_stack(widths: Widths) -> nn.Sequential:
 
 
 class VGGFeatures(nn.Module):
-    """The outputs of the layers `taps`, in their order."""
+    """The outputs of the layers with the indices `taps`, in their order."""
 
     def __init__(self, widths: Widths, taps: tuple[int, ...]) -> None:
         super().__init__()
         self.features, self.taps = conv_stack(widths), taps
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """(N, 3, H, W) -> feature maps; nothing after the last tap is computed."""
+        """Feature maps of images (N, 3, H, W) in [0, 1]; nothing after the last tap is computed."""
         mean, std = (images.new_tensor(value).view(1, 3, 1, 1) for value in (IMAGENET_MEAN, IMAGENET_STD))
         x, kept = (images - mean) / std, []
         for index, layer in enumerate(self.features):
@@ -79,7 +79,7 @@ class VGG19Distance(nn.Module):
 
 
 def load_vgg19(path: Path) -> VGG19Distance:
-    """From torchvision's state dict; frozen. Raises VFEError where the file is another."""
+    """Load the distance from torchvision's state dict, frozen. Raises VFEError where the file holds something else."""
     model = build_on_meta(VGG19Distance)
     state = read_weights(path, shapes_of(model.vgg), VGG19_FILE)
     load_strictly(model.vgg, state.__getitem__, path, device=torch.device("cpu"), dtype=torch.float32)
