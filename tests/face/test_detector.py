@@ -28,12 +28,6 @@ BOX = torch.tensor([180.0, 68, 271, 177])
 ASTRONAUT_LANDMARKS = torch.tensor([[203.0, 101], [247.5, 103], [226, 127], [205, 140], [244, 142.5]])
 
 
-@pytest.fixture(scope="module")
-def detector() -> FaceDetector:
-    torch.set_num_threads(1)
-    return FaceDetector.load()
-
-
 def picture(name: str = "astronaut") -> Tensor:
     """A picture of scikit-image as a frame (3, H, W) in [-1, 1]."""
     image = torch.from_numpy(getattr(skimage.data, name)().copy())

@@ -24,12 +24,6 @@ pytestmark = pytest.mark.slow
 PICTURE_SCALE = TrackConfig().cut.around
 
 
-@pytest.fixture(scope="module")
-def detector() -> FaceDetector:
-    torch.set_num_threads(1)
-    return FaceDetector.load()
-
-
 def overlap(track: FaceTrack, actor: Actor, frame: int) -> float:
     box = actor.box(frame)
     assert box is not None
