@@ -238,7 +238,19 @@ def test_a_real_scene_with_two_people(tmp_path: Path, capsys: pytest.CaptureFixt
     name = "scene_modelscope_ClearerVoice-Studio_001"
     source = tmp_path / "scene.mkv"
     cut(SCENES / f"{name}.mp4", source, FRAMES)
-    run = run_vfe(capsys, "enhance", source, "-o", tmp_path / "out.mkv", "--codec", "ffv1", "--region", "auto")
+    run = run_vfe(
+        capsys,
+        "enhance",
+        source,
+        "-o",
+        tmp_path / "out.mkv",
+        "--codec",
+        "ffv1",
+        "--region",
+        "auto",
+        "--face-model",
+        "none",
+    )
     assert run.code == 0, run.err
     assert f"2 faces restored on {FRAMES} of {FRAMES} frames" in run.out
     apart = differences(tmp_path / "out.mkv", source)
@@ -249,7 +261,7 @@ def test_a_real_scene_with_two_people(tmp_path: Path, capsys: pytest.CaptureFixt
             reach = max(right - left, bottom - top)
             inset = reach / 4
             middle = apart[frame, int(top + inset) : int(bottom - inset), int(left + inset) : int(right - inset)]
-            assert (middle > 0).mean() > 0.1  # good footage: the part for faces changes little of it
+            assert (middle > 0).mean() > 0.25  # good footage: lite changes a third of it, its part for faces less
             rows = slice(max(int(top - reach), 0), int(bottom + reach))
             far[frame, rows, max(int(left - reach), 0) : int(right + reach)] = False
     assert far.mean() > 0.3 and not apart[far].any()

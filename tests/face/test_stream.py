@@ -12,10 +12,10 @@ from torch import Tensor
 from tests.support.face_tracks import moving_boxes, track_of
 from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.face.paste.crop_box import CropConfig
-from vfe.face.paste.paste import FaceConfig, FacePatcher, paste
+from vfe.face.paste.paste import FaceConfig, FacePatcher, PasteConfig, paste
 from vfe.face.track.tracks import FaceTrack, FaceTracks
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
-from vfe.restore.face_stream import FacePart, FaceStream, restore_faces, restore_faces_over
+from vfe.restore.face_stream import SHARE_OVER_FRAMES, FacePart, FaceStream, restore_faces, restore_faces_over
 from vfe.types import Cancelled, CheckCancelled
 
 SMALL = FaceConfig(crop=CropConfig(side=64))
@@ -156,7 +156,8 @@ def test_faces_are_pasted_into_frames_that_were_restored_before() -> None:
     shown = [(frame * 0.5).clone() for frame in frames]
     out = list(restore_faces_over(FacePart(Brighten()), zip(frames, shown, strict=True), tracks, SMALL))
     assert torch.equal(out[18], shown[18])
-    patcher = FacePatcher(tracks.tracks[2], SMALL)
+    half = FaceConfig(crop=SMALL.crop, paste=PasteConfig(blend=SHARE_OVER_FRAMES))
+    patcher = FacePatcher(tracks.tracks[2], half)
     restored = patcher.take(frames[22], 2) + 0.3
     expected = paste(shown[22], [patcher.patch(shown[22], 2, patcher.take(shown[22], 2), restored)])
     assert torch.allclose(out[22], expected, atol=1e-6)

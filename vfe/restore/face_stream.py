@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -16,6 +16,10 @@ from ..face.paste.paste import FaceConfig, FacePatcher, Patch, Patcher, paste
 from ..face.track.tracks import FaceTrack, FaceTracks
 from ..pipeline.windows import ClipStream, WindowPipeline
 from ..types import Progress, no_progress
+
+SHARE_OVER_FRAMES = 0.5
+"""How much of a face is the one that was restored by itself, where the frame was restored too. Our own choice: alone it
+is crisper, but further from the clean face than what the frame part makes of it (vfe/assets/lite_faces.md)."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,12 @@ def restore_faces(
     Memory is bounded by the window, not by the clip. `on_progress` is called with frames done and in all between the
     stages of each window; what it raises stops the work. Raises ValueError for frames of another size than the tracks'.
     """
-    pairs = ((frame, frame) for frame in frames)
-    return restore_faces_over(part, pairs, tracks, config, strength=strength, on_progress=on_progress)
+    report = on_progress or no_progress
+    stream = FaceStream(part, tracks, config, strength, lambda done: report(done, tracks.frames))
+    for frame in frames:
+        yield from stream.push(frame)
+    yield from stream.finish()
+    report(stream.given, tracks.frames)
 
 
 def restore_faces_over(
@@ -58,10 +66,15 @@ def restore_faces_over(
     strength: float = 1.0,
     on_progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """`restore_faces` of frames that were restored as a whole before: pairs of the frame as it was, of which faces are
-    restored, and of the one into which they are pasted."""
+    """Restore the faces of frames that were restored as a whole before, as `restore_faces` does.
+
+    `frames` are pairs: the frame as it was, of which faces are restored, and the restored one into which they are
+    pasted with the weight `SHARE_OVER_FRAMES`.
+    """
     report = on_progress or no_progress
-    stream = FaceStream(part, tracks, config, strength, lambda done: report(done, tracks.frames))
+    config = config or FaceConfig()
+    shared = replace(config, paste=replace(config.paste, blend=SHARE_OVER_FRAMES * config.paste.blend))
+    stream = FaceStream(part, tracks, shared, strength, lambda done: report(done, tracks.frames))
     for degraded, shown in frames:
         yield from stream.push(degraded, shown)
     yield from stream.finish()
