@@ -24,7 +24,7 @@ from tests.support.model_tree import (
     write_vae,
 )
 from tests.support.tiny_umt5 import official_state, save
-from vfe.cli.models import models as run_models
+from vfe.cli.models import list_found
 from vfe.cli.parser import build_parser
 from vfe.library import scan as model_scan
 from vfe.library.find import find_component, find_model, find_models, list_models
@@ -261,7 +261,7 @@ def test_the_list_tells_size_folder_and_what_was_passed_over(
     root = folder(tmp_path / "models")
     write_everything(root)
     (root / "loras").mkdir()
-    run_models(argparse.Namespace(models=[root], comfyui=None))
+    list_found(argparse.Namespace(models=[root], comfyui=None))
     lines = capsys.readouterr().out.splitlines()
     headings = [line for line in lines if not line.startswith(" ")][:-1]
     kinds = [
@@ -285,7 +285,7 @@ def test_nothing_found_says_how_to_get_something(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("vfe.library.folders.bundled_folders", lambda: [tmp_path])
-    run_models(argparse.Namespace(models=[], comfyui=None))
+    list_found(argparse.Namespace(models=[], comfyui=None))
     assert "vfe models pull" in capsys.readouterr().out
 
 

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from tests.support.tiny_umt5 import DIM, in_transformers_names, official_state, plain_encode, save
-from vfe.cli.embed_prompt import embed_prompt as run_embed_prompt
+from vfe.cli.embed_prompt import run as run_embed_prompt
 from vfe.text.embed import embed_prompt, embed_prompt_to_file
 from vfe.text.tokens import MAX_TOKENS, clean, token_ids
 from vfe.types import VFEError

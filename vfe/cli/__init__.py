@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from .parser import Parser, build_parser, model_options_of, options_of
+from .parser import Parser, WrongUsage, build_parser
 
 INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 CLEANUP_SECONDS = 2.0
@@ -37,11 +38,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_guarded(parser: Parser, args: argparse.Namespace) -> int:
-    """Run the command; what goes wrong for reasons outside this program becomes one line."""
+    """Run the command; what goes wrong for reasons outside this program becomes one line.
+
+    Each command is the function `run` of the module that is called like it, imported only now: most need torch.
+    """
     from .errors import REPORTED, one_line  # imports av, which --help should not wait for
 
     try:
-        _COMMANDS[args.command](parser, args)
+        import_module("." + args.command.replace("-", "_"), __package__).run(args)
+    except WrongUsage as error:
+        parser.error(str(error))
     except REPORTED as error:
         message = one_line(error)
         if message is None:
@@ -49,86 +55,6 @@ def _run_guarded(parser: Parser, args: argparse.Namespace) -> int:
         sys.stderr.write(f"vfe: error: {message}\n")
         return 1
     return 0
-
-
-def _enhance(parser: Parser, args: argparse.Namespace) -> None:
-    try:
-        options, model = options_of(args), model_options_of(args)
-    except ValueError as error:
-        parser.error(str(error))
-    from ..library.find import find_model
-    from ..library.folders import search_folders
-
-    find_model(args.model, search_folders(args.models, args.comfyui))  # before torch, which takes seconds to import
-    from .enhance import enhance, window_of
-
-    try:
-        window = window_of(args)
-    except ValueError as error:
-        parser.error(str(error))
-    enhance(args, options, model, window)
-
-
-def _faces(parser: Parser, args: argparse.Namespace) -> None:
-    del parser
-    from .faces import faces
-
-    faces(args)
-
-
-def _compare(parser: Parser, args: argparse.Namespace) -> None:
-    del parser
-    from .compare import compare
-
-    compare(args)
-
-
-def _info(parser: Parser, args: argparse.Namespace) -> None:
-    del parser
-    from .info import file_lines, machine_lines
-    from .text import say
-
-    say("\n".join(file_lines(args.file) if args.file else machine_lines()))
-
-
-def _models(parser: Parser, args: argparse.Namespace) -> None:
-    del parser
-    from .models import models, pull_models
-
-    (pull_models if args.action == "pull" else models)(args)
-
-
-def _convert(parser: Parser, args: argparse.Namespace) -> None:
-    del parser
-    from .convert import convert
-
-    convert(args)
-
-
-def _export(parser: Parser, args: argparse.Namespace) -> None:
-    del parser
-    from .export import export
-
-    export(args)
-
-
-def _embed_prompt(parser: Parser, args: argparse.Namespace) -> None:
-    del parser
-    from .embed_prompt import embed_prompt
-
-    embed_prompt(args)
-
-
-_COMMANDS = {
-    "enhance": _enhance,
-    "faces": _faces,
-    "compare": _compare,
-    "info": _info,
-    "models": _models,
-    "convert": _convert,
-    "export": _export,
-    "embed-prompt": _embed_prompt,
-}
 
 
 @contextmanager

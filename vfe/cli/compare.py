@@ -10,7 +10,7 @@ from .progress import ProgressLine
 from .text import say
 
 
-def compare(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Write A and B side by side; VFEError and OSError for what cannot be done."""
     progress = ProgressLine(sys.stderr)
     try:

@@ -12,7 +12,7 @@ from ..weights.convert import ConvertOptions, convert_file
 from .text import say
 
 
-def convert(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Write the output; VFEError and OSError for what cannot be done."""
     options = ConvertOptions(
         dtype=_dtype(args.dtype),

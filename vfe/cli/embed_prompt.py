@@ -11,7 +11,7 @@ from .percent import PercentLine
 from .text import say
 
 
-def embed_prompt(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Write the file of the prompt embedding; VFEError and OSError for what cannot be done.
 
     Takes encoder, output, prompt, tokenizer and overwrite from `args`.

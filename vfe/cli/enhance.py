@@ -1,34 +1,59 @@
-"""`vfe enhance`: load the model, restore the file, say what was done."""
+"""`vfe enhance`: load the model, restore the file, say what was done.
+
+What is wrong with the command line or the name of the model is said before torch is imported, which takes seconds.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
-from ..face.track.select import FaceSelection
+from ..library.find import find_model
+from ..library.folders import search_folders
 from ..options import ModelOptions, RestoreOptions
-from ..pipeline.one_step import WindowConfig
-from ..restore.restorer import RestoreReport, load
 from ..types import VFEError
+from .parser import WrongUsage, model_options_of, options_of
 from .progress import ProgressLine
 from .text import say
 
+if TYPE_CHECKING:
+    from ..pipeline.windows import WindowConfig
+    from ..restore.restorer import RestoreReport
+
+
+def run(args: argparse.Namespace) -> None:
+    """Restore the input; WrongUsage for values that make no sense, VFEError and OSError for what cannot be done."""
+    try:
+        options, model = options_of(args), model_options_of(args)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
+    find_model(args.model, search_folders(args.models, args.comfyui))
+    enhance(args, options, model)
+
 
 def window_of(args: argparse.Namespace) -> WindowConfig | None:
-    """The window of the command line, None where it says nothing; ValueError where frames and overlap do not fit.
+    """The window of the command line, None where it says nothing; WrongUsage where frames and overlap do not fit.
 
     A window without an overlap gets one that fits.
     """
+    from ..pipeline.windows import WindowConfig
+
     if args.window is None and args.overlap is None:
         return None
     frames = WindowConfig().frames if args.window is None else args.window
-    return WindowConfig.of(frames) if args.overlap is None else WindowConfig(frames, args.overlap)
+    try:
+        return WindowConfig.of(frames) if args.overlap is None else WindowConfig(frames, args.overlap)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
 
 
-def enhance(
-    args: argparse.Namespace, options: RestoreOptions, model: ModelOptions, window: WindowConfig | None
-) -> None:
-    """Restore the input; VFEError and OSError for what cannot be done."""
+def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptions) -> None:
+    """Restore the input with options that were checked."""
+    from ..face.track.select import FaceSelection
+    from ..restore.restorer import load
+
+    window = window_of(args)
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
     restorer = load(args.model, args.device, args.dtype, window, model, notify=lambda plan: say(f"plan: {plan}"))
     finds_faces = options.region != "frame" or restorer.face_part is not None

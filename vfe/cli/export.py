@@ -12,7 +12,7 @@ from .text import say
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
-def export(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Write the output; VFEError and OSError for what cannot be done."""
     options = ExportOptions(
         form=args.form,

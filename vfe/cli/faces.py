@@ -23,7 +23,7 @@ from .progress import ProgressLine
 from .text import say
 
 
-def faces(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Write the contact sheet and the JSON of the input's faces; VFEError and OSError for what cannot be done."""
     _check_outputs(args)
     with open_source(args.input) as source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -12,6 +13,12 @@ from .. import __version__
 from ..library.find import FOLDERS_VARIABLE, MODEL_SUFFIX, find_models
 from ..library.scan import SCANNED_SUFFIXES
 from ..types import VFEError
+from .text import say
+
+
+def run(args: argparse.Namespace) -> None:
+    """Say what the file of `args` is, or what this installation has; VFEError for a file that is nothing known."""
+    say("\n".join(file_lines(args.file) if args.file else machine_lines()))
 
 
 def machine_lines() -> list[str]:

@@ -17,7 +17,12 @@ from .percent import PercentLine
 from .text import say
 
 
-def models(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
+    """List models or, with the action `pull`, download some; VFEError for what cannot be had or searched."""
+    (pull_models if args.action == "pull" else list_found)(args)
+
+
+def list_found(args: argparse.Namespace) -> None:
     """List what is found; VFEError where a folder that was asked for cannot be searched.
 
     Takes models (folders) and comfyui (a path or None) from `args`.

@@ -24,6 +24,10 @@ EXAMPLES = """examples:
 COMMANDS = "enhance|faces|compare|info|models|convert|export|embed-prompt"
 
 
+class WrongUsage(Exception):
+    """Values of the command line that make no sense together: one line, after which the program exits with 2."""
+
+
 class Parser(argparse.ArgumentParser):
     """Reports usage errors in one line, with the same prefix for every subcommand."""
 
