@@ -31,7 +31,7 @@ class FacePart:
     """Whether eyes, nose and mouth of its crops lie where the template has them; else crops are upright windows."""
 
     def patcher(self, track: FaceTrack, config: FaceConfig) -> Patcher:
-        """For the crops of one face."""
+        """Return what cuts out and pastes back the face of one track."""
         return AlignedPatcher(track, config.paste) if self.is_aligned else FacePatcher(track, config)
 
 
@@ -44,7 +44,7 @@ def restore_faces(
     strength: float = 1.0,
     on_progress: Progress | None = None,
 ) -> Iterator[Tensor]:
-    """As many frames out as come in, in order; those without a face as they are, bit by bit.
+    """Restore the faces of a clip: as many frames come out as go in, in order, those without a face to the bit.
 
     Memory is bounded by the window, not by the clip. `on_progress` is called with frames done and in all between the
     stages of each window; what it raises stops the work. Raises ValueError for frames of another size than the tracks'.
@@ -82,7 +82,7 @@ def restore_faces_over(
 
 
 class FaceStream:
-    """`restore_faces` for frames that are pushed."""
+    """Does what `restore_faces` does, for frames that are pushed one by one."""
 
     def __init__(
         self,
@@ -99,13 +99,13 @@ class FaceStream:
         self.strength = strength
         self.report = report
         self.given = 0
-        """Frames that came out."""
+        """The number of frames that came out."""
         self._taken = 0
         self._waiting: deque[_Frame] = deque()
         self._clips: dict[int, _FaceClip] = {}
 
     def push(self, frame: Tensor, shown: Tensor | None = None) -> list[Tensor]:
-        """The frames that this one makes ready. Its faces are pasted into `shown`, by default into itself."""
+        """Take a frame and return those that it makes ready; its faces are pasted into `shown`, or into itself."""
         if (frame.shape[-1], frame.shape[-2]) != (self.tracks.width, self.tracks.height):
             raise ValueError(
                 f"a frame is {frame.shape[-1]}x{frame.shape[-2]}, needed {self.tracks.width}x{self.tracks.height}, "
@@ -122,7 +122,7 @@ class FaceStream:
         return self._ready()
 
     def finish(self) -> list[Tensor]:
-        """The rest, when no frame follows."""
+        """Return the frames that still wait; no frame may follow."""
         while self._clips:
             self._clips.popitem()[1].finish()
         ready = self._ready()
@@ -170,7 +170,7 @@ class _FaceClip:
         self.pending: deque[tuple[_Frame, int, Tensor]] = deque()  # with the index in the track, and the crop
 
     def push(self, degraded: Tensor, frame: _Frame, index: int) -> None:
-        """A frame as it was, and the one that is shown: what changes is the difference to the crop of that one."""
+        """Take the crop of a frame as it was; the difference to the crop of the shown frame is pasted."""
         crop = self.patcher.take(degraded, index)
         under = crop if frame.pixels is degraded else self.patcher.take(frame.pixels, index)
         self.pending.append((frame, index, under))

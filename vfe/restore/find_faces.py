@@ -22,7 +22,7 @@ from ..types import Progress, Remedy, VFEError
 from ..video.read import open_source
 
 FILLED = 0.5
-"""Of the picture: where the crop boxes of faces fill more, auto restores whole frames."""
+"""The share of the picture from which on, if crop boxes of faces fill more, the region auto restores whole frames."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None
 
 
 def find_tracks(src: Path, options: RestoreOptions, on_progress: Progress | None) -> FaceTracks | None:
-    """The chosen faces where they are in frames of the output's size; None for frames too small to find any in.
+    """Return the chosen faces, placed in frames of the output's size; None for frames too small to find any in.
 
     Raises VFEError as `plan_region` does.
     """
@@ -94,7 +94,7 @@ def find_tracks(src: Path, options: RestoreOptions, on_progress: Progress | None
 
 
 def scaled(tracks: FaceTracks, width: int, height: int) -> FaceTracks:
-    """The faces where they are in frames of another size."""
+    """Return the tracks, moved to where the faces are in frames of another size in pixels."""
     if (width, height) == (tracks.width, tracks.height):
         return tracks
     scale = torch.tensor([width / tracks.width, height / tracks.height])
@@ -111,7 +111,7 @@ def scaled(tracks: FaceTracks, width: int, height: int) -> FaceTracks:
 
 
 def filled(tracks: FaceTracks, config: CropConfig) -> float:
-    """How much of the picture the crop boxes of faces fill, 0 to 1: the mean over the frames that have faces."""
+    """Return the share of the picture that crop boxes of faces fill, 0 to 1: the mean over the frames with faces."""
     areas = [0.0] * tracks.frames
     for track in tracks.tracks:
         boxes = crop_boxes(track, config)
@@ -123,7 +123,7 @@ def filled(tracks: FaceTracks, config: CropConfig) -> float:
 
 
 def describe(tracks: FaceTracks) -> str:
-    """How many faces on how many frames, in one line."""
+    """Say in one line how many faces were restored on how many frames."""
     if not tracks.tracks:
         return "no face was found: the frames are as they were"
     on = sum(1 for frame in range(tracks.frames) if tracks.at(frame))

@@ -79,7 +79,7 @@ def load(
     options: ModelOptions | None = None,
     notify: Notify | None = None,
 ) -> Restorer:
-    """A restorer from a model's name ("lite", "vividface") or the path of its weights: lite's, or a Wan2.1 DiT's.
+    """Load a restorer by a model's name ("lite", "vividface") or the path of its weights: lite's, or a Wan2.1 DiT's.
 
     `device` is auto, cpu, cuda, mps or xpu; `dtype` is auto, fp32, bf16 or fp16; `window` says how many frames are
     restored together; `options` are for Wan models; `notify` gets a line for people on how a Wan model fits the memory.
@@ -116,7 +116,7 @@ class Restorer:
     def restore_frames(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
     ) -> Iterator[Tensor]:
-        """Restored frames, as many as come in, in order; frames are (3, H, W) float32 in [-1, 1] of one size.
+        """Restore frames, (3, H, W) float32 in [-1, 1] of one size: as many come out as go in, in order.
 
         Whole frames alone: faces are followed forwards and backwards in time, for which `restore_file` reads twice.
         Reads ahead by one window at most, so a stream of any length fits in memory. `on_progress` is called between
@@ -164,7 +164,7 @@ class Restorer:
         return RestoreReport(dst, run.frames, seconds, stages, (*source.notes, *sink.notes, *work.notes))
 
     def _work(self, src: Path, options: RestoreOptions, on_progress: Progress | None) -> _Work:
-        """What is to be done with the frames of a file."""
+        """Decide what is done with the frames of a file; faces are looked for where something depends on them."""
 
         def whole_frames(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
             return self.restore_frames(frames, strength=options.strength, on_progress=report)
@@ -189,7 +189,7 @@ class Restorer:
         return _Work(both, plan.notes) if plan.whole_frames else _Work(faces, plan.notes, is_partial=True)
 
     def _faces_by_pipeline(self) -> FacePart:
-        """Of models without a part for faces: what restores frames restores upright crops of them."""
+        """Return a part for faces made of the pipeline itself, which then gets upright crops of them."""
         if not isinstance(self.pipeline, WindowPipeline):
             raise ValueError(
                 f"{type(self.pipeline).__name__} cannot restore faces, needed are window_for, restore_window"
@@ -200,7 +200,7 @@ class Restorer:
 def beside_restored(
     frames: Iterable[Tensor], restore: Callable[[Iterable[Tensor]], Iterator[Tensor]]
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Each frame with what a restorer makes of it; frames wait while it reads ahead."""
+    """Yield each frame with what `restore` makes of it; frames wait while it reads ahead."""
     waiting: deque[Tensor] = deque()
 
     def noted() -> Iterator[Tensor]:
@@ -255,7 +255,7 @@ class _FileRun:
             raise VFEError(f"{self.source.info.path}: no frame could be decoded")
 
     def _pixels(self) -> Iterator[Tensor]:
-        """The pixels of each frame at output size; the rest of the frame waits in `pending`."""
+        """Yield the pixels of each frame at output size; the rest of the frame waits in `pending`."""
         frames = iter(self.source)
         while True:
             start = time.perf_counter()
