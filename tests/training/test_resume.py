@@ -91,7 +91,11 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_weights(tmp_path: Path, 
 
 
 def test_two_processes_equal_one_at_the_same_global_batch(tmp_path: Path, root: Path) -> None:
-    """Each in two pieces. To 1e-5 in float32: the sums over clips are taken in another order."""
+    """Each in two pieces. To 1e-5 in float32: the sums over clips are taken in another order.
+
+    Where a gradient is next to nothing, Adam makes a step of its rounding: a few weights may be apart by more, where a
+    mistake would move nearly all.
+    """
     data = {"root": str(root), "frames": 5, "side": 32, "batch": 4, "segment": 6, "reuse": 2}
     path = write_run(tmp_path, root, data=data, steps=4, accumulate=2, output=str(tmp_path / "two"))
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
@@ -103,7 +107,9 @@ def test_two_processes_equal_one_at_the_same_global_batch(tmp_path: Path, root: 
     [ours], [theirs] = [trainable_state(module) for module in one.stage.trainables], two["modules"]
     assert ours.keys() == theirs.keys()
     pairs = [*((ours[name], theirs[name]) for name in ours), *zip(one.average.values, two["average"], strict=True)]
-    assert max(float((a - b).abs().max()) for a, b in pairs) < 1e-5
+    apart = torch.cat([(a - b).abs().flatten() for a, b in pairs])
+    assert float((apart < 1e-5).float().mean()) > 0.99
+    assert float(apart.max()) < 1e-4
 
 
 def test_sharded_processes_equal_one_and_resume(tmp_path: Path, root: Path) -> None:
