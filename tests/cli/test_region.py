@@ -154,7 +154,7 @@ def test_auto_takes_faces_only_where_frames_hold_more(vfe: Vfe, small: Path, tmp
 
 @pytest.mark.parametrize("more", [("--faces", "largest"), ("--min-face", 20), ("--blend", 0.5)])
 def test_choosing_faces_needs_a_region_of_faces(vfe: Vfe, small: Path, more: tuple[object, ...]) -> None:
-    assert_one_line_error(vfe(small, *more), "add --region face")
+    assert_one_line_error(vfe(small, *more), "add --region face", code=2)
 
 
 @pytest.mark.parametrize(

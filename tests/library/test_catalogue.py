@@ -16,14 +16,6 @@ from vfe.types import VFEError
 huggingface_hub = pytest.importorskip("huggingface_hub")
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
-    hub = Hub()
-    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", hub.get_hf_file_metadata)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub.hf_hub_download)
-    return hub
-
-
 def test_the_catalogue_is_consistent() -> None:
     assert len({entry.name for entry in CATALOGUE}) == len(CATALOGUE)
     assert len({entry.sha256 for entry in CATALOGUE if entry.sha256}) == len([e for e in CATALOGUE if e.sha256])

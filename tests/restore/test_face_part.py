@@ -120,5 +120,7 @@ def test_parts_in_each_others_place_are_refused(portrait: Path, capsys: pytest.C
 
 
 def test_faces_cannot_be_chosen_where_none_is_looked_for(portrait: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert_one_line_error(enhance(capsys, portrait, "--face-model", "none", "--faces", "largest"), "--region face")
+    assert_one_line_error(
+        enhance(capsys, portrait, "--face-model", "none", "--faces", "largest"), "--region face", code=2
+    )
     assert enhance(capsys, portrait, "--faces", "largest").code == 0

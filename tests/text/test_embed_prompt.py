@@ -25,18 +25,6 @@ PROMPT = "a face, a sharp face"
 
 
 @pytest.fixture(scope="module")
-def state() -> dict[str, Tensor]:
-    return official_state()
-
-
-@pytest.fixture
-def official(state: dict[str, Tensor], tmp_path: Path) -> Path:
-    path = tmp_path / "models_t5_umt5-xxl-enc-bf16.pth"
-    torch.save(state, path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def spiece(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real SentencePiece model of few pieces, with umT5's special tokens."""
     sentencepiece = pytest.importorskip("sentencepiece")

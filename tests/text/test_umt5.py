@@ -25,7 +25,6 @@ from tests.support.tiny_umt5 import (
     VOCABULARY,
     in_fp8,
     in_transformers_names,
-    official_state,
     plain_encode,
     save,
 )
@@ -36,18 +35,6 @@ from vfe.weights.recognise import recognise
 EXACT = 1e-5
 # One token as of the empty prompt, a few, and more than the 128 after which distances share a bucket.
 TOKENS = ([1], [5, 9, 9, 3, 1], [*(2 + i * 7 % 30 for i in range(150)), 1])
-
-
-@pytest.fixture(scope="module")
-def state() -> dict[str, Tensor]:
-    return official_state()
-
-
-@pytest.fixture
-def official(state: dict[str, Tensor], tmp_path: Path) -> Path:
-    path = tmp_path / "models_t5_umt5-xxl-enc-bf16.pth"
-    torch.save(state, path)
-    return path
 
 
 @pytest.mark.parametrize("ids", TOKENS, ids=len)

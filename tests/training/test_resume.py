@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 
 from tests.support.paths import ROOT
 from tests.support.training_set import write_run, write_training_set
-from training.run.checkpoints import trainable_state
 from training.run.loop import Run
 from training.train import load_config, start
 from vfe.weights.lite import read_lite_info
@@ -93,23 +92,23 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_weights(tmp_path: Path, 
 def test_two_processes_equal_one_at_the_same_global_batch(tmp_path: Path, root: Path) -> None:
     """Each in two pieces. To 1e-5 in float32: the sums over clips are taken in another order.
 
-    Where a gradient is next to nothing, Adam makes a step of its rounding: a few weights may be apart by more, where a
-    mistake would move nearly all.
+    The one is a process of its own too, as what other tests leave behind in this one changes the rounding.
     """
     data = {"root": str(root), "frames": 5, "side": 32, "batch": 4, "segment": 6, "reuse": 2}
-    path = write_run(tmp_path, root, data=data, steps=4, accumulate=2, output=str(tmp_path / "two"))
+    path = write_run(tmp_path, root, data=data, steps=4, accumulate=2)
     launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
-    done = run_python(*launcher, "-m", "training.train", str(path), "--set", "eval.root=null", "eval.every_steps=99")
-    assert done.returncode == 0, done.stderr
-    one = finished(path, tmp_path / "one")
-    two = torch.load(tmp_path / "two/state/step-00000004/state.pt", weights_only=True)
+    states = []
+    for name, launched_by in (("one", ()), ("two", launcher)):
+        changes = ("--set", "eval.root=null", "eval.every_steps=99", f"output={tmp_path / name}")
+        done = run_python(*launched_by, "-m", "training.train", str(path), *changes)
+        assert done.returncode == 0, done.stderr
+        states.append(torch.load(tmp_path / name / "state/step-00000004/state.pt", weights_only=True))
+    one, two = states
     assert read_lite_info(tmp_path / "two/last.safetensors").training["processes"] == 2 == len(two["random"])
-    [ours], [theirs] = [trainable_state(module) for module in one.stage.trainables], two["modules"]
+    [ours], [theirs] = one["modules"], two["modules"]
     assert ours.keys() == theirs.keys()
-    pairs = [*((ours[name], theirs[name]) for name in ours), *zip(one.average.values, two["average"], strict=True)]
-    apart = torch.cat([(a - b).abs().flatten() for a, b in pairs])
-    assert float((apart < 1e-5).float().mean()) > 0.99
-    assert float(apart.max()) < 1e-4
+    pairs = [*((ours[name], theirs[name]) for name in ours), *zip(one["average"], two["average"], strict=True)]
+    assert max(float((a - b).abs().max()) for a, b in pairs) < 1e-5
 
 
 def test_sharded_processes_equal_one_and_resume(tmp_path: Path, root: Path) -> None:

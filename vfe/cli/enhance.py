@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from ..library.find import find_model
 from ..library.folders import search_folders
 from ..options import ModelOptions, RestoreOptions
-from ..types import VFEError
 from .parser import WrongUsage, model_options_of, options_of
 from .progress import ProgressLine
 from .text import say
@@ -58,7 +57,7 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
     restorer = load(args.model, args.device, args.dtype, window, model, notify=lambda plan: say(f"plan: {plan}"))
     finds_faces = options.region != "frame" or restorer.face_part is not None
     if not finds_faces and (options.faces, options.min_face, options.blend) != ("all", 0, 1.0):
-        raise VFEError(
+        raise WrongUsage(
             f"{args.model} restores whole frames without looking for faces, and --faces, --min-face and --blend choose "
             "among them; add --region face, or --region auto"
         )
