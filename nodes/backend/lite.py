@@ -19,6 +19,7 @@ from ...vfe.models.lapped_codec import LappedCodec
 from ...vfe.models.lite import LiteConfig, LiteModel
 from ...vfe.models.prior import DualCodebookPrior, Prior
 from ...vfe.models.wan import watching
+from ...vfe.pipeline.latent_decoder import LatentDecoder
 from ...vfe.pipeline.one_step import DEFAULT_TILE, TILE_GRID, OneStepPipeline, WindowConfig
 from ...vfe.types import CheckCancelled, VideoShape
 from ...vfe.weights.lite import load_lite_model
@@ -71,8 +72,8 @@ class ComfyLite(ComfyRestorer):
     def prior_reader(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
         return self.enhancer(size, window)
 
-    def decoder(self, size: VideoShape, plan: DecodePlan) -> OneStepPipeline:
-        """The transform is exact and small: there is nothing to plan."""
+    def decoder(self, size: VideoShape, plan: DecodePlan) -> LatentDecoder:
+        """The transform is exact and small, so there is nothing to plan."""
         del plan
         return self.enhancer(size, None)
 

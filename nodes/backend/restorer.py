@@ -11,6 +11,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 
 from ...vfe.models.prior import DualCodebookPrior
+from ...vfe.pipeline.latent_decoder import LatentDecoder
 from ...vfe.pipeline.one_step import OneStepPipeline, WindowConfig
 from ...vfe.types import VideoShape
 
@@ -60,8 +61,8 @@ class ComfyRestorer(ABC):
         """For `read_prior` only."""
 
     @abstractmethod
-    def decoder(self, size: VideoShape, plan: DecodePlan) -> OneStepPipeline:
-        """For `decode_latent` only."""
+    def decoder(self, size: VideoShape, plan: DecodePlan) -> LatentDecoder:
+        """Load the codec alone, and return what decodes latents with it."""
 
     def get_ram_usage(self) -> int:
         """Bytes: ComfyUI asks when it looks for what to forget."""

@@ -19,6 +19,7 @@ from ...vfe.models.prior import DualCodebookPrior, Prior
 from ...vfe.models.prior.fusion import PriorAdapter
 from ...vfe.models.wan import ConditionedDiT, watching
 from ...vfe.models.wan_vae import VAEPlan, WanVAE
+from ...vfe.pipeline.latent_decoder import LatentDecoder
 from ...vfe.pipeline.memory_aware import MemoryAwarePipeline
 from ...vfe.pipeline.memory_plan import DEFAULT_FRAMES, WanSizes, plan_candidates
 from ...vfe.pipeline.one_step import OneStepPipeline, WindowConfig
@@ -75,7 +76,7 @@ class ComfyWan(ComfyRestorer):
     def prior_reader(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
         return self._planned(self._adapters, size, window)
 
-    def decoder(self, size: VideoShape, plan: DecodePlan) -> OneStepPipeline:
+    def decoder(self, size: VideoShape, plan: DecodePlan) -> LatentDecoder:
         vae = self.networks.vae
         device = self.vae_patcher.load_device
         latents = vae.latent_shape(size.padded(self.side_multiple))
@@ -84,7 +85,7 @@ class ComfyWan(ComfyRestorer):
         planned = plan_decode(vae.config, vae.dtype, latents, plan, room)
         load([self.vae_patcher], planned.bytes + kernels)
         vae.plan = planned.plan
-        return OneStepPipeline(self, tile=None)
+        return LatentDecoder(self)
 
     @property
     def _adapters(self) -> list[ModelPatcher]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import comfy.sd
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ...vfe.models.wan_vae import WanVAE, WanVAEConfig
 from ...vfe.models.wan_vae.latents import LATENT_MEAN, normalised
-from ...vfe.pipeline.one_step import OneStepModel, OneStepPipeline
+from ...vfe.pipeline.latent_decoder import LatentDecoder
 from ...vfe.tensor_io.load import build_on_meta, check_fits, shapes_of
 from ...vfe.tensor_io.source import TensorSource
 from ...vfe.tensor_io.write import entries_of
@@ -26,12 +26,12 @@ from ...vfe.weights.wan_vae import config_of, to_official_names
 from ..backend.restorer import ComfyRestorer, DecodePlan, load, room_beside
 from ..backend.vae_plan import kernel_bytes, plan_decode
 from ..host.images import Reporter, to_images
-from ..sockets.clip_latent import ClipLatent, LiteLatent, WindowFader, is_unchanged, ride_along
+from ..sockets.clip_latent import LITE_REFUSED, ClipLatent, WindowFader, clip_of, is_lite, unchanged_clip
 
 
 @dataclass(frozen=True)
 class VaeModel:
-    """The part of a `OneStepModel` that decodes."""
+    """A `DecodingModel` of Wan's VAE alone."""
 
     codec: WanVAE
     device: torch.device
@@ -39,22 +39,21 @@ class VaeModel:
 
 def decode_with_restorer(restorer: ComfyRestorer, latent: dict[str, Any], plan: DecodePlan) -> Tensor:
     """Raises VFEError where the latent is of another kind of restorer, or does not fit the memory."""
-    clip = ride_along(latent)
-    is_lite = isinstance(latent["samples"], LiteLatent)
-    if is_lite and (restorer.is_wan or clip is None):
+    if is_lite(latent) and restorer.is_wan:
         raise VFEError("this latent is of a lite restorer; connect the RESTORER that made it")
-    if not is_lite and not restorer.is_wan:
+    if not is_lite(latent) and not restorer.is_wan:
         raise VFEError("this latent is of Wan's VAE, the RESTORER is a lite one; connect a Wan restorer or a VAE")
-    size = _largest_window(clip) if clip is not None and is_unchanged(latent) else _size_of(_samples(latent))
+    clip = unchanged_clip(latent)
+    size = _size_of(_samples(latent)) if clip is None else _largest_window(clip)
     return _decode(restorer.decoder(size, plan), latent)
 
 
 def decode_with_vae(vae: comfy.sd.VAE, latent: dict[str, Any], plan: DecodePlan) -> Tensor:
     """With ComfyUI's own VAE. Raises VFEError where it is not Wan2.1's, and for lite's latents."""
     samples = _samples(latent)
-    clip = ride_along(latent)
+    clip = unchanged_clip(latent)
     own = own_vae(vae)
-    size = _largest_window(clip) if clip is not None and is_unchanged(latent) else _size_of(samples)
+    size = _size_of(samples) if clip is None else _largest_window(clip)
     latents = own.latent_shape(size.padded(16))
     kernels = kernel_bytes(vae.patcher.model_size())
     planned = plan_decode(own.config, own.dtype, latents, plan, room_beside([vae.patcher], vae.device) - kernels)
@@ -62,7 +61,7 @@ def decode_with_vae(vae: comfy.sd.VAE, latent: dict[str, Any], plan: DecodePlan)
     own = own_vae(vae)  # of the weights where they are now
     own.plan = planned.plan
     own.prepare(vae.device, vae.vae_dtype)
-    return _decode(OneStepPipeline(cast(OneStepModel, VaeModel(own, vae.device)), tile=None), latent)
+    return _decode(LatentDecoder(VaeModel(own, vae.device)), latent)
 
 
 def own_vae(vae: comfy.sd.VAE) -> WanVAE:
@@ -77,38 +76,40 @@ def own_vae(vae: comfy.sd.VAE) -> WanVAE:
     return own.eval().requires_grad_(False)
 
 
-def _decode(pipeline: OneStepPipeline, latent: dict[str, Any]) -> Tensor:
-    clip = ride_along(latent)
-    if clip is not None and is_unchanged(latent):
+def _decode(decoder: LatentDecoder, latent: dict[str, Any]) -> Tensor:
+    """Decode window by window where the windows are still what the LATENT is, and else its samples as they are now."""
+    clip = unchanged_clip(latent)
+    if clip is not None:
         reporter = Reporter(clip.frames)
-        return to_images(_windows(pipeline, clip, reporter), clip.frames)
+        return to_images(_windows(decoder, clip, reporter), clip.frames)
+    clip = clip_of(latent)
     samples = _samples(latent)
     size = _size_of(samples)
     frames, height, width = len(samples) * size.frames, size.height, size.width
     if clip is not None and len(samples) == 1 and _is_of(clip, frames, height, width):
         frames, height, width = clip.frames, clip.height, clip.width
     reporter = Reporter(frames)
-    return to_images(_streamed(pipeline, samples, (frames, height, width), reporter), frames)
+    return to_images(_streamed(decoder, samples, (frames, height, width), reporter), frames)
 
 
-def _windows(pipeline: OneStepPipeline, clip: ClipLatent, reporter: Reporter) -> Iterator[Tensor]:
+def _windows(decoder: LatentDecoder, clip: ClipLatent, reporter: Reporter) -> Iterator[Tensor]:
     fader = WindowFader(clip)
     for placed in clip.windows:
-        decoded = pipeline.decode_latent(placed.latent, reporter.check)
+        decoded = decoder.decode_latent(placed.latent, reporter.check)
         yield from fader.push(placed.start, decoded)
         reporter.report(placed.start + len(decoded))
     yield from fader.finish()
 
 
 def _streamed(
-    pipeline: OneStepPipeline, samples: Tensor, size: tuple[int, int, int], reporter: Reporter
+    decoder: LatentDecoder, samples: Tensor, size: tuple[int, int, int], reporter: Reporter
 ) -> Iterator[Tensor]:
     """A clip's latents one after the other, padding cut off: memory does not grow with the clip."""
-    vae, (frames, height, width) = pipeline.model.codec, size
-    assert isinstance(vae, WanVAE)
+    vae, (frames, height, width) = decoder.model.codec, size
+    assert isinstance(vae, WanVAE)  # a lite restorer gets no samples, see decode_with_restorer
     done = 0
     for clip in samples:
-        z = normalised(rearrange(clip, "c t h w -> t c h w")).to(pipeline.model.device)
+        z = normalised(rearrange(clip, "c t h w -> t c h w")).to(decoder.model.device)
         for frame in vae.decode_latents((latent.unsqueeze(0) for latent in z), reporter.check):
             if done < frames:
                 yield frame[0, :, :height, :width].clamp(-1, 1)
@@ -117,7 +118,9 @@ def _streamed(
 
 
 def _samples(latent: dict[str, Any]) -> Tensor:
-    """Of Wan's VAE; VFEError for others, lite's among them."""
+    """Return the samples of a LATENT of Wan's VAE, (B, 16, t, h, w); VFEError for other latents, lite's among them."""
+    if is_lite(latent):
+        raise VFEError(LITE_REFUSED)
     samples: Tensor = latent["samples"]
     if samples.ndim != 5 or samples.shape[1] != len(LATENT_MEAN) or min(samples.shape) < 1:
         raise VFEError(f"this latent is {tuple(samples.shape)}, needed one of Wan2.1's VAE: (1, 16, t, h, w)")

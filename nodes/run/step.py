@@ -16,7 +16,7 @@ from ...vfe.pipeline.windows import Window, WindowConfig, WindowGatherer
 from ...vfe.types import FRAMES_PER_LATENT, VFEError, VideoShape, padded_frames
 from ..backend.restorer import ComfyRestorer
 from ..host.images import Reporter, check_images, masks_for, to_frames
-from ..sockets.clip_latent import ClipLatent, LiteLatent, PlacedLatent, merged
+from ..sockets.clip_latent import ClipLatent, PlacedLatent, merged
 from ..sockets.clip_prior import ClipPrior, code_picture, on_device
 
 GivenPrior: TypeAlias = 'Prior | Literal["own"] | None'
@@ -77,7 +77,7 @@ def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dic
         width=size.width,
         config=config,
         windows=windows,
-        samples=merged(windows, config.overlap) if restorer.is_wan else LiteLatent(),
+        samples=merged(windows, config.overlap) if restorer.is_wan else None,
     ).as_latent()
 
 

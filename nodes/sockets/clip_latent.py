@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from einops import rearrange
@@ -22,30 +22,19 @@ from ...vfe.pipeline.windows import CrossFader, Window, WindowConfig
 from ...vfe.types import FRAMES_PER_LATENT, VFEError
 
 KEY = "vfe"
+LITE_REFUSED = "a latent of VFE's lite restorer: decode it with 'VAE Decode Tiled (exact)' and its RESTORER"
 
 
-class LiteLatentError(VFEError, AttributeError):
-    """Somebody else was given a latent of lite's. Whoever asks whether it has something is told no."""
+class LiteLatent(dict[str, Any]):
+    """A LATENT of the lite restorer without "samples": nodes that ask for them get a VFEError that says what to do."""
 
-    def __init__(self) -> None:
-        super().__init__("a latent of VFE's lite restorer: decode it with 'VAE Decode Tiled (exact)' and its RESTORER")
+    def __missing__(self, key: str) -> NoReturn:
+        """Raise VFEError for `samples`, and KeyError for other keys, as any dictionary does."""
+        raise VFEError(LITE_REFUSED) if key == "samples" else KeyError(key)
 
-
-def _refuse(*_arguments: object, **_options: object) -> Any:  # noqa: ANN401 - it never returns
-    raise LiteLatentError
-
-
-class LiteLatent:
-    """Stands where ComfyUI has a tensor, and refuses all that is done with one."""
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it never returns
-        if name.startswith("__"):  # Python asks for these itself, to copy or to show the object
-            raise AttributeError(name)
-        raise LiteLatentError
-
-    __torch_function__: Any = classmethod(_refuse)
-    __getitem__ = __setitem__ = __iter__ = __len__ = __array__ = _refuse
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __neg__ = _refuse
+    def copy(self) -> LiteLatent:
+        """Return a shallow copy of the same kind: nodes copy a LATENT before they change it."""
+        return LiteLatent(self)
 
 
 @dataclass(frozen=True)
@@ -58,30 +47,40 @@ class PlacedLatent:
 
 @dataclass(frozen=True, kw_only=True)
 class ClipLatent:
-    """Of a whole clip; `samples` is what was put beside it, and tells whether somebody has changed that."""
+    """The restored latent of a whole clip of `frames` frames of `height` x `width` pixels, window by window."""
 
     frames: int
     height: int
     width: int
     config: WindowConfig
     windows: tuple[PlacedLatent, ...]
-    samples: Tensor | LiteLatent
+    samples: Tensor | None
+    """The merged latent that other nodes see; None of a lite restorer, which has none that they could use."""
 
     def as_latent(self) -> dict[str, object]:
-        """A LATENT."""
-        return {"samples": self.samples, KEY: self}
+        """Return the LATENT that goes to other nodes."""
+        return LiteLatent({KEY: self}) if self.samples is None else {"samples": self.samples, KEY: self}
 
 
-def ride_along(latent: dict[str, Any]) -> ClipLatent | None:
-    """The windows of a LATENT; None where it came from elsewhere."""
+def clip_of(latent: dict[str, Any]) -> ClipLatent | None:
+    """Return the windows that ride along with a LATENT, or None where it came from elsewhere."""
     clip = latent.get(KEY)
     return clip if isinstance(clip, ClipLatent) else None
 
 
-def is_unchanged(latent: dict[str, Any]) -> bool:
-    """Whether the windows of a LATENT are still what its samples are."""
-    clip = ride_along(latent)
-    return clip is not None and latent["samples"] is clip.samples
+def unchanged_clip(latent: dict[str, Any]) -> ClipLatent | None:
+    """Return the windows that ride along with a LATENT, or None where its samples are no longer those put beside them.
+
+    Other nodes hand on a LATENT with other samples, and know nothing of what rides along.
+    """
+    clip = clip_of(latent)
+    return clip if clip is not None and latent.get("samples") is clip.samples else None
+
+
+def is_lite(latent: dict[str, Any]) -> bool:
+    """Return whether a LATENT is one of a lite restorer."""
+    clip = clip_of(latent)
+    return clip is not None and clip.samples is None
 
 
 class WindowFader:

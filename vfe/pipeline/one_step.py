@@ -18,6 +18,7 @@ from torch import Tensor
 from ..models.flow import OneStepFlow
 from ..models.prior import Prior
 from ..types import CheckCancelled, Progress, VideoShape, never_cancelled, no_progress
+from .latent_decoder import DecodingModel, LatentDecoder, cut_padding
 from .latents import TileLatent, WindowLatent, latent_mask, padded_mask
 from .tiling import Span, plan_spans
 from .windows import ClipStream as ClipStream
@@ -44,30 +45,12 @@ class TileConfig:
 DEFAULT_TILE = TileConfig()
 
 
-class Codec(Protocol):
-    """Turns pixels (B, 3, 4n+1, H, W) in [-1, 1] into latents and back; both call `check` often enough to stop soon."""
-
-    def encode(self, video: Tensor, check: CheckCancelled = ...) -> Tensor:
-        """Return the latents of a clip, (B, C, n+1, h, w) float32."""
-
-    def decode(self, latent: Tensor, check: CheckCancelled = ...) -> Tensor:
-        """Return the clip of latents."""
-
-
-class OneStepModel(Protocol):
+class OneStepModel(DecodingModel, Protocol):
     """The parts of a model that the pipeline runs."""
-
-    @property
-    def codec(self) -> Codec:
-        """What makes latents of pixels."""
 
     @property
     def flow(self) -> OneStepFlow:
         """The step that the model was trained for."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model computes."""
 
     @property
     def side_multiple(self) -> int:
@@ -83,17 +66,19 @@ class OneStepModel(Protocol):
         """Return v(z_lq, t*, c, f_s, f_t), which has the shape of z_lq."""
 
 
-class OneStepPipeline:
+class OneStepPipeline(LatentDecoder):
     """Restores clips of any length and size by z_hq = z_lq - s v(z_lq, t*, c, f_s, f_t); a model may have no prior.
 
     The step works in float32; codec and DiT in the dtypes of `model`, bfloat16 and float16 included.
     """
 
+    model: OneStepModel
+
     def __init__(
         self, model: OneStepModel, window: WindowConfig | None = None, tile: TileConfig | None = DEFAULT_TILE
     ) -> None:
         """Without `tile` frames are restored whole, as a model needs whose attention spans the frame."""
-        self.model = model
+        super().__init__(model)
         self.window = window or WindowConfig()
         self.tile = tile
 
@@ -143,7 +128,7 @@ class OneStepPipeline:
         clip = self._padded(frames)
         window = self._window(frames, clip)
         latents = self._tile_latents(clip, window, _Step(strength, self._prior(clip, check)), check)
-        return _cut(window, self._decode_tiles(window, latents, check))
+        return cut_padding(window, self._decode_tiles(window, latents, check))
 
     def restore_latent(
         self,
@@ -164,10 +149,6 @@ class OneStepPipeline:
         step = _Step(strength, self._prior(clip, check) if prior == "own" else prior, maps)
         window = self._window(frames, clip)
         return replace(window, tiles=tuple(self._tile_latents(clip, window, step, check)))
-
-    def decode_latent(self, latent: WindowLatent, check: CheckCancelled = never_cancelled) -> list[Tensor]:
-        """Return the restored frames of a window, in [-1, 1] on the CPU."""
-        return _cut(latent, self._decode_tiles(latent, iter(latent.tiles), check))
 
     def read_prior(self, frames: list[Tensor], check: CheckCancelled = never_cancelled) -> Prior | None:
         """Return the prior of up to a window of frames, or None for a model without one."""
@@ -197,23 +178,6 @@ class OneStepPipeline:
             own = step.cut(*area, self.model.side_multiple)
             yield TileLatent(row, column, self._take_step(clip[..., area[0], area[1]], own, check))
 
-    def _decode_tiles(self, window: WindowLatent, latents: Iterator[TileLatent], check: CheckCancelled) -> Tensor:
-        """Decode a window's tiles and return its padded clip, in which they are cross-faded."""
-        if len(window.rows) == len(window.columns) == 1:
-            return self._decode(next(latents).z_hq, check)
-        total = torch.zeros(window.rows[-1].stop, window.columns[-1].stop)
-        restored = None
-        for latent in latents:
-            area = (..., slice(*latent.rows), slice(*latent.columns))
-            decoded = self._decode(latent.z_hq, check)
-            restored = decoded.new_zeros(*decoded.shape[:-2], *total.shape) if restored is None else restored
-            weight = window.weight(latent)
-            restored[area] += decoded * weight
-            total[area[1:]] += weight
-            del latent, decoded  # while the next tile is made
-        assert restored is not None
-        return restored / total
-
     @torch.inference_mode()
     def _prior(self, clip: Tensor, check: CheckCancelled) -> Prior | None:
         return self.model.read_prior(clip, check)
@@ -227,11 +191,6 @@ class OneStepPipeline:
             t, h, w = z_lq.shape[-3:]
             velocity = velocity * latent_mask(step.mask, (t, h, w)).to(velocity)
         return self.model.flow.restore(z_lq, velocity, step.strength)
-
-    @torch.inference_mode()
-    def _decode(self, z_hq: Tensor, check: CheckCancelled) -> Tensor:
-        """Return the pixels of a latent, (B, 3, 4n+1, 8h, 8w) in [-1, 1] on the CPU."""
-        return self.model.codec.decode(z_hq.to(self.model.device), check).clamp_(-1, 1).cpu().float()
 
 
 @dataclass(frozen=True)
@@ -247,12 +206,6 @@ class _Step:
         tokens = (slice(span.start // token, span.stop // token) for span in (rows, columns))
         prior = None if self.prior is None else self.prior.tile(*tokens)
         return _Step(self.strength, prior, None if self.mask is None else self.mask[:, rows, columns])
-
-
-def _cut(window: WindowLatent, restored: Tensor) -> list[Tensor]:
-    """Return the frames of a window without its padding, in the shape in which they came in."""
-    frames = restored[..., : window.height, : window.width].unbind(2)[: window.frames]
-    return list(frames) if len(window.frame_shape) == 4 else [frame.squeeze(0) for frame in frames]
 
 
 def _tile_spans(size: int, tile: TileConfig | None) -> list[Span]:
