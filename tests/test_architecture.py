@@ -158,6 +158,21 @@ def errors_of_test_modules(source: str, module: str) -> list[str]:
     return errors
 
 
+def joined_assert_errors(source: str, module: str) -> list[str]:
+    """Tests assert one thing at a time: of `assert a and b` a failure does not say which of them broke."""
+    if not module.startswith("tests."):
+        return []
+    asserts = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Assert))
+    return [f"{module}:{node.lineno} asserts several things at once" for node in asserts if is_conjunction(node.test)]
+
+
+def is_conjunction(test: ast.expr) -> bool:
+    """`a and b`, also as `not (a or b)`."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return isinstance(test.operand, ast.BoolOp) and isinstance(test.operand.op, ast.Or)
+    return isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
+
+
 Rule = Callable[[str, str], list[str]]
 RULES: tuple[Rule, ...] = (
     layering_errors,
@@ -166,6 +181,7 @@ RULES: tuple[Rule, ...] = (
     broad_except_errors,
     print_errors,
     errors_of_test_modules,
+    joined_assert_errors,
 )
 
 
@@ -212,6 +228,9 @@ LONG = "def long() -> int:\n" + "    x = 1\n" * FUNCTION_LINES
         (errors_of_test_modules, "tests.video.test_read", "from tests.video.test_write import copy"),
         (errors_of_test_modules, "tests.comfy_cases.lite", "from tests.pipeline import test_one_step"),
         (errors_of_test_modules, "tests.video.test_read", f"def test_{'x' * TEST_NAME_LENGTH}() -> None:\n    pass"),
+        (joined_assert_errors, "tests.video.test_read", "def test_it() -> None:\n    assert a == 1 and b"),
+        (joined_assert_errors, "tests.support.clips", "assert a and b, c"),
+        (joined_assert_errors, "tests.video.test_read", "assert not (a or b)"),
     ],
 )
 def test_a_violation_is_found(rule: Rule, module: str, source: str) -> None:
@@ -234,6 +253,7 @@ def test_a_violation_is_found(rule: Rule, module: str, source: str) -> None:
         ("nodes.restore", "import comfy\nfrom .host import to_video\nfrom ..vfe.restore.restorer import load"),
         ("tests.test_train", "from training.losses.terms import terms"),
         ("tests.video.test_read", "from tests.support.clips import Clip\nfrom vfe.video import test_pattern"),
+        ("tests.test_train", "assert a or b\nassert all(x and y for x in z)\nassert a, b and c"),
         ("vfe.types", "try:\n    pass\nexcept OSError:\n    pass"),
         ("vfe.video.write", "try:\n    pass\nexcept BaseException:\n    discard()\n    raise"),
     ],

@@ -17,9 +17,8 @@ def test_videos_of_different_size_and_length(tmp_path: Path, capsys: pytest.Capt
     b = write_clip(tmp_path / "b.mp4", Clip(frames=7))
     output = tmp_path / "both.mp4"
     run = run_vfe(capsys, "compare", a, b, "-o", output)
-    assert run.code == 0 and run.out == (
-        f"note: {a} is longer and was cut at the end of the other\n7 frames side by side: {output}\n"
-    )
+    assert run.code == 0
+    assert run.out == f"note: {a} is longer and was cut at the end of the other\n7 frames side by side: {output}\n"
     pixels = read_pixels(output).astype(int)
     assert pixels.shape == (7, 48, 132, 3)
     with av.open(str(output)) as container:
@@ -42,7 +41,8 @@ def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = write_image(tmp_path / "a.png"), write_image(tmp_path / "b.png", width=61, height=47, pix_fmt="rgba")
     output = tmp_path / "both.png"
     run = run_vfe(capsys, "compare", a, b, "-o", output)
-    assert run.code == 0 and run.out.startswith("1 frame side by side"), run
+    assert run.code == 0, run
+    assert run.out.startswith("1 frame side by side"), run
     assert np.array_equal(read_pixels(output)[0, :, 65:], picture(0, 61, 47))
 
 

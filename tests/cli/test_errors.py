@@ -109,7 +109,8 @@ def test_existing_file_is_kept(
     output = [] if option == "-o" else ["-o", tmp_path / "out.mp4"]
     arguments = ("enhance", clip, option, there, *output, "--model", model)
     assert_one_line_error(run_vfe(capsys, *arguments), "there.mp4", "--overwrite")
-    assert there.read_bytes() == b"mine" and not (tmp_path / "out.mp4").exists()
+    assert there.read_bytes() == b"mine"
+    assert not (tmp_path / "out.mp4").exists()
     assert run_vfe(capsys, *arguments, "--overwrite").code == 0
     assert there.stat().st_size > 4
 
@@ -217,7 +218,9 @@ def test_failure_keeps_the_old_output(
     output.write_bytes(b"old")
     both = tmp_path / "both.mp4"
     run = run_vfe(capsys, "enhance", clip, "-o", output, "--model", model, "--overwrite", "--compare", both)
-    assert run.code == 1 and output.read_bytes() == b"old" and not both.exists()
+    assert run.code == 1
+    assert output.read_bytes() == b"old"
+    assert not both.exists()
 
 
 @pytest.mark.parametrize(

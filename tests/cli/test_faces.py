@@ -34,9 +34,12 @@ def test_sheet_json_and_summary(tmp_path: Path, capsys: pytest.CaptureFixture[st
     run = run_vfe(capsys, "faces", clip, "-o", sheet, "--json", listed)
     assert run.code == 0, run.err
     first, *faces, last = run.out.splitlines()
-    assert first == "3 faces on 16 frames, 2 shots" and last == f"{sheet}, {listed}"
+    assert first == "3 faces on 16 frames, 2 shots"
+    assert last == f"{sheet}, {listed}"
     assert [line.split(",")[0] for line in faces] == ["  1: frames 0-7", "  2: frames 0-7", "  3: frames 8-15"]
-    assert read_pixels(sheet).shape[-1] == 3 and read_pixels(sheet).shape[2] > 3 * 160
+    _, _, width, channels = read_pixels(sheet).shape
+    assert channels == 3
+    assert width > 3 * 160
     tracks = FaceTracks.from_json(listed.read_text(encoding="utf-8"))
     assert (tracks.width, tracks.height, tracks.frames, tracks.cuts) == (256, 144, 16, (8,))
     assert [(t.number, t.start, t.stop) for t in tracks.tracks] == [(1, 0, 8), (2, 0, 8), (3, 8, 16)]
@@ -47,8 +50,10 @@ def test_sheet_json_and_summary(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_nobody_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip, sheet, listed = write_clip(tmp_path / "a.mp4"), tmp_path / "who.png", tmp_path / "faces.json"
     run = run_vfe(capsys, "faces", clip, "-o", sheet, "--json", listed)
-    assert run.code == 0 and run.out.startswith("no faces on 6 frames, 1 shot\n")
-    assert sheet.exists() and json.loads(listed.read_text())["faces"] == []
+    assert run.code == 0
+    assert run.out.startswith("no faces on 6 frames, 1 shot\n")
+    assert sheet.exists()
+    assert json.loads(listed.read_text())["faces"] == []
 
 
 def test_errors_come_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,5 +68,6 @@ def test_errors_come_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert_one_line_error(run_vfe(capsys, "faces", clip, "-o", tmp_path / "no" / "who.png"), "no")
     assert_one_line_error(run_vfe(capsys, "faces", tmp_path / "none.mp4", "-o", sheet), "none.mp4")
     assert run_vfe(capsys, "faces", clip).code == 2
-    assert there.read_text() == "mine" and not sheet.exists()
+    assert there.read_text() == "mine"
+    assert not sheet.exists()
     assert run_vfe(capsys, "faces", clip, "-o", sheet, "--json", there, "--overwrite").code == 0

@@ -13,7 +13,8 @@ from vfe import __version__
 
 def test_machine(capsys: pytest.CaptureFixture[str]) -> None:
     run = run_vfe(capsys, "info")
-    assert run.code == 0 and run.out.startswith(f"vfe {__version__}\n")
+    assert run.code == 0
+    assert run.out.startswith(f"vfe {__version__}\n")
     for part in ("python 3.", "torch ", "libavcodec", "device cpu: ", "auto dtype", "model"):
         assert part in run.out
 
@@ -24,7 +25,9 @@ def test_a_bad_model_file_does_not_hide_the_rest(
     (tmp_path / "broken.safetensors").write_bytes(b"nothing")
     monkeypatch.setenv("VFE_MODELS", str(tmp_path))
     run = run_vfe(capsys, "info")
-    assert run.code == 0 and "model broken: " in run.out and "cannot be loaded: " in run.out
+    assert run.code == 0
+    assert "model broken: " in run.out
+    assert "cannot be loaded: " in run.out
 
 
 def test_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,7 +66,8 @@ def test_help_and_usage_errors_do_not_import_torch(arguments: tuple[str, ...], c
 
 def test_python_m_vfe() -> None:
     run = run_python("-m", "vfe", "--version")
-    assert run.code == 0 and run.out.startswith("vfe ")
+    assert run.code == 0
+    assert run.out.startswith("vfe ")
     assert_one_line_error(run_python("-m", "vfe", "info", "no such file.mp4"), "no such file.mp4")
 
 
@@ -81,7 +82,8 @@ def test_interruption_leaves_nothing(name: str, tmp_path: Path) -> None:
     with subprocess.Popen(
         [str(part) for part in command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         for _ in range(3):
             assert process.stdout.readline() == "working\n"
         for _ in range(2):  # people press Ctrl-C twice
@@ -89,7 +91,8 @@ def test_interruption_leaves_nothing(name: str, tmp_path: Path) -> None:
             time.sleep(0.02)
         _, err = process.communicate(timeout=300)
     assert process.returncode == 130
-    assert "Traceback" not in err and err.endswith("vfe: interrupted\n")
+    assert "Traceback" not in err
+    assert err.endswith("vfe: interrupted\n")
     assert {path.name for path in tmp_path.iterdir()} == before
 
 

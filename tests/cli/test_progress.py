@@ -51,7 +51,8 @@ def test_unknown_total_has_no_bar_and_no_time_left() -> None:
     stream = Terminal()
     run_clip(stream, None)
     assert "30 frames, 4.0 frames/s" in stream.getvalue()
-    assert "left" not in stream.getvalue() and "[" not in stream.getvalue()
+    assert "left" not in stream.getvalue()
+    assert "[" not in stream.getvalue()
 
 
 def test_a_total_that_was_too_small_is_no_trouble() -> None:

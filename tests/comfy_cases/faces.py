@@ -48,21 +48,27 @@ def paste(images: Tensor, crops: list[Tensor], tracks: Loose, **options: Loose) 
 
 def test_finds_both_faces(images: Tensor, masked: tuple[Loose, ...]) -> None:
     mask, faces, overlay, report = masked
-    assert mask.shape == images.shape[:3] and mask.min() == 0 and mask.max() > 0.9
+    assert mask.shape == images.shape[:3]
+    assert mask.min() == 0
+    assert mask.max() > 0.9
     assert [(track.start, track.stop) for track in faces.tracks.tracks] == [(0, FRAMES)] * 2
-    assert overlay.shape == images.shape and not torch.equal(overlay, images)
-    assert report.splitlines()[0] == f"2 of 2 faces chosen, 1 shots, {FRAMES} frames" and "face 2" in report
+    assert overlay.shape == images.shape
+    assert not torch.equal(overlay, images)
+    assert report.splitlines()[0] == f"2 of 2 faces chosen, 1 shots, {FRAMES} frames"
+    assert "face 2" in report
 
 
 def test_unrestored_crops_give_the_frames(images: Tensor, masked: tuple[Loose, ...], crops: list[Tensor]) -> None:
-    assert [crop.shape[0] for crop in crops] == [FRAMES, FRAMES] and all(c.shape[1] == c.shape[2] for c in crops)
+    assert [crop.shape[0] for crop in crops] == [FRAMES, FRAMES]
+    assert all(c.shape[1] == c.shape[2] for c in crops)
     assert (paste(images, crops, masked[1]) - images).abs().max() <= 1 / 255
 
 
 def test_only_the_masks_change(images: Tensor, masked: tuple[Loose, ...], crops: list[Tensor]) -> None:
     result = paste(images, [crop * 0.5 for crop in crops], masked[1], match_colours=False)
     changed = (result != images).any(-1)
-    assert changed.any() and not (changed & (masked[0] == 0)).any()
+    assert changed.any()
+    assert not (changed & (masked[0] == 0)).any()
     assert torch.equal(paste(images, [crop * 0.5 for crop in crops], masked[1], blend=0.0), images)
 
 
@@ -94,10 +100,14 @@ def test_detections_of_other_nodes_are_followed(images: Tensor, masked: tuple[Lo
 def test_a_clip_without_faces_comes_out_as_it_was(frames: int) -> None:
     clip = images_of(smooth_clip(frames, 80, 120))
     mask, nobody, overlay, report = run("FaceMask", images=clip)
-    assert mask.shape == clip.shape[:3] and not mask.any() and (overlay - clip).abs().max() < 1e-6
+    assert mask.shape == clip.shape[:3]
+    assert not mask.any()
+    assert (overlay - clip).abs().max() < 1e-6
     assert report == f"0 of 0 faces chosen, 1 shots, {frames} frames"
     (crops,) = run("FaceCrop", images=clip, tracks=nobody)
-    assert len(crops) == 1 and crops[0].shape == (1, 64, 64, 3) and not crops[0].any()
+    assert len(crops) == 1
+    assert crops[0].shape == (1, 64, 64, 3)
+    assert not crops[0].any()
     (restorer,) = run("LoadWanRestorer", dtype="fp32")
     (latent,) = run("OneStepEnhance", restorer=restorer, images=crops[0])
     (restored,) = run("VAEDecodeTiled", latent=latent, restorer=restorer)
@@ -121,7 +131,8 @@ def _corner_and_size(box: Tensor) -> list[float]:
 
 def test_selection_and_sentences(images: Tensor, masked: tuple[Loose, ...], crops: list[Tensor]) -> None:
     (_, faces, _, report) = run("FaceMask", images=images, faces="nearest 330,100")
-    assert [track.number for track in faces.tracks.tracks] == [2] and "not chosen" in report
+    assert [track.number for track in faces.tracks.tracks] == [2]
+    assert "not chosen" in report
     with pytest.raises(ValueError, match="connect the same IMAGE"):
         run("FaceCrop", images=images[1:], tracks=faces)
     with pytest.raises(ValueError, match="connect what Face Crop gave"):

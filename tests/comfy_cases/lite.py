@@ -72,7 +72,9 @@ def tensor_bytes() -> int:
 
 def test_equals_vfe(restorer: Loose, clip: Tensor, expected: Tensor) -> None:
     restored = restore(restorer, clip)
-    assert restored.shape == expected.shape and restored.dtype == torch.float32 and restored.device.type == "cpu"
+    assert restored.shape == expected.shape
+    assert restored.dtype == torch.float32
+    assert restored.device.type == "cpu"
     assert (restored - expected).abs().max() <= EXACT
     assert (restored - images_of(clip)).abs().max() > 0.02  # it does something
 
@@ -82,12 +84,16 @@ def test_folding_is_undone_bit_by_bit_and_freed(clip: Tensor) -> None:
     before = state_of(restorer)
     run("OneStepEnhance", restorer=restorer, images=images_of(clip)[:5])
     folded = weakref.ref(restorer.folding.folded())
-    assert restorer.patcher in comfy.model_management.loaded_models() and restorer.patcher.is_injected
+    assert restorer.patcher in comfy.model_management.loaded_models()
+    assert restorer.patcher.is_injected
     unload()
     after = state_of(restorer)
-    assert restorer.patcher not in comfy.model_management.loaded_models() and restorer.patcher.loaded_size() == 0
-    assert folded() is None and not restorer.folding.is_folded
-    assert before.keys() == after.keys() and all(torch.equal(before[name], after[name]) for name in before)
+    assert restorer.patcher not in comfy.model_management.loaded_models()
+    assert restorer.patcher.loaded_size() == 0
+    assert folded() is None
+    assert not restorer.folding.is_folded
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_the_weights_go_with_the_handle(clip: Tensor) -> None:
@@ -141,7 +147,8 @@ def test_in_low_vram_everything_meets_on_the_device(budget: int) -> None:
         prior = restorer.read_prior(video, never_cancelled)
         velocity = restorer.velocity(restorer.codec.encode(video), never_cancelled, prior)
         decoded = restorer.codec.decode(velocity.float())
-    assert decoded.is_meta and any(value.device.type == "cpu" for value in restorer.network.parameters())
+    assert decoded.is_meta
+    assert any(value.device.type == "cpu" for value in restorer.network.parameters())
 
 
 def test_memory_pressure_unfolds_and_the_rest_runs(restorer: Loose, clip: Tensor, expected: Tensor) -> None:
@@ -150,7 +157,8 @@ def test_memory_pressure_unfolds_and_the_rest_runs(restorer: Loose, clip: Tensor
     (latent,) = run("OneStepEnhance", restorer=restorer, images=images_of(clip), window=9, overlap=1)
     assert restorer.folding.is_folded
     restorer.patcher.partially_unload(restorer.patcher.offload_device, 5_000_000)
-    assert not restorer.folding.is_folded and restorer.patcher.is_injected
+    assert not restorer.folding.is_folded
+    assert restorer.patcher.is_injected
     assert restorer.folding.folded() is None
     (images,) = run("VAEDecodeTiled", latent=latent, restorer=restorer)
     assert (images - expected).abs().max() <= EXACT
@@ -259,7 +267,9 @@ def test_the_prior_node_gives_what_the_restorer_reads_itself(primed: Loose, clip
         torch.stack(list(vfe.load(path, "cpu", "fp32", WindowConfig(9, 1)).restore_frames(clip.unbind(0))))
     )
     prior, code_map = run("DualCodebookPrior", restorer=restorer, images=images_of(clip))
-    assert code_map.shape == (5, 56, 2 * 72, 3) and 0 <= code_map.min() and code_map.max() <= 1
+    assert code_map.shape == (5, 56, 2 * 72, 3)
+    assert code_map.min() >= 0
+    assert code_map.max() <= 1
     assert len(code_map.flatten(0, 2).unique(dim=0)) > 3
     assert (restore(restorer, clip) - expected).abs().max() <= EXACT
     assert (restore(restorer, clip, prior=prior) - expected).abs().max() <= EXACT  # windows that were not foreseen
@@ -319,13 +329,16 @@ def test_listing_opens_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "open", refuse)
     (model, *_) = NODES["VFE_LoadWanRestorer"].define_schema().inputs
     monkeypatch.undo()
-    assert model.options[0] == "lite (bundled)" and "some.safetensors" in model.options
+    assert model.options[0] == "lite (bundled)"
+    assert "some.safetensors" in model.options
     assert "some.txt" not in model.options
 
 
 def test_every_input_and_output_has_a_tooltip() -> None:
     for node in NODES.values():
         schema = node.define_schema()
-        assert schema.node_id.startswith("VFE_") and schema.category == "video/face enhancement" and schema.description
+        assert schema.node_id.startswith("VFE_")
+        assert schema.category == "video/face enhancement"
+        assert schema.description
         for link in (*schema.inputs, *schema.outputs):
             assert link.tooltip, f"{schema.node_id}: {link.id}"

@@ -32,7 +32,8 @@ def load_pack() -> ModuleType:
         found = importlib.util.spec_from_file_location(
             NAME, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
         )
-        assert found is not None and found.loader is not None
+        assert found is not None
+        assert found.loader is not None
         module = importlib.util.module_from_spec(found)
         sys.modules[NAME] = module
         found.loader.exec_module(module)

@@ -84,7 +84,8 @@ def test_unloading_frees_and_leaves_the_weights_as_they_were(loras: int) -> None
     folded, runner = weakref.ref(restorer.folding.folded()), weakref.ref(vae._runner)
     assert not loras or not same(before, states_of(restorer))  # patched
     unload()
-    assert folded() is None and runner() is None
+    assert folded() is None
+    assert runner() is None
     assert not set(restorer.patchers) & set(comfy.model_management.loaded_models())
     assert all(patcher.loaded_size() == 0 and not patcher.backup for patcher in restorer.patchers)
     assert same(before, states_of(restorer))
@@ -149,7 +150,8 @@ def test_in_low_vram_everything_meets_on_the_device(budget: int) -> None:
     with torch.inference_mode():
         prior = restorer.read_prior(torch.zeros(1, 3, 5, 32, 32), never_cancelled)
         velocity = restorer.velocity(torch.zeros(1, 16, 2, 4, 4, device=device), never_cancelled, prior)
-    assert velocity.is_meta and any(value.device.type == "cpu" for value in restorer.networks.dit.parameters())
+    assert velocity.is_meta
+    assert any(value.device.type == "cpu" for value in restorer.networks.dit.parameters())
 
 
 def test_memory_pressure_unfolds_and_the_rest_runs() -> None:
@@ -157,7 +159,8 @@ def test_memory_pressure_unfolds_and_the_rest_runs() -> None:
     enhanced(restorer)
     assert restorer.folding.is_folded
     restorer.dit_patcher.partially_unload(restorer.dit_patcher.offload_device, 300_000)
-    assert restorer.folding.folded() is None and restorer.dit_patcher.model.model_lowvram
+    assert restorer.folding.folded() is None
+    assert restorer.dit_patcher.model.model_lowvram
     z = torch.randn(1, 16, 2, 4, 4)
     with torch.inference_mode():
         unfolded = restorer.velocity(z, never_cancelled)
@@ -165,7 +168,8 @@ def test_memory_pressure_unfolds_and_the_rest_runs() -> None:
     enhanced(restorer)
     with torch.inference_mode():
         folded = restorer.velocity(z, never_cancelled)
-    assert restorer.folding.is_folded and (unfolded - folded).abs().max() <= EXACT
+    assert restorer.folding.is_folded
+    assert (unfolded - folded).abs().max() <= EXACT
 
 
 def test_an_interrupt_stops_within_every_stage(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +185,8 @@ def test_core_decodes_the_latent_to_the_same_frames(monkeypatch: pytest.MonkeyPa
     latent = enhanced(restorer, clip)
     z = latent["vfe"].windows[0].latent.tiles[0].z_hq
     scaled = comfy.latent_formats.Wan21().process_in(latent["samples"])
-    assert latent["samples"].shape == (1, 16, 3, 4, 6) and (scaled - z).abs().max() <= 1e-5
+    assert latent["samples"].shape == (1, 16, 3, 4, 6)
+    assert (scaled - z).abs().max() <= 1e-5
     with torch.inference_mode():
         (theirs,) = CORE.VAEDecode().decode(vae, latent)
     assert theirs.shape == (9, 32, 48, 3)
@@ -196,7 +201,8 @@ def test_windows_become_one_latent_for_core(monkeypatch: pytest.MonkeyPatch) -> 
     first, second, _ = (placed.latent.tiles[0].z_hq for placed in latent["vfe"].windows)
     z = comfy.latent_formats.Wan21().process_in(latent["samples"])
     assert z.shape == (1, 16, 6, 4, 4)
-    assert (z[:, :, :3] - first).abs().max() <= 1e-5 and (z[:, :, 3] - second[:, :, 1]).abs().max() <= 1e-5
+    assert (z[:, :, :3] - first).abs().max() <= 1e-5
+    assert (z[:, :, 3] - second[:, :, 1]).abs().max() <= 1e-5
     with torch.inference_mode():
         (theirs,) = CORE.VAEDecode().decode(vae, latent)
     assert theirs.shape == (21, 32, 32, 3)
@@ -207,7 +213,8 @@ def test_a_whole_window_over_an_overlap_is_cross_faded() -> None:
     latent = enhanced(loaded(), smooth_clip(21, 32, 32), window=13, overlap=5)
     first, second = (placed.latent.tiles[0].z_hq for placed in latent["vfe"].windows)
     z = comfy.latent_formats.Wan21().process_in(latent["samples"])
-    assert [placed.start for placed in latent["vfe"].windows] == [0, 8] and z.shape[2] == 6
+    assert [placed.start for placed in latent["vfe"].windows] == [0, 8]
+    assert z.shape[2] == 6
     assert (z[:, :, 3] - (first[:, :, 3] + second[:, :, 1]) / 2).abs().max() <= 1e-5
 
 

@@ -190,4 +190,5 @@ def test_its_languages_say_the_same_things(page: Page) -> None:
     keys = page.evaluate(
         "async () => Object.values((await import('./compare_player.js')).STRINGS).map((words) => Object.keys(words))"
     )
-    assert len(keys) == 2 and keys[0] == keys[1]
+    assert len(keys) == 2
+    assert keys[0] == keys[1]

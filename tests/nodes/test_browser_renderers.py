@@ -65,7 +65,8 @@ def test_the_nodes_have_the_inputs_that_are_meant(rendered: ComfyPage) -> None:
         assert sorted(node["widgets"]) == sorted([*widgets, *own]), node["kind"]
         assert sorted(node["sockets"]) == sorted(fields.keys() - set(widgets)), node["kind"]
     sent = dict(rendered.evaluate(PROMPT))
-    assert "detections" not in sent["VFE_FaceMask"] and sent["VFE_FaceMask"]["faces"] == "all"
+    assert "detections" not in sent["VFE_FaceMask"]
+    assert sent["VFE_FaceMask"]["faces"] == "all"
 
 
 @pytest.mark.parametrize(

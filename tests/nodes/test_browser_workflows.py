@@ -72,7 +72,9 @@ def test_run_gives_a_result_that_plays_and_a_divider_that_drags(after_run: Comfy
     page.wait_for_timeout(500)
     second = after_run.videos()
     for before, after in zip(first, second, strict=True):
-        assert not before["paused"] and before["error"] is None and before["width"] == 384
+        assert not before["paused"]
+        assert before["error"] is None
+        assert before["width"] == 384
         assert after["time"] != before["time"]
     box = page.locator(".vfe-compare-frame").bounding_box()
     assert box is not None

@@ -75,7 +75,8 @@ def test_the_frames_are_those_of_vfe_enhance(comfy_server: ComfyServer, clip: Pa
     assert np.abs(ours.astype(int) - read_pixels(clip).astype(int)).mean() > 0.5  # something was done
     (report,) = run.outputs[id_of(graph, "PreviewAny")]["text"]
     assert f"{FRAMES} frames in" in report
-    assert run.previews and all(picture[8:10] == b"\xff\xd8" for picture in run.previews)
+    assert run.previews
+    assert all(picture[8:10] == b"\xff\xd8" for picture in run.previews)
 
 
 @pytest.mark.parametrize("stage", ["executing", "progress"], ids=["at-the-start", "in-the-middle"])
@@ -141,7 +142,8 @@ def test_wrong_values_give_a_sentence(
 ) -> None:
     run = comfy_server.run(lite(comfy_server, clip.name, **changes))
     assert run.status == "error"
-    assert message in run.error and "Traceback" not in run.error
+    assert message in run.error
+    assert "Traceback" not in run.error
 
 
 def test_a_file_without_a_picture_gives_a_sentence(comfy_server: ComfyServer) -> None:

@@ -86,7 +86,9 @@ def test_every_node_is_there_and_explains_itself(comfy_server: ComfyServer) -> N
 def test_detections_come_in_by_a_link_alone(comfy_server: ComfyServer) -> None:
     """Newer ComfyUI has a widget for such boxes, which always gives one."""
     kind, options = comfy_server.get("/object_info")["VFE_FaceMask"]["input"]["optional"]["detections"]
-    assert kind == "BOUNDING_BOX" and options["forceInput"] is True and "default" not in options
+    assert kind == "BOUNDING_BOX"
+    assert options["forceInput"] is True
+    assert "default" not in options
 
 
 @pytest.mark.comfy

@@ -161,7 +161,8 @@ def test_lite_gives_the_frames_of_vfe_enhance(
     assert difference(read_pixels(result), read_pixels(report.output)) <= CODE_VALUE
     assert has_sound(result)
     (text,) = run.outputs[id_of(graph, "PreviewAny")]["text"]
-    assert report.notes[-1] in text and "2 faces restored" in text
+    assert report.notes[-1] in text
+    assert "2 faces restored" in text
     assert run.outputs[id_of(graph, "VFE_CompareVideos")]["vfe_compare"][0]["after"]["frames"] == FRAMES
 
 
@@ -184,7 +185,8 @@ def test_faces_step_by_step_give_the_frames_of_vfe_enhance(
     )
     assert difference(ours, deep_pixels(tmp_path / "expected")) <= CUT_OFF
     assert difference(ours, pixels_of(got)) > CHANGE
-    assert read_pixels(result).shape == ours.shape and has_sound(result)
+    assert read_pixels(result).shape == ours.shape
+    assert has_sound(result)
     (text,) = run.outputs[id_of(graph, "PreviewAny")]["text"]
     assert text.startswith(f"2 of 2 faces chosen, 1 shots, {FRAMES} frames")
     codes = (
@@ -262,4 +264,5 @@ def test_dvface_with_its_prior_gives_the_frames_of_vfe_enhance(
     restorer.restore_file(frames_for_vfe(clip, tmp_path / "got"), tmp_path / "expected")
     assert difference(ours, deep_pixels(tmp_path / "expected")) <= CUT_OFF
     assert difference(ours, pixels_of(got)) > CHANGE
-    assert read_pixels(result).shape == ours.shape and has_sound(result)
+    assert read_pixels(result).shape == ours.shape
+    assert has_sound(result)

@@ -59,7 +59,8 @@ def test_the_server_serves_translations_and_help(comfy_server: ComfyServer) -> N
     assert comfy_server.get("/i18n")["zh"]["nodeDefs"] == read_locale("zh", "nodeDefs.json")
     for name in read_locale("en", "nodeDefs.json"):
         page = comfy_server.text(f"/extensions/{PACK}/docs/{name}.md")
-        assert page.startswith("# ") and len(page) > 200
+        assert page.startswith("# ")
+        assert len(page) > 200
 
 
 def test_a_help_page_names_every_input_and_output(comfy_server: ComfyServer) -> None:
