@@ -52,6 +52,15 @@ class EnhanceFaceVideo(io.ComfyNode):
                     max=51,
                     tooltip="Quality of the H.264 file that is written: lower is better and larger.",
                 ),
+                io.Float.Input(
+                    "fidelity",
+                    default=RestoreOptions.fidelity,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    optional=True,
+                    tooltip="Of faces: 1 is the most faithful, 0 the sharpest. Of use to lite only.",
+                ),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The restored video, with the sound of the original."),
@@ -74,8 +83,17 @@ class EnhanceFaceVideo(io.ComfyNode):
         strength: float,
         window: int,
         crf: int,
+        fidelity: float = RestoreOptions.fidelity,
     ) -> io.NodeOutput:
-        options = RestoreOptions(strength=strength, region=region, faces=faces, min_face=min_face, blend=blend, crf=crf)
+        options = RestoreOptions(
+            strength=strength,
+            region=region,
+            faces=faces,
+            min_face=min_face,
+            blend=blend,
+            crf=crf,
+            fidelity=fidelity,
+        )
         report = enhance_video(restorer, video, options, window_config(window, 0))
         return io.NodeOutput(InputImpl.VideoFromFile(str(report.output)), describe(report))
 

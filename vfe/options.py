@@ -90,6 +90,9 @@ class RestoreOptions:
     """The size in pixels of the input below which faces are left alone."""
     blend: float = 1.0
     """How much of restored faces is shown, from 0 to 1. Like `faces` and `min_face` it is of no use to whole frames."""
+    fidelity: float = 0.5
+    """From 1, at which faces are as the part for whole frames restores them, to 0, at which they are as sharp as the
+    part for faces makes them."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.strength <= 1:
@@ -106,6 +109,8 @@ class RestoreOptions:
             raise ValueError(f"crf is {self.crf}, needed is a number from 0 (lossless) to {MAX_CRF} (worst)")
         if self.region not in REGIONS:
             raise ValueError(f"region is {self.region!r}, needed is one of {', '.join(REGIONS)}")
+        if not 0 <= self.fidelity <= 1:
+            raise ValueError(f"fidelity is {self.fidelity}, needed is a number from 0 (sharpest) to 1 (most faithful)")
         if self.min_face < 0 or not 0 <= self.blend <= 1:
             raise ValueError(f"min_face={self.min_face}, blend={self.blend}: needed are 0 or more pixels, and 0 to 1")
 

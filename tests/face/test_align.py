@@ -7,11 +7,20 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from tests.support.face_tracks import template_landmarks
-from vfe.face.detect.upright import apply, invert
-from vfe.face.paste.align import ALIGNED_SIDE, put_aligned, similarities, steady_similarities, take_aligned, template
+from vfe.face.detect.upright import apply, invert, unit_grid
+from vfe.face.paste.align import (
+    ALIGNED_SIDE,
+    put_aligned,
+    similarities,
+    soften,
+    steady_similarities,
+    take_aligned,
+    template,
+)
 
 
 def smooth_frame(height: int, width: int) -> Tensor:
@@ -72,6 +81,20 @@ def test_small_faces_are_averaged_and_not_sampled() -> None:
     frame = (torch.arange(1200) % 2 * 2.0 - 1).expand(3, 1200, 1200).contiguous()
     crop = take_aligned(frame, similarities(template_landmarks(1100, 0.0, 600, 600)[None])[0])
     assert crop[:, 8:-8, 8:-8].abs().max() < 0.05
+
+
+@pytest.mark.parametrize(("x", "y"), [(500, 400), (30, 390), (1000, -40)])
+def test_a_crop_depends_on_its_surroundings_alone(x: float, y: float) -> None:
+    """What lies far away is not even looked at, and what is beyond the frame is mirrored as in the whole frame."""
+    frame = torch.rand(3, 800, 1000, generator=torch.Generator().manual_seed(2))
+    matrix = similarities(template_landmarks(500, 0.2, x, y)[None])[0]
+    step = float(torch.linalg.det(matrix[:, :2]).sqrt()) / ALIGNED_SIDE
+    flat = rearrange(unit_grid(ALIGNED_SIDE, frame.device), "h w xy -> 1 (h w) xy").double()
+    grid = apply(matrix[None], flat).view(1, ALIGNED_SIDE, ALIGNED_SIDE, 2) / torch.tensor([1000, 800]) * 2 - 1
+    whole = F.grid_sample(
+        soften(frame[None], step), grid.float(), mode="bicubic", padding_mode="reflection", align_corners=False
+    )[0]
+    assert torch.allclose(take_aligned(frame, matrix), whole, atol=2e-4)
 
 
 def crop_places(landmarks: Tensor, matrices: Tensor) -> Tensor:

@@ -12,10 +12,10 @@ from torch import Tensor
 from tests.support.face_tracks import moving_boxes, track_of
 from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.face.paste.crop_box import CropConfig
-from vfe.face.paste.paste import FaceConfig, FacePatcher, PasteConfig, paste
+from vfe.face.paste.paste import FaceConfig, FacePatcher, paste
 from vfe.face.track.tracks import FaceTrack, FaceTracks
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
-from vfe.restore.face_stream import SHARE_OVER_FRAMES, FacePart, FaceStream, restore_faces, restore_faces_over
+from vfe.restore.face_stream import FacePart, FaceStream, restore_faces
 from vfe.types import Cancelled, CheckCancelled
 
 SMALL = FaceConfig(crop=CropConfig(side=64))
@@ -150,26 +150,12 @@ def test_frames_of_another_size_are_refused() -> None:
         list(restore_faces(FacePart(Brighten()), [torch.zeros(3, 30, 40)], crossing()))
 
 
-def test_faces_are_pasted_into_frames_that_were_restored_before() -> None:
-    """Taken of the frame as it was; what is pasted is the difference to the frame that is shown."""
-    frames, tracks = frames_of(26), crossing()
-    shown = [(frame * 0.5).clone() for frame in frames]
-    out = list(restore_faces_over(FacePart(Brighten()), zip(frames, shown, strict=True), tracks, SMALL))
-    assert torch.equal(out[18], shown[18])
-    half = FaceConfig(crop=SMALL.crop, paste=PasteConfig(blend=SHARE_OVER_FRAMES))
-    patcher = FacePatcher(tracks.tracks[2], half)
-    restored = patcher.take(frames[22], 2) + 0.3
-    expected = paste(shown[22], [patcher.patch(shown[22], 2, patcher.take(shown[22], 2), restored)])
-    assert torch.allclose(out[22], expected, atol=1e-6)
-
-
-def test_restored_frames_without_a_change_to_faces_stay() -> None:
+def test_frames_without_a_change_to_faces_stay() -> None:
     class Keep(Brighten):
         def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
             del strength, check
             return frames
 
     frames = frames_of(26)
-    pairs = ((frame, frame) for frame in frames)
-    for ours, given in zip(restore_faces_over(FacePart(Keep()), pairs, crossing(), SMALL), frames, strict=True):
+    for ours, given in zip(restore_faces(FacePart(Keep()), frames, crossing(), SMALL), frames, strict=True):
         assert torch.equal(ours, given)

@@ -71,6 +71,20 @@ def test_no_blend_is_the_part_for_frames_alone(portrait: Path) -> None:
     assert none.read_bytes() == without.read_bytes()
 
 
+def test_full_fidelity_is_the_part_for_frames_alone(portrait: Path) -> None:
+    """And between it and the sharpest, faces move away from there without a jump."""
+    without = restored(portrait, "frame_only.png", RestoreOptions(), NO_FACES).output
+    faithful = restored(portrait, "faithful.png", RestoreOptions(fidelity=1.0)).output
+    assert faithful.read_bytes() == without.read_bytes()
+    changes = [
+        np.abs(
+            pixels(restored(portrait, f"{fidelity}.png", RestoreOptions(fidelity=fidelity)).output) - pixels(without)
+        )
+        for fidelity in (0.8, 0.4, 0.0)
+    ]
+    assert 0 < changes[0].mean() < changes[1].mean() < changes[2].mean()
+
+
 def test_faces_alone_leave_the_rest_to_the_bit(portrait: Path) -> None:
     alone = restored(portrait, "face.png", RestoreOptions(region="face")).output
     change = np.abs(pixels(alone) - pixels(portrait)).max(-1)
@@ -124,3 +138,9 @@ def test_faces_cannot_be_chosen_where_none_is_looked_for(portrait: Path, capsys:
         enhance(capsys, portrait, "--face-model", "none", "--faces", "largest"), "--region face", code=2
     )
     assert enhance(capsys, portrait, "--faces", "largest").code == 0
+
+
+def test_fidelity_is_of_a_part_for_faces(portrait: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    without = enhance(capsys, portrait, "--face-model", "none", "--fidelity", "0.2")
+    assert_one_line_error(without, "--fidelity 0.2", "part for faces", code=2)
+    assert_one_line_error(enhance(capsys, portrait, "--fidelity", "2"), "fidelity is 2.0", "0 (sharpest)", code=2)

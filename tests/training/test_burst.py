@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.support.packed_faces import SIDE, smooth_picture, tiny_pack
 from tests.support.paths import ROOT
 from training.burst import run
 from training.burst.clips import PairConfig, PairMaker, Pairs, held_out_pairs
@@ -25,8 +26,8 @@ from training.burst.damage.quantise import Codec, apply_codec, to_rgb, to_ycc
 from training.burst.dice import Dice
 from training.burst.model import new_restorer, restorer_config
 from training.burst.motion import ClipConfig, ClipMaker
-from training.burst.pack import PackedItem, encode, list_hash, main
-from training.burst.packed import HELD_OUT_EVERY, Pack, PackedAlbum, read_pack, read_packed_album, write_pack
+from training.burst.pack import PackedItem, list_hash, main
+from training.burst.packed import HELD_OUT_EVERY, PackedAlbum, read_pack, read_packed_album, write_pack
 from training.burst.plan import Plan, PlanConfig
 from training.burst.restorer import damage_weight
 from training.burst.squeeze import FIRE_PAIRS, LAST_FIRES, SQUEEZE_FILE, TAP_COUNT, load_squeeze
@@ -36,28 +37,6 @@ from vfe.weights.adapter import load_prior
 from vfe.weights.lite import load_lite_model
 
 CPU = torch.device("cpu")
-SIDE = 64
-
-
-def smooth_picture(seed: int) -> Tensor:
-    """(3, S, S) uint8 without fine detail."""
-    small = torch.rand(1, 3, 6, 6, generator=torch.Generator().manual_seed(seed)) * 200 + 20
-    return torch.nn.functional.interpolate(small, (SIDE, SIDE), mode="bicubic")[0].round().clamp(0, 255).byte()
-
-
-def tiny_pack() -> Pack:
-    """Portraits of as many people as make one held out, and a clip of each of two."""
-    people = HELD_OUT_EVERY
-    lengths = [1] * people + [8, 8]
-    files = [encode(smooth_picture(number).permute(1, 2, 0).contiguous(), 90) for number in range(sum(lengths))]
-    return Pack(
-        np.frombuffer(b"".join(files), np.uint8),
-        np.cumsum([len(data) for data in files]),
-        np.concatenate([[0], np.cumsum(lengths)]),
-        np.zeros((len(files), 5, 2), np.float16),
-        np.array([*range(people), 0, people - 1]),
-        "0" * 64,
-    )
 
 
 def random_squeeze() -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ B batch, T frames, S side; video (B, 3, T, S, S) in [-1, 1].
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -24,6 +24,19 @@ class Pairs(NamedTuple):
 
     degraded: Tensor
     clean: Tensor
+
+
+class PairSource(Protocol):
+    """What makes pairs, or finds them made."""
+
+    list_sha256: str
+    """Of the items that they are made of."""
+
+    def __call__(self, step: int, count: int) -> Pairs:
+        """The pairs of a step, `count` of them."""
+
+    def clean_alone(self, step: int, count: int) -> Pairs:
+        """The clean clips of a step, which stand on both sides of the pairs: codebooks learn from them alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

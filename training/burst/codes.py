@@ -16,7 +16,7 @@ from ..losses.adversarial import Discriminator, DiscriminatorConfig
 from ..losses.perceptual.frames import FrameLoss
 from ..prior.autoencoder import Autoencoder, AutoencoderWithLoss, CodebookLossConfig, DiscriminatorWithLoss
 from ..prior.naming import PredictorsWithLoss, target_codes
-from .clips import PairMaker, Pairs
+from .clips import Pairs, PairSource
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
 
@@ -27,7 +27,12 @@ class CodebookStage(BurstStage):
     """Codebook learning, scored by the PSNR in dB of clean clips of held-out people after codes and decoder."""
 
     def __init__(
-        self, config: PriorConfig, critic: DiscriminatorConfig, pairs: PairMaker, held_out: Pairs, loss: SqueezeDistance
+        self,
+        config: PriorConfig,
+        critic: DiscriminatorConfig,
+        pairs: PairSource,
+        held_out: Pairs,
+        loss: SqueezeDistance,
     ) -> None:
         weights = CodebookLossConfig(adversarial=0.1, adversary_from=0.5)
         device = held_out.clean.device
@@ -68,7 +73,7 @@ class CodebookStage(BurstStage):
 class PredictStage(BurstStage):
     """Code prediction, scored by the share of tokens of damaged clips whose entry is the clean clip's."""
 
-    def __init__(self, prior: DualCodebookPrior, pairs: PairMaker, held_out: Pairs) -> None:
+    def __init__(self, prior: DualCodebookPrior, pairs: PairSource, held_out: Pairs) -> None:
         self.predictors = PredictorsWithLoss(prior.to(held_out.clean.device), 0.5)
         self.trainables = (self.predictors,)
         self.pairs, self.held_out = pairs, held_out

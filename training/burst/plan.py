@@ -17,12 +17,13 @@ from vfe.weights.lite import load_lite_model
 from ..lite.net import with_prior
 from ..losses.adversarial import Discriminator
 from ..run.optim import OptimConfig
-from .clips import PairConfig, PairMaker, Pairs, held_out_pairs
+from .clips import PairConfig, PairMaker, Pairs, PairSource, held_out_pairs
 from .codes import CodebookStage, PredictStage
 from .loop import BurstConfig, BurstLoop, BurstStage
 from .model import critic_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
 from .packed import PackedAlbum
+from .pool import PairPool
 from .restorer import CriticWithLoss, RestorerLossConfig, RestorerStage, RestorerWithLoss, unfrozen
 from .squeeze import SqueezeDistance
 
@@ -48,6 +49,8 @@ class PlanConfig:
     """Clips of held-out people that each stage is scored on."""
     init: Path | None = None
     """A restorer to start from."""
+    pool: Path | None = None
+    """A folder with pairs that another process makes; without it, each step makes its own."""
     tiny: bool = False
     compile: bool = False
     """The restorer: half a minute, and faster from then on; eager where it fails."""
@@ -99,7 +102,10 @@ class Plan:
         minutes, seconds = config.minutes_of(name), config.save_seconds
         return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, save_seconds=seconds)
 
-    def _makers(self, frames: int) -> tuple[PairMaker, Pairs]:
+    def _makers(self, frames: int) -> tuple[PairSource, Pairs]:
+        if self.config.pool is not None:
+            pool = PairPool(self.config.pool, self.device, self.album.list_sha256)
+            return pool, pool.held_out(self.config.held_out)
         pairs = replace(self.pairs, clips=replace(self.pairs.clips, frames=frames))
         damaged = replace(pairs.damage, clean_share=0.0)  # nothing is gained on a clean clip
         held_out = replace(pairs, clips=replace(pairs.clips, frames=5), damage=damaged)

@@ -26,7 +26,7 @@ from ..losses.adversarial import (
 )
 from ..losses.terms import penalise, temporal_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
-from .clips import PairMaker, Pairs
+from .clips import Pairs, PairSource
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
 
@@ -139,7 +139,7 @@ class RestorerStage(BurstStage):
     """The restorer, scored by PSNR and perceptual distance on the same damaged clips of held-out people each time."""
 
     def __init__(
-        self, restorer: RestorerWithLoss, pairs: PairMaker, held_out: Pairs, critic: TrainableModule | None = None
+        self, restorer: RestorerWithLoss, pairs: PairSource, held_out: Pairs, critic: TrainableModule | None = None
     ) -> None:
         self.trainables = (restorer,) if critic is None else (restorer, critic)
         self.restorer, self.pairs, self.held_out = restorer, pairs, held_out

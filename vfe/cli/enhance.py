@@ -61,6 +61,8 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
             f"{args.model} restores whole frames without looking for faces, and --faces, --min-face and --blend choose "
             "among them; add --region face, or --region auto"
         )
+    if restorer.face_part is None and args.fidelity is not None:
+        raise WrongUsage(f"--fidelity {args.fidelity} is of a part for faces, which {args.model} runs without here")
     progress = ProgressLine(sys.stderr, first="finding faces" if finds_faces else "")
     try:
         report = restorer.restore_file(args.input, args.output, options, on_progress=progress)

@@ -59,7 +59,9 @@ def build_parser() -> Parser:
 
 def options_of(args: argparse.Namespace) -> RestoreOptions:
     """The options of `vfe enhance`; ValueError where one makes no sense."""
-    chosen = {name: value for name in ("faces", "min_face", "blend") if (value := getattr(args, name)) is not None}
+    chosen = {
+        name: value for name in ("faces", "min_face", "blend", "fidelity") if (value := getattr(args, name)) is not None
+    }
     return RestoreOptions(
         strength=args.strength,
         size=args.size,
@@ -121,6 +123,9 @@ def _add_region(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--faces", metavar="WHICH", help="all (default), largest, 2,5 or 'nearest X,Y'; see `vfe faces`")
     group.add_argument("--min-face", type=int, metavar="PX", help="leave faces alone that are smaller")
     group.add_argument("--blend", type=float, metavar="B", help="0 input to 1 restored faces (default)")
+    group.add_argument(
+        "--fidelity", type=float, metavar="F", help="faces: 0 sharpest to 1 most faithful (default: 0.5)"
+    )
 
 
 def _add_wan(group: argparse._ArgumentGroup) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -16,10 +16,6 @@ from ..face.paste.paste import FaceConfig, FacePatcher, Patch, Patcher, paste
 from ..face.track.tracks import FaceTrack, FaceTracks
 from ..pipeline.windows import ClipStream, WindowPipeline
 from ..types import Progress, no_progress
-
-SHARE_OVER_FRAMES = 0.5
-"""How much of a face is the one that was restored by itself, where the frame was restored too. Our own choice: alone it
-is crisper, but further from the clean face than what the frame part makes of it (vfe/assets/lite_faces.md)."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +53,6 @@ def restore_faces(
     report(stream.given, tracks.frames)
 
 
-def restore_faces_over(
-    part: FacePart,
-    frames: Iterable[tuple[Tensor, Tensor]],
-    tracks: FaceTracks,
-    config: FaceConfig | None = None,
-    *,
-    strength: float = 1.0,
-    on_progress: Progress | None = None,
-) -> Iterator[Tensor]:
-    """Restore the faces of frames that were restored as a whole before, as `restore_faces` does.
-
-    `frames` are pairs: the frame as it was, of which faces are restored, and the restored one into which they are
-    pasted with the weight `SHARE_OVER_FRAMES`.
-    """
-    report = on_progress or no_progress
-    config = config or FaceConfig()
-    shared = replace(config, paste=replace(config.paste, blend=SHARE_OVER_FRAMES * config.paste.blend))
-    stream = FaceStream(part, tracks, shared, strength, lambda done: report(done, tracks.frames))
-    for degraded, shown in frames:
-        yield from stream.push(degraded, shown)
-    yield from stream.finish()
-    report(stream.given, tracks.frames)
-
-
 class FaceStream:
     """Does what `restore_faces` does, for frames that are pushed one by one."""
 
@@ -104,18 +76,18 @@ class FaceStream:
         self._waiting: deque[_Frame] = deque()
         self._clips: dict[int, _FaceClip] = {}
 
-    def push(self, frame: Tensor, shown: Tensor | None = None) -> list[Tensor]:
-        """Take a frame and return those that it makes ready; its faces are pasted into `shown`, or into itself."""
+    def push(self, frame: Tensor) -> list[Tensor]:
+        """Take a frame and return those that it makes ready."""
         if (frame.shape[-1], frame.shape[-2]) != (self.tracks.width, self.tracks.height):
             raise ValueError(
                 f"a frame is {frame.shape[-1]}x{frame.shape[-2]}, needed {self.tracks.width}x{self.tracks.height}, "
                 "in which its faces were found"
             )
-        waiting = _Frame(frame if shown is None else shown)
+        waiting = _Frame(frame)
         self._waiting.append(waiting)
         for track, index in self.tracks.at(self._taken):
             waiting.missing += 1
-            self._clip_of(track).push(frame, waiting, index)
+            self._clip_of(track).push(waiting, index)
             if index + 1 == len(track.boxes):
                 self._clips.pop(track.number).finish()
         self._taken += 1
@@ -169,11 +141,9 @@ class _FaceClip:
         self.stream = stream
         self.pending: deque[tuple[_Frame, int, Tensor]] = deque()  # with the index in the track, and the crop
 
-    def push(self, degraded: Tensor, frame: _Frame, index: int) -> None:
-        """Take the crop of a frame as it was; the difference to the crop of the shown frame is pasted."""
-        crop = self.patcher.take(degraded, index)
-        under = crop if frame.pixels is degraded else self.patcher.take(frame.pixels, index)
-        self.pending.append((frame, index, under))
+    def push(self, frame: _Frame, index: int) -> None:
+        crop = self.patcher.take(frame.pixels, index)
+        self.pending.append((frame, index, crop))
         self._hand_out(self.stream.push(crop))
 
     def finish(self) -> None:

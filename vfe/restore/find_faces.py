@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ..face.detect.detector import MIN_FRAME_SIDE, FaceDetector
 from ..face.paste.crop_box import CropConfig, crop_boxes
-from ..face.paste.paste import FaceConfig, PasteConfig
 from ..face.paste.resample import box_area
 from ..face.track.select import FaceSelection
 from ..face.track.tracker import track_faces
@@ -32,7 +31,6 @@ class RegionPlan:
     whole_frames: bool
     tracks: FaceTracks | None
     """The faces that are restored, in whole frames by the part that knows faces; None where there is no such part."""
-    config: FaceConfig
     notes: tuple[str, ...] = ()
 
 
@@ -43,22 +41,21 @@ def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None
     and, where known, their total. Raises VFEError for files that cannot be read, for faces that are not there, and
     where nothing but faces is to be restored for frames that are too small for them.
     """
-    config = FaceConfig(paste=PasteConfig(blend=options.blend))
     beside = has_face_part and options.blend > 0
     if options.region == "frame" and not beside:
-        return RegionPlan(True, None, config)
+        return RegionPlan(True, None)
     tracks = find_tracks(src, options, on_progress)
     if options.region == "frame":
-        return RegionPlan(True, tracks, config, (describe(tracks),) if tracks and tracks.tracks else ())
+        return RegionPlan(True, tracks, (describe(tracks),) if tracks and tracks.tracks else ())
     if tracks is None:
-        return RegionPlan(True, None, config, ("whole frames were restored: they are too small to find faces in",))
+        return RegionPlan(True, None, ("whole frames were restored: they are too small to find faces in",))
     found = tracks if beside else None
     if options.region == "auto" and not tracks.tracks:
-        return RegionPlan(True, None, config, ("whole frames were restored: no face was found",))
-    if options.region == "auto" and (share := filled(tracks, config.crop)) > FILLED:
+        return RegionPlan(True, None, ("whole frames were restored: no face was found",))
+    if options.region == "auto" and (share := filled(tracks, CropConfig())) > FILLED:
         note = f"whole frames were restored: faces fill {100 * share:.0f} % of the picture"
-        return RegionPlan(True, found, config, (note,) if found is None else (note, describe(found)))
-    return RegionPlan(False, tracks, config, (describe(tracks),))
+        return RegionPlan(True, found, (note,) if found is None else (note, describe(found)))
+    return RegionPlan(False, tracks, (describe(tracks),))
 
 
 def find_tracks(src: Path, options: RestoreOptions, on_progress: Progress | None) -> FaceTracks | None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..device import choose_device, choose_dtype, dtypes_for
+from ..face.paste.paste import FaceConfig, PasteConfig
 from ..library.find import find_model
 from ..library.folders import search_folders
 from ..loading.lite import load_face_pipeline
@@ -31,7 +32,8 @@ from ..video.compare import check_apart, open_comparison, side_by_side
 from ..video.read import Frame, Source, open_source
 from ..video.resize import resize
 from ..video.write import Sink, SinkConfig, open_sink
-from .face_stream import FacePart, restore_faces, restore_faces_over
+from .blend import blend_over
+from .face_stream import FacePart, restore_faces
 
 
 class StageSeconds(NamedTuple):
@@ -109,7 +111,8 @@ class Restorer:
     """A loaded model. It keeps no state between calls: the same input gives the same output."""
 
     def __init__(self, pipeline: FramePipeline, face_part: FacePart | None = None) -> None:
-        """`pipeline` restores whole frames, and faces too where there is no `face_part` for them."""
+        """`pipeline` restores whole frames or upright crops of faces, and then `face_part`, if any, the faces in
+        them."""
         self.pipeline = pipeline
         self.face_part = face_part
 
@@ -169,22 +172,33 @@ class Restorer:
         def whole_frames(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
             return self.restore_frames(frames, strength=options.strength, on_progress=report)
 
-        if options.region == "frame" and self.face_part is None:
+        part = self.face_part if options.fidelity < 1 else None
+        if options.region == "frame" and part is None:
             return _Work(whole_frames)
-        part = self.face_part or self._faces_by_pipeline()
         from .find_faces import plan_region
 
-        plan = plan_region(src, options, on_progress, has_face_part=self.face_part is not None)
+        plan = plan_region(src, options, on_progress, has_face_part=part is not None)
         if plan.tracks is None or (plan.whole_frames and not plan.tracks.tracks):
             return _Work(whole_frames, plan.notes)
-        tracks, config = plan.tracks, plan.config
+        tracks, strength = plan.tracks, options.strength
+        shown = FaceConfig(paste=PasteConfig(blend=options.blend))
+
+        def refined(frames: Iterable[Tensor], config: FaceConfig, report: Progress) -> Iterator[Tensor]:
+            if part is None:
+                return iter(frames)
+            refining = strength * (1 - options.fidelity)
+            return restore_faces(part, frames, tracks, config, strength=refining, on_progress=report)
 
         def faces(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            return restore_faces(part, frames, tracks, config, strength=options.strength, on_progress=report)
+            def restore(frames: Iterable[Tensor]) -> Iterator[Tensor]:
+                upright = self._faces_by_pipeline()
+                restored = restore_faces(upright, frames, tracks, strength=strength, on_progress=report)
+                return refined(restored, FaceConfig(), report)
+
+            return blend_over(frames, restore, options.blend)
 
         def both(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            pairs = beside_restored(frames, lambda degraded: whole_frames(degraded, report))
-            return restore_faces_over(part, pairs, tracks, config, strength=options.strength, on_progress=report)
+            return refined(whole_frames(frames, report), shown, report)
 
         return _Work(both, plan.notes) if plan.whole_frames else _Work(faces, plan.notes, is_partial=True)
 
@@ -195,21 +209,6 @@ class Restorer:
                 f"{type(self.pipeline).__name__} cannot restore faces, needed are window_for, restore_window"
             )
         return FacePart(self.pipeline)
-
-
-def beside_restored(
-    frames: Iterable[Tensor], restore: Callable[[Iterable[Tensor]], Iterator[Tensor]]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield each frame with what `restore` makes of it; frames wait while it reads ahead."""
-    waiting: deque[Tensor] = deque()
-
-    def noted() -> Iterator[Tensor]:
-        for frame in frames:
-            waiting.append(frame)
-            yield frame
-
-    for restored in restore(noted()):
-        yield waiting.popleft(), restored
 
 
 _Restoration = Callable[[Iterable[Tensor], Progress], Iterator[Tensor]]

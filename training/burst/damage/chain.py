@@ -5,6 +5,7 @@ B batch, T frames, S side; clips are (B, T, 3, S, S) in levels of 255.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,11 +68,15 @@ MOVING_FROM_RATIO = (
 )
 
 
+CodecStep = Callable[[Tensor, Codec, Tensor], Tensor]
+"""`apply_codec`, or what stands in for it."""
+
+
 class Damage:
     """Damages batches of clips within the ranges of `config`."""
 
-    def __init__(self, config: DamageConfig) -> None:
-        self.config = config
+    def __init__(self, config: DamageConfig, apply_codec: CodecStep = apply_codec) -> None:
+        self.config, self._apply_codec = config, apply_codec
 
     @torch.no_grad()
     def __call__(self, video: Tensor, dice: Dice) -> Tensor:
@@ -92,7 +97,7 @@ class Damage:
         canvas = drawn.camera.canvas(side)
         frames = film(apply_blur(video, drawn.blur), drawn.camera, canvas)
         frames = apply_noise(frames, draw_noise(dice, drawn.sigma), dice).round().clamp(0, 255)
-        frames = apply_codec(frames, drawn.codec, drawn.camera.shift).round().clamp(0, 255)
+        frames = self._apply_codec(frames, drawn.codec, drawn.camera.shift).round().clamp(0, 255)
         return align(frames, drawn.camera, side, drawn.smooth)
 
     def _draw(self, severity: Tensor, frames: int, dice: Dice) -> DrawnPass:

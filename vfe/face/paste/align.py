@@ -87,13 +87,32 @@ def take_aligned(frame: Tensor, matrix: Tensor, side: int = ALIGNED_SIDE) -> Ten
 
     It is antialiased where it shrinks. Beyond the frame, the frame is mirrored.
     """
-    height, width = frame.shape[-2:]
+    matrix = matrix.to(frame.device)
     step = float(torch.linalg.det(matrix[:, :2]).abs().sqrt()) / side
-    picture = soften(frame[None], step)
+    picture, (left, top) = _surroundings(frame, matrix, step)
     flat = rearrange(unit_grid(side, frame.device), "h w xy -> 1 (h w) xy").double()
-    positions = apply(matrix[None].to(frame.device), flat) / torch.tensor([width, height], device=frame.device) * 2 - 1
+    positions = apply(matrix[None], flat) - matrix.new_tensor([left, top])
+    positions = positions / matrix.new_tensor([picture.shape[-1], picture.shape[-2]]) * 2 - 1
     grid = rearrange(positions, "1 (h w) xy -> 1 h w xy", h=side).to(frame.dtype)
-    return F.grid_sample(picture, grid, mode="bicubic", padding_mode="reflection", align_corners=False)[0]
+    softened = soften(picture[None], step)
+    return F.grid_sample(softened, grid, mode="bicubic", padding_mode="reflection", align_corners=False)[0]
+
+
+def _surroundings(frame: Tensor, matrix: Tensor, step: float) -> tuple[Tensor, tuple[int, int]]:
+    """Return the part of a frame (C, H, W) that a crop depends on, and its left and top in the frame.
+
+    It is what softening reaches around the crop, and what is mirrored where the crop reaches beyond the frame.
+    """
+    reach = 3 + 5 * step
+    corners = apply(matrix[None], matrix.new_tensor([[[0, 0], [1, 0], [0, 1], [1, 1]]]))[0]
+    spans = []
+    for axis, side in ((0, frame.shape[-1]), (1, frame.shape[-2])):
+        start, end = float(corners[:, axis].min()) - reach, float(corners[:, axis].max()) + reach
+        first, last = start - max(end - side, 0), end + max(-start, 0)
+        first, last = (int(min(max(value, 0), side)) for value in (math.floor(first), math.ceil(last)))
+        spans.append((first, last) if last > first else (0, side))
+    (left, right), (top, bottom) = spans
+    return frame[:, top:bottom, left:right], (left, top)
 
 
 def put_aligned(crop: Tensor, matrix: Tensor, height: int, width: int) -> tuple[Area, Tensor]:

@@ -1,0 +1,71 @@
+"""Pairs on disk, made by one process and learned from by another: `training.burst.fill_pool` fills the pool.
+
+Where making a pair costs as much as learning from it, on a CPU, each has a core to itself.
+
+n pairs in a shard, T frames, S side.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vfe.types import VFEError
+
+from .clips import Pairs, to_pairs
+
+HELD_OUT_SHARD = "held_out.npy"
+SHARDS = "pairs_*.npy"
+
+
+def shard_name(number: int) -> str:
+    return f"pairs_{number:06}.npy"
+
+
+def shard_number(path: Path) -> int:
+    return int(path.stem.removeprefix("pairs_"))
+
+
+def write_shard(path: Path, pairs: np.ndarray) -> None:
+    """Write pairs (n, 2, T, 3, S, S) uint8, degraded and clean, aside and then in the place of what is there."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        np.save(file, pairs)
+    partial.replace(path)
+
+
+class PairPool:
+    """Draws pairs from the shards that are there at the moment: what is drawn depends on how far the maker is."""
+
+    def __init__(self, folder: Path, device: torch.device, list_sha256: str) -> None:
+        self.folder, self.device, self.list_sha256 = folder, device, list_sha256
+
+    def __call__(self, step: int, count: int) -> Pairs:
+        """The pairs of a step, `count` of them; raises VFEError where the pool is empty."""
+        shards = sorted(self.folder.glob(SHARDS))
+        if not shards:
+            raise VFEError(f"{self.folder} holds no pairs; fill it with python -m training.burst.fill_pool")
+        shards = shards[1:] or shards  # the oldest may be gone before it is read
+        rng = np.random.default_rng(step)
+        drawn = []
+        for _ in range(count):
+            shard = np.load(shards[rng.integers(len(shards))], mmap_mode="r")
+            drawn.append(np.array(shard[rng.integers(len(shard))]))
+        return self._to_pairs(np.stack(drawn))
+
+    def clean_alone(self, step: int, count: int) -> Pairs:
+        clean = self(step, count).clean
+        return Pairs(clean, clean)
+
+    def held_out(self, count: int) -> Pairs:
+        """The first `count` pairs of people that are never trained on."""
+        path = self.folder / HELD_OUT_SHARD
+        if not path.exists():
+            raise VFEError(f"{path} does not exist; fill the pool with python -m training.burst.fill_pool")
+        return self._to_pairs(np.load(path)[:count])
+
+    def _to_pairs(self, pairs: np.ndarray) -> Pairs:
+        degraded, clean = torch.from_numpy(pairs).to(self.device).float().unbind(1)
+        return to_pairs(degraded, clean)
