@@ -4,8 +4,8 @@
         --cache runs/faces/dev --model A.safetensors --out runs/faces/compared
 
 The degradations and the networks that measure are those of the restoration benchmark (score.py and nets.py in the
-folders given). Aligned clips are stored in the cache. Without a model, only the input is measured, and with `--lite`
-also what the bundled model makes of whole frames before they are aligned.
+folders given). Aligned clips are stored in the cache: as they are, and as the bundled part for frames restored their
+frames, which is what models for faces get.
 
 N clips of T frames, S side; a clip is (T, 3, S, S) uint8.
 """
@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ from torch import Tensor
 
 from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned, template
 from vfe.models.lite import LiteModel
+from vfe.options import ModelOptions
 from vfe.restore.restorer import load
 from vfe.types import never_cancelled
 from vfe.weights.lite import load_lite_model
@@ -127,12 +129,12 @@ def energy(clip: Tensor) -> float:
 
 
 @torch.inference_mode()
-def restored(net: LiteModel, clip: Tensor) -> Tensor:
+def restored(net: LiteModel, clip: Tensor, fidelity: float = 0.0) -> Tensor:
     """Restore a clip (T, 3, S, S) uint8 of 4n + 1 frames in one step, without windows."""
     video = rearrange(clip.float() / 127.5 - 1, "t c h w -> 1 c t h w")
     z_lq = net.codec.encode(video)
     velocity = net.velocity(z_lq, never_cancelled, net.read_prior(video, never_cancelled))
-    x_hq = net.codec.decode(net.flow.restore(z_lq, velocity.float()))
+    x_hq = net.codec.decode(net.flow.restore(z_lq, velocity.float(), 1 - fidelity))
     return rearrange((x_hq + 1) * 127.5, "1 c t h w -> t c h w").round().clamp(0, 255).byte()
 
 
@@ -154,7 +156,7 @@ def write_sheet(path: Path, rows: list[Tensor]) -> None:
 
 def lite_restorer() -> Callable[[np.ndarray], np.ndarray]:
     """The bundled model as a function of whole frames (T, H, W, 3) uint8."""
-    restorer = load("lite", "cpu")
+    restorer = load("lite", "cpu", options=ModelOptions(face_model="none"))
 
     def restore(frames: np.ndarray) -> np.ndarray:
         video = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -169,14 +171,15 @@ def restorers(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
     score = import_module("score")
     damaged = load_or_make(args.cache / "input.npz", lambda: make_clips(args.data, score, lambda frames: frames))
     yield "input", damaged
-    if args.lite:
-        yield "lite", load_or_make(args.cache / "lite.npz", lambda: make_clips(args.data, score, lite_restorer()))
-    for path in args.model:
+    frames = load_or_make(args.cache / "lite.npz", lambda: make_clips(args.data, score, lite_restorer()))
+    yield "frames", frames
+    for path, fidelity in product(args.model, args.fidelity):
         net = load_lite_model(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
         levels = {
-            level: torch.stack([restored(net, clip) for clip in clips]) for level, clips in damaged.levels.items()
+            level: torch.stack([restored(net, clip, fidelity) for clip in clips])
+            for level, clips in frames.levels.items()
         }
-        yield f"{path.parent.name}/{path.stem}", damaged._replace(levels=levels)
+        yield f"{path.parent.name}/{path.stem} {fidelity}", frames._replace(levels=levels)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -186,7 +189,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--nets", type=Path, required=True, help="folder of nets.py")
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--model", type=Path, action="append", default=[])
-    parser.add_argument("--lite", action="store_true")
+    parser.add_argument("--fidelity", type=float, nargs="+", default=[0.0], help="0 sharpest to 1 most faithful")
     parser.add_argument(
         "--judged",
         type=int,

@@ -49,7 +49,7 @@ def test_file_says_what_it_is_and_how_it_was_made() -> None:
     assert facts["command"].startswith(("python -m training.train", "torchrun"))
     assert len(facts["data_sha256"]) == 64
     assert facts["run"]["data"]["open_only"] is True
-    assert facts["processes"] == 2
+    assert facts["processes"] == 1
     assert facts["steps"] > 0
     assert facts["seed"] == 0
     assert facts["dev_gains"]["psnr"] > 0
