@@ -11,7 +11,7 @@ from comfy_api.latest import Input, InputImpl, io
 from torch import Tensor
 
 from ..vfe.face.paste.align import ALIGNED_SIDE
-from ..vfe.options import Region, RestoreOptions
+from ..vfe.options import CRFS, DEFAULT_CRFS, FIDELITIES, REGIONS, Region, RestoreOptions
 from ..vfe.pipeline.one_step import OneStepPipeline
 from ..vfe.pipeline.windows import ClipStream, WindowConfig
 from ..vfe.restore.face_stream import FacePart
@@ -21,11 +21,12 @@ from .backend.restorer import ComfyRestorer
 from .host.images import Reporter
 from .host.video_file import video_file
 from .remedies import in_node_terms
-from .run.step import window_config
-from .sockets.inputs import strength_input, window_input
+from .sockets.inputs import DEFAULTS, blend_input, chosen_window, min_face_input, strength_input, window_input
 from .sockets.types import CATEGORY, RestorerType
 
 MANY = 1_000_000  # frames: the clip is longer than any window
+CODEC_CRF = -1
+"""What the input `crf` is where the codec's default is taken, as without --crf. It is not 0, which is lossless."""
 
 
 class EnhanceFaceVideo(io.ComfyNode):
@@ -47,16 +48,18 @@ class EnhanceFaceVideo(io.ComfyNode):
                 window_input(),
                 io.Int.Input(
                     "crf",
-                    default=17,
-                    min=0,
-                    max=51,
-                    tooltip="Quality of the H.264 file that is written: lower is better and larger.",
+                    default=CODEC_CRF,
+                    min=CODEC_CRF,
+                    max=CRFS.most,
+                    tooltip="Quality of the file that is written: 0 is lossless, higher numbers make it smaller. "
+                    f"{CODEC_CRF}: visually lossless, {DEFAULT_CRFS['h264']} for H.264 and {DEFAULT_CRFS['h265']} for "
+                    "H.265, which deep H.265, AV1 and VP9 become.",
                 ),
                 io.Float.Input(
                     "fidelity",
-                    default=RestoreOptions.fidelity,
-                    min=0.0,
-                    max=1.0,
+                    default=DEFAULTS.fidelity,
+                    min=FIDELITIES.least,
+                    max=FIDELITIES.most,
                     step=0.05,
                     optional=True,
                     tooltip="Of faces: 1 is the most faithful, 0 the sharpest. Of use to lite only.",
@@ -83,7 +86,7 @@ class EnhanceFaceVideo(io.ComfyNode):
         strength: float,
         window: int,
         crf: int,
-        fidelity: float = RestoreOptions.fidelity,
+        fidelity: float = DEFAULTS.fidelity,
     ) -> io.NodeOutput:
         options = RestoreOptions(
             strength=strength,
@@ -91,41 +94,29 @@ class EnhanceFaceVideo(io.ComfyNode):
             faces=faces,
             min_face=min_face,
             blend=blend,
-            crf=crf,
+            crf=None if crf == CODEC_CRF else crf,
             fidelity=fidelity,
         )
-        report = enhance_video(restorer, video, options, window_config(window, 0))
-        return io.NodeOutput(InputImpl.VideoFromFile(str(report.output)), describe(report))
+        asked = chosen_window(window)
+        report = enhance_video(restorer, video, options, asked.config)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(report.output)), describe(report, asked.note))
 
 
 def _face_inputs() -> list[io.Input]:
     return [
         io.Combo.Input(
             "region",
-            options=["auto", "face", "frame"],
-            default="auto",
-            tooltip="What is restored: the faces and nothing else, whole frames, or whichever suits the clip.",
+            options=list(REGIONS),
+            default=DEFAULTS.region,
+            tooltip="What is restored: frame is whole frames, face the faces alone, auto what suits the clip.",
         ),
         io.String.Input(
             "faces",
-            default="all",
+            default=DEFAULTS.faces,
             tooltip="Which faces: all, largest, numbers as 2,5 or nearest 320,200 (a place in pixels).",
         ),
-        io.Int.Input(
-            "min_face",
-            default=0,
-            min=0,
-            max=4096,
-            tooltip="Faces smaller than this many pixels are left alone.",
-        ),
-        io.Float.Input(
-            "blend",
-            default=1.0,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            tooltip="How much of the restored faces is shown over the original ones.",
-        ),
+        min_face_input("Faces smaller than this many pixels are left alone."),
+        blend_input("How much of the restored faces is shown over the original ones."),
     ]
 
 
@@ -177,6 +168,7 @@ class ShownPipeline:
         yield from clip.finish()
 
 
-def describe(report: RestoreReport) -> str:
-    """For a person, a fact a line."""
-    return "\n".join([f"{report.frames} frames in {report.seconds:.1f} s, {report.fps:.2f} a second", *report.notes])
+def describe(report: RestoreReport, window_note: str) -> str:
+    """Return what was done for a person, a fact a line; `window_note` is empty where no window was rounded."""
+    done = f"{report.frames} frames in {report.seconds:.1f} s, {report.fps:.2f} a second"
+    return "\n".join(filter(None, (done, window_note, *report.notes)))

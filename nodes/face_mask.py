@@ -19,6 +19,7 @@ from .host.images import Reporter, check_images, to_frame, to_image
 from .remedies import in_node_terms
 from .sockets.clip_faces import ClipFaces
 from .sockets.detections import boxes_of
+from .sockets.inputs import DEFAULTS, min_face_input
 from .sockets.types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType
 
 
@@ -43,16 +44,14 @@ class FaceMask(io.ComfyNode):
                 ),
                 io.String.Input(
                     "faces",
-                    default="all",
+                    default=DEFAULTS.faces,
                     tooltip="Which faces: all, largest, numbers as 2,5 (see the overlay) or nearest 320,200 (a place "
                     "in pixels).",
                 ),
-                io.Int.Input(
-                    "min_face", default=0, min=0, max=4096, tooltip="Faces smaller than this many pixels are left out."
-                ),
+                min_face_input("Faces smaller than this many pixels are left out."),
                 io.Float.Input(
                     "feather",
-                    default=0.08,
+                    default=PasteConfig().feather,
                     min=0.0,
                     max=0.5,
                     step=0.01,
@@ -60,9 +59,9 @@ class FaceMask(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "margin",
-                    default=1.75,
+                    default=CropConfig().margin,
                     min=1.0,
-                    max=4.0,
+                    max=8.0,
                     step=0.05,
                     tooltip="Side of the crop box that Face Crop cuts out, in sizes of the face.",
                 ),

@@ -7,12 +7,13 @@ from dataclasses import replace
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.face.paste.paste import FacePatcher, Patch, paste
+from ..vfe.face.paste.paste import FacePatcher, PasteConfig, Patch, paste
 from ..vfe.types import VFEError
 from ..vfe.video.resize import resize
 from .host.images import Reporter, check_images, to_frame, to_image
 from .remedies import in_node_terms
 from .sockets.clip_faces import ClipFaces
+from .sockets.inputs import blend_input
 from .sockets.types import CATEGORY, FaceTracksType
 
 
@@ -32,17 +33,10 @@ class FacePaste(io.ComfyNode):
                 io.Image.Input("images", tooltip="The frames that Face Mask and Face Crop got."),
                 io.Image.Input("crops", tooltip="The restored crops, as many as Face Crop gave."),
                 FaceTracksType.Input("tracks", tooltip="From Face Mask."),
-                io.Float.Input(
-                    "blend",
-                    default=1.0,
-                    min=0.0,
-                    max=1.0,
-                    step=0.05,
-                    tooltip="How much of the restored faces is shown: 1 all, 0 none.",
-                ),
+                blend_input("How much of the restored faces is shown: 1 all, 0 none."),
                 io.Boolean.Input(
                     "match_colours",
-                    default=True,
+                    default=PasteConfig().match_colours,
                     tooltip="Keep light and colour of each face as they were in the frame, but for details.",
                 ),
             ],

@@ -13,7 +13,15 @@ from ..vfe.device import choose_dtype
 from ..vfe.library.find import find_component, find_model
 from ..vfe.loading.load import LITE_FACES
 from ..vfe.loading.request import LoadRequest
-from ..vfe.options import AttentionName, LoraFile, ModelOptions
+from ..vfe.options import (
+    ATTENTIONS,
+    DEFAULT_DTYPE,
+    DTYPES,
+    LORA_STRENGTHS,
+    AttentionName,
+    LoraFile,
+    ModelOptions,
+)
 from ..vfe.types import VFEError
 from ..vfe.weights.lite import is_lite_model
 from ..vfe.weights.recognise import recognise
@@ -70,14 +78,14 @@ class LoadWanRestorer(io.ComfyNode):
                 *(widget for number in range(1, LORAS + 1) for widget in _lora_inputs(number, loras)),
                 io.Combo.Input(
                     "dtype",
-                    options=["auto", "fp32", "bf16", "fp16"],
-                    default="auto",
+                    options=list(DTYPES),
+                    default=DEFAULT_DTYPE,
                     tooltip="Number format that the model computes in; auto is the fastest of the device.",
                 ),
                 io.Combo.Input(
                     "attention",
-                    options=["sdpa", "flash", "sage"],
-                    default="sdpa",
+                    options=list(ATTENTIONS),
+                    default=ModelOptions.attention,
                     tooltip="Kernel of a Wan DiT's attention: PyTorch's own, or an installed one, which is "
                     "tried out before it is used.",
                 ),
@@ -141,9 +149,9 @@ def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
         ),
         io.Float.Input(
             f"strength_{number}",
-            default=1.0,
-            min=-10.0,
-            max=10.0,
+            default=LoraFile.strength,
+            min=LORA_STRENGTHS.least,
+            max=LORA_STRENGTHS.most,
             step=0.05,
             tooltip=f"How much of LoRA {number} is added.",
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..vfe.options import WINDOWS
 from .backend.restorer import ComfyRestorer
 from .remedies import in_node_terms
 from .run.step import Enhancement, enhance
@@ -45,10 +46,10 @@ class OneStepEnhance(io.ComfyNode):
                     "overlap",
                     default=0,
                     min=0,
-                    max=513,
+                    max=WINDOWS.most // 2,
                     step=4,
                     tooltip="Frames over which neighbouring windows are cross-faded; 0: about a quarter of the window. "
-                    "Other numbers are raised to the next 4n+1, up to half of the window.",
+                    "Other numbers, of at most half of it, are rounded to 4n+1.",
                 ),
             ],
             outputs=[

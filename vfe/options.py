@@ -1,31 +1,71 @@
-"""The options of loading a model and of restoring a file. Torch is not imported, so wrong ones are reported at once."""
+"""The options of loading a model and of restoring a file: their defaults and their ranges.
+
+The command and ComfyUI's nodes both read them here, so that they do the same unless they are told otherwise. Torch is
+not imported, so wrong ones are reported at once.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Generic, Literal, TypeVar, get_args
 
 CodecName = Literal["h264", "h265", "prores", "ffv1"]
 Region = Literal["frame", "face", "auto"]
 AttentionName = Literal["sdpa", "flash", "sage"]
+DTypeName = Literal["auto", "fp32", "bf16", "fp16"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 CODECS: tuple[CodecName, ...] = get_args(CodecName)
+ATTENTIONS: tuple[AttentionName, ...] = get_args(AttentionName)
+DTYPES: tuple[DTypeName, ...] = get_args(DTypeName)
+DEFAULT_DTYPE: DTypeName = "auto"
+"""The number format that a model computes in: the fastest of the device."""
 MAX_CRF = 51
 """The end of the scale of x264 and x265, on which 0 is lossless."""
+DEFAULT_CRFS: Mapping[CodecName, int] = {"h264": 15, "h265": 17}
+"""The constant rate factors that are visually lossless, so that what was restored is not degraded again: our own
+choice. Other codecs have none."""
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True)
+class Range(Generic[Number]):
+    """The numbers that an option may have, both ends among them."""
+
+    least: Number
+    most: Number
+
+    def __contains__(self, value: float) -> bool:
+        return self.least <= value <= self.most
+
+
+STRENGTHS = Range(0.0, 1.0)
+BLENDS = Range(0.0, 1.0)
+FIDELITIES = Range(0.0, 1.0)
+MIN_FACES = Range(0, 16_384)
+"""Pixels. The end is the largest side of a picture that H.264 has: no face is larger."""
+CRFS = Range(0, MAX_CRF)
+WINDOWS = Range(1, 10_001)
+"""Frames. The end is more than any memory holds."""
+LORA_STRENGTHS = Range(-100.0, 100.0)
+"""As ComfyUI's own loaders of LoRAs have it."""
 
 
 @dataclass(frozen=True)
 class LoraFile:
-    """A LoRA and the factor by which its change of the weights is multiplied; ValueError where that is not finite."""
+    """A LoRA and the factor by which its change of the weights is multiplied; ValueError where that is out of range."""
 
     path: Path
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.strength):
-            raise ValueError(f"LoRA strength is {self.strength}, needed a finite number")
+        if self.strength not in LORA_STRENGTHS:
+            raise ValueError(
+                f"LoRA strength is {self.strength}, needed from {LORA_STRENGTHS.least:g} to {LORA_STRENGTHS.most:g}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +116,15 @@ class RestoreOptions:
     codec: CodecName | None = None
     """The codec of the output; None takes the one that suits its file name, mostly H.264."""
     crf: int | None = None
-    """The constant rate factor of H.264 and H.265; None takes the codec's default."""
+    """The constant rate factor of H.264 and H.265; None takes the one of `DEFAULT_CRFS`."""
     compare: Path | None = None
     """A video or PNG to which input and output are also written side by side; None writes none."""
     overwrite: bool = False
     """Whether files that exist are replaced."""
     region: Region = "frame"
     """What is restored: "frame" is whole frames, "face" the faces and nothing else, "auto" the faces, or whole frames
-    where they fill most of the picture or there is none."""
+    where they fill most of the picture or there is none. Whole frames are the default because nothing that is degraded
+    is left as it is then."""
     faces: str = "all"
     """Which faces are restored: all, largest, numbers such as 2,5, or nearest 320,200 in pixels of the input."""
     min_face: int = 0
@@ -95,7 +136,7 @@ class RestoreOptions:
     part for faces makes them."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 1:
+        if self.strength not in STRENGTHS:
             raise ValueError(f"strength is {self.strength}, needed is a number from 0 (input) to 1 (fully restored)")
         if self.size is not None and self.scale is not None:
             raise ValueError("both size and scale are given; give one of them")
@@ -105,14 +146,16 @@ class RestoreOptions:
             raise ValueError(f"scale is {self.scale}, needed is a factor above 0, such as 2 or 0.5")
         if self.codec is not None and self.codec not in CODECS:
             raise ValueError(f"codec is {self.codec!r}, needed is one of {', '.join(CODECS)}")
-        if self.crf is not None and not 0 <= self.crf <= MAX_CRF:
+        if self.crf is not None and self.crf not in CRFS:
             raise ValueError(f"crf is {self.crf}, needed is a number from 0 (lossless) to {MAX_CRF} (worst)")
         if self.region not in REGIONS:
             raise ValueError(f"region is {self.region!r}, needed is one of {', '.join(REGIONS)}")
-        if not 0 <= self.fidelity <= 1:
+        if self.fidelity not in FIDELITIES:
             raise ValueError(f"fidelity is {self.fidelity}, needed is a number from 0 (sharpest) to 1 (most faithful)")
-        if self.min_face < 0 or not 0 <= self.blend <= 1:
-            raise ValueError(f"min_face={self.min_face}, blend={self.blend}: needed are 0 or more pixels, and 0 to 1")
+        if self.min_face not in MIN_FACES or self.blend not in BLENDS:
+            raise ValueError(
+                f"min_face={self.min_face}, blend={self.blend}: needed are 0 to {MIN_FACES.most} pixels, and 0 to 1"
+            )
 
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """Return (width, height) of the output for an input of this size, in pixels.

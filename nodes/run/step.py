@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -13,11 +14,12 @@ from ...vfe.models.prior import DualCodebookPrior, Prior, PriorStrength
 from ...vfe.pipeline.latents import WindowLatent
 from ...vfe.pipeline.one_step import OneStepPipeline
 from ...vfe.pipeline.windows import Window, WindowConfig, WindowGatherer
-from ...vfe.types import FRAMES_PER_LATENT, VFEError, VideoShape, padded_frames
+from ...vfe.types import FRAMES_PER_LATENT, VFEError, VideoShape
 from ..backend.restorer import ComfyRestorer
 from ..host.images import Reporter, check_images, masks_for, to_frames
 from ..sockets.clip_latent import ClipLatent, PlacedLatent, merged
 from ..sockets.clip_prior import ClipPrior, code_picture, on_device
+from ..sockets.inputs import chosen_window
 
 GivenPrior: TypeAlias = 'Prior | Literal["own"] | None'
 SMALLEST_WINDOW = 5  # frames: windows of one have no latents that ComfyUI knows for a clip
@@ -34,24 +36,6 @@ class Enhancement:
     mask: Tensor | None = None
 
 
-def window_config(window: int, overlap: int) -> WindowConfig | None:
-    """Both raised to 4n+1, so that windows meet on the clip's groups of four; None for window 0: as suits the model.
-
-    Raises VFEError where the overlap is more than half of the window.
-    """
-    if window == 0:
-        if overlap:
-            raise VFEError(f"an overlap of {overlap} frames without a window; give the window too, or 0 for both")
-        return None
-    frames = max(padded_frames(window), SMALLEST_WINDOW)
-    if overlap == 0:
-        return WindowConfig.of(frames)
-    shared = padded_frames(overlap)
-    if 2 * shared > frames:
-        raise VFEError(f"an overlap of {shared} frames in windows of {frames}: at most half of them can be shared")
-    return WindowConfig(frames, shared)
-
-
 def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dict[str, object]:
     """The LATENT of the restored clip. Raises VFEError for inputs that do not fit."""
     check_images(images)
@@ -60,7 +44,10 @@ def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dic
         wanted.prior.check_fits(images, restorer)
     reporter = Reporter(len(images))
     size = VideoShape(*images.shape[:3])
-    pipeline = restorer.enhancer(size, window_config(wanted.window, wanted.overlap))
+    asked = chosen_window(wanted.window, wanted.overlap, SMALLEST_WINDOW)
+    if asked.note:
+        logging.getLogger("vfe").info(asked.note)
+    pipeline = restorer.enhancer(size, asked.config)
     config = pipeline.window_for(size.height, size.width)
     placed = []
     for window in _windows(images, config):

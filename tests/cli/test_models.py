@@ -77,6 +77,15 @@ def test_windows(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert not np.array_equal(windowed, whole)
 
 
+def test_a_window_is_rounded_with_a_note(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", Clip(20, codec="ffv1", pix_fmt="bgr0"))
+    exact = restore(capsys, clip, tiny, "--window", 9)
+    output = tmp_path / "rounded.mkv"
+    run = run_vfe(capsys, "enhance", clip, "-o", output, "--model", tiny, "--codec", "ffv1", "--window", 8)
+    assert "note: windows of 9 frames in place of 8" in run.out
+    assert np.array_equal(read_pixels(output), exact)
+
+
 @pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])
 def test_dtypes(dtype: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip = write_clip(tmp_path / "clip.mp4")

@@ -55,6 +55,14 @@ def test_equals_vfe_enhance(restorer: Loose, clip: Path, tmp_path: Path) -> None
         assert container.streams.video[0].average_rate == 25
 
 
+def test_a_rounded_window_is_in_the_report(restorer: Loose, clip: Path) -> None:
+    path, report = enhanced(restorer, InputImpl.VideoFromFile(str(clip)), window=8)
+    same, silent = enhanced(restorer, InputImpl.VideoFromFile(str(clip)))
+    assert "windows of 9 frames in place of 8" in report
+    assert "in place of" not in silent
+    assert torch.equal(pixels(path), pixels(same))
+
+
 def test_a_video_of_images_is_taken(restorer: Loose, clip: Path) -> None:
     components = InputImpl.VideoFromFile(str(clip)).get_components()
     video = InputImpl.VideoFromComponents(

@@ -156,7 +156,7 @@ def test_lite_gives_the_frames_of_vfe_enhance(
     run = comfy_server.run(graph)
     result = saved(comfy_server, graph, run)
     chosen = node_of(graph, "VFE_EnhanceFaceVideo")["inputs"]
-    options = RestoreOptions(region=chosen["region"], min_face=chosen["min_face"], crf=chosen["crf"])
+    options = RestoreOptions(region=chosen["region"], min_face=chosen["min_face"])
     report = lite().restore_file(clip, tmp_path / "expected.mp4", options)
     assert difference(read_pixels(result), read_pixels(report.output)) <= CODE_VALUE
     assert has_sound(result)
@@ -244,7 +244,7 @@ def test_vividface_gives_the_frames_of_vfe_enhance(
     graph = template(comfy_server, VIVIDFACE, clip)
     result = saved(comfy_server, graph, comfy_server.run(graph))
     restorer = vfe.load(wan_files / "diffusion_models" / "vividface.ckpt", "cpu", "fp32", options=options_of(wan_files))
-    report = restorer.restore_file(clip, tmp_path / "expected.mp4", RestoreOptions(region="auto", crf=17))
+    report = restorer.restore_file(clip, tmp_path / "expected.mp4", RestoreOptions(region="auto"))
     assert difference(read_pixels(result), read_pixels(report.output)) <= CODE_VALUE
     assert difference(read_pixels(result), read_pixels(clip)) > CHANGE
     assert has_sound(result)

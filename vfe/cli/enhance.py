@@ -17,8 +17,12 @@ from .progress import ProgressLine
 from .text import say
 
 if TYPE_CHECKING:
-    from ..pipeline.windows import WindowConfig
+    from ..pipeline.chosen_window import ChosenWindow
     from ..restore.restorer import RestoreReport
+
+
+CHOOSING_FACES = ("faces", "min_face", "blend")
+"""The options that choose among faces that were found."""
 
 
 def run(args: argparse.Namespace) -> None:
@@ -31,18 +35,15 @@ def run(args: argparse.Namespace) -> None:
     enhance(args, options, model)
 
 
-def window_of(args: argparse.Namespace) -> WindowConfig | None:
-    """The window of the command line, None where it says nothing; WrongUsage where frames and overlap do not fit.
+def window_of(args: argparse.Namespace) -> ChosenWindow:
+    """Return the window of the command line, rounded to one that models take.
 
-    A window without an overlap gets one that fits.
+    Raises WrongUsage where window and overlap do not fit.
     """
-    from ..pipeline.windows import WindowConfig
+    from ..pipeline.chosen_window import choose_window
 
-    if args.window is None and args.overlap is None:
-        return None
-    frames = WindowConfig().frames if args.window is None else args.window
     try:
-        return WindowConfig.of(frames) if args.overlap is None else WindowConfig(frames, args.overlap)
+        return choose_window(args.window, args.overlap)
     except ValueError as error:
         raise WrongUsage(str(error)) from error
 
@@ -54,21 +55,21 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
 
     window = window_of(args)
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
-    restorer = load(args.model, args.device, args.dtype, window, model, notify=lambda plan: say(f"plan: {plan}"))
+    restorer = load(args.model, args.device, args.dtype, window.config, model, notify=lambda plan: say(f"plan: {plan}"))
     finds_faces = options.region != "frame" or restorer.face_part is not None
-    if not finds_faces and (options.faces, options.min_face, options.blend) != ("all", 0, 1.0):
+    if not finds_faces and any(getattr(options, name) != getattr(RestoreOptions, name) for name in CHOOSING_FACES):
         raise WrongUsage(
             f"{args.model} restores whole frames without looking for faces, and --faces, --min-face and --blend choose "
             "among them; add --region face, or --region auto"
         )
-    if restorer.face_part is None and args.fidelity is not None:
-        raise WrongUsage(f"--fidelity {args.fidelity} is of a part for faces, which {args.model} runs without here")
+    if restorer.face_part is None and options.fidelity != RestoreOptions.fidelity:
+        raise WrongUsage(f"--fidelity {options.fidelity} is of a part for faces, which {args.model} runs without here")
     progress = ProgressLine(sys.stderr, first="finding faces" if finds_faces else "")
     try:
         report = restorer.restore_file(args.input, args.output, options, on_progress=progress)
     finally:
         progress.clear()
-    for note in report.notes:
+    for note in filter(None, (window.note, *report.notes)):
         say(f"note: {note}")
     say(summary(report))
 

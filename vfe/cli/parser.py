@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
-from ..options import CODECS, REGIONS, LoraFile, ModelOptions, RestoreOptions
+from ..options import (
+    ATTENTIONS,
+    CODECS,
+    CRFS,
+    DEFAULT_CRFS,
+    DEFAULT_DTYPE,
+    DTYPES,
+    REGIONS,
+    LoraFile,
+    ModelOptions,
+    RestoreOptions,
+)
 
 EXAMPLES = """examples:
   vfe enhance clip.mp4 -o restored.mp4
@@ -21,6 +32,7 @@ EXAMPLES = """examples:
   vfe info clip.mp4
   vfe models pull wan2.1-vae
 """
+DEFAULTS = RestoreOptions()
 COMMANDS = "enhance|faces|compare|info|models|convert|export|embed-prompt"
 
 
@@ -59,9 +71,6 @@ def build_parser() -> Parser:
 
 def options_of(args: argparse.Namespace) -> RestoreOptions:
     """The options of `vfe enhance`; ValueError where one makes no sense."""
-    chosen = {
-        name: value for name in ("faces", "min_face", "blend", "fidelity") if (value := getattr(args, name)) is not None
-    }
     return RestoreOptions(
         strength=args.strength,
         size=args.size,
@@ -71,7 +80,10 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
         compare=args.compare,
         overwrite=args.overwrite,
         region=args.region,
-        **chosen,
+        faces=args.faces,
+        min_face=args.min_face,
+        blend=args.blend,
+        fidelity=args.fidelity,
     )
 
 
@@ -98,34 +110,42 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     _add_output(parser, "video (.mp4 .mkv .mov), or a folder for PNGs")
     model = parser.add_argument_group("model")
     model.add_argument("--model", default="lite", metavar="M", help="name or path; `vfe models` lists (default: lite)")
-    model.add_argument("--strength", type=float, default=1.0, metavar="S", help="0 input to 1 fully restored (default)")
-    model.add_argument("--window", type=int, metavar="N", help="frames restored together, 4n+1")
-    model.add_argument("--overlap", type=int, metavar="N", help="frames that two windows share and fade over")
+    strength = f"0 input to 1 fully restored (default: {DEFAULTS.strength:g})"
+    model.add_argument("--strength", type=float, default=DEFAULTS.strength, metavar="S", help=strength)
+    model.add_argument("--window", type=int, metavar="N", help="frames restored together (default: what suits)")
+    model.add_argument("--overlap", type=int, metavar="N", help="frames that windows share (default: about a quarter)")
     devices = "auto|cpu|cuda|mps|xpu"
     model.add_argument("--device", type=_device, default="auto", metavar=devices, help="default: auto; also cuda:1")
-    model.add_argument("--dtype", default="auto", choices=("auto", "fp32", "bf16", "fp16"), help="default: auto")
+    model.add_argument("--dtype", default=DEFAULT_DTYPE, choices=DTYPES, help=f"default: {DEFAULT_DTYPE}")
     _add_wan(parser.add_argument_group("Wan models (--model vividface)"))
     _add_region(parser.add_argument_group("faces"))
     picture = parser.add_argument_group("picture and file")
     size = picture.add_mutually_exclusive_group()
     size.add_argument("--size", type=_size, metavar="WxH", help="resize the input to this before restoring")
     size.add_argument("--scale", type=float, metavar="N", help="resize the input by this factor before restoring")
-    picture.add_argument("--crf", type=int, metavar="N", help="quality of H.264 and H.265: 0 best, 51 worst")
+    crfs = ", ".join(f"{crf} for {codec}" for codec, crf in DEFAULT_CRFS.items())
+    picture.add_argument(
+        "--crf", type=int, metavar="N", help=f"{CRFS.least} best to {CRFS.most} worst (default: {crfs})"
+    )
     picture.add_argument("--codec", choices=CODECS, help="default: by extension, H.264 for most")
     picture.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
 
 
 def _add_region(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--region", default="frame", choices=REGIONS, help="what to restore (default: whole frames)")
+    group.add_argument(
+        "--region", default=DEFAULTS.region, choices=REGIONS, help=f"what to restore (default: {DEFAULTS.region})"
+    )
     group.add_argument(
         "--face-model", metavar="M", help="what restores faces: name, path or none (default: lite's own)"
     )
-    group.add_argument("--faces", metavar="WHICH", help="all (default), largest, 2,5 or 'nearest X,Y'; see `vfe faces`")
-    group.add_argument("--min-face", type=int, metavar="PX", help="leave faces alone that are smaller")
-    group.add_argument("--blend", type=float, metavar="B", help="0 input to 1 restored faces (default)")
-    group.add_argument(
-        "--fidelity", type=float, metavar="F", help="faces: 0 sharpest to 1 most faithful (default: 0.5)"
-    )
+    which = f"all, largest, 2,5 or 'nearest X,Y'; see `vfe faces` (default: {DEFAULTS.faces})"
+    group.add_argument("--faces", default=DEFAULTS.faces, metavar="WHICH", help=which)
+    least = f"leave faces alone that are smaller (default: {DEFAULTS.min_face})"
+    group.add_argument("--min-face", type=int, default=DEFAULTS.min_face, metavar="PX", help=least)
+    blend = f"0 input to 1 restored faces (default: {DEFAULTS.blend:g})"
+    group.add_argument("--blend", type=float, default=DEFAULTS.blend, metavar="B", help=blend)
+    fidelity = f"faces: 0 sharpest to 1 most faithful (default: {DEFAULTS.fidelity:g})"
+    group.add_argument("--fidelity", type=float, default=DEFAULTS.fidelity, metavar="F", help=fidelity)
 
 
 def _add_wan(group: argparse._ArgumentGroup) -> None:
@@ -134,7 +154,9 @@ def _add_wan(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="LoRA and strength")
     group.add_argument("--adapter", type=_path, metavar="FILE", help="DVFace's prior and fusion for this DiT")
     group.add_argument("--memory", type=_memory, metavar="8GB", help="device memory to use (default: what is free)")
-    group.add_argument("--attention", default="sdpa", choices=("sdpa", "flash", "sage"), help="default: sdpa")
+    group.add_argument(
+        "--attention", default=ModelOptions.attention, choices=ATTENTIONS, help=f"default: {ModelOptions.attention}"
+    )
     group.add_argument("--compile", action="store_true", help="torch.compile the DiT: slow to start, then faster")
     group.add_argument("--fp8", action="store_true", help="keep the DiT's weights in 8 bits")
     group.add_argument("--no-fold", action="store_true", help="do not fold timestep and prompt into the weights")
@@ -215,7 +237,10 @@ def _lora(text: str) -> LoraFile:
     file, colon, strength = text.rpartition(":")
     if not colon or Path(text).exists() or not re.fullmatch(r"[-+]?\d*\.?\d+", strength):
         return LoraFile(_path(text))
-    return LoraFile(_path(file), float(strength))
+    try:
+        return LoraFile(_path(file), float(strength))
+    except ValueError as error:  # of which argparse would not say the text
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _memory(text: str) -> int:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
+from ..options import DEFAULT_CRFS, CodecName
 from ..types import VFEError
 from .colour import BT601_525, BT709, FULL, LIMITED, RGB, PixelLayout, guess_matrix, layout_of
 from .hdr import Hdr
 from .info import VideoInfo
 from .pixels import FrameFormat
 from .x264 import reproducible_parameters
-
-CodecName = Literal["h264", "h265", "prores", "ffv1"]
 
 
 @dataclass(frozen=True)
@@ -21,13 +19,11 @@ class _Codec:
     depths: tuple[int, ...]
     suffixes: tuple[str, ...]
     alpha: bool
-    default_crf: int | None = None
 
 
-# CRF 15 (H.264) and 17 (H.265) are visually lossless: a restorer's output should not be degraded again.
-_CODECS: dict[str, _Codec] = {
-    "h264": _Codec("libx264", (8, 10), (".mp4", ".m4v", ".mkv", ".mov"), False, 15),
-    "h265": _Codec("libx265", (8, 10, 12), (".mp4", ".m4v", ".mkv", ".mov"), False, 17),
+_CODECS: dict[CodecName, _Codec] = {
+    "h264": _Codec("libx264", (8, 10), (".mp4", ".m4v", ".mkv", ".mov"), False),
+    "h265": _Codec("libx265", (8, 10, 12), (".mp4", ".m4v", ".mkv", ".mov"), False),
     "prores": _Codec("prores_ks", (10,), (".mov", ".mkv"), True),
     "ffv1": _Codec("ffv1", (8, 10, 12, 16), (".mkv",), True),
 }
@@ -45,9 +41,8 @@ class SinkConfig:
     codec: CodecName | None = None
     """None means H.264, or H.265 where the source is H.265, AV1 or VP9 of more than 8 bits."""
     crf: int | None = None
-    """The quality of H.264 and H.265 from 0, lossless, to 51; None means visually lossless (15 for H.264, 17 for
-    H.265).
-    """
+    """The quality of H.264 and H.265 from 0, lossless, to 51; None takes the one of `DEFAULT_CRFS`, which is
+    visually lossless."""
     overwrite: bool = False
     """Whether an output that exists is replaced."""
 
@@ -80,8 +75,8 @@ def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: Si
         raise VFEError(f"a {suffix} file cannot hold {name}; needed is {' or '.join(codec.suffixes)}, or another codec")
     notes: list[str] = []
     pix_fmt = _pixel_format(name, info, size, notes)
-    crf = codec.default_crf if config.crf is None else config.crf
-    if config.crf is not None and codec.default_crf is None:
+    crf = DEFAULT_CRFS.get(name) if config.crf is None else config.crf
+    if config.crf is not None and name not in DEFAULT_CRFS:
         notes.append(f"crf has no meaning for {name} and is not used")
     options = _options(name, crf, layout_of(pix_fmt), info.hdr)
     notes += _lost_hdr(name, info.hdr)
@@ -94,7 +89,7 @@ def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: Si
     return EncoderPlan(codec.encoder, target, options, tag, notes)
 
 
-def _pixel_format(name: str, info: VideoInfo, size: tuple[int, int], notes: list[str]) -> str:
+def _pixel_format(name: CodecName, info: VideoInfo, size: tuple[int, int], notes: list[str]) -> str:
     source, codec = info.layout, _CODECS[name]
     depth = next((d for d in codec.depths if d >= info.bit_depth), codec.depths[-1])
     if depth < info.bit_depth:
@@ -115,7 +110,7 @@ def _pixel_format(name: str, info: VideoInfo, size: tuple[int, int], notes: list
     return f"yuv{'a' if alpha else ''}{chroma}p{suffix}"
 
 
-def _chroma(name: str, source: PixelLayout, alpha: bool) -> str:
+def _chroma(name: CodecName, source: PixelLayout, alpha: bool) -> str:
     if name == "prores":
         whole = source.family == "rgb" or (source.family == "yuv" and source.chroma == (0, 0))
         return "444" if alpha or whole else "422"
@@ -132,14 +127,14 @@ def _default_codec(info: VideoInfo) -> CodecName:
     return "h265" if info.codec in _PLAYED_DEEP and info.bit_depth > 8 else "h264"
 
 
-def _lost_hdr(name: str, hdr: Hdr) -> list[str]:
+def _lost_hdr(name: CodecName, hdr: Hdr) -> list[str]:
     notes = hdr.notes_on_dynamic()
     if name not in _HDR_PARAMETERS and (hdr.display is not None or hdr.light is not None):
         notes.append(f"mastering display and light levels are left out: {name} holds none; write H.265 or H.264")
     return notes
 
 
-def _options(name: str, crf: int | None, layout: PixelLayout, hdr: Hdr) -> dict[str, str]:
+def _options(name: CodecName, crf: int | None, layout: PixelLayout, hdr: Hdr) -> dict[str, str]:
     light = hdr.encoder_parameters(_HDR_PARAMETERS[name]) if name in _HDR_PARAMETERS else ""
     if name == "h264":
         parameters = ":".join(part for part in (reproducible_parameters(), light) if part)
@@ -151,7 +146,7 @@ def _options(name: str, crf: int | None, layout: PixelLayout, hdr: Hdr) -> dict[
     return {"level": "3", "slicecrc": "1"}
 
 
-def _colour(name: str, info: VideoInfo, layout: PixelLayout, size: tuple[int, int]) -> tuple[int, int]:
+def _colour(name: CodecName, info: VideoInfo, layout: PixelLayout, size: tuple[int, int]) -> tuple[int, int]:
     """Return (matrix, range) of the output as code points: the source's where the output can say so."""
     if layout.family == "rgb":
         return RGB, FULL

@@ -6,7 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from .codecs import CodecName, SinkConfig, plan_encoder
+from ..options import CodecName
+from .codecs import SinkConfig, plan_encoder
 from .imagesink import FolderSink, ImageSink
 from .info import VideoInfo
 from .read import Frame
