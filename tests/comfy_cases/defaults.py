@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from tests.comfy_cases.pack import NODES, Loose
-from vfe.cli.parser import build_parser, model_options_of, options_of
+from vfe.cli.parser import build_parser
 from vfe.options import CRFS, LoraFile, RestoreOptions
 from vfe.pipeline.chosen_window import choose_window
 
@@ -75,8 +75,3 @@ def test_windows_have_the_range_of_the_command() -> None:
         assert choose_window(most, None).config is not None
         with pytest.raises(ValueError, match="window is"):
             choose_window(most + 1, None)
-
-
-def test_the_options_without_arguments_are_the_defaults() -> None:
-    assert options_of(ARGUMENTS) == RestoreOptions()
-    assert model_options_of(ARGUMENTS) == type(model_options_of(ARGUMENTS))()
