@@ -226,7 +226,7 @@ LONG = "def long() -> int:\n" + "    x = 1\n" * FUNCTION_LINES
         (broad_except_errors, "vfe.types", "try:\n    pass\nexcept BaseException as e:\n    raise OSError from e"),
         (print_errors, "vfe.pipeline.one_step", "def f() -> None:\n    print('x')"),
         (errors_of_test_modules, "tests.video.test_read", "from tests.video.test_write import copy"),
-        (errors_of_test_modules, "tests.comfy_cases.lite", "from tests.pipeline import test_one_step"),
+        (errors_of_test_modules, "tests.nodes.test_lite", "from tests.pipeline import test_one_step"),
         (errors_of_test_modules, "tests.video.test_read", f"def test_{'x' * TEST_NAME_LENGTH}() -> None:\n    pass"),
         (joined_assert_errors, "tests.video.test_read", "def test_it() -> None:\n    assert a == 1 and b"),
         (joined_assert_errors, "tests.support.clips", "assert a and b, c"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_what_ran_is_said_by_suite(tmp_path: Path) -> None:
     lines = ["quick: 1 passed", "slow: 1 failed", "gpu: 1 skipped (no CUDA device: 1)", "page: 1 passed"]
     assert (tmp_path / "lines").read_text().splitlines() == lines
     assert "\n".join(lines) in done.stdout
+
+
+def test_without_comfyui_the_tests_of_nodes_are_skipped_by_name(tmp_path: Path) -> None:
+    """Their modules import ComfyUI, so that they cannot be imported; no test is passed over in silence."""
+    names = re.findall(r"^def (test_\w+)", (ROOT / "tests/nodes/test_lite.py").read_text(encoding="utf-8"), re.M)
+    environment = {**os.environ, "COMFYUI_DIR": str(tmp_path), REPORT: str(tmp_path / "lines")}
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests/nodes/test_lite.py"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.findall(r"test_lite\.py::(\S+) SKIPPED", done.stdout) == names
+    reason = f"COMFYUI_DIR={tmp_path} holds no ComfyUI"
+    assert (tmp_path / "lines").read_text() == f"comfy: {len(names)} skipped ({reason}: {len(names)})\n"
 
 
 def test_a_folder_without_comfyui_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

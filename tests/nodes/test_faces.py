@@ -1,13 +1,143 @@
-"""The nodes for faces, inside ComfyUI."""
+"""Face Mask, Face Crop and Face Paste find faces, cut them out, and paste back only what changed."""
 
 from __future__ import annotations
 
 import pytest
+import skimage.data
+import torch
+from torch import Tensor
 
-from tests.support.comfy_process import cases, check
+import vfe
+from tests.support.comfy_pack import Loose, frames_of, images_of, run, smooth_clip
+from vfe.face.detect.detector import FaceDetector
+from vfe.face.track.tracker import track_faces
+from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
+from vfe.restore.face_stream import FacePart, restore_faces
+
+FRAMES, SIDE = 10, 192
 
 
-@pytest.mark.comfy
-@pytest.mark.parametrize("case", cases("faces"))
-def test_in_comfyui(case: str) -> None:
-    check("faces", case)
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    """The astronaut's face twice, one of them mirrored, drifting over a plain wall: an IMAGE."""
+    picture = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1) / 127.5 - 1
+    face = torch.nn.functional.interpolate(picture[None, :, 20:220, 130:310], (120, 108), mode="area")[0]
+    clip = torch.full((FRAMES, 3, SIDE, 2 * SIDE), 0.1)
+    for index, frame in enumerate(clip):
+        frame[:, 30:150, 20 + 2 * index : 128 + 2 * index] = face
+        frame[:, 40:160, 240 - index : 348 - index] = face.flip(-1)
+    return images_of(clip)
+
+
+@pytest.fixture(scope="module")
+def masked(images: Tensor) -> tuple[Loose, ...]:
+    return run("FaceMask", images=images)
+
+
+@pytest.fixture(scope="module")
+def crops(images: Tensor, masked: tuple[Loose, ...]) -> list[Tensor]:
+    return run("FaceCrop", images=images, tracks=masked[1])[0]
+
+
+def paste(images: Tensor, crops: list[Tensor], tracks: Loose, **options: Loose) -> Tensor:
+    """As the executor gives a node that takes lists."""
+    chosen = {"blend": 1.0, "match_colours": True, **options}
+    lists = {name: [value] for name, value in chosen.items()}
+    return run("FacePaste", images=[images], crops=crops, tracks=[tracks], **lists)[0]
+
+
+def test_finds_both_faces(images: Tensor, masked: tuple[Loose, ...]) -> None:
+    mask, faces, overlay, report = masked
+    assert mask.shape == images.shape[:3]
+    assert mask.min() == 0
+    assert mask.max() > 0.9
+    assert [(track.start, track.stop) for track in faces.tracks.tracks] == [(0, FRAMES)] * 2
+    assert overlay.shape == images.shape
+    assert not torch.equal(overlay, images)
+    assert report.splitlines()[0] == f"2 of 2 faces chosen, 1 shots, {FRAMES} frames"
+    assert "face 2" in report
+
+
+def test_unrestored_crops_give_the_frames(images: Tensor, masked: tuple[Loose, ...], crops: list[Tensor]) -> None:
+    assert [crop.shape[0] for crop in crops] == [FRAMES, FRAMES]
+    assert all(c.shape[1] == c.shape[2] for c in crops)
+    assert (paste(images, crops, masked[1]) - images).abs().max() <= 1 / 255
+
+
+def test_only_the_masks_change(images: Tensor, masked: tuple[Loose, ...], crops: list[Tensor]) -> None:
+    result = paste(images, [crop * 0.5 for crop in crops], masked[1], match_colours=False)
+    changed = (result != images).any(-1)
+    assert changed.any()
+    assert not (changed & (masked[0] == 0)).any()
+    assert torch.equal(paste(images, [crop * 0.5 for crop in crops], masked[1], blend=0.0), images)
+
+
+def test_chain_equals_vfe(images: Tensor, masked: tuple[Loose, ...], crops: list[Tensor]) -> None:
+    """Crop, enhance, decode and paste as nodes against the stream that `vfe enhance --region face` runs."""
+    (restorer,) = run("LoadWanRestorer", dtype="fp32")
+    restored = []
+    for crop in crops:
+        (latent,) = run("OneStepEnhance", restorer=restorer, images=crop, window=9, overlap=1)
+        restored.append(run("VAEDecodeTiled", latent=latent, restorer=restorer)[0])
+    result = paste(images, restored, masked[1])
+    frames = frames_of(images).unbind(0)
+    pipeline = vfe.load("lite", "cpu", "fp32", WindowConfig(9, 1)).pipeline
+    assert isinstance(pipeline, OneStepPipeline)
+    own = restore_faces(FacePart(pipeline), frames, track_faces(frames, FaceDetector.load()))
+    assert (result - images_of(torch.stack(list(own)))).abs().max() <= 1 / 255
+    assert (result - images).abs().max() > 0.05  # it does something
+
+
+def test_detections_of_other_nodes_are_followed(images: Tensor, masked: tuple[Loose, ...]) -> None:
+    right = masked[1].tracks.tracks[1]
+    boxes = [[dict(zip(("x", "y", "width", "height"), _corner_and_size(box), strict=True))] for box in right.boxes]
+    (_, faces, _, _) = run("FaceMask", images=images, detections=boxes)
+    (track,) = faces.tracks.tracks
+    assert (track.boxes - right.boxes).abs().max() < 4
+
+
+@pytest.mark.parametrize("frames", [1, 6])
+def test_a_clip_without_faces_comes_out_as_it_was(frames: int) -> None:
+    clip = images_of(smooth_clip(frames, 80, 120))
+    mask, nobody, overlay, report = run("FaceMask", images=clip)
+    assert mask.shape == clip.shape[:3]
+    assert not mask.any()
+    assert (overlay - clip).abs().max() < 1e-6
+    assert report == f"0 of 0 faces chosen, 1 shots, {frames} frames"
+    (crops,) = run("FaceCrop", images=clip, tracks=nobody)
+    assert len(crops) == 1
+    assert crops[0].shape == (1, 64, 64, 3)
+    assert not crops[0].any()
+    (restorer,) = run("LoadWanRestorer", dtype="fp32")
+    (latent,) = run("OneStepEnhance", restorer=restorer, images=crops[0])
+    (restored,) = run("VAEDecodeTiled", latent=latent, restorer=restorer)
+    for given in ([restored], crops, []):
+        assert torch.equal(paste(clip, given, nobody), clip)
+    with pytest.raises(ValueError, match="connect the same IMAGE"):
+        paste(clip[:, 1:], crops, nobody)
+
+
+def test_a_clip_without_the_chosen_faces_comes_out_as_it_was(images: Tensor) -> None:
+    (_, small, _, report) = run("FaceMask", images=images, min_face=500)
+    assert report.startswith("0 of 2 faces chosen")
+    (crops,) = run("FaceCrop", images=images, tracks=small)
+    assert torch.equal(paste(images, crops, small), images)
+
+
+def _corner_and_size(box: Tensor) -> list[float]:
+    left, top, right, bottom = box.tolist()
+    return [left, top, right - left, bottom - top]
+
+
+def test_selection_and_sentences(images: Tensor, masked: tuple[Loose, ...], crops: list[Tensor]) -> None:
+    (_, faces, _, report) = run("FaceMask", images=images, faces="nearest 330,100")
+    assert [track.number for track in faces.tracks.tracks] == [2]
+    assert "not chosen" in report
+    with pytest.raises(ValueError, match="connect the same IMAGE"):
+        run("FaceCrop", images=images[1:], tracks=faces)
+    with pytest.raises(ValueError, match="connect what Face Crop gave"):
+        paste(images, crops[:1], masked[1])
+    with pytest.raises(ValueError, match=r"there is no face 7.*; the overlay of Face Mask shows their numbers"):
+        run("FaceMask", images=images, faces="7")
+    with pytest.raises(ValueError, match="needed is a box with x, y, width, height"):
+        run("FaceMask", images=images, detections=[[{"x": 1}]])

@@ -1,4 +1,4 @@
-"""The pack as ComfyUI loads it, beside the `vfe` of the checkout: for cases that run inside ComfyUI."""
+"""The pack as ComfyUI loads it, beside the `vfe` of the checkout: for tests that run inside ComfyUI."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +16,8 @@ import pytest
 import torch
 from torch import Tensor
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.paths import ROOT
+
 NAME = "vfe_pack"
 
 Loose = Any

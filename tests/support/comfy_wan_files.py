@@ -1,4 +1,4 @@
-"""Tiny random files of a Wan restorer in ComfyUI's folders, and the nodes that use them: for cases inside ComfyUI."""
+"""Tiny random files of a Wan restorer in ComfyUI's folders, and the nodes that use them, for tests inside ComfyUI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tests.comfy_cases.pack import Loose, images_of, run, smooth_clip
+from tests.support.comfy_pack import Loose, images_of, run, smooth_clip
 from tests.support.tiny_prior import tiny_adapter, tiny_fusion
 from tests.support.tiny_vae import random_vae
 from tests.support.weight_layouts import TINY_DIT, random_dit

@@ -10,7 +10,6 @@ from tests.support.node_sources import NODES, NodeFact, listed_nodes, node_facts
 from tests.support.paths import ROOT
 
 FACTS = node_facts()
-CASES = ROOT / "tests/comfy_cases"
 
 
 def gaps(fact: NodeFact, listed: list[str], cases: str) -> list[str]:
@@ -29,8 +28,9 @@ def gaps(fact: NodeFact, listed: list[str], cases: str) -> list[str]:
 
 
 def all_cases() -> str:
-    """The tests that run nodes: cases inside ComfyUI's process, and prompts to its server."""
-    files = [*sorted(CASES.glob("*.py")), *sorted((ROOT / "tests/nodes").glob("test_comfy_*.py"))]
+    """The tests that run nodes: inside ComfyUI's process, and as prompts to its server."""
+    folders = (ROOT / "tests/nodes", ROOT / "tests/comfyui")
+    files = [path for folder in folders for path in sorted(folder.glob("test_*.py"))]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
@@ -50,10 +50,3 @@ def test_what_a_new_node_lacks_is_named() -> None:
     (fact,) = nodes_in(source, "new.py")
     texts = ["locales/en/nodeDefs.json", "locales/zh/nodeDefs.json", "web/docs/VFE_New.md"]
     assert gaps(fact, [], "") == ["NODES in nodes/__init__.py", *texts, "a run inside ComfyUI"]
-
-
-def test_every_file_of_cases_is_run() -> None:
-    """A file of cases without a test module that names it would never run."""
-    modules = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests/nodes").glob("test_*.py")))
-    files = [path.stem for path in CASES.glob("*.py") if "\ndef test_" in path.read_text(encoding="utf-8")]
-    assert [name for name in sorted(files) if f'cases("{name}")' not in modules] == []
