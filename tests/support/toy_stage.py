@@ -29,26 +29,26 @@ def rows(number: int) -> Tensor:
 
 
 class Generator(TrainableModule):
-    """Fools the critic, on a random half of the clips, and hands it what it made.
+    """Fools the discriminator, on a random half of the clips, and hands it what it made.
 
     `noisy` adds dropout, which draws from torch's own generator.
     """
 
-    def __init__(self, critic: nn.Module, noisy: bool) -> None:
+    def __init__(self, discriminator: nn.Module, noisy: bool) -> None:
         super().__init__()
         self.layer, self.dropout = nn.Linear(WIDTH, WIDTH), nn.Dropout(0.5 if noisy else 0.0)
         self.frozen = nn.Linear(WIDTH, WIDTH).requires_grad_(False)
-        self._critic = (critic,)
+        self._discriminator = (discriminator,)
 
     def forward(self, batch: Tensor, draw: Draw) -> StepOutput:
         made = self.layer(self.dropout(batch))
         weight = (draw.uniform(len(batch)) < 0.5).float() + draw.common()
-        fooled = -(weight * self._critic[0](made)[:, 0]).mean()
+        fooled = -(weight * self._discriminator[0](made)[:, 0]).mean()
         terms = {"fit": (made - self.frozen(batch)).square().mean(), "fooled": 0.1 * fooled}
         return StepOutput(terms, next_batch=made.detach())
 
 
-class Critic(TrainableModule):
+class ToyDiscriminator(TrainableModule):
     def __init__(self) -> None:
         super().__init__()
         self.layer = nn.Linear(WIDTH, 1)
@@ -57,7 +57,7 @@ class Critic(TrainableModule):
         return 0.25 if name.endswith("bias") else 0.5
 
     def forward(self, batch: Tensor, draw: Draw) -> StepOutput:  # noqa: ARG002
-        return StepOutput({"critic": self.layer(batch).square().mean() + self.layer(batch).mean()})
+        return StepOutput({"discriminator": self.layer(batch).square().mean() + self.layer(batch).mean()})
 
     def rests(self, step: int) -> bool:
         return step < 2
@@ -68,8 +68,8 @@ class ToyStage(Stage):
 
     def __init__(self, config: RunConfig, device: torch.device) -> None:  # noqa: ARG002
         self.batch = CLIPS
-        critic = Critic()
-        self.trainables = (Generator(critic.layer, self.noisy), critic)
+        discriminator = ToyDiscriminator()
+        self.trainables = (Generator(discriminator.layer, self.noisy), discriminator)
         self.seen = 0
 
     def batches(self, start: int, slots: Slots) -> Iterator[tuple[Tensor, ...]]:

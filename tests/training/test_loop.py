@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.support.toy_stage import CLIPS, Critic, Generator, NoisyStage, ToyStage, rows, toy_config
+from tests.support.toy_stage import CLIPS, Generator, NoisyStage, ToyDiscriminator, ToyStage, rows, toy_config
 from training.run.checkpoints import trainable_state
 from training.run.config import EvalConfig, RunConfig
 from training.run.distributed import fastest_precision
@@ -35,8 +35,8 @@ def weights_of(module: TrainableModule) -> list[torch.nn.Parameter]:
 def plain_loop(config: RunConfig) -> list[torch.Tensor]:
     """The same run with nothing but torch: each module by AdamW on its own loss, and the generator's average."""
     torch.manual_seed(config.seed)
-    critic = Critic()
-    generator = Generator(critic.layer, noisy=False)
+    discriminator = ToyDiscriminator()
+    generator = Generator(discriminator.layer, noisy=False)
     optimizers = [
         torch.optim.AdamW(
             [
@@ -45,20 +45,22 @@ def plain_loop(config: RunConfig) -> list[torch.Tensor]:
             ],
             betas=(0.9, 0.98),
         )
-        for module in (generator, critic)
+        for module in (generator, discriminator)
     ]
     average = [p.detach().clone() for p in generator.layer.parameters()]
     for step in range(config.steps):
         draw = Draw(config.seed, step, step / config.steps, Slots(0, CLIPS, CLIPS))
         batch = rows(step)
-        for module, optimizer in zip((generator, critic), optimizers, strict=True):
+        for module, optimizer in zip((generator, discriminator), optimizers, strict=True):
             if module.rests(step):
                 continue
             optimizer.zero_grad()
             terms, made = module(batch, draw)
             torch.autograd.backward(sum(terms.values()), inputs=weights_of(module))
             torch.nn.utils.clip_grad_norm_(weights_of(module), 1.0)
-            for group, scale in zip(optimizer.param_groups, (0.5, 0.25) if module is critic else (1, 1), strict=True):
+            for group, scale in zip(
+                optimizer.param_groups, (0.5, 0.25) if module is discriminator else (1, 1), strict=True
+            ):
                 group["lr"] = learning_rate(config.optim, step, step / config.steps) * scale
             optimizer.step()
             batch = made
@@ -66,7 +68,7 @@ def plain_loop(config: RunConfig) -> list[torch.Tensor]:
         average = [
             decay * a + (1 - decay) * p.detach() for a, p in zip(average, generator.layer.parameters(), strict=True)
         ]
-    return [*generator.state_dict().values(), *critic.state_dict().values(), *average]
+    return [*generator.state_dict().values(), *discriminator.state_dict().values(), *average]
 
 
 def close(a: list[torch.Tensor], b: list[torch.Tensor], tolerance: float = 1e-6) -> bool:

@@ -75,7 +75,7 @@ def moved(module: nn.Module, before: dict[str, Tensor]) -> set[str]:
 
 def test_lora_starts_as_the_base_to_the_last_bit(files: WanFiles) -> None:
     z = latent_of(2, 2, 4, 4)
-    base = OneStepDiT(random_dit(), load_trainable(train_config(files)).context, OneStepFlow())
+    base = OneStepDiT(random_dit(), load_trainable(train_config(files)).prompt_embedding, OneStepFlow())
     assert torch.equal(load_trainable(train_config(files))(z), base(z))
     assert not torch.equal(base(z), z)
 
@@ -276,9 +276,9 @@ def test_a_shipped_run_exports_what_users_load(
     assert isinstance(run.stage, VividFaceStage)
     with torch.no_grad(), run.average.applied():
         expected = run.stage.model.velocity(z)
-        found = loaded(z, 400.0, run.stage.model.context)
+        found = loaded(z, 400.0, run.stage.model.prompt_embedding)
         assert (found - expected).abs().max() < 1e-5
-        assert (expected - random_dit()(z, 400.0, run.stage.model.context)).abs().max() > 1e-6
+        assert (expected - random_dit()(z, 400.0, run.stage.model.prompt_embedding)).abs().max() > 1e-6
     facts = json.loads(open_tensors(exported).metadata["training"])
     assert facts["steps"] == 2
     assert facts["data_items"] == 2

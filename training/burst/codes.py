@@ -29,14 +29,14 @@ class CodebookStage(BurstStage):
     def __init__(
         self,
         config: PriorConfig,
-        critic: DiscriminatorConfig,
+        discriminator_config: DiscriminatorConfig,
         pairs: PairSource,
         held_out: Pairs,
         loss: SqueezeDistance,
     ) -> None:
         weights = CodebookLossConfig(adversarial=0.1, adversary_from=0.5)
         device = held_out.clean.device
-        discriminator = Discriminator(critic).to(device)
+        discriminator = Discriminator(discriminator_config).to(device)
         self.autoencoder = AutoencoderWithLoss(config, weights, FrameLoss(loss), discriminator).to(device)
         self.trainables = (self.autoencoder, DiscriminatorWithLoss(discriminator, weights.adversary_from))
         self.pairs, self.held_out = pairs, held_out

@@ -78,7 +78,7 @@ def fusion_config(restorer: LiteConfig, prior: PriorConfig) -> FusionConfig:
     )
 
 
-def critic_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:
+def discriminator_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:
     """A discriminator of patches an eighth of the face wide, which knows where in the face each lies."""
     stages = 4
     places = side // 2**stages - 1

@@ -20,11 +20,11 @@ from ..run.optim import OptimConfig
 from .clips import PairConfig, PairMaker, Pairs, PairSource, held_out_pairs
 from .codes import CodebookStage, PredictStage
 from .loop import BurstConfig, BurstLoop, BurstStage
-from .model import critic_config, fusion_config, new_restorer, prior_config, restorer_config
+from .model import discriminator_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
 from .packed import PackedAlbum
 from .pool import PairPool
-from .restorer import CriticWithLoss, RestorerLossConfig, RestorerStage, RestorerWithLoss, unfrozen
+from .restorer import RestorerDiscriminatorWithLoss, RestorerLossConfig, RestorerStage, RestorerWithLoss, unfrozen
 from .squeeze import SqueezeDistance
 
 StageName = Literal["codebook", "predict", "fidelity", "adversary"]
@@ -113,8 +113,8 @@ class Plan:
 
     def _codebook(self) -> BurstStage:
         side, tiny = self.album.side, self.config.tiny
-        model, critic = prior_config(side, tiny=tiny), critic_config(side, tiny=tiny)
-        return CodebookStage(model, critic, *self._makers(5), self.perceptual)
+        model, discriminator = prior_config(side, tiny=tiny), discriminator_config(side, tiny=tiny)
+        return CodebookStage(model, discriminator, *self._makers(5), self.perceptual)
 
     def _predict(self) -> BurstStage:
         return PredictStage(load_prior(self._made("codebook", LAST_FILE), torch.float32), *self._makers(5))
@@ -129,14 +129,18 @@ class Plan:
 
     def _adversary(self) -> BurstStage:
         net = self._load(self._made("fidelity", LAST_FILE))
-        critic = Discriminator(critic_config(self.album.side, tiny=self.config.tiny)).to(self.device)
-        return self._restorer(net, RestorerLossConfig(perceptual=0.3, adversarial=0.01, balanced_from=0.0), critic)
+        discriminator = Discriminator(discriminator_config(self.album.side, tiny=self.config.tiny)).to(self.device)
+        return self._restorer(
+            net, RestorerLossConfig(perceptual=0.3, adversarial=0.01, balanced_from=0.0), discriminator
+        )
 
-    def _restorer(self, net: LiteModel, loss: RestorerLossConfig, critic: Discriminator | None) -> BurstStage:
-        restorer = RestorerWithLoss(unfrozen(net), loss, self.perceptual, critic, self.config.compile)
+    def _restorer(self, net: LiteModel, loss: RestorerLossConfig, discriminator: Discriminator | None) -> BurstStage:
+        restorer = RestorerWithLoss(unfrozen(net), loss, self.perceptual, discriminator, self.config.compile)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
         pairs, held_out = self._makers(frames)
-        return RestorerStage(restorer, pairs, held_out, None if critic is None else CriticWithLoss(critic))
+        return RestorerStage(
+            restorer, pairs, held_out, None if discriminator is None else RestorerDiscriminatorWithLoss(discriminator)
+        )
 
     def _plain(self) -> LiteModel:
         if self.config.init is not None:

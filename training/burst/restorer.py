@@ -1,4 +1,4 @@
-"""The face restorer: aligned damaged clips to clean ones, first faithful, then against a critic (DVFace, stage 2).
+"""The face restorer: aligned damaged clips to clean ones, faithful first, then with a discriminator (DVFace, stage 2).
 
 B batch, T frames, S side; video (B, 3, T, S, S) in [-1, 1].
 """
@@ -77,13 +77,13 @@ class RestorerWithLoss(TrainableModule):
         net: LiteModel,
         loss: RestorerLossConfig,
         perceptual: SqueezeDistance,
-        critic: Discriminator | None = None,
+        discriminator: Discriminator | None = None,
         compiled: bool = False,
     ) -> None:
         super().__init__()
         self.net, self.loss, self.perceptual = net, loss, perceptual
         self._velocity = (torch.compile(net) if compiled else net,)  # in a tuple: it would name the weights twice
-        self._critic = (critic,)  # another module trains it: no submodule of this one
+        self._discriminator = (discriminator,)  # another module trains it: no submodule of this one
 
     def forward(self, batch: Pairs, draw: Draw) -> StepOutput:
         net, weights, device = self.net, self.loss, batch.clean.device
@@ -105,9 +105,9 @@ class RestorerWithLoss(TrainableModule):
         chosen = self._frames(x_hq, draw)
         a, b = (take_frames(video, chosen) / 2 + 0.5 for video in (x_hq, batch.clean))
         terms["perceptual"] = weights.perceptual * self.perceptual(a, b)
-        critic = self._critic[0]
-        if critic is not None:
-            terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(critic, x_hq))
+        discriminator = self._discriminator[0]
+        if discriminator is not None:
+            terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(discriminator, x_hq))
         return StepOutput(terms, RealAndGenerated(batch.clean, x_hq.detach()))
 
     def _frames(self, video: Tensor, draw: Draw) -> Tensor:
@@ -124,24 +124,28 @@ def take_frames(video: Tensor, chosen: Tensor) -> Tensor:
     return video.transpose(1, 2)[clips, chosen.to(video.device)].flatten(0, 1)
 
 
-class CriticWithLoss(TrainableModule):
+class RestorerDiscriminatorWithLoss(TrainableModule):
     """The discriminator of the restorer with its loss, on the clips that the restorer's step hands on."""
 
-    def __init__(self, critic: Discriminator) -> None:
+    def __init__(self, discriminator: Discriminator) -> None:
         super().__init__()
-        self.critic = critic  # the name that states of earlier runs have its weights under
+        self.critic = discriminator  # called so in the saved states of earlier runs
 
     def forward(self, batch: RealAndGenerated, draw: Draw) -> StepOutput:  # noqa: ARG002 - nothing is drawn
-        return StepOutput({"critic": discriminator_loss(self.critic(batch.real), self.critic(batch.generated))})
+        return StepOutput({"discriminator": discriminator_loss(self.critic(batch.real), self.critic(batch.generated))})
 
 
 class RestorerStage(BurstStage):
     """The restorer, scored by PSNR and perceptual distance on the same damaged clips of held-out people each time."""
 
     def __init__(
-        self, restorer: RestorerWithLoss, pairs: PairSource, held_out: Pairs, critic: TrainableModule | None = None
+        self,
+        restorer: RestorerWithLoss,
+        pairs: PairSource,
+        held_out: Pairs,
+        discriminator: TrainableModule | None = None,
     ) -> None:
-        self.trainables = (restorer,) if critic is None else (restorer, critic)
+        self.trainables = (restorer,) if discriminator is None else (restorer, discriminator)
         self.restorer, self.pairs, self.held_out = restorer, pairs, held_out
         self._restored: list[Tensor] = []
 

@@ -1,6 +1,6 @@
 """The one-step restorer of a user's Wan files, trainable: z_hq = z_lq - s v(z_lq, t*, c) (VividFace, eq. 3).
 
-B batch, t h w latent grid, S context rows; z latent (B, 16, t, h, w), video (B, 3, 4n+1, H, W) in [-1, 1].
+B batch, t h w latent grid, S rows of the prompt; z latent (B, 16, t, h, w), video (B, 3, 4n+1, H, W) in [-1, 1].
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class WanTrainConfig:
     """Wan2.1-T2V-1.3B, or a restorer made of it, in any layout that `vfe info` knows."""
     vae: str = field(metadata=NOT_RECORDED)
     context: str = field(metadata=NOT_RECORDED)
-    """The embedded empty prompt, as `vfe embed-prompt` writes it."""
+    """The file of the embedded empty prompt, as `vfe embed-prompt` writes it. The files of runs call it so."""
     flow: OneStepFlow = field(default_factory=OneStepFlow)
     lora: LoraConfig | None = None
     """None trains every weight of the DiT."""
@@ -39,13 +39,14 @@ class WanTrainConfig:
 class OneStepDiT(nn.Module):
     """z_lq -> z_hq. What is trained of it has `requires_grad`; the prompt's rows are no weights."""
 
-    context: Tensor
+    prompt_embedding: Tensor
+    """(1, S, text_dim), as the DiT takes it."""
 
-    def __init__(self, dit: WanDiT, context: Tensor, flow: OneStepFlow) -> None:
+    def __init__(self, dit: WanDiT, prompt_embedding: Tensor, flow: OneStepFlow) -> None:
         super().__init__()
         self.dit = dit
         self.flow = flow
-        self.register_buffer("context", context, persistent=False)
+        self.register_buffer("prompt_embedding", prompt_embedding, persistent=False)
 
     def forward(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
         """Restore a latent: z_lq -> z_hq, in float32; `fuse` is called with each block's number and tokens, as in
@@ -54,7 +55,7 @@ class OneStepDiT(nn.Module):
 
     def velocity(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
         """The velocity v(z_lq, t*, c), in the dtype of the DiT."""
-        return self.dit(z_lq, self.flow.timestep, self.context, fuse)
+        return self.dit(z_lq, self.flow.timestep, self.prompt_embedding, fuse)
 
 
 def load_trainable(config: WanTrainConfig, checkpointing: bool = False) -> OneStepDiT:
