@@ -22,8 +22,6 @@ ATTENTIONS: tuple[AttentionName, ...] = get_args(AttentionName)
 DTYPES: tuple[DTypeName, ...] = get_args(DTypeName)
 DEFAULT_DTYPE: DTypeName = "auto"
 """The number format that a model computes in: the fastest of the device."""
-MAX_CRF = 51
-"""The end of the scale of x264 and x265, on which 0 is lossless."""
 DEFAULT_CRFS: Mapping[CodecName, int] = {"h264": 15, "h265": 17}
 """The constant rate factors that are visually lossless, so that what was restored is not degraded again: our own
 choice. Other codecs have none."""
@@ -47,7 +45,8 @@ BLENDS = Range(0.0, 1.0)
 FIDELITIES = Range(0.0, 1.0)
 MIN_FACES = Range(0, 16_384)
 """Pixels. The end is the largest side of a picture that H.264 has: no face is larger."""
-CRFS = Range(0, MAX_CRF)
+CRFS = Range(0, 51)
+"""The scale of x264 and x265, on which 0 is lossless."""
 WINDOWS = Range(1, 10_001)
 """Frames. The end is more than any memory holds."""
 LORA_STRENGTHS = Range(-100.0, 100.0)
@@ -147,7 +146,7 @@ class RestoreOptions:
         if self.codec is not None and self.codec not in CODECS:
             raise ValueError(f"codec is {self.codec!r}, needed is one of {', '.join(CODECS)}")
         if self.crf is not None and self.crf not in CRFS:
-            raise ValueError(f"crf is {self.crf}, needed is a number from 0 (lossless) to {MAX_CRF} (worst)")
+            raise ValueError(f"crf is {self.crf}, needed is a number from 0 (lossless) to {CRFS.most} (worst)")
         if self.region not in REGIONS:
             raise ValueError(f"region is {self.region!r}, needed is one of {', '.join(REGIONS)}")
         if self.fidelity not in FIDELITIES:

@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+from vfe.options import CRFS
+
 from .codec import Codec
 from .frames import to_frames, to_planes
 from .ranges import chance, check_range, check_share, integer
@@ -60,7 +62,7 @@ class StoredConfig:
 
     def __post_init__(self) -> None:
         check_share("share", self.share)
-        check_range("crf", self.crf, 0, 51)
+        check_range("crf", self.crf, CRFS.least, CRFS.most)
 
     def draw(self, rng: np.random.Generator) -> Codec | None:
         if not chance(self.share, rng):

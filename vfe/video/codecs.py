@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..options import DEFAULT_CRFS, CodecName
+from ..options import CRFS, DEFAULT_CRFS, CodecName
 from ..types import VFEError
 from .colour import BT601_525, BT709, FULL, LIMITED, RGB, PixelLayout, guess_matrix, layout_of
 from .hdr import Hdr
@@ -30,7 +30,6 @@ _CODECS: dict[CodecName, _Codec] = {
 _CHROMA_NAMES = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (2, 2): "420", (2, 0): "422"}
 _PLAYED_DEEP = frozenset({"hevc", "av1", "vp9"})
 _HDR_PARAMETERS = {"h264": ("mastering-display", "cll"), "h265": ("master-display", "max-cll")}
-_MAX_CRF = 51
 _PRORES_HQ, _PRORES_4444 = "3", "4"  # by number: FFmpeg 7.1, which PyAV 14 brings, knows no names
 
 
@@ -49,8 +48,8 @@ class SinkConfig:
     def __post_init__(self) -> None:
         if self.codec is not None and self.codec not in _CODECS:
             raise VFEError(f"codec {self.codec!r} is unknown; needed is one of {', '.join(_CODECS)}")
-        if self.crf is not None and not 0 <= self.crf <= _MAX_CRF:
-            raise VFEError(f"crf {self.crf} is out of range; needed is 0 (lossless) to {_MAX_CRF} (worst)")
+        if self.crf is not None and self.crf not in CRFS:
+            raise VFEError(f"crf {self.crf} is out of range; needed is 0 (lossless) to {CRFS.most} (worst)")
 
 
 @dataclass(frozen=True)
