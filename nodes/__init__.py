@@ -29,8 +29,9 @@ NODES: list[type[io.ComfyNode]] = [
 
 
 class FaceEnhancement(ComfyExtension):
-    """What ComfyUI gets from `comfy_entrypoint`."""
+    """The extension that ComfyUI asks `comfy_entrypoint` for: it lists the nodes of this pack."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """Return the classes of the nodes, and make the folder of the pack's models known."""
         register_folder()  # `on_load` is not called by ComfyUI before 0.4
         return NODES

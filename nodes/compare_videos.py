@@ -22,11 +22,11 @@ Side: TypeAlias = "Input.Video | Tensor"
 
 
 class CompareVideos(io.ComfyNode):
-    """Two VIDEO or IMAGE in; what `web/compare_node.js` plays out."""
+    """Compare Videos takes two VIDEOs or IMAGEs and shows them in the widget of `web/compare_node.js`."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Two sides, and the rate of those that bring none."""
+        """Return the inputs: two sides, and the frame rate for IMAGEs, which bring none."""
         return io.Schema(
             node_id="VFE_CompareVideos",
             display_name="Compare Videos",
@@ -59,7 +59,7 @@ class CompareVideos(io.ComfyNode):
     @classmethod
     @in_node_terms()
     def execute(cls, before: Side, after: Side, frame_rate: float) -> io.NodeOutput:
-        """Make both sides playable and tell the widget where they are."""
+        """Make both sides playable and tell the widget where they are; VFEError for what cannot be read."""
         folder = Path(folder_paths.get_temp_directory())
         folder.mkdir(parents=True, exist_ok=True)
         given = {"before": before, "after": after}
@@ -77,12 +77,13 @@ class CompareVideos(io.ComfyNode):
 
 
 def _describe(video: BrowserVideo, temp: Path) -> dict[str, Any]:
-    """What the widget needs: the file as ComfyUI's /view takes it, and its size, length and rate."""
-    place = _place(video.path)
-    if place is None:  # a file elsewhere on the disk is not served
-        place = _place(Path(shutil.copy2(video.path, temp / f"vfe_compare_{secrets.token_hex(8)}{video.path.suffix}")))
-    assert place is not None
-    return place | {
+    """Return what the widget needs: the file as ComfyUI's /view takes it, and its size, length and rate."""
+    served = _served_file(video.path)
+    if served is None:  # a file elsewhere on the disk is not served
+        copy = temp / f"vfe_compare_{secrets.token_hex(8)}{video.path.suffix}"
+        served = _served_file(Path(shutil.copy2(video.path, copy)))
+    assert served is not None
+    return served | {
         "width": video.width,
         "height": video.height,
         "frames": video.frames,
@@ -90,8 +91,8 @@ def _describe(video: BrowserVideo, temp: Path) -> dict[str, Any]:
     }
 
 
-def _place(path: Path) -> dict[str, str] | None:
-    """File name, subfolder and kind of a file in one of ComfyUI's folders; None for files elsewhere."""
+def _served_file(path: Path) -> dict[str, str] | None:
+    """Return file name, subfolder and kind of a file in one of ComfyUI's folders; None for files elsewhere."""
     for kind in ("temp", "output", "input"):
         root = Path(folder_paths.get_directory_by_type(kind)).absolute()
         if path.absolute().is_relative_to(root):

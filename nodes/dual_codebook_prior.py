@@ -13,10 +13,11 @@ from .sockets.types import CATEGORY, PriorType, RestorerType
 
 
 class DualCodebookPrior(io.ComfyNode):
-    """Reads the prior of a degraded clip, with strengths of one's own."""
+    """Dual Codebook Prior reads the prior of a degraded clip (DVFace), with strengths that users choose."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Return the inputs and outputs, with the texts that users read."""
         return io.Schema(
             node_id="VFE_DualCodebookPrior",
             display_name="Dual Codebook Prior",
@@ -62,6 +63,7 @@ class DualCodebookPrior(io.ComfyNode):
     def execute(
         cls, restorer: ComfyRestorer, images: Tensor, spatial_strength: float, temporal_strength: float
     ) -> io.NodeOutput:
+        """Return the PRIOR of `images`, and its codes as an IMAGE; VFEError for a restorer without codebooks."""
         prior: ClipPrior
         prior, code_map = read_clip_prior(restorer, images, spatial_strength, temporal_strength)
         return io.NodeOutput(prior, code_map)

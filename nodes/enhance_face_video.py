@@ -30,10 +30,11 @@ CODEC_CRF = -1
 
 
 class EnhanceFaceVideo(io.ComfyNode):
-    """A whole video with its sound."""
+    """Enhance Face Video restores a VIDEO into a new file, as `vfe enhance` does, with its sound."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Return the inputs and outputs, with the texts that users read."""
         return io.Schema(
             node_id="VFE_EnhanceFaceVideo",
             display_name="Enhance Face Video",
@@ -88,6 +89,7 @@ class EnhanceFaceVideo(io.ComfyNode):
         crf: int,
         fidelity: float = DEFAULTS.fidelity,
     ) -> io.NodeOutput:
+        """Return the restored VIDEO and the report; VFEError for what cannot be read, chosen or held in memory."""
         options = RestoreOptions(
             strength=strength,
             region=region,
@@ -103,6 +105,7 @@ class EnhanceFaceVideo(io.ComfyNode):
 
 
 def _face_inputs() -> list[io.Input]:
+    """Return the inputs that say what of a frame, and which faces, are restored."""
     return [
         io.Combo.Input(
             "region",
@@ -123,7 +126,7 @@ def _face_inputs() -> list[io.Input]:
 def enhance_video(
     restorer: ComfyRestorer, video: Input.Video, options: RestoreOptions, window: WindowConfig | None
 ) -> RestoreReport:
-    """The restored video is a new file in ComfyUI's temp folder."""
+    """Restore a VIDEO into a new file in ComfyUI's temp folder; VFEError for what cannot be read or restored."""
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     source = video_file(video, folder)
@@ -135,22 +138,24 @@ def enhance_video(
 
 
 def face_part_of(restorer: ComfyRestorer) -> FacePart | None:
-    """The part of a restorer that knows faces, loaded; None for one without."""
+    """Load the part of a restorer that knows faces, and return it; None for a restorer without."""
     if restorer.faces is None:
         return None
     return FacePart(restorer.faces.enhancer(VideoShape(MANY, ALIGNED_SIDE, ALIGNED_SIDE), None), is_aligned=True)
 
 
 class ShownPipeline:
-    """A pipeline that shows the first frame of each window, before and after."""
+    """A pipeline that also shows the first frame of each window in the browser, as it came and restored."""
 
     def __init__(self, pipeline: OneStepPipeline, reporter: Reporter) -> None:
         self.pipeline, self.reporter = pipeline, reporter
 
     def window_for(self, height: int, width: int) -> WindowConfig:
+        """Return the windows in which frames of this size, in pixels, are restored."""
         return self.pipeline.window_for(height, width)
 
     def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
+        """Restore a window of frames (3, H, W) in [-1, 1], and show the first."""
         restored = self.pipeline.restore_window(frames, strength, check)
         self.reporter.compare(self.reporter.done, frames[0], restored[0])
         return restored
@@ -158,6 +163,8 @@ class ShownPipeline:
     def stream(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
     ) -> Iterator[Tensor]:
+        """Restore frames (3, H, W) in [-1, 1] as `OneStepPipeline.stream` does, and show the first of each window."""
+
         def report() -> None:
             if on_progress is not None:
                 on_progress(clip.given, None)

@@ -14,14 +14,16 @@ from .remedies import in_node_terms
 from .sockets.clip_faces import ClipFaces
 from .sockets.types import CATEGORY, FaceTracksType
 
-SIDE_OF_NOTHING = 64
+BLACK_SIDE = 64
+"""The side in pixels of the picture that stands for the crops of a clip without faces, as in ComfyUI's own nodes."""
 
 
 class FaceCrop(io.ComfyNode):
-    """A clip for each face."""
+    """Face Crop cuts each face of a clip out as a clip of its own."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Return the inputs and outputs, with the texts that users read."""
         return io.Schema(
             node_id="VFE_FaceCrop",
             display_name="Face Crop",
@@ -44,9 +46,10 @@ class FaceCrop(io.ComfyNode):
     @classmethod
     @in_node_terms()
     def execute(cls, images: Tensor, tracks: ClipFaces) -> io.NodeOutput:
+        """Return a list of IMAGEs, one a face; VFEError where the faces were found in other frames."""
         tracks.check(images)
         if tracks.is_empty:
-            return io.NodeOutput([nothing()])
+            return io.NodeOutput([black_picture()])
         reporter = Reporter(sum(len(track.boxes) for track in tracks.tracks.tracks))
         clips = []
         for track, patcher in zip(tracks.tracks.tracks, tracks.patchers(), strict=True):
@@ -55,17 +58,17 @@ class FaceCrop(io.ComfyNode):
         return io.NodeOutput(clips)
 
 
-def nothing() -> Tensor:
-    """An IMAGE in place of the crops of a clip without faces.
+def black_picture() -> Tensor:
+    """Return the IMAGE (1, S, S, 3) that stands for the crops of a clip without faces.
 
     ComfyUI runs no node for an empty list but fails, and few nodes take an IMAGE without pictures; so its own ones give
     a black picture where there is nothing. Face Paste leaves it out.
     """
-    return torch.zeros(1, SIDE_OF_NOTHING, SIDE_OF_NOTHING, 3)
+    return torch.zeros(1, BLACK_SIDE, BLACK_SIDE, 3)
 
 
 def cut_out(patcher: FacePatcher, clip: Tensor, reporter: Reporter) -> Iterator[Tensor]:
-    """The crops (3, S, S) of one track from the frames that it is on."""
+    """Yield the crops (3, S, S) in [-1, 1] of one track from the IMAGE of the frames that it is on."""
     for index, image in enumerate(clip):
         yield patcher.take(to_frame(image), index)
         reporter.report(reporter.done + 1)

@@ -24,10 +24,11 @@ from .sockets.types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType
 
 
 class FaceMask(io.ComfyNode):
-    """Where the faces of a clip are."""
+    """Face Mask finds the faces of a clip and follows each through its shot."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Return the inputs and outputs, with the texts that users read."""
         return io.Schema(
             node_id="VFE_FaceMask",
             display_name="Face Mask",
@@ -94,6 +95,10 @@ class FaceMask(io.ComfyNode):
         crop_size: int,
         detections: Any = None,  # noqa: ANN401 - whatever another node gives
     ) -> io.NodeOutput:
+        """Return the mask, the FACE_TRACKS of the chosen faces, the overlay and the report.
+
+        Raises VFEError for a choice of faces or detections that cannot be meant.
+        """
         check_images(images)
         selection = FaceSelection.parse(faces, min_face)
         found = find_faces(images, None if detections is None else boxes_of(detections, len(images)))
@@ -106,7 +111,7 @@ class FaceMask(io.ComfyNode):
 
 
 def find_faces(images: Tensor, boxes: list[Tensor] | None) -> FaceTracks:
-    """All faces of an IMAGE, by the built-in detector or from boxes (n, 4) on each frame."""
+    """Return all faces of an IMAGE, found by the built-in detector or from boxes (n, 4) on each frame."""
     reporter = Reporter(len(images))
     tracker = FaceTracker(FaceDetector.load(), TrackConfig())
     for index, image in enumerate(images):
@@ -116,7 +121,7 @@ def find_faces(images: Tensor, boxes: list[Tensor] | None) -> FaceTracks:
 
 
 def report(found: FaceTracks, chosen: FaceTracks) -> str:
-    """A line for the clip and one for each face, for people."""
+    """Return a line for the clip and one for each face that was found, for people."""
     kept = {track.number for track in chosen.tracks}
     lines = [f"{len(kept)} of {len(found.tracks)} faces chosen, {len(found.shots)} shots, {found.frames} frames"]
     for track in found.tracks:

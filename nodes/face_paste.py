@@ -18,10 +18,11 @@ from .sockets.types import CATEGORY, FaceTracksType
 
 
 class FacePaste(io.ComfyNode):
-    """Restored faces back into their frames."""
+    """Face Paste brings the crops of Face Crop, once restored, back into their frames."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Return the inputs and outputs, with the texts that users read."""
         return io.Schema(
             node_id="VFE_FacePaste",
             display_name="Face Paste",
@@ -53,6 +54,10 @@ class FacePaste(io.ComfyNode):
         blend: list[float],
         match_colours: list[bool],
     ) -> io.NodeOutput:
+        """Return the IMAGE with restored faces. ComfyUI gives every input as a list, as the crops are one.
+
+        Raises VFEError where frames, faces and crops do not belong together.
+        """
         if len(images) != 1 or len(tracks) != 1:
             raise VFEError("images and tracks are lists here, needed is one clip with the tracks of its faces")
         clip, faces = images[0], tracks[0]
@@ -66,7 +71,7 @@ class FacePaste(io.ComfyNode):
 
 
 def check_crops(faces: ClipFaces, crops: list[Tensor]) -> None:
-    """VFEError where the crops are not one square clip for each face."""
+    """Raise VFEError where the crops are not one square clip for each face."""
     for crop in crops:
         check_images(crop)
     needed = [len(track.boxes) for track in faces.tracks.tracks]
@@ -81,7 +86,7 @@ def check_crops(faces: ClipFaces, crops: list[Tensor]) -> None:
 
 
 def paste_into(clip: Tensor, crops: list[Tensor], faces: ClipFaces) -> Tensor:
-    """An IMAGE with restored faces; a pixel that nothing is pasted on is what it was, bit by bit."""
+    """Return an IMAGE with restored faces; a pixel that nothing is pasted on is what it was, bit by bit."""
     patchers = dict(zip((track.number for track in faces.tracks.tracks), faces.patchers(), strict=True))
     restored = dict(zip(patchers, crops, strict=True))
     reporter = Reporter(len(clip))
@@ -100,5 +105,6 @@ def paste_into(clip: Tensor, crops: list[Tensor], faces: ClipFaces) -> Tensor:
 
 
 def _patch(patcher: FacePatcher, frame: Tensor, index: int, restored: Tensor) -> Patch:
+    """Return what changes in a frame (3, H, W) by a restored crop (S, S, C), which may be of another size by now."""
     face = resize(to_frame(restored), (patcher.side, patcher.side))
     return patcher.patch(frame, index, patcher.take(frame, index), face)

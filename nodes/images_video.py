@@ -40,13 +40,17 @@ def write_lossless(components: Types.VideoComponents, path: Path) -> None:
 
 
 def _frame(image: Tensor) -> av.VideoFrame:
+    """Return a picture (H, W, C) in [0, 1] as a frame for the encoder; grey gets three channels, alpha is left out."""
     colours = image[..., :3] if image.shape[-1] >= 3 else image[..., :1].expand(-1, -1, 3)
     values = (colours.detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(values), format="rgb24").reformat(format="bgr0")
 
 
 def _samples(waveform: Tensor, rate: int) -> av.AudioFrame:
-    """(channels, samples) in [-1, 1]; of a number of channels that has no name the first two are taken."""
+    """Return sound (channels, samples) in [-1, 1] as a frame for the encoder.
+
+    Where the number of channels is no layout that we name, the first two are taken.
+    """
     channels = waveform if waveform.shape[0] in _LAYOUTS else waveform[:2]
     values = (channels.detach().cpu().float().clamp(-1, 1) * 32767).round().short().numpy()
     packed = np.ascontiguousarray(values.T).reshape(1, -1)

@@ -34,13 +34,15 @@ from .remedies import in_node_terms
 from .sockets.types import CATEGORY, RestorerType
 
 LORAS = 2
+"""How many LoRAs the node takes."""
 
 
 class LoadWanRestorer(io.ComfyNode):
-    """Files to a RESTORER, whose weights ComfyUI then loads and unloads."""
+    """Load Wan Restorer makes a RESTORER of files, whose weights ComfyUI then loads and unloads."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Return the inputs and outputs; the lists are of the files that are there now."""
         loras = model_paths.listed(model_paths.LORA_FOLDERS)
         return io.Schema(
             node_id="VFE_LoadWanRestorer",
@@ -64,7 +66,7 @@ class LoadWanRestorer(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "context",
-                    options=[AUTO, *model_paths.listed(model_paths.CONTEXT_FOLDERS)],
+                    options=[AUTO, *model_paths.listed(model_paths.PROMPT_EMBEDDING_FOLDERS)],
                     default=AUTO,
                     tooltip="The embedded prompt, a file of a few KB; the help page says where it comes from. auto "
                     "finds it in vfe and text_encoders. The lite restorer has no use for it.",
@@ -95,12 +97,12 @@ class LoadWanRestorer(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, model: str, vae: str, context: str, adapter: str, **others: object) -> object:
-        """Paths, times and sizes of the files that are meant."""
+        """Return paths, times and sizes of the files that are meant: ComfyUI runs the node again when they change."""
         loras = [others[f"lora_{number}"] for number in range(1, LORAS + 1)]
         stamps = [
             model_paths.fingerprint(model, model_paths.RESTORER_FOLDERS),
             model_paths.fingerprint(vae, model_paths.VAE_FOLDERS) if model != LITE else [],
-            model_paths.fingerprint(context, model_paths.CONTEXT_FOLDERS) if model != LITE else [],
+            model_paths.fingerprint(context, model_paths.PROMPT_EMBEDDING_FOLDERS) if model != LITE else [],
             model_paths.fingerprint(adapter, model_paths.ADAPTER_FOLDERS),
             *(model_paths.fingerprint(str(lora), model_paths.LORA_FOLDERS) for lora in loras),
         ]
@@ -118,6 +120,10 @@ class LoadWanRestorer(io.ComfyNode):
         attention: AttentionName,
         **loras: str | float,
     ) -> io.NodeOutput:
+        """Return the RESTORER. `context` is the prompt embedding, whose input kept the name of Wan's code.
+
+        Raises VFEError for files that are missing, of another kind, or do not fit each other.
+        """
         path = find_model("lite") if model == LITE else path_of(model, model_paths.RESTORER_FOLDERS)
         chosen = [
             LoraFile(path_of(str(name), model_paths.LORA_FOLDERS), float(loras[f"strength_{number}"]))
@@ -129,7 +135,7 @@ class LoadWanRestorer(io.ComfyNode):
         _check_dit(path)
         options = ModelOptions(
             vae=_component("wan_vae", vae, model_paths.VAE_FOLDERS),
-            prompt_embedding=_component("prompt_embedding", context, model_paths.CONTEXT_FOLDERS),
+            prompt_embedding=_component("prompt_embedding", context, model_paths.PROMPT_EMBEDDING_FOLDERS),
             loras=tuple(chosen),
             adapter=None if adapter == NONE else path_of(adapter, model_paths.ADAPTER_FOLDERS),
             attention=attention,
@@ -140,6 +146,7 @@ class LoadWanRestorer(io.ComfyNode):
 
 
 def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
+    """Return the two inputs of one LoRA: its file, of `names`, and its strength."""
     return [
         io.Combo.Input(
             f"lora_{number}",
@@ -159,6 +166,7 @@ def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
 
 
 def _load_lite(name: str, path: Path, dtype: str, has_additions: bool) -> ComfyRestorer:
+    """Load a lite restorer, the bundled one with its part for faces; VFEError where LoRAs or an adapter are chosen."""
     if has_additions:
         raise VFEError(f"{name} is a lite restorer, which takes no LoRA and no adapter; set them to {NONE!r}")
     restorer = ComfyLite.load(name, path, _dtype(dtype))
@@ -168,17 +176,19 @@ def _load_lite(name: str, path: Path, dtype: str, has_additions: bool) -> ComfyR
 
 
 def _dtype(name: str) -> torch.dtype:
+    """Return the dtype of this name on ComfyUI's device; "auto" is the fastest there."""
     return choose_dtype(name, comfy.model_management.get_torch_device())
 
 
 def _check_dit(path: Path) -> None:
+    """Raise VFEError, which says what the file is, where it is no DiT of Wan2.1."""
     found = recognise(path)
     if found.kind != "wan_dit":
         raise VFEError(f"{path.name}: {found.description}; needed a Wan2.1 text-to-video DiT or a lite restorer")
 
 
 def _component(kind: model_paths.Component, name: str, folders: tuple[str, ...]) -> Path:
-    """The file of that name, or the only one of its kind."""
+    """Return the file of that name, or with "auto" the only one of its kind; VFEError if there is none, or more."""
     if name != AUTO:
         return path_of(name, folders)
     return find_component(kind, model_paths.model_folders(folders))

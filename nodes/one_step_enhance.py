@@ -15,10 +15,11 @@ from .sockets.types import CATEGORY, PriorType, RestorerType
 
 
 class OneStepEnhance(io.ComfyNode):
-    """Degraded frames to the latent of restored ones."""
+    """One-Step Enhance restores the frames of an IMAGE by one step of the model, up to their latent."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Return the inputs and outputs, with the texts that users read."""
         return io.Schema(
             node_id="VFE_OneStepEnhance",
             display_name="One-Step Enhance",
@@ -69,5 +70,6 @@ class OneStepEnhance(io.ComfyNode):
         prior: ClipPrior | None = None,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
+        """Return the LATENT of the restored clip; VFEError for inputs that do not fit each other."""
         wanted = Enhancement(strength=strength, window=window, overlap=overlap, prior=prior, mask=mask)
         return io.NodeOutput(enhance(restorer, images, wanted))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from ..vfe.types import Remedy, VFEError
 
 LOADER = "Load Wan Restorer"
+"""The name on the page of the node that loads restorers."""
 IN_NODES: Mapping[Remedy, str] = {
     Remedy.SEE_FACES: "the overlay of Face Mask shows their numbers",
     Remedy.RESTORE_WHOLE_FRAMES: "set region of Enhance Face Video to frame",
@@ -20,11 +21,12 @@ IN_NODES: Mapping[Remedy, str] = {
     Remedy.CHOOSE_ADAPTER: f"choose a DVFace adapter, or none, as adapter of {LOADER}",
     Remedy.REPLACE_OUTPUT: "run the node again, which takes another name",
 }
+"""What a user of the nodes can do, for each way out of an error that the command has an option for."""
 
 
 @contextmanager
 def in_node_terms() -> Iterator[None]:
-    """Around what a node does: raises a VFEError that names nodes where the one that comes out names the command."""
+    """Run what a node does, and raise a VFEError that names nodes in place of one that names options of the command."""
     try:
         yield
     except VFEError as error:

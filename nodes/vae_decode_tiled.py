@@ -15,10 +15,11 @@ from .sockets.types import CATEGORY, RestorerType
 
 
 class VAEDecodeTiled(io.ComfyNode):
-    """The latent of a clip to its frames."""
+    """VAE Decode Tiled (exact) makes the frames of a clip from its latent, in tiles that change nothing."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Return the inputs and outputs, with the texts that users read."""
         return io.Schema(
             node_id="VFE_VAEDecodeTiled",
             display_name="VAE Decode Tiled (exact)",
@@ -61,6 +62,7 @@ class VAEDecodeTiled(io.ComfyNode):
         restorer: ComfyRestorer | None = None,
         vae: comfy.sd.VAE | None = None,
     ) -> io.NodeOutput:
+        """Return the frames as an IMAGE; VFEError for a latent of another model, or where memory is too short."""
         plan = DecodePlan(tile_size or None, latents_per_step or None)
         if restorer is not None and vae is None:
             return io.NodeOutput(decode_with_restorer(restorer, latent, plan))

@@ -20,11 +20,12 @@ from ...vfe.models.dit.model import WanDiT
 from ...vfe.models.dit.sharing import shared
 from .patcher import NAME, is_whole
 
-ROOM = 1.5  # times the weights: free where the original weights have no other device to wait on
+MEMORY_TO_FOLD = 1.5
+"""The bytes that must be free to fold, over the weights' own, where the original weights have no other device."""
 
 
 class Folding:
-    """Of one DiT under a patcher. It is folded when it is first asked for, since not every run needs the DiT.
+    """The folding of one DiT under a patcher, done when it is first asked for, since not every run needs the DiT.
 
     Each original block waits on the offload device once it is folded: memory stays that of one network.
     """
@@ -32,7 +33,7 @@ class Folding:
     def __init__(
         self, patcher: ModelPatcher, dit: WanDiT, timestep: float, prompt: Callable[[], Tensor], dtype: torch.dtype
     ) -> None:
-        """`prompt` gives the prompt (1, S, text_dim), where it is now; `dtype` is what the folded network runs in."""
+        """`prompt` gives the prompt embedding (1, S, text_dim), where it is now; the folded network runs in `dtype`."""
         self.dit, self.timestep, self.prompt, self.dtype = dit, timestep, prompt, dtype
         self.load_device, self.offload_device = patcher.load_device, patcher.offload_device
         self._allowed = False
@@ -40,7 +41,7 @@ class Folding:
         patcher.set_injections(NAME, [PatcherInjection(self._inject, self._eject)])
 
     def folded(self) -> FoldedDiT | None:
-        """The folded network; None where the DiT has to run as it is: it is loaded in parts, or memory is short."""
+        """Return the folded network; None where the DiT has to run as it is, in parts or for want of memory."""
         if self._folded is None and self._allowed:
             with ExitStack() as interrupted:  # or out of memory
                 interrupted.callback(self._undo)
@@ -51,6 +52,7 @@ class Folding:
 
     @property
     def is_folded(self) -> bool:
+        """Whether the folded network is there now."""
         return self._folded is not None
 
     def _inject(self, patcher: ModelPatcher) -> None:
@@ -69,10 +71,10 @@ class Folding:
         if self.load_device != self.offload_device:
             return True
         needed = sum(parameter.numel() for parameter in self.dit.parameters()) * self.dtype.itemsize
-        return bool(comfy.model_management.get_free_memory(self.load_device) > ROOM * needed)
+        return bool(comfy.model_management.get_free_memory(self.load_device) > MEMORY_TO_FOLD * needed)
 
     def _in_turn(self) -> WanDiT:
-        """A network of the same memory for `fold` to use up, its blocks made one at a time."""
+        """Return a network of the same memory for `fold` to use up, its blocks made one at a time."""
         blocks = self.dit.blocks
 
         def ready(index: int, block: nn.Module) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The lite restorer under ComfyUI.
+"""The lite model under ComfyUI: its weights are ComfyUI's to load and unload.
 
 B batch, T H W pixel frames; z latent (B, C, t, h, w).
 """
@@ -29,11 +29,15 @@ from .patcher import patcher_of
 from .restorer import ComfyRestorer, DecodePlan, load
 
 CPU = torch.device("cpu")
-WORKSPACE = 1.5  # times what is counted: what convolutions and attention take beside their tensors
+WORKSPACE = 1.5
+"""The bytes that are asked for, over those counted: convolutions and attention take some beside their tensors."""
 
 
 class ComfyLite(ComfyRestorer):
-    """A `OneStepModel`: the weights in float32 under a patcher, run in `dtype`."""
+    """The RESTORER of a lite model, itself the `OneStepModel` that pipelines run.
+
+    The weights are in float32 under a patcher, and run in `dtype`.
+    """
 
     def __init__(self, name: str, network: LiteModel, dtype: torch.dtype) -> None:
         assert isinstance(network.dit, WanDiT)
@@ -48,12 +52,13 @@ class ComfyLite(ComfyRestorer):
 
     @classmethod
     def load(cls, name: str, path: Path, dtype: torch.dtype) -> ComfyLite:
-        """From a restorer file; VFEError where it is none."""
+        """Read a file of a lite model; VFEError where it is none. `name` is for people."""
         network = load_lite_model(path, CPU, torch.float32, lambda config: LiteModel(config, COMFY_OPS))
         return cls(name, network, dtype)
 
     @property
     def patchers(self) -> Sequence[ModelPatcher]:
+        """The only patcher."""
         return [self.patcher]
 
     @property
@@ -73,7 +78,7 @@ class ComfyLite(ComfyRestorer):
         return self.enhancer(size, window)
 
     def decoder(self, size: VideoShape, plan: DecodePlan) -> LatentDecoder:
-        """The transform is exact and small, so there is nothing to plan."""
+        """Return what decodes its latents. The transform is exact and small, so there is nothing to plan."""
         del plan
         return self.enhancer(size, None)
 
@@ -108,7 +113,10 @@ class ComfyLite(ComfyRestorer):
 
 
 def activation_bytes(config: LiteConfig, size: VideoShape, window: WindowConfig, dtype: torch.dtype) -> int:
-    """Peak beside the weights for a window of frames, a tile at a time: clip, latents, a DiT block, a prior's block."""
+    """Return the most bytes beside the weights for a window of frames, a tile at a time.
+
+    They are of the clip, its latents, and a block of the DiT or, where it takes more, of the prior.
+    """
     frames = min(size.frames + 3, window.frames)
     height, width = (min(-(-side // TILE_GRID) * TILE_GRID, DEFAULT_TILE.side) for side in (size.height, size.width))
     latent = -(-frames // config.codec.time) * (height // config.codec.space) * (width // config.codec.space)

@@ -1,4 +1,4 @@
-"""From files to a Wan restorer under ComfyUI: weights as they are stored, LoRAs as patches."""
+"""From files to a Wan restorer under ComfyUI: networks of ComfyUI's layers, LoRAs as patches."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from .patcher import PREFIX
 from .wan import ComfyWan, WanNetworks
 
 DIT = f"{PREFIX}dit."
-"""Of the DiT's parameters, as its patcher calls them."""
+"""What the names of the DiT's parameters begin with in its patcher."""
 
 
 def load_comfy_wan(name: str, request: LoadRequest, notify: Notify) -> ComfyWan:
-    """On the CPU, in the first dtype of the request; `name` is for people.
+    """Read the files of a request into a RESTORER whose weights are on the CPU, in the first dtype of the request.
 
-    Raises VFEError for files that do not fit.
+    `name` is for people, `notify` gets lines for them. Raises VFEError for files that do not fit each other.
     """
     files = open_wan_files(request)
     restorer = ComfyWan(name, _read(files, request), notify)
@@ -41,6 +41,7 @@ def load_comfy_wan(name: str, request: LoadRequest, notify: Notify) -> ComfyWan:
 
 
 def _read(files: WanFiles, request: LoadRequest) -> WanNetworks:
+    """Read the networks of opened files on the CPU; a user who presses Cancel is heard between two tensors."""
     config, compute = files.dit_config, WanCompute(request.device, request.dtypes[0])
     attention = choose_attention(request.options.attention, request.device, compute.dtype, config.head_dim)
     dit = build_on_meta(lambda: WanDiT(config, COMFY_OPS, attention))
@@ -60,18 +61,21 @@ def _read(files: WanFiles, request: LoadRequest) -> WanNetworks:
 
 
 def add_loras(patcher: ModelPatcher, deltas: dict[str, list[Delta]]) -> None:
-    """Have a patcher change the DiT's parameters when it loads them; those of one strength at once."""
+    """Have a patcher change the DiT's parameters when it loads them: {parameter: the changes of each LoRA, in order}.
+
+    A patcher takes one strength a call, so the changes of one strength and one position in the order go together.
+    """
     patches: defaultdict[tuple[int, float], dict[str, object]] = defaultdict(dict)
     for parameter, changes in deltas.items():
-        for place, delta in enumerate(changes):
-            patches[place, delta.scale][f"{DIT}{parameter}"] = _patch(delta)
+        for position, delta in enumerate(changes):
+            patches[position, delta.scale][f"{DIT}{parameter}"] = _patch(delta)
     for (_, scale), changed in patches.items():
         added = patcher.add_patches(changed, strength_patch=scale)
         assert len(added) == len(changed)
 
 
 def _patch(delta: Delta) -> object:
-    """As ComfyUI's loaders make it: the factors of a low-rank change, a whole change as it is."""
+    """Return a change as ComfyUI's loaders make it: the factors of a low-rank one, any other as it is."""
     if delta.read_factors is None:
         return "diff", (delta.read(),)
     up, down = delta.read_factors()

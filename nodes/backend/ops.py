@@ -1,4 +1,4 @@
-"""The layer classes that vfe's networks are built of here: ComfyUI's, which it offloads, casts and patches."""
+"""The classes of layers that vfe's networks are built of here: ComfyUI's own, which it offloads, casts and patches."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from ...vfe.models.ops import RMSNorm as OwnRMSNorm
 
 
 class RMSNorm(comfy.ops.manual_cast.RMSNorm):
-    """ComfyUI's; where its weight is at hand it computes as vfe's, which is faster on a CPU."""
+    """ComfyUI's RMSNorm; where its weight is on the device it computes as vfe's does, which is faster on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalise the last axis of (..., C)."""
         if self.weight.device == x.device and not self.weight_function:
             return OwnRMSNorm.forward(self, x)
         return super().forward(x)
 
 
 class ComfyOps:
-    """A `vfe.models.ops.Ops`."""
+    """The classes of layers, as `vfe.models.ops.Ops` names them."""
 
     Linear: Callable[..., Any] = comfy.ops.manual_cast.Linear
     Conv2d: Callable[..., Any] = comfy.ops.manual_cast.Conv2d

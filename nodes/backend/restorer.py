@@ -1,4 +1,7 @@
-"""A restorer whose networks ComfyUI loads and unloads: what links of the type RESTORER carry."""
+"""A restorer whose networks ComfyUI loads and unloads: what links of the type RESTORER carry.
+
+It is the model with its weights; the pipeline that runs it over clips is made anew for each node that runs.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,16 @@ from ...vfe.types import VideoShape
 
 @dataclass(frozen=True)
 class DecodePlan:
-    """How a Wan latent is decoded; None is what fits the memory."""
+    """How a Wan latent is decoded; None takes what fits the memory."""
 
     tile: int | None = None
-    """Side of a tile in pixels."""
+    """The side of a tile in pixels."""
     latents_per_step: int | None = None
+    """How many latents, of four frames each, are decoded at once."""
 
 
 class ComfyRestorer(ABC):
-    """A handle: the weights are in the patchers, and nothing is kept beside them.
+    """A handle of a model: its weights are in the patchers, and nothing is kept beside them.
 
     Each method loads what it needs for frames of `size`, which is that of a whole clip or of a window of it, and gives
     a pipeline that may be used until the node that asked for it returns.
@@ -34,18 +38,19 @@ class ComfyRestorer(ABC):
     """
 
     name: str
+    """What people know it by: the entry of the list or the name of the file."""
     faces: ComfyRestorer | None = None
-    """What restores aligned faces for it, in whole frames too; None: faces are restored as frames are."""
+    """The restorer of aligned faces that works beside it; None where faces are restored as frames are."""
 
     @property
     @abstractmethod
     def patchers(self) -> Sequence[ModelPatcher]:
-        """Of all networks."""
+        """The patchers of all its networks."""
 
     @property
     @abstractmethod
     def codebooks(self) -> DualCodebookPrior | None:
-        """What reads its prior; None for a restorer without."""
+        """The codebooks and predictors that read its prior; None for a restorer without."""
 
     @property
     @abstractmethod
@@ -54,34 +59,34 @@ class ComfyRestorer(ABC):
 
     @abstractmethod
     def enhancer(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
-        """The whole pipeline; `window` None: as suits the model."""
+        """Load all networks and return the whole pipeline; `window` None takes what suits the model and the memory."""
 
     @abstractmethod
     def prior_reader(self, size: VideoShape, window: WindowConfig | None) -> OneStepPipeline:
-        """For `read_prior` only."""
+        """Load what reads the prior alone, and return a pipeline for `read_prior`."""
 
     @abstractmethod
     def decoder(self, size: VideoShape, plan: DecodePlan) -> LatentDecoder:
         """Load the codec alone, and return what decodes latents with it."""
 
     def get_ram_usage(self) -> int:
-        """Bytes: ComfyUI asks when it looks for what to forget."""
+        """Return the bytes of its weights: ComfyUI asks when it looks for what to drop from its cache."""
         own = sum(patcher.model_size() for patcher in self.patchers)
         return own + (0 if self.faces is None else self.faces.get_ram_usage())
 
 
 def load(patchers: Sequence[ModelPatcher], activations: int) -> None:
-    """Have ComfyUI load them together, with room for `activations` bytes beside them."""
+    """Have ComfyUI load networks together, with room for `activations` bytes beside them."""
     comfy.model_management.load_models_gpu(list(patchers), memory_required=activations)
 
 
 def room_beside(patchers: Sequence[ModelPatcher], device: torch.device) -> int:
-    """Bytes of the device for all but these weights, when ComfyUI has unloaded everything else."""
+    """Return the bytes of the device for all but these weights, when ComfyUI has unloaded everything else."""
     weights = sum(patcher.model_size() for patcher in patchers)
     total = comfy.model_management.get_total_memory(device)
     return int(total - weights - comfy.model_management.extra_reserved_memory())
 
 
 def free_bytes(device: torch.device) -> int:
-    """Bytes of the device that are free now."""
+    """Return the bytes of the device that are free now."""
     return int(comfy.model_management.get_free_memory(device))

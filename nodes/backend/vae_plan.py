@@ -1,6 +1,6 @@
 """How Wan's VAE decodes under ComfyUI: tiles and latents a step, as asked or as they fit.
 
-n latents of h x w.
+n latent frames of h x w latent pixels.
 """
 
 from __future__ import annotations
@@ -14,28 +14,32 @@ from ...vfe.models.wan_vae import VAEPlan, WanVAEConfig, clip_bytes, tile_for
 from ...vfe.types import VFEError, VideoShape
 from .restorer import DecodePlan
 
-SEVERAL_LATENTS = (4, 2, 1)  # a step: several fill a large GPU
+LATENTS_PER_STEP = (4, 2, 1)
+"""How many latents at once are tried where the user leaves it open: several fill a large GPU."""
 
 
 @dataclass(frozen=True)
 class PlannedDecode:
-    """A plan, and the bytes that it takes beside the VAE's weights."""
+    """A plan, and the bytes on the device that it takes beside the VAE's weights."""
 
     plan: VAEPlan
     bytes: int
 
 
 def kernel_bytes(weights: int) -> int:
-    """Of what is derived from the VAE's weights to run it."""
+    """Return the bytes of what is derived from the VAE's weights to run it."""
     return int(KERNEL_SHARE * weights)
 
 
 def plan_decode(
     config: WanVAEConfig, dtype: torch.dtype, latents: VideoShape, asked: DecodePlan, room: int
 ) -> PlannedDecode:
-    """For a clip of n latents in `room` bytes. Raises VFEError where not even the smallest tiles fit."""
+    """Return how a clip of n latents is decoded in `room` bytes.
+
+    Raises VFEError where what the user asked for, or not even the smallest tiles, fit.
+    """
     tile = None if asked.tile is None else max(asked.tile // config.space, 1)
-    for per_step in SEVERAL_LATENTS if asked.latents_per_step is None else (asked.latents_per_step,):
+    for per_step in LATENTS_PER_STEP if asked.latents_per_step is None else (asked.latents_per_step,):
         needed = clip_bytes(latents, config, dtype.itemsize, tile, per_step)
         if needed <= room:
             return PlannedDecode(VAEPlan(latents_per_step=per_step, tile=tile), needed)

@@ -32,7 +32,7 @@ from .vae_plan import kernel_bytes, plan_decode
 
 @dataclass(frozen=True, kw_only=True)
 class WanNetworks:
-    """On the CPU, of ComfyUI's layers; `sizes` says what they need while they run."""
+    """The networks of a Wan restorer on the CPU, of ComfyUI's layers; `sizes` says what they need while they run."""
 
     dit: ConditionedDiT
     vae: WanVAE
@@ -42,7 +42,10 @@ class WanNetworks:
 
 
 class ComfyWan(ComfyRestorer):
-    """A `OneStepModel`, whose DiT is folded while it is loaded whole."""
+    """The RESTORER of a Wan model, itself the `OneStepModel` that pipelines run.
+
+    Its DiT is folded while it is loaded whole.
+    """
 
     def __init__(self, name: str, networks: WanNetworks, notify: Notify) -> None:
         self.name, self.networks, self.notify = name, networks, notify
@@ -60,6 +63,7 @@ class ComfyWan(ComfyRestorer):
 
     @property
     def patchers(self) -> Sequence[ModelPatcher]:
+        """The patchers of DiT, VAE and, where there is one, adapter."""
         return [self.dit_patcher, self.vae_patcher, *self._adapters]
 
     @property
@@ -94,7 +98,11 @@ class ComfyWan(ComfyRestorer):
     def _planned(
         self, patchers: Sequence[ModelPatcher], size: VideoShape, window: WindowConfig | None
     ) -> MemoryAwarePipeline:
-        """Loaded beside a plan that fits the device when nothing else is on it, then planned for what is free."""
+        """Load networks and return a pipeline.
+
+        They are loaded for a plan that fits the device when nothing else is on it; the pipeline then plans for what is
+        free.
+        """
         window = fitting(window, size.frames)
         plans = plan_candidates(self.sizes, size.height, size.width, window)
         room = room_beside(patchers, self.device)
@@ -137,7 +145,7 @@ class ComfyWan(ComfyRestorer):
 
 
 def vae_patcher_of(vae: WanVAE) -> ModelPatcher:
-    """A patcher that has the kernels derived where the VAE is loaded, and dropped before it is moved or unloaded."""
+    """Return a patcher that derives the VAE's kernels when it is loaded, and drops them before it is moved."""
     management = comfy.model_management
     patcher = patcher_of(vae, management.vae_device(), management.vae_offload_device())
     dtype = vae.dtype
@@ -153,7 +161,10 @@ def vae_patcher_of(vae: WanVAE) -> ModelPatcher:
 
 
 def fitting(window: WindowConfig | None, frames: int) -> WindowConfig | None:
-    """A window no longer than a clip: where one holds all of it, its length changes the memory and not the result."""
+    """Return a window no longer than a clip of `frames`, whose length then changes the memory and not the result.
+
+    None takes the windows that suit the model.
+    """
     whole = padded_frames(frames)
     if window is not None and window.frames <= whole:
         return window

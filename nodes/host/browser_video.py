@@ -32,7 +32,7 @@ _CRF = 14  # finer than the eye sees: the two sides are compared, not their comp
 
 @dataclass(frozen=True, kw_only=True)
 class BrowserVideo:
-    """A file that a browser plays."""
+    """A file that a browser plays, and what of it the widget shows."""
 
     path: Path
     width: int
@@ -86,7 +86,7 @@ def from_images(images: Tensor, rate: Fraction, folder: Path, on_progress: Progr
 
 
 def _write(frames: Iterable[Frame], info: VideoInfo, folder: Path, on_progress: Progress) -> BrowserVideo:
-    """Encode frames; a side that is odd gets its last row or column twice, as 4:2:0 stores even sizes only."""
+    """Encode frames (3, H, W); an odd side gets its last row or column twice, as 4:2:0 stores even sizes only."""
     more_x, more_y = info.width % 2, info.height % 2
     info = replace(info, width=info.width + more_x, height=info.height + more_y)
     path = folder / f"vfe_compare_{secrets.token_hex(8)}.mp4"

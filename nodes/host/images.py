@@ -17,33 +17,35 @@ from torch import Tensor
 from ...vfe.types import VFEError
 
 PREVIEW_SIDE = 512
-SIDE_OF_NO_MASK = 64
+"""The longest side in pixels of the pictures that a node shows while it runs."""
+EMPTY_MASK_SIDE = 64
+"""The side in pixels of the mask that Load Image gives for a picture without alpha."""
 
 
 def check_images(images: Tensor) -> None:
-    """VFEError where an IMAGE holds no picture."""
+    """Raise VFEError where an IMAGE holds no picture, or none that frames can be made of."""
     if images.ndim != 4 or min(images.shape) < 1 or images.shape[-1] not in (1, 3, 4):
         raise VFEError(f"IMAGE is {tuple(images.shape)}, needed (frames, height, width, 3) with at least one frame")
 
 
 def to_frame(image: Tensor) -> Tensor:
-    """One picture (H, W, C) of an IMAGE as a frame; alpha is left out, grey gets three channels."""
+    """Return one picture (H, W, C) of an IMAGE as a frame; alpha is left out, grey gets three channels."""
     colours = image[..., :3] if image.shape[-1] >= 3 else image[..., :1].expand(-1, -1, 3)
     return rearrange(colours.detach().cpu().float() * 2 - 1, "h w c -> c h w").contiguous()
 
 
 def to_frames(images: Tensor) -> Iterator[Tensor]:
-    """The frames of an IMAGE one after the other."""
+    """Yield the frames of an IMAGE."""
     return map(to_frame, images)
 
 
 def to_image(frame: Tensor) -> Tensor:
-    """A frame as one picture (H, W, 3) of an IMAGE."""
+    """Return a frame as one picture (H, W, 3) of an IMAGE."""
     return rearrange(frame.float().cpu() / 2 + 0.5, "c h w -> h w c").clamp_(0, 1)
 
 
 def to_images(frames: Iterable[Tensor], count: int) -> Tensor:
-    """`count` frames as an IMAGE; one at a time is in memory beside it."""
+    """Return `count` frames as an IMAGE; one at a time is in memory beside it."""
     images: Tensor | None = None
     for index, frame in enumerate(frames):
         picture = to_image(frame)
@@ -55,13 +57,16 @@ def to_images(frames: Iterable[Tensor], count: int) -> Tensor:
 
 
 def masks_for(mask: Tensor | None, images: Tensor) -> Tensor | None:
-    """A MASK as (1, H, W) or one for each image; None where there is none. VFEError where it is not of their size."""
+    """Return a MASK as (1, H, W) or (T, H, W) in [0, 1]; None where there is none.
+
+    Raises VFEError where it is not of the size of the images, or not one for all or for each.
+    """
     if mask is None:
         return None
     mask = mask.detach().cpu().float()
     mask = mask if mask.ndim == 3 else mask.unsqueeze(0)
     frames, height, width = images.shape[:3]
-    if _is_no_mask(mask):
+    if _is_empty_mask(mask):
         return None
     if mask.ndim != 3 or tuple(mask.shape[1:]) != (height, width) or len(mask) not in (1, frames):
         raise VFEError(
@@ -71,37 +76,38 @@ def masks_for(mask: Tensor | None, images: Tensor) -> Tensor | None:
     return mask.clamp(0, 1)
 
 
-def _is_no_mask(mask: Tensor) -> bool:
-    """Whether it is what Load Image gives as the mask of a picture without alpha, whatever the size of that is."""
-    return tuple(mask.shape[1:]) == (SIDE_OF_NO_MASK, SIDE_OF_NO_MASK) and not mask.any()
+def _is_empty_mask(mask: Tensor) -> bool:
+    """Return whether it is what Load Image gives as the mask of a picture without alpha, of whatever size."""
+    return tuple(mask.shape[1:]) == (EMPTY_MASK_SIDE, EMPTY_MASK_SIDE) and not mask.any()
 
 
 class Reporter:
-    """What a run tells the user: how far it is, and how it looks. `check` ends an interrupted one."""
+    """Tells the user how far a run is and how it looks; its `check` ends one that the user interrupted."""
 
     def __init__(self, total: int) -> None:
+        """`total` is the number of steps, mostly frames."""
         self.total = max(total, 1)
         self.done = 0
         self._bar = comfy.utils.ProgressBar(self.total)
 
     def check(self) -> None:
-        """Raises ComfyUI's exception when the user has pressed Cancel."""
+        """Raise ComfyUI's exception when the user has pressed Cancel."""
         comfy.model_management.throw_exception_if_processing_interrupted()
 
     def report(self, done: int, total: int | None = None) -> None:
-        """A `vfe.types.Progress`."""
+        """Show how many steps are done, as a `vfe.types.Progress`; raises what `check` does."""
         self.check()
         self.done, self.total = done, total or self.total
         self._bar.update_absolute(done, self.total)
 
     def compare(self, done: int, before: Tensor, after: Tensor) -> None:
-        """With a picture: the left half of a frame as it came, the right half restored."""
+        """Show a picture too: the left half of a frame (3, H, W) as it came, the right half restored."""
         self.done = done
         self._bar.update_absolute(done, self.total, ("JPEG", _side_by_side(before, after), PREVIEW_SIDE))
 
 
 def _side_by_side(before: Tensor, after: Tensor) -> Image.Image:
-    """One picture of two frames of a size, divided by a white line."""
+    """Return one picture of two frames of a size, divided by a white line."""
     middle = before.shape[-1] // 2
     frame = torch.cat([before[..., :middle].cpu().float(), after[..., middle:].cpu().float()], dim=-1)
     frame[..., max(middle - 1, 0) : middle + 1] = 1.0

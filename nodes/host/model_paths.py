@@ -13,17 +13,19 @@ from ...vfe.library.scan import SCANNED_SUFFIXES
 from ...vfe.types import VFEError
 
 FOLDER = "vfe"
+"""The name, among ComfyUI's kinds of model folders, of those of this pack."""
 NONE, AUTO, LITE = "none", "auto", "lite (bundled)"
+"""The entries of the lists that are no files: leave it out, find it, and the restorer in the package."""
 
 RESTORER_FOLDERS = ("diffusion_models", FOLDER, "checkpoints")
 VAE_FOLDERS = ("vae", FOLDER)
 LORA_FOLDERS = ("loras", FOLDER)
-CONTEXT_FOLDERS = ("text_encoders", FOLDER)
+PROMPT_EMBEDDING_FOLDERS = ("text_encoders", FOLDER)
 ADAPTER_FOLDERS = (FOLDER, "diffusion_models")
 
 
 Component = Literal["wan_vae", "prompt_embedding"]
-"""What is looked for where no file is named."""
+"""The kinds of files that are looked for where none is named."""
 
 
 def register_folder() -> None:
@@ -32,7 +34,7 @@ def register_folder() -> None:
 
 
 def listed(folders: Sequence[str]) -> list[str]:
-    """Names of the weight files in these kinds of folders, as ComfyUI calls them, each once."""
+    """Return the names of the weight files in these kinds of folders, as ComfyUI calls them, each once."""
     names: dict[str, None] = {}
     for folder in folders:
         known = folder in folder_paths.folder_names_and_paths
@@ -43,7 +45,7 @@ def listed(folders: Sequence[str]) -> list[str]:
 
 
 def path_of(name: str, folders: Sequence[str]) -> Path:
-    """The file of that name in the first folder that has it; VFEError where it is gone."""
+    """Return the file of that name in the first folder that has it; VFEError where it is gone."""
     for folder in folders:
         found = folder_paths.get_full_path(folder, name) if folder in folder_paths.folder_names_and_paths else None
         if found is not None:
@@ -52,7 +54,7 @@ def path_of(name: str, folders: Sequence[str]) -> Path:
 
 
 def model_folders(kinds: Sequence[str]) -> list[ModelFolder]:
-    """Where a file is looked for that is not named: ComfyUI's folders of these kinds, then those of vfe."""
+    """Return where a file is looked for that is not named: ComfyUI's folders of these kinds, then those of vfe."""
     paths = [
         Path(path)
         for kind in kinds
@@ -64,7 +66,7 @@ def model_folders(kinds: Sequence[str]) -> list[ModelFolder]:
 
 
 def fingerprint(name: str, folders: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Path, time and size of a file, or with "auto" of all that may be meant: nothing is read."""
+    """Return path, time and size of a file, or with "auto" of all that may be meant; no file is opened."""
     if name in (NONE, LITE):
         return []
     names = listed(folders) if name == AUTO else [name]

@@ -13,7 +13,7 @@ from ..images_video import write_lossless
 
 
 def video_file(video: Input.Video, folder: Path) -> Path:
-    """A file with just what a VIDEO shows: its own file, or one written into `folder`.
+    """Return a file with just what a VIDEO shows: its own file, or one written into `folder`.
 
     Newer ComfyUI has videos that are cut in time or in space; their file is the whole one, so the part is written. A
     VIDEO made of images is encoded by ComfyUI, unless it has an odd side.
@@ -34,12 +34,12 @@ def video_file(video: Input.Video, folder: Path) -> Path:
 
 
 def _has_no_file(video: Input.Video) -> bool:
-    """Whether the VIDEO is made of images. What ComfyUI then gives as its stream fails for want of a format."""
+    """Return whether the VIDEO is made of images. What ComfyUI then gives as its stream fails for want of a format."""
     return type(video).get_stream_source is Input.Video.get_stream_source
 
 
 def _is_part(video: Input.Video) -> bool:
-    """Whether the VIDEO is cut out of its file, in time or in space. ComfyUI 0.8.0 has no such videos yet."""
+    """Return whether the VIDEO is cut out of its file, in time or in space. ComfyUI 0.8.0 has no such videos yet."""
     window = getattr(video, "get_active_trim_window", None)
     if window is not None and any(window()):
         return True
@@ -47,6 +47,7 @@ def _is_part(video: Input.Video) -> bool:
 
 
 def _stored_size(video: Input.Video) -> tuple[int, int]:
+    """Return width and height in pixels of the frames in the file, as they are stored."""
     with av.open(video.get_stream_source()) as container:
         stream = container.streams.video[0]
         return stream.width, stream.height

@@ -31,14 +31,17 @@ from ..sockets.clip_latent import LITE_REFUSED, ClipLatent, WindowFader, clip_of
 
 @dataclass(frozen=True)
 class VaeModel:
-    """A `DecodingModel` of Wan's VAE alone."""
+    """Wan's VAE alone as the `DecodingModel` that a `LatentDecoder` runs."""
 
     codec: WanVAE
     device: torch.device
 
 
 def decode_with_restorer(restorer: ComfyRestorer, latent: dict[str, Any], plan: DecodePlan) -> Tensor:
-    """Raises VFEError where the latent is of another kind of restorer, or does not fit the memory."""
+    """Decode a LATENT to an IMAGE with the VAE of a restorer.
+
+    Raises VFEError where the latent is of another kind of model, or does not fit the memory.
+    """
     if is_lite(latent) and restorer.is_wan:
         raise VFEError("this latent is of a lite restorer; connect the RESTORER that made it")
     if not is_lite(latent) and not restorer.is_wan:
@@ -49,7 +52,10 @@ def decode_with_restorer(restorer: ComfyRestorer, latent: dict[str, Any], plan: 
 
 
 def decode_with_vae(vae: comfy.sd.VAE, latent: dict[str, Any], plan: DecodePlan) -> Tensor:
-    """With ComfyUI's own VAE. Raises VFEError where it is not Wan2.1's, and for lite's latents."""
+    """Decode a LATENT to an IMAGE with a VAE that ComfyUI has loaded.
+
+    Raises VFEError where the VAE is not Wan2.1's, for latents of lite, and where the memory is too short.
+    """
     samples = _samples(latent)
     clip = unchanged_clip(latent)
     own = own_vae(vae)
@@ -65,7 +71,7 @@ def decode_with_vae(vae: comfy.sd.VAE, latent: dict[str, Any], plan: DecodePlan)
 
 
 def own_vae(vae: comfy.sd.VAE) -> WanVAE:
-    """vfe's network of the very weights that ComfyUI's has. VFEError where that is not Wan2.1's VAE."""
+    """Return vfe's network with the very weights that ComfyUI's has; VFEError where that is not Wan2.1's VAE."""
     vae.throw_exception_if_invalid()
     entries = entries_of(vae.first_stage_model.state_dict())
     source = to_official_names(TensorSource(Path("this VAE"), entries, layout="ComfyUI"))
@@ -93,6 +99,7 @@ def _decode(decoder: LatentDecoder, latent: dict[str, Any]) -> Tensor:
 
 
 def _windows(decoder: LatentDecoder, clip: ClipLatent, reporter: Reporter) -> Iterator[Tensor]:
+    """Yield the frames (3, H, W) of a clip, decoded window by window and cross-faded."""
     fader = WindowFader(clip)
     for placed in clip.windows:
         decoded = decoder.decode_latent(placed.latent, reporter.check)
@@ -104,7 +111,10 @@ def _windows(decoder: LatentDecoder, clip: ClipLatent, reporter: Reporter) -> It
 def _streamed(
     decoder: LatentDecoder, samples: Tensor, size: tuple[int, int, int], reporter: Reporter
 ) -> Iterator[Tensor]:
-    """A clip's latents one after the other, padding cut off: memory does not grow with the clip."""
+    """Yield the frames (3, H, W) of samples (B, 16, t, h, w), padding cut off; `size` is frames, height and width.
+
+    The latents of a clip are decoded one after the other: memory does not grow with the clip.
+    """
     vae, (frames, height, width) = decoder.model.codec, size
     assert isinstance(vae, WanVAE)  # a lite restorer gets no samples, see decode_with_restorer
     done = 0
@@ -128,15 +138,16 @@ def _samples(latent: dict[str, Any]) -> Tensor:
 
 
 def _size_of(samples: Tensor) -> VideoShape:
-    """The padded clip of a LATENT (B, 16, t, h, w)."""
+    """Return the shape of the padded clip that samples (B, 16, t, h, w) decode to."""
     return VideoShape(*samples.shape[2:]).from_latent(WanVAEConfig().space)
 
 
 def _largest_window(clip: ClipLatent) -> VideoShape:
+    """Return the shape of the longest window of a clip."""
     return VideoShape(max(placed.latent.frames for placed in clip.windows), clip.height, clip.width)
 
 
 def _is_of(clip: ClipLatent, frames: int, height: int, width: int) -> bool:
-    """Whether a latent that somebody changed still has the size of the clip, with its padding."""
+    """Return whether a latent that another node changed still has the size of the clip, with its padding."""
     sizes = ((frames, clip.frames, 4), (height, clip.height, 16), (width, clip.width, 16))
     return all(0 <= padded - own < most for padded, own, most in sizes)

@@ -22,12 +22,13 @@ from ..sockets.clip_prior import ClipPrior, code_picture, on_device
 from ..sockets.inputs import chosen_window
 
 GivenPrior: TypeAlias = 'Prior | Literal["own"] | None'
-SMALLEST_WINDOW = 5  # frames: windows of one have no latents that ComfyUI knows for a clip
+SMALLEST_WINDOW = 5
+"""The fewest frames of a window here: windows of one frame have no latents that ComfyUI knows for a clip."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Enhancement:
-    """What is asked of One-Step Enhance, as its inputs are."""
+    """What is asked of One-Step Enhance; its fields are the inputs of the node."""
 
     strength: float = 1.0
     window: int = 0
@@ -37,7 +38,7 @@ class Enhancement:
 
 
 def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dict[str, object]:
-    """The LATENT of the restored clip. Raises VFEError for inputs that do not fit."""
+    """Restore an IMAGE and return the LATENT of it. Raises VFEError for inputs that do not fit each other."""
     check_images(images)
     mask = masks_for(wanted.mask, images)
     if wanted.prior is not None:
@@ -69,7 +70,7 @@ def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dic
 
 
 def first_frame(pipeline: OneStepPipeline, latent: WindowLatent, reporter: Reporter) -> Tensor:
-    """The first frame of a window as it will be, (3, H, W): its latent stands alone, and costs little to decode."""
+    """Return the first frame (3, H, W) of a window as it will be: its latent stands alone, and is quick to decode."""
     tiles = tuple(replace(tile, z_hq=tile.z_hq[:, :, :1]) for tile in latent.tiles)
     return pipeline.decode_latent(replace(latent, frames=1, tiles=tiles), reporter.check)[0]
 
@@ -77,7 +78,11 @@ def first_frame(pipeline: OneStepPipeline, latent: WindowLatent, reporter: Repor
 def read_clip_prior(
     restorer: ComfyRestorer, images: Tensor, spatial: float, temporal: float
 ) -> tuple[ClipPrior, Tensor]:
-    """The prior of a clip in the windows that suit the restorer, and its codes as an IMAGE of a picture a latent."""
+    """Return the prior of a clip in the windows that suit the restorer, and its codes as an IMAGE.
+
+    The IMAGE has a picture for each latent frame; `spatial` and `temporal` are the strengths of the prior, 0 to 1.
+    Raises VFEError for a restorer without codebooks.
+    """
     check_images(images)
     codebooks = restorer.codebooks
     if codebooks is None:
@@ -102,7 +107,10 @@ def read_clip_prior(
 
 
 def _code_pictures(network: DualCodebookPrior, prior: Prior, side: int) -> Iterator[Tensor]:
-    """Of each latent of a window. The entries are in the codebooks as they are, so the nearest is the very one."""
+    """Yield a picture (side h, 2 side w, 3) of the codes of each latent frame of a window.
+
+    A prior holds the entries as they are in the codebooks, so the nearest entry is the very one.
+    """
     spatial = network.spatial_codebook.nearest(prior.spatial)[0]
     temporal = network.temporal_codebook.nearest(prior.temporal)[0]
     for pair in zip(spatial, temporal, strict=True):
@@ -110,11 +118,12 @@ def _code_pictures(network: DualCodebookPrior, prior: Prior, side: int) -> Itera
 
 
 def _of_window(mask: Tensor, window: Window) -> Tensor:
-    """The masks of its frames, or the one of all frames."""
+    """Return the masks of the frames of a window, or the one of all frames."""
     return mask[0] if len(mask) == 1 else mask[window.start : window.start + len(window.frames)]
 
 
 def _windows(images: Tensor, config: WindowConfig) -> Iterator[Window]:
+    """Yield the windows of an IMAGE."""
     gatherer = WindowGatherer(config)
     for frame in to_frames(images):
         window = gatherer.push(frame)

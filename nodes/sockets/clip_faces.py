@@ -17,13 +17,13 @@ from ..host.images import check_images
 
 @dataclass(frozen=True)
 class ClipFaces:
-    """What a FACE_TRACKS link carries. One config for cutting out and pasting, so that the two always fit."""
+    """What a FACE_TRACKS link carries: the chosen faces, and one config for cutting out and pasting."""
 
     tracks: FaceTracks
     config: FaceConfig
 
     def check(self, images: Tensor) -> None:
-        """VFEError where these are not the frames that the faces were looked for on."""
+        """Raise VFEError where these are not the frames in which the faces were looked for."""
         check_images(images)
         frames, height, width = images.shape[:3]
         tracks = self.tracks
@@ -39,11 +39,11 @@ class ClipFaces:
         return not self.tracks.tracks
 
     def patchers(self) -> list[FacePatcher]:
-        """For each track, in order."""
+        """Return what cuts out and pastes back the face of each track, in order."""
         return [FacePatcher(track, self.config) for track in self.tracks.tracks]
 
     def masks(self) -> Iterator[Tensor]:
-        """(H, W) for each frame: how much of the restored faces is shown in each pixel."""
+        """Yield a mask (H, W) for each frame: how much of the restored faces is shown in each pixel, 0 to 1."""
         patchers = {track.number: patcher for track, patcher in zip(self.tracks.tracks, self.patchers(), strict=True)}
         for index in range(self.tracks.frames):
             mask = torch.zeros(self.tracks.height, self.tracks.width)

@@ -22,6 +22,7 @@ from ...vfe.pipeline.windows import CrossFader, Window, WindowConfig
 from ...vfe.types import FRAMES_PER_LATENT, VFEError
 
 KEY = "vfe"
+"""The key of a LATENT under which our windows ride along."""
 LITE_REFUSED = "a latent of VFE's lite restorer: decode it with 'VAE Decode Tiled (exact)' and its RESTORER"
 
 
@@ -39,7 +40,7 @@ class LiteLatent(dict[str, Any]):
 
 @dataclass(frozen=True)
 class PlacedLatent:
-    """Of a window whose first frame is frame `start` of the clip."""
+    """The latent of a window whose first frame is frame `start` of the clip."""
 
     start: int
     latent: WindowLatent
@@ -84,20 +85,22 @@ def is_lite(latent: dict[str, Any]) -> bool:
 
 
 class WindowFader:
-    """Decoded windows to the frames of the clip."""
+    """Joins decoded windows to the frames of the clip."""
 
     def __init__(self, clip: ClipLatent) -> None:
         self._fader = CrossFader(clip.config)
 
     def push(self, start: int, frames: list[Tensor]) -> Iterator[Tensor]:
+        """Take the frames (3, H, W) of a window, and yield those of the clip that no later window will change."""
         yield from self._fader.push(Window(frames, start, 0), frames)
 
     def finish(self) -> Iterator[Tensor]:
+        """Yield the frames that still waited, when no window follows."""
         yield from self._fader.finish()
 
 
 def merged(windows: tuple[PlacedLatent, ...], overlap: int) -> Tensor:
-    """One latent of the clip as ComfyUI has it: (1, 16, t, h, w), not normalised, windows cross-faded as frames are.
+    """Return one latent of the clip as ComfyUI has it: (1, 16, t, h, w), not normalised, windows cross-faded.
 
     The first latent of a window is its first frame alone, which the clip has as the last of a group of four: but for
     the first window's it is left out.

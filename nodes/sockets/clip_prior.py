@@ -20,21 +20,25 @@ from ...vfe.types import CheckCancelled, VFEError
 from ..backend.restorer import ComfyRestorer
 from ..host.images import to_frames
 
-GOLDEN = 0.61803398875  # neighbouring indices get far hues
+GOLDEN_RATIO = 0.61803398875
+"""The step, in turns of the colour wheel, from an index to the next: neighbours get hues that are far apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClipPrior:
-    """Read from `images` by `restorer`. Windows that were not foreseen are read when they are asked for."""
+    """What a PRIOR link carries: the prior that `restorer` read from `images`.
+
+    Windows other than those that it was read in are read when they are asked for.
+    """
 
     images: Tensor
     restorer: ComfyRestorer
     strength: PriorStrength
     windows: Mapping[tuple[int, int], Prior]
-    """By first frame and number of frames, on the CPU."""
+    """{(first frame, number of frames): prior of that window, on the CPU}."""
 
     def check_fits(self, images: Tensor, restorer: ComfyRestorer) -> None:
-        """VFEError where it is of another restorer, or of frames of another number or size."""
+        """Raise VFEError where it is of another restorer, or of frames of another number or size."""
         if restorer is not self.restorer:
             raise VFEError("this PRIOR was read with another RESTORER; connect the same one to both nodes")
         if images.shape[:3] != self.images.shape[:3]:
@@ -42,7 +46,7 @@ class ClipPrior:
             raise VFEError(f"this PRIOR is of {got}, the IMAGE has {needed}; read it from the same frames")
 
     def of(self, window: Window, pipeline: OneStepPipeline, check: CheckCancelled) -> Prior | None:
-        """With the strengths of this prior."""
+        """Return the prior of a window with the strengths of this one, on the device of the pipeline's model."""
         known = self.windows.get((window.start, len(window.frames)))
         if known is None:
             part = self.images[window.start : window.start + len(window.frames)]
@@ -51,12 +55,13 @@ class ClipPrior:
 
 
 def on_device(prior: Prior, device: torch.device | str) -> Prior:
+    """Return a prior whose tensors are on this device."""
     return Prior(prior.spatial.to(device), prior.temporal.to(device), prior.pooled.to(device), prior.strength)
 
 
 def code_picture(spatial: Tensor, temporal: Tensor, entries: int, side: int) -> Tensor:
-    """Indices (h, w) of both codebooks, a colour each, side by side and enlarged: (h side, 2 w side, 3) in [0, 1]."""
-    hues = [(index * GOLDEN) % 1 for index in range(entries)]
+    """Return indices (h, w) of both codebooks as colours side by side, enlarged: (h side, 2 w side, 3) in [0, 1]."""
+    hues = [(index * GOLDEN_RATIO) % 1 for index in range(entries)]
     values = [0.55 + 0.45 * (index % 3) / 2 for index in range(entries)]
     palette = torch.tensor([colorsys.hsv_to_rgb(hue, 0.65, value) for hue, value in zip(hues, values, strict=True)])
     colours = palette[torch.cat([spatial, temporal], dim=1).cpu()]

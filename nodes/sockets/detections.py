@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ...vfe.types import VFEError
 
-SIDES = ("x", "y", "width", "height")
+BOX_KEYS = ("x", "y", "width", "height")
+"""The keys of a box, in pixels; x and y are of its left upper corner."""
 
 
 def boxes_of(detections: Any, frames: int) -> list[Tensor]:  # noqa: ANN401 - whatever another node gives
-    """(n, 4) xyxy in pixels for each of `frames`.
+    """Return boxes (n, 4) xyxy in pixels for each of `frames`.
 
     Known forms: a list for each frame of boxes {x, y, width, height}; one box for each frame; or one list or box, which
     then holds for all. Raises VFEError for anything else.
@@ -22,7 +23,7 @@ def boxes_of(detections: Any, frames: int) -> list[Tensor]:  # noqa: ANN401 - wh
     if isinstance(detections, Mapping):
         detections = [detections]
     if not isinstance(detections, list | tuple):
-        raise VFEError(f"detections are {type(detections).__name__}, needed are boxes with {', '.join(SIDES)}")
+        raise VFEError(f"detections are {type(detections).__name__}, needed are boxes with {', '.join(BOX_KEYS)}")
     if all(isinstance(item, Mapping) for item in detections):
         each = [[box] for box in detections] if len(detections) == frames else [list(detections)] * frames
     else:
@@ -35,9 +36,10 @@ def boxes_of(detections: Any, frames: int) -> list[Tensor]:  # noqa: ANN401 - wh
     return [torch.tensor([_corners(box) for box in boxes]).view(-1, 4) for boxes in each]
 
 
-def _corners(box: Any) -> list[float]:  # noqa: ANN401
+def _corners(box: Any) -> list[float]:  # noqa: ANN401 - whatever another node gives
+    """Return a box as left, top, right and bottom; VFEError for anything that is none."""
     try:
-        left, top, width, height = (float(box[side]) for side in SIDES)
+        left, top, width, height = (float(box[key]) for key in BOX_KEYS)
     except (KeyError, TypeError, ValueError, IndexError):
-        raise VFEError(f"a detection is {box!r}, needed is a box with {', '.join(SIDES)} in pixels") from None
+        raise VFEError(f"a detection is {box!r}, needed is a box with {', '.join(BOX_KEYS)} in pixels") from None
     return [left, top, left + width, top + height]

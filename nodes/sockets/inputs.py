@@ -1,4 +1,4 @@
-"""Inputs that several nodes have alike."""
+"""Inputs that several nodes have alike, with the defaults and the ranges of the command."""
 
 from __future__ import annotations
 

@@ -1,19 +1,20 @@
-"""The pack's own types of links, and what all of its nodes have in common."""
+"""The types of links that this pack adds, and what all of its nodes have in common."""
 
 from __future__ import annotations
 
 from comfy_api.latest import io
 
 CATEGORY = "video/face enhancement"
+"""Where the nodes are in ComfyUI's menu."""
 
 RestorerType = io.Custom("RESTORER")
-"""A `ComfyRestorer`."""
+"""Links of this type carry a `ComfyRestorer`."""
 PriorType = io.Custom("PRIOR")
-"""A `ClipPrior`."""
+"""Links of this type carry a `ClipPrior`."""
 FaceTracksType = io.Custom("FACE_TRACKS")
-"""A `ClipFaces`."""
+"""Links of this type carry a `ClipFaces`."""
 BoxesType = io.Custom("BOUNDING_BOX")
-"""What newer ComfyUI's own detectors give, see `detections.py`."""
+"""Links of this type carry what newer ComfyUI's own detectors give, see `detections.py`."""
 
 SOCKET_ONLY = {"forceInput": True}
 """For inputs of a type for which newer ComfyUI has a widget: nothing comes in but by a link."""

@@ -35,6 +35,11 @@ PROMPT = (
 FINISHED = "() => Object.values(app.nodeOutputs ?? {}).some((output) => output.vfe_compare)"
 SHOWN = "() => [...document.querySelectorAll('video')].every((video) => video.readyState >= 2)"
 PLAYS = "() => [...document.querySelectorAll('.vfe-compare video')].every((video) => video.currentTime > 0.1)"
+HIDDEN_IN_NOTES = """() => [...document.querySelectorAll('[class*=comfy-markdown], [class*=comfy-markdown] *')]
+  .filter((element) => element.clientWidth > 0 && element.textContent)
+  .filter((each) => each.scrollHeight > each.clientHeight + 2 || each.scrollWidth > each.clientWidth + 2)
+  .map((element) => element.textContent)"""
+"""The texts in notes of which a part is only seen by scrolling."""
 TOUCHING = 2  # units by which neighbours may overlap: borders and roundings
 
 
@@ -101,6 +106,17 @@ def test_a_lite_template_runs_to_its_end(rendered: ComfyPage, short_demo: Path, 
     assert len(boxes) == len(read_workflow(title)["nodes"])
     assert [(a[0], b[0]) for a, b in combinations(boxes, 2) if overlap(a[1:], b[1:])] == []
     assert rendered.errors == []
+
+
+@pytest.mark.parametrize("title", titles())
+def test_the_note_of_a_template_shows_all_of_its_text(rendered: ComfyPage, title: str) -> None:
+    """Alone on the page: the models of some templates are missing here, of which ComfyUI complains in a dialog."""
+    (note,) = (node for node in read_workflow(title)["nodes"] if node["type"] == "MarkdownNote")
+    graph = {"version": 0.4, "nodes": [note], "links": [], "last_node_id": note["id"], "last_link_id": 0}
+    rendered.page.evaluate("(graph) => app.loadGraphData(graph)", graph)
+    heading = note["widgets_values"][0].partition("\n")[0].strip("# ")
+    rendered.page.get_by_role("heading", name=heading).wait_for()
+    assert rendered.evaluate(HIDDEN_IN_NOTES) == []
 
 
 def overlap(first: list[float], second: list[float]) -> bool:
