@@ -15,8 +15,10 @@ from types import FrameType
 
 from .parser import Parser, WrongUsage, build_parser
 
-INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
+INTERRUPTED = 130
+"""The exit code that shells report for a command that Ctrl-C ended."""
 CLEANUP_SECONDS = 2.0
+"""The seconds for which a second signal is not listened to."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -79,10 +81,14 @@ def _signals_interrupt(process_ends: bool) -> Iterator[None]:
 
 
 class _Interrupt:
-    """Raises KeyboardInterrupt; an impatient second signal is not to interrupt the cleaning up after the first."""
+    """The handler of signals that raises KeyboardInterrupt.
+
+    An impatient second signal is not to interrupt the cleaning up after the first.
+    """
 
     def __init__(self) -> None:
-        self.raised: float | None = None  # when
+        self.raised: float | None = None
+        """When it raised last, in seconds of the monotonic clock."""
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         del number, frame

@@ -1,4 +1,4 @@
-"""`vfe embed-prompt`: run the text encoder once and keep its result."""
+"""`vfe embed-prompt`: run the text encoder once and keep the prompt embedding that it gives."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the output; VFEError and OSError for what cannot be done."""
+    """Rewrite what training made into `args.output`; VFEError and OSError for what cannot be done."""
     options = ExportOptions(
         form=args.form,
         base=args.base,

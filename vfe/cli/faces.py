@@ -1,4 +1,4 @@
-"""`vfe faces`: who is in a video; a numbered contact sheet, and all places as JSON."""
+"""`vfe faces`: who is in a video, as a numbered contact sheet, and where each face is on each frame, as JSON."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def summary(tracks: FaceTracks) -> list[str]:
-    """A line for the clip and one for each face."""
+    """Return a line for the clip and one for each face."""
     count, shots = len(tracks.tracks), len(tracks.shots)
     found = f"{count or 'no'} face{'' if count == 1 else 's'}"
     lines = [f"{found} on {tracks.frames} frame{_s(tracks.frames)}, {shots} shot{_s(shots)}"]
@@ -60,11 +60,12 @@ def summary(tracks: FaceTracks) -> list[str]:
 
 
 def _s(count: int) -> str:
+    """Return the ending of a noun of which there are so many."""
     return "" if count == 1 else "s"
 
 
 def _check_outputs(args: argparse.Namespace) -> None:
-    """VFEError for outputs that are no image, are the same file or exist."""
+    """Raise VFEError for outputs that are no image, are the same file or exist."""
     if args.output.suffix.lower() not in IMAGE_SUFFIXES:
         raise VFEError(f"{args.output}: the contact sheet is an image; give it a name that ends in .png")
     if args.json is None:
@@ -78,16 +79,17 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 
 def _still(source: Source) -> VideoInfo:
-    """The source as if it were one picture: what is written is one."""
+    """Return the source's facts as if it were one picture: what is written is one."""
     return replace(source.info, kind="image", frames=1, bit_depth=8, has_alpha=False)
 
 
 def _pixels(source: Source) -> Iterator[Tensor]:
+    """Return the frames (3, H, W) in [-1, 1] of a source."""
     return (frame.pixels for frame in source)
 
 
 def _sheet(source: Source, tracks: FaceTracks) -> Tensor:
-    """Read the clip again, up to the last picture that is needed."""
+    """Return the contact sheet (3, H, W); the clip is read again, up to the last picture that is needed."""
     maker = SheetMaker(tracks)
     frames = _pixels(source)
     while not maker.complete and (frame := next(frames, None)) is not None:

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def machine_lines() -> list[str]:
-    """Versions, devices and models of this installation."""
+    """Return versions, devices and models of this installation, one a line."""
     import av
     import torch  # not at the top: what a video is can be said without
 
@@ -40,7 +40,7 @@ def machine_lines() -> list[str]:
 
 
 def file_lines(path: Path) -> list[str]:
-    """What a video, an image or a file of weights is; VFEError when it is none of them."""
+    """Return what a video, an image or a file of weights is; VFEError where it is none of them."""
     if path.suffix.lower() in SCANNED_SUFFIXES:
         from ..weights.lite import is_lite_model, read_lite_info
         from ..weights.recognise import recognise
@@ -52,6 +52,7 @@ def file_lines(path: Path) -> list[str]:
 
 
 def _model_lines() -> list[str]:
+    """Return the models that are found, and under each what its file says of it."""
     lines = []
     for name, path in find_models().items():
         lines.append(f"model {name}: {path}, {path.stat().st_size / 1e6:.1f} MB")
@@ -63,7 +64,7 @@ def _model_lines() -> list[str]:
 
 
 def _value_lines(value: object) -> list[str]:
-    """`name: value` for each entry of a dataclass or mapping that is set; nested ones are indented."""
+    """Return `name: value` for each entry of a dataclass or mapping that is set; nested ones are indented."""
     assert is_dataclass(value) or isinstance(value, Mapping)
     entries = value if isinstance(value, Mapping) else {f.name: getattr(value, f.name) for f in fields(value)}
     lines = []
@@ -77,6 +78,7 @@ def _value_lines(value: object) -> list[str]:
 
 
 def _text(value: object) -> str:
+    """Return a value as people write it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Fraction):

@@ -40,13 +40,13 @@ def pull_models(args: argparse.Namespace) -> None:
     if not entries:
         say("\n".join(catalogue_lines()))
         return
-    there = [found.path for found in scan(search_folders(args.models, args.comfyui)).found]
+    present = [found.path for found in scan(search_folders(args.models, args.comfyui)).found]
     for entry in entries:
-        say(_pull_line(entry, _pull(entry, args.to or cache_folder(), there)))
+        say(_pull_line(entry, _pull(entry, args.to or cache_folder(), present)))
 
 
 def listing_lines(listing: Listing, folders: list[ModelFolder]) -> Iterator[str]:
-    """Files kind by kind, what could not be read, and what was passed over."""
+    """Yield the files kind by kind, then what could not be read and how many files were passed over."""
     for kind, listed in groupby(listing.models, key=lambda model: model.kind):
         yield f"{KIND_TITLES[kind]}:" if kind else "cannot be read:"
         for model in listed:
@@ -60,13 +60,14 @@ def listing_lines(listing: Listing, folders: list[ModelFolder]) -> Iterator[str]
 
 
 def catalogue_lines() -> Iterator[str]:
-    """What `vfe models pull` can download."""
+    """Yield what `vfe models pull` can download."""
     yield "vfe models pull NAME downloads one of:"
     for entry in CATALOGUE:
         yield f"  {entry.name}: {entry.what}, {_size(entry.bytes)}, {entry.licence}, from {entry.repository}"
 
 
 def _model_lines(model: Listed) -> Iterator[str]:
+    """Yield the lines for one file; one alone for a file that cannot be read."""
     found = model.candidate
     if model.kind is None:
         yield f"  {model.description}"
@@ -75,15 +76,17 @@ def _model_lines(model: Listed) -> Iterator[str]:
     yield f"    {model.description}"
 
 
-def _pull(entry: CatalogueEntry, folder: Path, there: list[Path]) -> Pulled:
+def _pull(entry: CatalogueEntry, folder: Path, present: list[Path]) -> Pulled:
+    """Download a file into `folder`, unless it is one of those `present`; VFEError where it cannot be had."""
     progress = PercentLine(sys.stderr, f"checking {entry.file_name}")
     try:
-        return pull(entry, folder, there, progress)
+        return pull(entry, folder, present, progress)
     finally:
         progress.clear()
 
 
 def _pull_line(entry: CatalogueEntry, pulled: Pulled) -> str:
+    """Return what was done for one file, and how its content is known to be right."""
     what = "downloaded" if pulled.downloaded else "is there already, nothing was downloaded"
     source = "the known one" if pulled.pinned else "the one that the hub names, no other source for it is known"
     return (
@@ -93,10 +96,12 @@ def _pull_line(entry: CatalogueEntry, pulled: Pulled) -> str:
 
 
 def _count(files: int) -> str:
+    """Return a number of files with its noun."""
     return f"{files} file{'' if files == 1 else 's'}"
 
 
 def _size(size: int | None) -> str:
+    """Return a number of bytes as people read it; None where only the hub knows it."""
     if size is None:
         return "size as the hub says"
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} KB"

@@ -1,4 +1,4 @@
-"""What the command line takes. No torch here: help and usage errors answer at once."""
+"""The arguments and options of the command line. Torch is not imported: help and usage errors answer at once."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ EXAMPLES = """examples:
   vfe models pull wan2.1-vae
 """
 DEFAULTS = RestoreOptions()
+"""The defaults of `vfe enhance`, from the one table that the nodes have too."""
 COMMANDS = "enhance|faces|compare|info|models|convert|export|embed-prompt"
 
 
@@ -48,7 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> Parser:
-    """The parser of `vfe`; `command` in its result is one of COMMANDS."""
+    """Return the parser of `vfe`; `command` in what it returns is one of COMMANDS."""
     parser = Parser(
         prog="vfe",
         description="Video face enhancement: restore faces in video, one step per frame.",
@@ -70,7 +71,7 @@ def build_parser() -> Parser:
 
 
 def options_of(args: argparse.Namespace) -> RestoreOptions:
-    """The options of `vfe enhance`; ValueError where one makes no sense."""
+    """Return the options of restoring that `vfe enhance` was given; ValueError where one makes no sense."""
     return RestoreOptions(
         strength=args.strength,
         size=args.size,
@@ -88,7 +89,7 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
 
 
 def model_options_of(args: argparse.Namespace) -> ModelOptions:
-    """The options of the model; ValueError where one makes no sense."""
+    """Return the options of the model that `vfe enhance` was given; ValueError where one makes no sense."""
     return ModelOptions(
         face_model=args.face_model,
         vae=args.vae,
@@ -106,6 +107,7 @@ def model_options_of(args: argparse.Namespace) -> ModelOptions:
 
 
 def _add_enhance(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `vfe enhance`."""
     parser.add_argument("input", type=_path, metavar="INPUT", help="video, image, folder of images or quoted glob")
     _add_output(parser, "video (.mp4 .mkv .mov), or a folder for PNGs")
     model = parser.add_argument_group("model")
@@ -132,6 +134,7 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_region(group: argparse._ArgumentGroup) -> None:
+    """Add the options that say what of a frame, and which faces, are restored."""
     group.add_argument(
         "--region", default=DEFAULTS.region, choices=REGIONS, help=f"what to restore (default: {DEFAULTS.region})"
     )
@@ -149,6 +152,7 @@ def _add_region(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_wan(group: argparse._ArgumentGroup) -> None:
+    """Add the options of Wan models."""
     group.add_argument("--vae", type=_path, metavar="FILE", help="Wan2.1 VAE (default: the one that is found)")
     group.add_argument("--context", type=_path, metavar="FILE", help="prompt embedding (default: the one found)")
     group.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="LoRA and strength")
@@ -160,11 +164,11 @@ def _add_wan(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--compile", action="store_true", help="torch.compile the DiT: slow to start, then faster")
     group.add_argument("--fp8", action="store_true", help="keep the DiT's weights in 8 bits")
     group.add_argument("--no-fold", action="store_true", help="do not fold timestep and prompt into the weights")
-    _add_places(group)
+    _add_model_folders(group)
 
 
-def _add_places(group: argparse._ArgumentGroup | argparse.ArgumentParser, inherit: bool = False) -> None:
-    """`inherit` leaves what was not given here as it was given to the command above."""
+def _add_model_folders(group: argparse._ArgumentGroup | argparse.ArgumentParser, inherit: bool = False) -> None:
+    """Add the options that say where models are; `inherit` leaves them as they were given to the command above."""
     folders: list[Path] | str = argparse.SUPPRESS if inherit else []
     root = argparse.SUPPRESS if inherit else None
     group.add_argument(
@@ -176,27 +180,31 @@ def _add_places(group: argparse._ArgumentGroup | argparse.ArgumentParser, inheri
 
 
 def _add_faces(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `vfe faces`."""
     parser.add_argument("input", type=_path, metavar="VIDEO", help="video, image, folder of images or quoted glob")
     _add_output(parser, "the contact sheet, an image; frames are counted from 0")
     parser.add_argument("--json", type=_path, metavar="FILE", help="also write where each face is on each frame")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `vfe compare`."""
     parser.add_argument("a", type=_path, metavar="A", help="left: video, image, folder of images or quoted glob")
     parser.add_argument("b", type=_path, metavar="B", help="right: the same")
     _add_output(parser, "video (.mp4 .mkv .mov) or .png")
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
-    _add_places(parser)
+    """Add the options of `vfe models`, and its action `pull`."""
+    _add_model_folders(parser)
     actions = parser.add_subparsers(dest="action", metavar="pull", parser_class=Parser)
     pull = actions.add_parser("pull", help="download model files by name; without a name, list the names")
     pull.add_argument("names", nargs="*", metavar="NAME", help="which; several are downloaded one after another")
     pull.add_argument("--to", type=_path, metavar="DIR", help="folder to put them into (default: the user's cache)")
-    _add_places(pull, inherit=True)
+    _add_model_folders(pull, inherit=True)
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `vfe convert`."""
     parser.add_argument("input", type=_path, metavar="INPUT", help="weights: a file, an index of shards or a folder")
     _add_output(parser, "a .safetensors file")
     parser.add_argument("--dtype", choices=("fp16", "bf16", "fp32"), help="default: that of the input, fp8 as bf16")
@@ -206,6 +214,7 @@ def _add_convert(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `vfe export`."""
     parser.add_argument("trained", type=_path, metavar="TRAINED", help="the folder of a run, or a file it exported")
     _add_output(parser, "a .safetensors file; a folder for peft")
     forms = ("comfyui", "peft", "merged", "adapter", "vae")
@@ -215,6 +224,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_embed_prompt(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `vfe embed-prompt`."""
     parser.add_argument("encoder", type=_path, metavar="TEXT_ENCODER", help="umT5-XXL: a file or a folder")
     _add_output(parser, "a .safetensors file of a few KB")
     parser.add_argument("--prompt", default="", help="default: the empty prompt, with which restorers are trained")
@@ -222,18 +232,20 @@ def _add_embed_prompt(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add `--output`, for which `what` is the help, and `--overwrite`."""
     parser.add_argument("-o", "--output", type=_path, required=True, metavar="OUTPUT", help=what)
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
 def _path(text: str) -> Path:
+    """Read the name of a file or folder, which may not be empty."""
     if not text:  # Path("") is the current folder, which nobody means who passes an unset variable
         raise argparse.ArgumentTypeError("the name is empty")
     return Path(text)
 
 
 def _lora(text: str) -> LoraFile:
-    """FILE or FILE:STRENGTH; a file whose name has a colon, as all on Windows' drives, is taken as it is."""
+    """Read FILE or FILE:STRENGTH; a file whose name has a colon, as all on Windows' drives, is taken as it is."""
     file, colon, strength = text.rpartition(":")
     if not colon or Path(text).exists() or not re.fullmatch(r"[-+]?\d*\.?\d+", strength):
         return LoraFile(_path(text))
@@ -244,7 +256,7 @@ def _lora(text: str) -> LoraFile:
 
 
 def _memory(text: str) -> int:
-    """Bytes; as on graphics cards, a GB is 1024^3."""
+    """Read an amount of memory as bytes; as on graphics cards, a GB is 1024^3."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])i?B?", text.strip(), re.IGNORECASE)
     if not match or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory, needed is one such as 8GB or 900MB")
@@ -252,12 +264,14 @@ def _memory(text: str) -> int:
 
 
 def _device(text: str) -> str:
+    """Read the name of a kind of device, with a number or without."""
     if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", text):
         raise argparse.ArgumentTypeError(f"unknown device {text!r}, needed is auto, cpu, cuda, mps or xpu")
     return text
 
 
 def _size(text: str) -> tuple[int, int]:
+    """Read WIDTHxHEIGHT in pixels."""
     match = re.fullmatch(r"(\d+)[xX\u00d7](\d+)", text.strip())
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r} is no size, needed is WIDTHxHEIGHT such as 512x512")

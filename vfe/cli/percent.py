@@ -9,11 +9,13 @@ class PercentLine:
     """A `Progress` callback that writes what is being done and how much of it is done."""
 
     def __init__(self, stream: TextIO, doing: str) -> None:
+        """`doing` says what is being done, such as "checking model.safetensors"."""
         self.stream = stream
         self.doing = doing
         self.shown = ""
 
     def __call__(self, done: int, total: int | None) -> None:
+        """Write `done` as percent of `total`, where that is known, if the stream is a terminal."""
         text = f"{self.doing}: {100 * done // total} %" if total else self.doing
         if text != self.shown and self.stream.isatty():
             self._write(text.ljust(len(self.shown)))

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from typing import TextIO
 
 REDRAW_SECONDS = 0.1
+"""The least seconds between two lines on a terminal."""
 LOG_SECONDS = 5.0
+"""The least seconds between two lines in a log."""
 BAR_WIDTH = 24
+"""The length of the bar in characters."""
 
 
 class ProgressLine:
@@ -26,6 +29,7 @@ class ProgressLine:
         self.width = 0  # characters of the line on the terminal now
 
     def __call__(self, done: int, total: int | None) -> None:
+        """Write the frames that are done, of `total` where that is known, unless a line was written just now."""
         now = self.clock()
         if done < self.done:  # a second pass over the file
             self.started, self.label = now, ""
@@ -56,7 +60,10 @@ class ProgressLine:
 
 
 def progress_text(done: int, total: int | None, seconds: float) -> str:
-    """Such as `120/300 frames, 24.1 frames/s, 0:07 left`; totals are estimates of the container and may be passed."""
+    """Return such as `120/300 frames, 24.1 frames/s, 0:07 left`.
+
+    A total is what the container says, and there may be more frames.
+    """
     rate = done / seconds if seconds > 0 else 0.0
     text = f"{done}/{total} frames" if total else f"{done} frames"
     if not rate:
@@ -66,12 +73,13 @@ def progress_text(done: int, total: int | None, seconds: float) -> str:
 
 
 def clock_text(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
+    """Return seconds as m:ss or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _bar(done: int, total: int) -> str:
+    """Return a bar that is filled as far as the work is done."""
     filled = BAR_WIDTH * min(done, total) // total
     return f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}]"
