@@ -24,7 +24,8 @@ from .remedies import in_node_terms
 from .sockets.inputs import DEFAULTS, blend_input, chosen_window, min_face_input, strength_input, window_input
 from .sockets.types import CATEGORY, RestorerType
 
-MANY = 1_000_000  # frames: the clip is longer than any window
+MANY = 1_000_000
+"""The number of frames that stands for that of a clip, which is not known before it is read: above any window."""
 CODEC_CRF = -1
 """What the input `crf` is where the codec's default is taken, as without --crf. It is not 0, which is lossless."""
 

@@ -41,16 +41,19 @@ class Range(Generic[Number]):
 
 
 STRENGTHS = Range(0.0, 1.0)
+"""The range of the strength, from the input to the full restoration."""
 BLENDS = Range(0.0, 1.0)
+"""The range of the blend, from the faces of the input to the restored ones."""
 FIDELITIES = Range(0.0, 1.0)
+"""The range of the fidelity, from the sharpest faces to the most faithful ones."""
 MIN_FACES = Range(0, 16_384)
-"""Pixels. The end is the largest side of a picture that H.264 has: no face is larger."""
+"""The range of the least size of a face, in pixels: H.264 has no pictures with a longer side."""
 CRFS = Range(0, 51)
 """The scale of x264 and x265, on which 0 is lossless."""
 WINDOWS = Range(1, 10_001)
-"""Frames. The end is more than any memory holds."""
+"""The range of a window, in frames: more frames than any memory holds at once."""
 LORA_STRENGTHS = Range(-100.0, 100.0)
-"""As ComfyUI's own loaders of LoRAs have it."""
+"""The range of a LoRA's strength, as ComfyUI's own loaders have it."""
 
 
 @dataclass(frozen=True)
