@@ -26,7 +26,8 @@ class DualCodebookPrior(io.ComfyNode):
             "for. One-Step Enhance does so itself: this node is for other strengths, and for looking at the codes.",
             inputs=[
                 RestorerType.Input(
-                    "restorer", tooltip="A restorer with codebooks: a lite one, or a Wan DiT with its adapter."
+                    "restorer",
+                    tooltip="A restorer with codebooks, such as a Wan DiT with its adapter; the bundled one has none.",
                 ),
                 io.Image.Input("images", tooltip="The degraded frames, as One-Step Enhance gets them."),
                 io.Float.Input(
