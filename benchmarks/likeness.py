@@ -1,6 +1,7 @@
-"""Whether one person stays one person: `python -m benchmarks.likeness --data DEV --nets NETS --model MODEL`.
+"""Whether one person stays one person: `python -m benchmarks.likeness --data DEV --nets NETS`.
 
-A few clean portraits are damaged in several ways, and each damaged version is restored by itself. The table has
+A few clean portraits are damaged in several ways, and each damaged version is restored by itself, by the part for
+frames and then by that for faces. The table has
 distances of face embeddings by the restoration benchmark's network, in which strangers are 0.8 apart, before and after:
 to the clean face, and among the versions of one face. A restorer that makes up faces would bring the versions no nearer
 to each other, or away from the clean face.
@@ -20,15 +21,19 @@ import torch
 from einops import repeat
 from torch import Tensor
 
+import vfe
 from training.burst.damage import Damage, DamageConfig
 from training.burst.dice import Dice
+from training.burst.frame_part import FramePart
 from training.data.clips import read_frames
 from vfe.face.paste.align import ALIGNED_SIDE, similarities, take_aligned, template
+from vfe.options import RestoreOptions
 from vfe.weights.lite import load_lite_model
 
 from .faces import restored
 from .machine import table
 
+ASSETS = Path(vfe.__file__).parent / "assets"
 DAMAGES = 6
 """Damaged versions of each face."""
 CLIP_FRAMES = 5
@@ -72,20 +77,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--nets", type=Path, required=True, help="folder of nets.py")
-    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=ASSETS / "lite_faces.safetensors", help="the part for faces")
+    parser.add_argument("--frame-part", type=Path, default=ASSETS / "lite.safetensors")
+    parser.add_argument("--fidelity", type=float, default=RestoreOptions.fidelity)
     parser.add_argument("--people", type=int, default=3)
     args = parser.parse_args(arguments)
     sys.path.insert(0, str(args.nets))
     embed = Embedding(import_module("nets"))
     net = load_lite_model(args.model, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+    frame_part = FramePart(load_lite_model(args.frame_part, torch.device("cpu"), torch.float32))
     damage = Damage(DamageConfig(clean_share=0.0))
     rows = []
     for number, face in enumerate(clean_faces(args.data, args.people)):
         clips = repeat(face.float(), "c h w -> b t c h w", b=DAMAGES, t=CLIP_FRAMES)
-        damaged = damage(clips, Dice(DAMAGES, (number,), torch.device("cpu"))).byte()
-        after = torch.stack([restored(net, clip)[CLIP_FRAMES // 2] for clip in damaged])
+        damaged = damage(clips, Dice(DAMAGES, (number,), torch.device("cpu")))
+        cleaned = frame_part(damaged).byte()
+        after = torch.stack([restored(net, clip, args.fidelity)[CLIP_FRAMES // 2] for clip in cleaned])
         clean = embed(face[None])
-        figures = (*distances(embed(damaged[:, CLIP_FRAMES // 2]), clean), *distances(embed(after), clean))
+        figures = (*distances(embed(damaged[:, CLIP_FRAMES // 2].byte()), clean), *distances(embed(after), clean))
         rows.append([str(number + 1), *(f"{value:.3f}" for value in figures)])
     print(
         table(["person", "to the clean face", "among versions", "restored: to the clean face", "among versions"], rows)
