@@ -52,7 +52,8 @@ class PairPool:
         drawn = []
         for _ in range(count):
             shard = np.load(shards[rng.integers(len(shards))], mmap_mode="r")
-            drawn.append(np.array(shard[rng.integers(len(shard))]))
+            pair = shard[rng.integers(len(shard))]
+            drawn.append(pair[..., ::-1] if rng.random() < 0.5 else pair)  # mirrored, where a pair is drawn again
         return self._to_pairs(np.stack(drawn))
 
     def clean_alone(self, step: int, count: int) -> Pairs:
