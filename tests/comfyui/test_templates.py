@@ -265,8 +265,4 @@ def test_dvface_with_its_prior_gives_the_frames_of_vfe_enhance(
     codes = (
         node for node in graph if graph[node]["inputs"].get("images") == [id_of(graph, "VFE_DualCodebookPrior"), 1]
     )
-<<<<<<< HEAD
     assert len(run.outputs[next(codes)]["images"]) == 1 + (FRAMES - 1) // 4  # a picture for each latent
-=======
-    assert len(run.outputs[next(codes)]["images"]) == 1 + (FRAMES - 1) // 4  # a picture for each latent frame
->>>>>>> e43c0c7 (Benchmarks of faces give models what the part for frames made; sheets for a page of faces; step by step without a prior)
