@@ -76,9 +76,10 @@ def column(versions: list[list[Tensor]], shown: tuple[int, CropBox]) -> Tensor:
 
 
 def write_sheet(path: Path, columns: list[Tensor]) -> None:
-    """Write columns (3, h, S) beside each other, at most `COLUMNS` in a row."""
-    rows = [columns[start : start + COLUMNS] for start in range(0, len(columns), COLUMNS)]
-    width = max(len(row) for row in rows) * SIDE
+    """Write columns (3, h, S) beside each other, at most `COLUMNS` in a row, and in rows of equal length."""
+    per_row = -(-len(columns) // -(-len(columns) // COLUMNS))
+    rows = [columns[start : start + per_row] for start in range(0, len(columns), per_row)]
+    width = per_row * SIDE
     strips = [torch.cat(row, 2) for row in rows]
     padded = [torch.nn.functional.pad(strip, (0, width - strip.shape[2]), value=255) for strip in strips]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -133,7 +133,7 @@ class RestoreOptions:
     """The size in pixels of the input below which faces are left alone."""
     blend: float = 1.0
     """How much of restored faces is shown, from 0 to 1. Like `faces` and `min_face` it is of no use to whole frames."""
-    fidelity: float = 0.5
+    fidelity: float = 0.4
     """From 1, at which faces are as the part for whole frames restores them, to 0, at which they are as sharp as the
     part for faces makes them."""
 

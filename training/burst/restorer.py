@@ -39,7 +39,7 @@ class RestorerLossConfig:
 
     latent: float = 0.005
     """Of the error of whitened coefficients: fine ones count as much as coarse ones there."""
-    perceptual: float = 0.15
+    perceptual: float = 0.25
     perceptual_frames: int = 1
     """Of a clip, drawn anew each step: neighbours say the same."""
     temporal: float = 0.2
