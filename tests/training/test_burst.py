@@ -18,12 +18,14 @@ from torch import Tensor
 
 from tests.support.packed_faces import SIDE, smooth_picture, tiny_pack
 from tests.support.paths import ROOT
+from tests.support.tiny_lite import tiny_lite
 from training.burst import run
 from training.burst.clips import PairConfig, PairMaker, Pairs, held_out_pairs
 from training.burst.damage import Damage, DamageConfig
 from training.burst.damage.camera import Camera, align, film
 from training.burst.damage.quantise import Codec, apply_codec, to_rgb, to_ycc
 from training.burst.dice import Dice
+from training.burst.frame_part import FramePart
 from training.burst.model import new_restorer, restorer_config
 from training.burst.motion import ClipConfig, ClipMaker
 from training.burst.pack import PackedItem, list_hash, main
@@ -190,6 +192,17 @@ def test_the_pool_gives_new_and_known_pairs(album: PackedAlbum) -> None:
     assert sum(known) == 2
     assert first.clean.shape == (4, 3, 5, SIDE, SIDE)
     assert first.clean.abs().max() <= 1
+
+
+@pytest.mark.parametrize("frames", [4, 5])
+def test_the_part_for_frames_restores_what_was_damaged(album: PackedAlbum, frames: int) -> None:
+    frame_part = FramePart(tiny_lite(0.02))
+    config = PairConfig(clips=ClipConfig(frames=frames))
+    plain, restored = (PairMaker(album, config, 0, part)(1, 2) for part in (None, frame_part))
+    assert torch.equal(plain.clean, restored.clean)
+    expected = frame_part((plain.degraded.transpose(1, 2) * 127.5 + 127.5).round())
+    assert torch.allclose(restored.degraded, expected.transpose(1, 2) / 127.5 - 1, atol=1e-6)
+    assert not torch.equal(plain.degraded, restored.degraded)
 
 
 def test_some_steps_learn_from_single_frames(album: PackedAlbum) -> None:

@@ -5,6 +5,7 @@ B batch, T frames, S side; video (B, 3, T, S, S) in [-1, 1].
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from .damage import Damage, DamageConfig
 from .dice import Dice
+from .frame_part import FramePart
 from .motion import ClipConfig, ClipMaker
 from .packed import PackedAlbum
 
@@ -61,11 +63,12 @@ class PairMaker:
     """Makes pairs of the people to train on. Pairs are a function of the seed and the step, and of the pool where pairs
     are used more than once."""
 
-    def __init__(self, album: PackedAlbum, config: PairConfig, seed: int) -> None:
+    def __init__(self, album: PackedAlbum, config: PairConfig, seed: int, frame_part: FramePart | None = None) -> None:
+        """`frame_part` restores what was damaged before it becomes the degraded half of a pair."""
         self.config, self.seed, self.device = config, seed, album.pictures.device
         self.list_sha256 = album.list_sha256
         self._clean = ClipMaker(album, config.clips)
-        self._damage = Damage(config.damage)
+        self._damage = damage_and_restore(Damage(config.damage), frame_part)
         self._pool: list[tuple[Tensor, Tensor]] = []
 
     def __call__(self, step: int, count: int) -> Pairs:
@@ -99,7 +102,16 @@ class PairMaker:
         return to_pairs(*(torch.stack(x).float() for x in zip(*chosen, strict=True)))
 
 
-def make_pairs(clean: ClipMaker, damage: Damage, dice: Dice) -> tuple[Tensor, Tensor]:
+Damaging = Callable[[Tensor, Dice], Tensor]
+"""From clean to degraded clips (B, T, 3, S, S)."""
+
+
+def damage_and_restore(damage: Damage, frame_part: FramePart | None) -> Damaging:
+    """Damage that the part for frames, if any, restores as far as it can."""
+    return damage if frame_part is None else lambda video, dice: frame_part(damage(video, dice))
+
+
+def make_pairs(clean: ClipMaker, damage: Damaging, dice: Dice) -> tuple[Tensor, Tensor]:
     """Damaged and clean clips (B, T, 3, S, S) in whole levels of 255."""
     video = clean(dice)
     return damage(video, dice), video
@@ -110,8 +122,8 @@ def to_pairs(degraded: Tensor, clean: Tensor) -> Pairs:
     return Pairs(*((x / 127.5 - 1).transpose(1, 2).contiguous() for x in (degraded, clean)))
 
 
-def held_out_pairs(album: PackedAlbum, config: PairConfig, count: int) -> Pairs:
+def held_out_pairs(album: PackedAlbum, config: PairConfig, count: int, frame_part: FramePart | None = None) -> Pairs:
     """`count` pairs of people that are never trained on, the same at each call."""
     maker = ClipMaker(album, config.clips, held_out=True)
     dice = Dice(count, (HELD_OUT_SEED,), album.pictures.device)
-    return to_pairs(*make_pairs(maker, Damage(config.damage), dice))
+    return to_pairs(*make_pairs(maker, damage_and_restore(Damage(config.damage), frame_part), dice))

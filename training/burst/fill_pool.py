@@ -1,6 +1,6 @@
 """Fill a pool of pairs, while training learns from it.
 
-    python -m training.burst.fill_pool --data runs/burst/data --frame-part LITE --out runs/burst/pool --minutes 60
+    python -m training.burst.fill_pool --data runs/burst/data --out runs/burst/pool --minutes 60
 
 What training.burst.run reads with `--pool`: clean clips of aligned faces, and what whole frames of them become that
 were damaged, by real encoders, and then restored by the bundled part for frames. For faces that are small in their
@@ -22,14 +22,13 @@ import torch
 from torch import Tensor
 
 from vfe.types import VFEError
-from vfe.weights.lite import load_lite_model
 
 from .clips import HELD_OUT_SEED, POOL_SEED, make_pairs
 from .damage import Damage, DamageConfig
 from .damage.encoded import RealCodec
 from .damage.quantise import Codec
 from .dice import Dice
-from .frame_part import FramePart
+from .frame_part import BUNDLED, FramePart, load_frame_part
 from .motion import ClipConfig, ClipMaker
 from .packed import PackedAlbum, read_packed_album
 from .pool import HELD_OUT_SHARD, SHARDS, shard_name, shard_number, write_shard
@@ -94,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--frame-part", type=Path, required=True, help="the lite file that restores frames")
+    parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--frames", type=int, default=4, help="of a pair: at most 13, 4n + 1 or 4n")
     parser.add_argument("--shards", type=int, default=160, help="of 24 pairs that are kept; 38 MB each at 4 frames")
@@ -109,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
     device = torch.device("cpu")
     try:
         album = read_packed_album(args.data, device)
-        frame_part = FramePart(load_lite_model(args.frame_part, device, torch.float32))
+        frame_part = load_frame_part(args.frame_part, device)
     except VFEError as error:
         sys.exit(str(error))
     args.out.mkdir(parents=True, exist_ok=True)

@@ -5,16 +5,22 @@ B batch, T frames, H W sides; clips are (B, T, 3, H, W) in levels of 255.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
+import vfe
 from vfe.models.lite import LiteModel
+from vfe.weights.lite import load_lite_model
 
 from ..lite.net import restore_video
 
+BUNDLED = Path(vfe.__file__).parent / "assets" / "lite.safetensors"
+
 
 class FramePart:
-    """Restores clips of 4n + 1 frames, whose sides are multiples of 8."""
+    """Restores clips of 4n or 4n + 1 frames, whose sides are multiples of 8."""
 
     def __init__(self, net: LiteModel) -> None:
         self.net = net.eval()
@@ -25,3 +31,8 @@ class FramePart:
         with torch.autocast(video.device.type, torch.bfloat16):
             restored = restore_video(self.net, (video / 127.5 - 1).transpose(1, 2).contiguous())
         return (restored.float().transpose(1, 2) * 127.5 + 127.5).round().clamp(0, 255)
+
+
+def load_frame_part(path: Path, device: torch.device) -> FramePart:
+    """Load the part for frames from a lite file. Raises VFEError where it is none."""
+    return FramePart(load_lite_model(path, device, torch.float32))

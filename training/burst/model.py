@@ -14,6 +14,7 @@ from vfe.models.prior.fusion import FusionConfig
 from ..lite.coefficients import coefficient_scale, damage_spread
 from ..losses.adversarial import DiscriminatorConfig
 from .clips import PairConfig, PairMaker
+from .frame_part import FramePart
 from .motion import ClipConfig
 from .packed import PackedAlbum
 
@@ -85,13 +86,13 @@ def discriminator_config(side: int, *, tiny: bool = False) -> DiscriminatorConfi
     return DiscriminatorConfig(width=4 if tiny else 32, stages=stages, places=(places, places))
 
 
-def new_restorer(config: LiteConfig, album: PackedAlbum) -> LiteModel:
+def new_restorer(config: LiteConfig, album: PackedAlbum, frame_part: FramePart | None = None) -> LiteModel:
     """Random weights; the codec's scale and the size of velocities as measured on damaged clips.
 
     On damaged ones, as clean clips hold so little of the finest coefficients that noise would drown all the others.
     """
     net = LiteModel(config).to(album.pictures.device)
-    maker = PairMaker(album, PairConfig(clips=ClipConfig(frames=config.codec.time + 1)), SCALE_SEED)
+    maker = PairMaker(album, PairConfig(clips=ClipConfig(frames=config.codec.time + 1)), SCALE_SEED, frame_part)
     pairs = [maker(number, 4) for number in range(8)]
     net.codec.scale.copy_(coefficient_scale(net.codec, (pair.degraded for pair in pairs)))
     assert isinstance(net.dit, WanDiT) and net.dit.pyramid is not None

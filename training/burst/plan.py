@@ -19,6 +19,7 @@ from ..losses.adversarial import Discriminator
 from ..run.optim import OptimConfig
 from .clips import PairConfig, PairMaker, Pairs, PairSource, held_out_pairs
 from .codes import CodebookStage, PredictStage
+from .frame_part import load_frame_part
 from .loop import BurstConfig, BurstLoop, BurstStage
 from .model import discriminator_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
@@ -49,6 +50,8 @@ class PlanConfig:
     """Clips of held-out people that each stage is scored on."""
     init: Path | None = None
     """A restorer to start from."""
+    frame_part: Path | None = None
+    """The lite file that restores damaged frames before the restorer of faces gets them; None leaves that out."""
     pool: Path | None = None
     """A folder with pairs that another process makes; without it, each step makes its own."""
     tiny: bool = False
@@ -73,6 +76,7 @@ class Plan:
     def __init__(self, config: PlanConfig, album: PackedAlbum, perceptual: SqueezeDistance, out: Path) -> None:
         self.config, self.album, self.perceptual, self.out = config, album, perceptual, out
         self.device = album.pictures.device
+        self.frame_part = None if config.frame_part is None else load_frame_part(config.frame_part, self.device)
         self.pairs = PairConfig(clips=ClipConfig(frames=config.frames), reuse=config.reuse)
 
     def run(self) -> None:
@@ -109,7 +113,8 @@ class Plan:
         pairs = replace(self.pairs, clips=replace(self.pairs.clips, frames=frames))
         damaged = replace(pairs.damage, clean_share=0.0)  # nothing is gained on a clean clip
         held_out = replace(pairs, clips=replace(pairs.clips, frames=5), damage=damaged)
-        return PairMaker(self.album, pairs, 0), held_out_pairs(self.album, held_out, self.config.held_out)
+        first = self.frame_part
+        return PairMaker(self.album, pairs, 0, first), held_out_pairs(self.album, held_out, self.config.held_out, first)
 
     def _codebook(self) -> BurstStage:
         side, tiny = self.album.side, self.config.tiny
@@ -145,7 +150,7 @@ class Plan:
     def _plain(self) -> LiteModel:
         if self.config.init is not None:
             return self._load(self.config.init)
-        return new_restorer(restorer_config(self.album.side, tiny=self.config.tiny), self.album)
+        return new_restorer(restorer_config(self.album.side, tiny=self.config.tiny), self.album, self.frame_part)
 
     def _load(self, path: Path) -> LiteModel:
         return load_lite_model(path, self.device, torch.float32)

@@ -15,6 +15,7 @@ import torch
 
 from vfe.types import VFEError
 
+from .frame_part import BUNDLED
 from .packed import read_packed_album
 from .plan import STAGE_SHARES, Plan, PlanConfig
 from .squeeze import SQUEEZE_FILE, load_squeeze
@@ -33,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--save-seconds", type=float, default=60)
     parser.add_argument("--init", type=Path, help="a restorer to start from")
+    parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
     parser.add_argument("--pool", type=Path, help="pairs that training.burst.fill_pool makes at the same time")
     parser.add_argument("--compile", action="store_true", help="the restorer, by torch.compile; eager where it fails")
     parser.add_argument("--tiny", action="store_true", help="small networks, for rehearsals")
@@ -56,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
             reuse=args.reuse,
             save_seconds=args.save_seconds,
             init=args.init,
+            frame_part=args.frame_part,
             pool=args.pool,
             tiny=args.tiny,
             compile=args.compile,

@@ -42,9 +42,13 @@ def with_prior(net: LiteModel, prior: DualCodebookPrior, fusion: FusionConfig) -
 
 
 def restore_video(net: LiteModel, video: Tensor) -> Tensor:
-    """Degraded video to restored video; all but the codec and the step in the autocast of the caller."""
+    """Degraded video to restored video; all but the codec and the step in the autocast of the caller.
+
+    Its first frame is the first of a clip where it has 4n + 1 frames, and comes from the middle of one where it has 4n.
+    """
+    leads = video.shape[2] % net.codec.config.time == 1
     with full_precision(video.device):
-        z_lq = net.codec.encode(video)
+        z_lq = net.codec.encode(video, leads=leads)
     velocity: Tensor = net(z_lq, net.read_prior(video, never_cancelled))
     with full_precision(video.device):
-        return net.codec.decode(net.flow.restore(z_lq, velocity.float()))
+        return net.codec.decode(net.flow.restore(z_lq, velocity.float()), leads=leads)
