@@ -16,6 +16,7 @@ from .dit.model import DiTConfig, WanDiT
 from .flow import OneStepFlow
 from .lapped_codec import CodecConfig, LappedCodec
 from .ops import TORCH_OPS, Ops
+from .parameter import normal_parameter
 from .prior import DualCodebookPrior, Prior, PriorConfig
 from .prior.fusion import AsymmetricFusion, FusionConfig, check_prior
 
@@ -60,7 +61,7 @@ class LiteModel(nn.Module):
         self.codec = LappedCodec(config.codec)
         self.dit: WanDiT | FoldedDiT = WanDiT(config.dit, ops)
         # The learned prompt embedding; the name is that of the tensor in the files.
-        self.context = nn.Parameter(torch.randn(1, config.context_rows, config.dit.text_dim))
+        self.context = normal_parameter(1, config.context_rows, config.dit.text_dim)
         self.prior = None if config.prior is None else DualCodebookPrior(config.prior, ops)
         self.fusion = None if config.fusion is None else AsymmetricFusion(config.fusion, ops)
 

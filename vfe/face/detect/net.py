@@ -103,9 +103,12 @@ class Conv(nn.Sequential):
         if not isinstance(norm, nn.BatchNorm2d):
             return
         assert isinstance(conv, nn.Conv2d) and norm.running_mean is not None and norm.running_var is not None
-        scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
-        conv.weight = nn.Parameter(conv.weight.detach() * scale[:, None, None, None])
-        conv.bias = nn.Parameter(norm.bias.detach() - norm.running_mean * scale)
+        if conv.weight.is_meta:  # nothing to compute, for which torch would import its compiler all the same
+            conv.bias = nn.Parameter(torch.empty(norm.bias.shape))
+        else:
+            scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
+            conv.weight = nn.Parameter(conv.weight.detach() * scale[:, None, None, None])
+            conv.bias = nn.Parameter(norm.bias.detach() - norm.running_mean * scale)
         self[1] = nn.Identity()
 
 
@@ -151,7 +154,8 @@ class Detector(nn.Module):
 
     def reset_parameters(self) -> None:
         """Start from scores of 1 %, for nearly all cells hold no face."""
-        nn.init.normal_(self.out.weight, std=0.01)
+        if not self.out.weight.is_meta:  # as in `fold`
+            nn.init.normal_(self.out.weight, std=0.01)
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
         nn.init.constant_(self.out.bias[:1], -4.6)

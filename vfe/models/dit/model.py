@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ...types import VFEError, VideoShape
 from ..ops import TORCH_OPS, Ops
+from ..parameter import normal_parameter
 from .attention_backends import AttentionBackend
 from .pyramid import Pyramid, PyramidScale, pyramid_space
 from .rope import Rotation, rope_angles
@@ -283,7 +284,7 @@ class LearnedPositions(nn.Module):
     def __init__(self, places: tuple[int, int], dim: int) -> None:
         super().__init__()
         self.places = places
-        self.embedding = nn.Parameter(torch.randn(places[0] * places[1], dim) * dim**-0.5)
+        self.embedding = normal_parameter(places[0] * places[1], dim, std=dim**-0.5)
 
     def forward(self, x: Tensor, grid: VideoShape) -> Tensor:
         if (grid.height, grid.width) != self.places:

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..parameter import uniform_parameter
+
 LATENTS_AT_ONCE = 1 << 14
 """How many latents are compared with all entries at once: their distances to 1024 entries take 64 MiB."""
 
@@ -33,7 +35,7 @@ class Codebook(nn.Module):
 
     def __init__(self, entries: int, dim: int) -> None:
         super().__init__()
-        self.entries = nn.Parameter(torch.empty(entries, dim).uniform_(-1 / entries, 1 / entries))
+        self.entries = uniform_parameter(entries, dim, most=1 / entries)
 
     def nearest(self, z: Tensor) -> Tensor:
         """Return argmin_k |z - c_k|_2, computed in float32: (..., d) -> (...) int64."""
