@@ -32,7 +32,7 @@ class PairSource(Protocol):
     """What makes pairs, or finds them made."""
 
     list_sha256: str
-    """Of the items that they are made of."""
+    """The hash of the list of items that they are made of."""
 
     def __call__(self, step: int, count: int) -> Pairs:
         """The pairs of a step, `count` of them."""
@@ -48,9 +48,10 @@ class PairConfig:
     clips: ClipConfig
     damage: DamageConfig = field(default_factory=DamageConfig)
     still_every: int = 5
-    """Of the steps, every how many learns from single frames, as the first of a clip is one."""
+    """Every so many steps, the batch is of single frames, as the first frame of a clip is one."""
     reuse: int = 1
-    """Where making a pair costs as much as learning from it, on a CPU: steps that a pair is used for, on average."""
+    """For how many steps a pair is used on average: more than one where making it costs as much as learning from it,
+    as on a CPU."""
     pool: int = 64
     """Pairs that are kept for that."""
 
@@ -103,7 +104,7 @@ class PairMaker:
 
 
 Damaging = Callable[[Tensor, Dice], Tensor]
-"""From clean to degraded clips (B, T, 3, S, S)."""
+"""What makes degraded clips (B, T, 3, S, S) of clean ones."""
 
 
 def damage_and_restore(damage: Damage, frame_part: FramePart | None) -> Damaging:

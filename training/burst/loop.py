@@ -34,7 +34,7 @@ class BurstConfig:
     """How long one stage runs, in batches of what size, and how its weights are moved."""
 
     minutes: float
-    """Of training, over all resumes; scoring and saving count."""
+    """How long it trains, over all resumes; scoring and saving count."""
     batch: int = 8
     """Halved where memory does not take it."""
     optim: OptimConfig = field(default_factory=OptimConfig)

@@ -26,11 +26,11 @@ class ClipConfig:
 
     frames: int = 5
     video_share: float = 0.3
-    """Of the clips: real ones, the others are portraits in motion."""
+    """The share of real clips; the others are portraits in motion."""
     still_share: float = 0.25
-    """Of the portraits: they do not move at all, and are not resampled."""
+    """The share of portraits that do not move at all, and are not resampled."""
     jitter: float = 0.5
-    """Times the usual errors of alignment: 6 pixels of 256, 4 degrees and 6 percent at most."""
+    """The size of errors of alignment, where 1 is the usual: 6 pixels of 256, 4 degrees and 6 percent at most."""
     grey_share: float = 0.06
 
     def __post_init__(self) -> None:

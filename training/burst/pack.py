@@ -37,10 +37,10 @@ class PackConfig:
     """Which items are packed, and how finely."""
 
     quality: int = 88
-    """Of the JPEG of portraits."""
+    """The quality of the JPEGs of portraits."""
     clip_quality: int = 82
     stride: int = 2
-    """Of a clip's frames, every how many."""
+    """Every so many frames of a clip, one is packed."""
     frames: int = 18
     """Most of a clip, of those."""
     sharp: float = 60.0

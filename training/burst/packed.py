@@ -34,7 +34,7 @@ class Pack(NamedTuple):
     person: np.ndarray
     """(clips,) number of the person."""
     list_sha256: str
-    """Of the names and hashes of the items that were packed."""
+    """The hash of the names and hashes of the items that were packed."""
 
 
 def write_pack(folder: Path, pack: Pack) -> Path:
@@ -81,7 +81,7 @@ class PackedAlbum:
 
 
 HELD_OUT_EVERY = 25
-"""Of the people, one in so many is held out."""
+"""One in so many people is held out."""
 
 
 def read_packed_album(folder: Path, device: torch.device) -> PackedAlbum:

@@ -39,11 +39,11 @@ class PlanConfig:
 
     stages: tuple[StageName, ...] = tuple(STAGE_SHARES)
     minutes: float = 9.0
-    """Of all stages together, which share it as they would that of the whole plan."""
+    """The time of all stages together, which share it as they would that of the whole plan."""
     batch: int = 8
     lr: float = 1e-3
     frames: int = 5
-    """Of the restorer's clips; the codebooks' have a leading frame."""
+    """The length of the restorer's clips; the codebooks' have a leading frame."""
     reuse: int = 1
     save_seconds: float = 60.0
     held_out: int = 12

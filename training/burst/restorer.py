@@ -38,13 +38,13 @@ class RestorerLossConfig:
     """Weights of what is added to the error of pixels."""
 
     latent: float = 0.005
-    """Of the error of whitened coefficients: fine ones count as much as coarse ones there."""
+    """The weight of the error of whitened coefficients, in which fine ones count as much as coarse ones."""
     perceptual: float = 0.25
     perceptual_frames: int = 1
-    """Of a clip, drawn anew each step: neighbours say the same."""
+    """How many frames of a clip it sees, drawn anew each step: neighbours say the same."""
     temporal: float = 0.2
     balanced_from: float = 0.5
-    """From which share of the stage on clips are weighed by `damage_weight`. Not from the start: what cannot tell
+    """The share of the stage from which on clips are weighed by `damage_weight`. Not from the start: what cannot tell
     damage yet would learn to do nothing."""
     adversarial: float = 0.0
 

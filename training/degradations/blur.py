@@ -61,7 +61,7 @@ class BlurConfig:
     share: float = 1.0
     sigma: Range = (0.2, 3.0)
     round_share: float = 0.55
-    """Of bells: one sigma for both axes."""
+    """The share of bells that have one sigma for both axes."""
     shapes: tuple[float, float, float] = (0.75, 0.15, 0.1)
     """Shares of gaussian, generalised and plateau bells."""
     generalised_beta: Range = (0.5, 4.0)

@@ -73,7 +73,7 @@ class Codec:
     keyframe: int = 25
     damage: float = 0.0
     preset: str = "veryfast"
-    """Of x264."""
+    """The preset of x264."""
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         height, width = planes.shape[2:]

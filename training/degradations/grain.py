@@ -44,7 +44,7 @@ class GrainConfig:
     sigma: Range = (3.0, 17.0)
     size: Range = (0.5, 1.4)
     colour: Range = (0.0, 0.5)
-    """For colour stock."""
+    """How much the grain differs between the colours, which is of use to colour stock."""
 
     def __post_init__(self) -> None:
         check_share("share", self.share)

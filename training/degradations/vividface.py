@@ -38,7 +38,7 @@ class Degradation:
     stored: int | None = None
     careless: bool = False
     preset: str = "fast"
-    """Of the first file's encoder, x264."""
+    """The preset of x264, the first file's encoder."""
 
     def apply(self, clean: Tensor, rng: np.random.Generator) -> Tensor:
         """Degrade (T, H, W, 3) uint8; `rng` draws the noise."""

@@ -37,7 +37,7 @@ class BatchConfig:
 
     frames: int = 16
     crops: int = 2
-    """For each frame; they have nothing to do with it."""
+    """The crops that come with each frame; they have nothing to do with it."""
     canvas: CanvasConfig = field(default_factory=CanvasConfig)
     crop: CropConfig = field(default_factory=CropConfig)
 

@@ -36,11 +36,11 @@ class CropConfig:
     scene_share: float = 0.08
     """Crops of faces in scenes, which are seen from more sides but have boxes only."""
     turned_share: float = 0.35
-    """Of the crops of a face: those whose head is turned to the side."""
+    """The share of the crops of a face whose head is turned to the side."""
     shift: float = 0.14
-    """Of the root of the box's area, each way."""
+    """How far a crop is moved each way, in roots of the box's area."""
     zoom: float = 0.22
-    """Natural logarithm of the scale, each way."""
+    """The most by which a crop is scaled each way, as a natural logarithm."""
     roll: float = 14.0
     """Degrees, one standard deviation."""
 

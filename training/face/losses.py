@@ -16,7 +16,7 @@ from .batches import FACE_WITH_BOX_ONLY
 from .targets import Targets
 
 FACE_WEIGHT = 0.4
-"""Of cells with a face against those without, which are many more, in the focal loss."""
+"""The weight of cells with a face against those without, which are many more, in the focal loss."""
 SCENE_BOX_WEIGHT = 0.3
 """Scenes are labelled by a detector whose boxes are squares."""
 

@@ -28,13 +28,13 @@ from .pictures import MASK_SIDE, KnownFace, Picture, outline_of, shrink_to
 from .warp import invert, move
 
 HEAD_HALF = (1.05, 1.3)
-"""Half the breadth and half the length of a head: 74 and 91 mm, where eyes and mouth are 70 mm apart."""
+"""The half breadth and half the length of a head: 74 and 91 mm, where eyes and mouth are 70 mm apart."""
 HEAD_TALL = 1.75
-"""From the eyes up to the crown, and down to below the chin."""
+"""How far a head reaches from the eyes up to the crown, and down to below the chin."""
 EYES_AHEAD = 1.17
 """How far the eyes are before the axis that the head turns about."""
 JAW_NARROWING = 0.15
-"""By how much of its breadth a head narrows one length below the eyes."""
+"""The part of its breadth by which a head narrows one length below the eyes."""
 NOSE_DOWN, NOSE_AHEAD, NOSE_WIDE, NOSE_LONG = 0.62, 0.3, 0.17, 0.3
 NOSE_TURN = 0.44
 """How far the nose's tip would move against eyes and mouth if the head turned by a quarter."""

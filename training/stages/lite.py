@@ -50,15 +50,16 @@ class LiteTrainConfig(ClipRunConfig):
     """A run of the lite model: its sizes, what it starts from, and the phases of its loss."""
 
     model: LiteConfig = field(metadata=NOT_RECORDED)
-    """Not recorded with the run, as the exported file has a place of its own for it."""
+    """The sizes of the model; not recorded with the run, as the exported file has a place of its own for them."""
     init: str | None = field(default=None, metadata=NOT_RECORDED)
     """A restorer file of the same model to start from, instead of random weights; a prior in it stays as it is."""
     prior: str | None = field(default=None, metadata=NOT_RECORDED)
     """What the stage prior_predict left, to be fused into the model; fixed. None: the model as it is."""
     fusion: FusionConfig = field(default_factory=FusionConfig)
-    """Of that prior."""
+    """The fusion of that prior."""
     init_rate: float = 1.0
-    """Times the learning rate, for all but the fusion: below 1, what is new learns faster than the rest forgets."""
+    """The factor of the learning rate for all but the fusion: below 1, what is new learns faster than the rest
+    forgets."""
     phases: tuple[PhaseConfig, ...]
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig, metadata=NOT_RECORDED)
 

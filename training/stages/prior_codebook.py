@@ -29,7 +29,7 @@ class PriorCodebookConfig(ClipRunConfig):
     """A run of this stage. Entries that nothing is near to are moved every `revive_every` steps."""
 
     model: PriorConfig = field(default_factory=PriorConfig, metadata=NOT_RECORDED)
-    """Not recorded with the run, as the exported file has a place of its own for it."""
+    """The sizes of the prior; not recorded with the run, as the exported file has a place of its own for them."""
     loss: CodebookLossConfig = field(default_factory=CodebookLossConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     perceptual: PerceptualConfig = field(default_factory=PerceptualConfig, metadata=NOT_RECORDED)

@@ -23,7 +23,7 @@ from vfe.weights.wan_vae import open_vae
 from ..run.recorded import NOT_RECORDED
 
 LATENTS_FORMAT = "vfe-latents-1"
-"""To be raised when the making of pairs or latents changes: older files are then not found."""
+"""A number to be raised when the making of pairs or latents changes: older files are then not found."""
 HASH_BLOCK_BYTES = 1 << 22  # bytes that are hashed at once
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -34,9 +34,9 @@ class FixedPairsConfig:
 
     variants: int = 4
     folder: str | None = field(default=None, metadata=NOT_RECORDED)
-    """Where latents are kept; None encodes them each time anew, to the same values."""
+    """The folder in which latents are kept; None encodes them each time anew, to the same values."""
     dtype: Literal["fp32", "bf16", "fp16"] = "bf16"
-    """Of the latents; their error is 50 dB below them in bf16."""
+    """The number format of the latents; their error is 50 dB below them in bf16."""
 
     def __post_init__(self) -> None:
         if self.variants < 1 or self.dtype not in DTYPES:

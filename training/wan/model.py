@@ -59,8 +59,9 @@ class OneStepDiT(nn.Module):
 
 
 def load_trainable(config: WanTrainConfig, checkpointing: bool = False) -> OneStepDiT:
-    """From the files of the config, in float32 on the CPU; `checkpointing` of the DiT's blocks saves their activations.
+    """Load the model from the files of the config, in float32 on the CPU.
 
+    `checkpointing` of the DiT's blocks saves the memory of their activations.
     Raises VFEError for a file that is not what it should be, or does not fit the others.
     """
     for path in (config.dit, config.lora.init if config.lora else None):

@@ -20,11 +20,11 @@ class Blur(NamedTuple):
     sigma: Tensor
     """Along the longer axis."""
     ratio: Tensor
-    """Of the shorter to the longer."""
+    """The ratio of the shorter axis to the longer one."""
     angle: Tensor
-    """Of the longer, radians."""
+    """The direction of the longer axis in radians."""
     length: Tensor
-    """Of a steady motion while the shutter is open, along the same axis."""
+    """The length of a steady motion while the shutter is open, along the same axis."""
 
 
 def transfer(blur: Blur, height: int, width: int) -> Tensor:

@@ -29,7 +29,7 @@ class DamageConfig:
     """
 
     clean_share: float = 0.06
-    """Of the clips: not damaged, so that what is clean is left alone."""
+    """The share of clips that are not damaged, so that what is clean is left alone."""
     sigma: float = 4.0
     """Pixels of an aligned crop of 256."""
     ratio: float = 7.0
@@ -38,9 +38,9 @@ class DamageConfig:
     """Levels of 255, in the camera's frame."""
     qp: tuple[float, float] = (12.0, 42.0)
     table_share: float = 0.35
-    """Of the codecs: MPEG's and JPEG's kind instead of H.264's."""
+    """The share of codecs of MPEG's and JPEG's kind instead of H.264's."""
     twice_share: float = 0.25
-    """Of the clips: damaged again, by less, as footage that was copied."""
+    """The share of clips that are damaged again, by less, as footage that was copied."""
     sharpened_share: float = 0.12
     turn: float = 0.12
     """Radians, one standard deviation."""

@@ -39,7 +39,7 @@ class Codec(NamedTuple):
     """The codec of each clip; every field is (B,)."""
 
     qp: Tensor
-    """Of H.264: the step doubles every 6."""
+    """The quantiser of H.264, whose step doubles every 6."""
     table: Tensor
     """Bool: steps grow with frequency as JPEG's do, and nothing smooths the edges of blocks."""
     intra: Tensor
