@@ -47,8 +47,8 @@ def restorer_config(side: int, *, tiny: bool = False) -> LiteConfig:
 def prior_config(side: int, *, tiny: bool = False) -> PriorConfig:
     """Return a prior on the grid of the restorer's tokens, with a thousand entries.
 
-    CodeFormer (Zhou et al. 2022) has as many for faces, with tokens that are as large a part of them. Predictors look at all of a latent frame: at all of a clip they would
-    take twice the time, and the temporal latents know it already.
+    CodeFormer (Zhou et al. 2022) has as many for faces, with tokens that are as large a part of them. Predictors look
+    at all of a latent frame: at all of a clip they would take twice the time, and the temporal latents know it already.
     """
     widths, dim, entries, layers = ((8, 8, 16), 16, 32, 1) if tiny else ((64, 128, 192), 128, 1024, 3)
     tokens = side // 16

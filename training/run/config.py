@@ -52,8 +52,8 @@ class RunConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
-    """The number format of autocast: no is float32, auto what the device is fastest in. The run says which, and its files
-    have it."""
+    """The number format of autocast: no is float32, auto what the device is fastest in. The run says which, and its
+    files have it."""
     compile: bool = False
     checkpointing: bool = False
     """Recompute activations in the backward pass: less memory for about a third more time."""
