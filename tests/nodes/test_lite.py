@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from tests.support.comfy_pack import (
     smooth_clip,
     unload,
 )
+from tests.support.tensor_memory import tensor_bytes
 from tests.support.tiny_lite import tiny_lite, tiny_lite_with_prior
 from tests.support.tiny_vae import TINY, random_vae
 from vfe.models.lite import LiteModel
@@ -61,13 +61,6 @@ def restorer() -> Loose:
 
 def state_of(restorer: Loose) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in restorer.patcher.model.state_dict().items()}
-
-
-def tensor_bytes() -> int:
-    """Of all tensors that Python can reach, each memory once."""
-    gc.collect()
-    tensors = [thing for thing in gc.get_objects() if isinstance(thing, Tensor) and thing.layout == torch.strided]
-    return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
 
 
 def test_equals_vfe(restorer: Loose, clip: Tensor, expected: Tensor) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 
 import comfy.latent_formats
@@ -38,6 +37,7 @@ from tests.support.comfy_wan_files import (
     loaded,
     write_files,
 )
+from tests.support.tensor_memory import tensor_bytes
 from tests.support.tiny_vae import TINY
 from tests.support.weight_layouts import TINY_DIT
 from vfe.models.wan_vae.latents import denormalised
@@ -113,12 +113,6 @@ def test_the_weights_go_with_the_handle() -> None:
 
 def test_many_runs_keep_memory_flat() -> None:
     restorer = loaded(2, adapter=True)
-
-    def tensor_bytes() -> int:
-        gc.collect()
-        tensors = [thing for thing in gc.get_objects() if isinstance(thing, Tensor)]
-        return sum({t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in tensors}.values())
-
     for _ in range(2):
         restored(restorer, CLIP[:5])
     before = tensor_bytes()
