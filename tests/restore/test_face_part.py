@@ -137,6 +137,8 @@ def test_faces_cannot_be_chosen_where_none_is_looked_for(portrait: Path, capsys:
     assert_one_line_error(
         enhance(capsys, portrait, "--face-model", "none", "--faces", "largest"), "--region face", code=2
     )
+    faithful = enhance(capsys, portrait, "--fidelity", "1", "--faces", "largest")
+    assert_one_line_error(faithful, "--region face", code=2)
     assert enhance(capsys, portrait, "--faces", "largest").code == 0
 
 

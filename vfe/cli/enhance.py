@@ -56,7 +56,8 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
     window = window_of(args)
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
     restorer = load(args.model, args.device, args.dtype, window.config, model, notify=lambda plan: say(f"plan: {plan}"))
-    finds_faces = options.region != "frame" or restorer.face_part is not None
+    refines_faces = restorer.face_part is not None and options.fidelity < 1
+    finds_faces = options.region != "frame" or refines_faces
     if not finds_faces and any(getattr(options, name) != getattr(RestoreOptions, name) for name in CHOOSING_FACES):
         raise WrongUsage(
             f"{args.model} restores whole frames without looking for faces, and --faces, --min-face and --blend choose "
