@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar, get_args
 
@@ -99,8 +99,14 @@ class ModelOptions:
     """Further folders in which models are looked for."""
     comfyui: Path | None = None
     """A ComfyUI installation whose models are looked through too."""
+    context: InitVar[Path | None] = None
+    """The name that `prompt_embedding` had in version 0.2.0."""
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, context: Path | None) -> None:
+        if context is not None:
+            if self.prompt_embedding is not None:
+                raise ValueError("prompt_embedding is given twice, as context too; give one of them")
+            object.__setattr__(self, "prompt_embedding", context)
         if self.memory is not None and self.memory <= 0:
             raise ValueError(f"memory is {self.memory} bytes, needed above 0")
 

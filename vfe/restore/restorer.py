@@ -80,11 +80,14 @@ def load(
     window: WindowConfig | None = None,
     options: ModelOptions | None = None,
     notify: Notify | None = None,
+    *,
+    tell: Notify | None = None,
 ) -> Restorer:
     """Load a restorer by a model's name ("lite", "vividface") or the path of its weights: lite's, or a Wan2.1 DiT's.
 
     `device` is auto, cpu, cuda, mps or xpu; `dtype` is auto, fp32, bf16 or fp16; `window` says how many frames are
-    restored together; `options` are for Wan models; `notify` gets a line for people on how a Wan model fits the memory.
+    restored together; `options` are for Wan models; `notify` gets a line for people on how a Wan model fits the memory;
+    `tell` is its name of version 0.2.0.
     With `dtype` auto a Wan model takes the fastest one in which a window of 512x512 fits; lite the fastest.
     Raises VFEError for an unknown model, a file that is none, one that is missing, or a device that is not there.
     """
@@ -100,7 +103,7 @@ def load(
         window=window,
         name=None if path == Path(name_or_path) else str(name_or_path),
     )
-    pipeline = load_pipeline(request, notify or _notify_nobody)
+    pipeline = load_pipeline(request, notify or tell or _notify_nobody)
     face_model = face_model_for(request)
     if face_model is None:
         return Restorer(pipeline)
