@@ -52,7 +52,7 @@ def test_pairs_are_cut_of_one_clip_and_the_same_again(album: PackedAlbum) -> Non
     pairs = maker(3, 4)
     assert pairs.shape == (3, 2, 4, 3, SIDE, SIDE)
     assert np.array_equal(pairs, again(3, 4))
-    assert maker(3, 5).shape == (1, 2, 5, 3, SIDE, SIDE)
+    assert maker(3, 5).shape == (3, 2, 5, 3, SIDE, SIDE)
 
 
 def test_a_pool_goes_on_and_forgets_the_oldest(

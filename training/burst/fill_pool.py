@@ -52,8 +52,8 @@ class PoolMaker:
         self._small = Damage(replace(config, twice_share=0.0, sharpened_share=0.0), self._coded_and_restored)
 
     def __call__(self, number: int, frames: int) -> np.ndarray:
-        """The pairs of clip `number`: one from the first frame on for 4n + 1 frames, else as many as it has room for
-        after its first frame."""
+        """The pairs of clip `number`, as many as it has room for: those of 4n + 1 frames share their outer ones, as the
+        first of each stands alone in the codec, and those of 4n frames begin after the clip's first frame."""
         dice = Dice(1, (self.seed, number), self.device)
         if bool(dice.chance(SMALL_FACES)):
             degraded, clean = make_pairs(self._clean, self._small, dice)
@@ -61,7 +61,7 @@ class PoolMaker:
             degraded, clean = make_pairs(self._clean, self._large, dice)
             degraded = self._frame_part(degraded)
         both = torch.stack([degraded[0], clean[0]]).byte()
-        starts = [0] if frames % 4 == 1 else range(1, LONGEST - frames + 1, frames)
+        starts = range(frames % 4 == 0, LONGEST - frames + 1, max(frames - frames % 4, 4))
         return torch.stack([both[:, start : start + frames] for start in starts]).numpy()
 
     def _coded_and_restored(self, video: Tensor, codec: Codec, shift: Tensor) -> Tensor:
@@ -86,7 +86,8 @@ def fill(maker: PoolMaker, out: Path, frames: int, shards: int, minutes: float) 
 def hold_out(maker: PoolMaker, out: Path, pairs: int) -> None:
     """Write the pairs of people that are never trained on, once."""
     if not (out / HELD_OUT_SHARD).exists():
-        write_shard(out / HELD_OUT_SHARD, np.concatenate([maker(number, HELD_OUT_FRAMES) for number in range(pairs)]))
+        firsts = [maker(number, HELD_OUT_FRAMES)[:1] for number in range(pairs)]
+        write_shard(out / HELD_OUT_SHARD, np.concatenate(firsts))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -96,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--frames", type=int, default=4, help="of a pair: at most 13, 4n + 1 or 4n")
-    parser.add_argument("--shards", type=int, default=160, help="of 24 pairs that are kept; 38 MB each at 4 frames")
+    parser.add_argument("--shards", type=int, default=160, help="of 24 pairs that are kept; 9.4 MB for each frame of a pair")
     parser.add_argument("--held-out", type=int, default=24, help="pairs of people that are never trained on")
     return parser
 

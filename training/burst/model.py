@@ -81,10 +81,11 @@ def fusion_config(restorer: LiteConfig, prior: PriorConfig) -> FusionConfig:
 
 
 def discriminator_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:
-    """A discriminator of patches an eighth of the face wide, which knows where in the face each lies."""
+    """A discriminator of patches an eighth of the face wide, which knows where in the face each lies. It sees frames
+    alone, which are cheap; the restorer's temporal loss looks at the changes between them."""
     stages = 4
     places = side // 2**stages - 1
-    return DiscriminatorConfig(width=4 if tiny else 32, stages=stages, places=(places, places))
+    return DiscriminatorConfig(width=4 if tiny else 32, stages=stages, temporal=False, places=(places, places))
 
 
 def new_restorer(config: LiteConfig, album: PackedAlbum, frame_part: FramePart | None = None) -> LiteModel:

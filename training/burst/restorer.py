@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from vfe.models.lite import LiteModel
@@ -24,6 +25,7 @@ from ..losses.adversarial import (
     generator_loss,
     logits_for_generator,
 )
+from ..losses.drawn_frames import drawn_frames, take_frames
 from ..losses.terms import penalise, temporal_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .clips import Pairs, PairSource
@@ -40,18 +42,18 @@ class RestorerLossConfig:
     latent: float = 0.005
     """The weight of the error of whitened coefficients, in which fine ones count as much as coarse ones."""
     perceptual: float = 0.25
-    perceptual_frames: int = 1
-    """How many frames of a clip it sees, drawn anew each step: neighbours say the same."""
     temporal: float = 0.2
     balanced_from: float = 0.5
     """The share of the stage from which on clips are weighed by `damage_weight`. Not from the start: what cannot tell
     damage yet would learn to do nothing."""
     adversarial: float = 0.0
+    drawn_frames: int = 1
+    """How many frames of a clip the perceptual and the adversarial loss see, drawn anew each step."""
 
     def __post_init__(self) -> None:
         weights = (self.latent, self.perceptual, self.temporal, self.adversarial, self.balanced_from)
-        if min(weights) < 0 or self.perceptual_frames < 1:
-            raise ValueError(f"weights need to be 0 or more, perceptual_frames at least 1: {self}")
+        if min(weights) < 0 or self.drawn_frames < 1:
+            raise ValueError(f"weights need to be 0 or more, drawn_frames at least 1: {self}")
 
 
 USUAL_DAMAGE, LEAST_DAMAGE = 0.05, 0.01  # mean absolute error of [-1, 1]
@@ -102,26 +104,13 @@ class RestorerWithLoss(TrainableModule):
                 terms["latent"] = weights.latent * (weight * (z_hq - z_clean).abs()).mean()
             if weights.temporal and x_hq.shape[2] > 1:
                 terms["temporal"] = weights.temporal * temporal_loss(x_hq, batch.clean, "charbonnier")
-        chosen = self._frames(x_hq, draw)
-        a, b = (take_frames(video, chosen) / 2 + 0.5 for video in (x_hq, batch.clean))
-        terms["perceptual"] = weights.perceptual * self.perceptual(a, b)
+        chosen = drawn_frames(len(x_hq), x_hq.shape[2], weights.drawn_frames, draw)
+        real, generated = (take_frames(video, chosen) for video in (batch.clean, x_hq))
+        terms["perceptual"] = weights.perceptual * self.perceptual(images(generated), images(real))
         discriminator = self._discriminator[0]
         if discriminator is not None:
-            terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(discriminator, x_hq))
-        return StepOutput(terms, RealAndGenerated(batch.clean, x_hq.detach()))
-
-    def _frames(self, video: Tensor, draw: Draw) -> Tensor:
-        """The numbers (B, n) of the frames of each clip that the perceptual loss sees, all different."""
-        clips, frames = len(video), video.shape[2]
-        first = (draw.uniform(clips) * frames).long()
-        count = min(self.loss.perceptual_frames, frames)
-        return (first[:, None] + torch.arange(count) * frames // count) % frames
-
-
-def take_frames(video: Tensor, chosen: Tensor) -> Tensor:
-    """The `chosen` frames (B, n) of clips (B, 3, T, S, S), as images (B n, 3, S, S)."""
-    clips = torch.arange(len(video), device=video.device)[:, None]
-    return video.transpose(1, 2)[clips, chosen.to(video.device)].flatten(0, 1)
+            terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(discriminator, generated))
+        return StepOutput(terms, RealAndGenerated(real, generated.detach()))
 
 
 class RestorerDiscriminatorWithLoss(TrainableModule):
@@ -168,7 +157,7 @@ class RestorerStage(BurstStage):
             errors = [(x - clean).square().mean().clamp(min=ERROR_FLOOR).log10() for x in (degraded, restored)]
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips
             middle = torch.tensor([[clean.shape[2] // 2]])
-            a, b, c = (take_frames(x, middle) / 2 + 0.5 for x in (restored, clean, degraded))
+            a, b, c = (images(take_frames(x, middle)) for x in (restored, clean, degraded))
             totals["percept"] += float(self.restorer.perceptual(a, b)) / clips
             totals["percept_in"] += float(self.restorer.perceptual(c, b)) / clips
         return {"score": totals["gain"] - 10 * totals["percept"] / max(totals["percept_in"], 1e-6), **totals}
@@ -179,6 +168,11 @@ class RestorerStage(BurstStage):
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         save_lite_model(path, self.net, {**facts, "data_sha256": self.pairs.list_sha256})
+
+
+def images(video: Tensor) -> Tensor:
+    """The frames of clips (B, 3, n, S, S) in [-1, 1] as images (B n, 3, S, S) in [0, 1]."""
+    return rearrange(video / 2 + 0.5, "b c n h w -> (b n) c h w")
 
 
 def unfrozen(net: LiteModel) -> LiteModel:

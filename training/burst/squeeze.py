@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
 
-from ..losses.perceptual.lpips import unit_length
+from ..losses.perceptual.lpips import weighted_distance
 
 SQUEEZE_FILE = "squeezenet1_1.safetensors"
 BGR_MEAN = (104.0, 117.0, 123.0)  # of blue, green and red, in levels of 255
@@ -38,10 +38,10 @@ class SqueezeDistance(nn.Module):
         """Mean distance of (N, 3, H, W) images in [0, 1]; no gradient to the target."""
         with torch.no_grad():
             wanted = self.features(target)
-        terms = []
-        for index, (a, b) in enumerate(zip(self.features(prediction), wanted, strict=True)):
-            weight = self._weight(f"head.{index}").view(1, -1, 1, 1)
-            terms.append(((unit_length(a.float()) - unit_length(b.float())).square() * weight).sum(1).mean())
+        terms = [
+            weighted_distance(a.float(), b.float(), self._weight(f"head.{index}").flatten())
+            for index, (a, b) in enumerate(zip(self.features(prediction), wanted, strict=True))
+        ]
         return torch.stack(terms).sum()
 
     def features(self, images: Tensor) -> list[Tensor]:

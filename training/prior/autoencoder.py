@@ -22,6 +22,7 @@ from ..losses.adversarial import (
     generator_loss,
     logits_for_generator,
 )
+from ..losses.drawn_frames import drawn_frames, take_frames
 from ..losses.terms import code_loss, l1_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .decoder import PriorDecoder
@@ -44,8 +45,12 @@ class CodebookLossConfig:
     commitment: float = 0.25
     adversarial: float = 0.8
     adversary_from: float = 0.1
+    drawn_frames: int | None = None
+    """How many frames of a clip the perceptual and the adversarial loss see, drawn anew each step; None: all."""
 
     def __post_init__(self) -> None:
+        if self.drawn_frames is not None and self.drawn_frames < 1:
+            raise ValueError(f"drawn_frames={self.drawn_frames}, needed at least 1, or None for all")
         if min(self.perceptual, self.commitment, self.adversarial) < 0 or not 0 <= self.adversary_from <= 1:
             raise ValueError(f"weights need to be 0 or more, adversary_from from 0 to 1: {self}")
 
@@ -87,19 +92,20 @@ class AutoencoderWithLoss(TrainableModule):
         x_hat, codes = self.net(x)
         with full_precision(x.device):
             x_hat = x_hat.float()
+            real, generated = self._seen(x, x_hat, draw)
             self._count(codes)
             books = codes.spatial, codes.temporal
             terms = {
                 "l1": l1_loss(x_hat, x),
-                "perceptual": weights.perceptual * self.perceptual(x_hat, x),
+                "perceptual": weights.perceptual * self.perceptual(generated, real),
                 "code": torch.stack(
                     [code_loss(book.latents, book.entries, weights.commitment) for book in books]
                 ).sum(),
             }
         if weights.adversarial and draw.progress >= weights.adversary_from:
-            logits = logits_for_generator(self._discriminator[0], x_hat)
+            logits = logits_for_generator(self._discriminator[0], generated)
             terms["adversarial"] = weights.adversarial * generator_loss(logits)
-        return StepOutput(terms, RealAndGenerated(x, x_hat.detach()))
+        return StepOutput(terms, RealAndGenerated(real, generated.detach()))
 
     def revive(self) -> dict[str, float]:
         """Move entries that no latent was near to. Returns, by codebook, how much of it was used."""
@@ -109,6 +115,14 @@ class AutoencoderWithLoss(TrainableModule):
             assert isinstance(usage, CodebookUsage)
             facts |= {f"{name}_{fact}": value for fact, value in usage.revive(codebook).items()}
         return facts
+
+    def _seen(self, x: Tensor, x_hat: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+        """The frames of both that the losses of images see."""
+        count = self.config.drawn_frames
+        if count is None:
+            return x, x_hat
+        chosen = drawn_frames(len(x), x.shape[2], count, draw)
+        return take_frames(x, chosen), take_frames(x_hat, chosen)
 
     def _count(self, codes: DualCodes) -> None:
         for usage, book in zip(self.usage, (codes.spatial, codes.temporal), strict=True):
