@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from tests.support.packed_faces import SIDE, smooth_picture, tiny_pack
 from tests.support.paths import ROOT
+from tests.support.random_squeeze import random_squeeze
 from tests.support.tiny_lite import tiny_lite
 from training.burst import run
 from training.burst.clips import PairConfig, PairMaker, Pairs, held_out_pairs
@@ -31,42 +31,14 @@ from training.burst.motion import ClipConfig, ClipMaker
 from training.burst.pack import PackedItem, list_hash, main
 from training.burst.packed import HELD_OUT_EVERY, PackedAlbum, read_pack, read_packed_album, write_pack
 from training.burst.plan import Plan, PlanConfig
-from training.burst.restorer import damage_weight
-from training.burst.squeeze import FIRE_PAIRS, LAST_FIRES, SQUEEZE_FILE, TAP_COUNT, load_squeeze
+from training.burst.restorer import ImageDistances, damage_weight
+from training.burst.squeeze import SQUEEZE_FILE, load_squeeze
 from training.lite.net import restore_video
 from vfe.types import VFEError
 from vfe.weights.adapter import load_prior
 from vfe.weights.lite import load_lite_model
 
 CPU = torch.device("cpu")
-
-
-def random_squeeze() -> dict[str, Tensor]:
-    """SqueezeNet 1.1 of random weights."""
-    torch.manual_seed(0)
-    weights = {"conv1.weight": torch.randn(64, 3, 3, 3) * 0.1, "conv1.bias": torch.zeros(64)}
-    width = 64
-    sizes = dict(
-        zip(
-            ("fire2", "fire3", "fire4", "fire5", "fire6", "fire7", "fire8", "fire9"),
-            (16, 16, 32, 32, 48, 48, 64, 64),
-            strict=True,
-        )
-    )
-    taps = [64]
-    for name in (*FIRE_PAIRS[0], *FIRE_PAIRS[1], *LAST_FIRES):
-        narrow, half = sizes[name], sizes[name] * 4
-        for part, shape in (
-            ("squeeze1x1", (narrow, width, 1, 1)),
-            ("expand1x1", (half, narrow, 1, 1)),
-            ("expand3x3", (half, narrow, 3, 3)),
-        ):
-            weights[f"{name}/{part}.weight"] = torch.randn(shape) * (2 / (shape[1] * shape[2] ** 2)) ** 0.5
-            weights[f"{name}/{part}.bias"] = torch.zeros(shape[0])
-        width = 2 * half
-        if name in ("fire3", "fire5", *LAST_FIRES):
-            taps.append(width)
-    return weights | {f"head.{index}": torch.ones(taps[index]) / taps[index] for index in range(TAP_COUNT)}
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +224,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def plan(album: PackedAlbum, packed: Path, out: Path, **changes: object) -> Plan:
     config = replace(PlanConfig(minutes=0.2, batch=2, save_seconds=5, held_out=2, tiny=True), **changes)  # type: ignore[arg-type]
-    return Plan(config, album, load_squeeze(packed / SQUEEZE_FILE), out)
+    return Plan(config, album, ImageDistances(load_squeeze(packed / SQUEEZE_FILE)), out)
 
 
 @pytest.mark.slow

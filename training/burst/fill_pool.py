@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--frames", type=int, default=4, help="of a pair: at most 13, 4n + 1 or 4n")
-    parser.add_argument("--shards", type=int, default=160, help="of 24 pairs that are kept; 9.4 MB for each frame of a pair")
+    parser.add_argument("--shards", type=int, default=160, help="kept, of 24 pairs and 9.4 MB for each frame")
     parser.add_argument("--held-out", type=int, default=24, help="pairs of people that are never trained on")
     return parser
 

@@ -25,8 +25,14 @@ from .model import discriminator_config, fusion_config, new_restorer, prior_conf
 from .motion import ClipConfig
 from .packed import PackedAlbum
 from .pool import PairPool
-from .restorer import RestorerDiscriminatorWithLoss, RestorerLossConfig, RestorerStage, RestorerWithLoss, unfrozen
-from .squeeze import SqueezeDistance
+from .restorer import (
+    ImageDistances,
+    RestorerDiscriminatorWithLoss,
+    RestorerLossConfig,
+    RestorerStage,
+    RestorerWithLoss,
+    unfrozen,
+)
 
 StageName = Literal["codebook", "predict", "fidelity", "adversary"]
 STAGE_SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.4, "adversary": 0.28}
@@ -73,8 +79,8 @@ class PlanConfig:
 class Plan:
     """Runs the stages of a config, one after the other, each in a folder of its own in `out`."""
 
-    def __init__(self, config: PlanConfig, album: PackedAlbum, perceptual: SqueezeDistance, out: Path) -> None:
-        self.config, self.album, self.perceptual, self.out = config, album, perceptual, out
+    def __init__(self, config: PlanConfig, album: PackedAlbum, distances: ImageDistances, out: Path) -> None:
+        self.config, self.album, self.distances, self.out = config, album, distances, out
         self.device = album.pictures.device
         self.frame_part = None if config.frame_part is None else load_frame_part(config.frame_part, self.device)
         self.pairs = PairConfig(clips=ClipConfig(frames=config.frames), reuse=config.reuse)
@@ -119,7 +125,7 @@ class Plan:
     def _codebook(self) -> BurstStage:
         side, tiny = self.album.side, self.config.tiny
         model, discriminator = prior_config(side, tiny=tiny), discriminator_config(side, tiny=tiny)
-        return CodebookStage(model, discriminator, *self._makers(5), self.perceptual)
+        return CodebookStage(model, discriminator, *self._makers(5), self.distances.perceptual)
 
     def _predict(self) -> BurstStage:
         return PredictStage(load_prior(self._made("codebook", LAST_FILE), torch.float32), *self._makers(5))
@@ -140,7 +146,7 @@ class Plan:
         )
 
     def _restorer(self, net: LiteModel, loss: RestorerLossConfig, discriminator: Discriminator | None) -> BurstStage:
-        restorer = RestorerWithLoss(unfrozen(net), loss, self.perceptual, discriminator, self.config.compile)
+        restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, self.config.compile)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
         pairs, held_out = self._makers(frames)
         return RestorerStage(

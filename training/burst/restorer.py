@@ -5,9 +5,10 @@ B batch, T frames, S side; video (B, 3, T, S, S) in [-1, 1].
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange
@@ -29,6 +30,7 @@ from ..losses.drawn_frames import drawn_frames, take_frames
 from ..losses.terms import penalise, temporal_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .clips import Pairs, PairSource
+from .likeness import LikenessDistance
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
 
@@ -42,6 +44,8 @@ class RestorerLossConfig:
     latent: float = 0.005
     """The weight of the error of whitened coefficients, in which fine ones count as much as coarse ones."""
     perceptual: float = 0.25
+    likeness: float = 0.05
+    """The weight of the distance between the persons, where there is a network that tells people apart."""
     temporal: float = 0.2
     balanced_from: float = 0.5
     """The share of the stage from which on clips are weighed by `damage_weight`. Not from the start: what cannot tell
@@ -51,9 +55,16 @@ class RestorerLossConfig:
     """How many frames of a clip the perceptual and the adversarial loss see, drawn anew each step."""
 
     def __post_init__(self) -> None:
-        weights = (self.latent, self.perceptual, self.temporal, self.adversarial, self.balanced_from)
-        if min(weights) < 0 or self.drawn_frames < 1:
+        weights = (self.latent, self.perceptual, self.likeness, self.temporal, self.adversarial)
+        if min(*weights, self.balanced_from) < 0 or self.drawn_frames < 1:
             raise ValueError(f"weights need to be 0 or more, drawn_frames at least 1: {self}")
+
+
+class ImageDistances(NamedTuple):
+    """Trained networks that compare images (N, 3, S, S) in [0, 1], frozen."""
+
+    perceptual: SqueezeDistance
+    likeness: LikenessDistance | None = None
 
 
 USUAL_DAMAGE, LEAST_DAMAGE = 0.05, 0.01  # mean absolute error of [-1, 1]
@@ -78,12 +89,13 @@ class RestorerWithLoss(TrainableModule):
         self,
         net: LiteModel,
         loss: RestorerLossConfig,
-        perceptual: SqueezeDistance,
+        distances: ImageDistances,
         discriminator: Discriminator | None = None,
         compiled: bool = False,
     ) -> None:
         super().__init__()
-        self.net, self.loss, self.perceptual = net, loss, perceptual
+        self.net, self.loss = net, loss
+        self.perceptual, self.likeness = distances
         self._velocity = (torch.compile(net) if compiled else net,)  # in a tuple: it would name the weights twice
         self._discriminator = (discriminator,)  # another module trains it: no submodule of this one
 
@@ -107,6 +119,8 @@ class RestorerWithLoss(TrainableModule):
         chosen = drawn_frames(len(x_hq), x_hq.shape[2], weights.drawn_frames, draw)
         real, generated = (take_frames(video, chosen) for video in (batch.clean, x_hq))
         terms["perceptual"] = weights.perceptual * self.perceptual(images(generated), images(real))
+        if self.likeness is not None:
+            terms["likeness"] = weights.likeness * self.likeness(images(generated), images(real))
         discriminator = self._discriminator[0]
         if discriminator is not None:
             terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(discriminator, generated))
@@ -146,8 +160,9 @@ class RestorerStage(BurstStage):
         return self.pairs(step, count)
 
     def evaluate(self) -> dict[str, float]:
-        """`gain` is of PSNR over the input, dB; `percept` the perceptual distance, `percept_in` that of the input."""
-        totals: dict[str, float] = {"gain": 0.0, "percept": 0.0, "percept_in": 0.0}
+        """`gain` is of PSNR over the input, dB; `percept` the perceptual distance, `percept_in` that of the input;
+        `likeness` and `likeness_in` that of the persons, where there is a network for it."""
+        totals: dict[str, float] = defaultdict(float)
         clips = len(self.held_out.clean)
         self._restored = []
         for degraded, clean in zip(*(x.split(1) for x in self.held_out), strict=True):
@@ -158,8 +173,10 @@ class RestorerStage(BurstStage):
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips
             middle = torch.tensor([[clean.shape[2] // 2]])
             a, b, c = (images(take_frames(x, middle)) for x in (restored, clean, degraded))
-            totals["percept"] += float(self.restorer.perceptual(a, b)) / clips
-            totals["percept_in"] += float(self.restorer.perceptual(c, b)) / clips
+            for name, distance in (("percept", self.restorer.perceptual), ("likeness", self.restorer.likeness)):
+                if distance is not None:
+                    totals[name] += float(distance(a, b)) / clips
+                    totals[f"{name}_in"] += float(distance(c, b)) / clips
         return {"score": totals["gain"] - 10 * totals["percept"] / max(totals["percept_in"], 1e-6), **totals}
 
     def pictures(self) -> list[Tensor]:

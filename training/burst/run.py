@@ -16,8 +16,10 @@ import torch
 from vfe.types import VFEError
 
 from .frame_part import BUNDLED
+from .likeness import LIKENESS_FILE, load_likeness
 from .packed import read_packed_album
 from .plan import STAGE_SHARES, Plan, PlanConfig
+from .restorer import ImageDistances
 from .squeeze import SQUEEZE_FILE, load_squeeze
 
 
@@ -63,10 +65,18 @@ def main(arguments: list[str] | None = None) -> None:
             tiny=args.tiny,
             compile=args.compile,
         )
-        squeeze = load_squeeze(args.data / SQUEEZE_FILE).to(device)
-        Plan(config, read_packed_album(args.data, device), squeeze, args.out).run()
+        Plan(config, read_packed_album(args.data, device), _distances(args.data, device), args.out).run()
     except VFEError as error:
         sys.exit(str(error))
+
+
+def _distances(data: Path, device: torch.device) -> ImageDistances:
+    """The networks that the packed data come with; that for likeness may be missing."""
+    likeness = data / LIKENESS_FILE
+    return ImageDistances(
+        load_squeeze(data / SQUEEZE_FILE).to(device),
+        load_likeness(likeness).to(device) if likeness.exists() else None,
+    )
 
 
 if __name__ == "__main__":
