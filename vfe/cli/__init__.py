@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
+from .allocator import keep_freed_memory
 from .parser import Parser, WrongUsage, build_parser
 
 INTERRUPTED = 130
@@ -31,6 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         glob_hint = "; put a glob in quotes" if any(Path(name).exists() for name in unknown) else ""
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{glob_hint}")
+    if argv is None:
+        keep_freed_memory()
     try:
         with _signals_interrupt(process_ends=argv is None):
             return _run_guarded(parser, args)

@@ -10,10 +10,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor
 
-from ..detect.upright import apply, invert, unit_grid
+from ..detect.upright import apply, invert, sampling_grid
 from .crop_box import smoothed
 from .resample import Area
 
@@ -90,10 +89,10 @@ def take_aligned(frame: Tensor, matrix: Tensor, side: int = ALIGNED_SIDE) -> Ten
     matrix = matrix.to(frame.device)
     step = float(torch.linalg.det(matrix[:, :2]).abs().sqrt()) / side
     picture, (left, top) = _surroundings(frame, matrix, step)
-    flat = rearrange(unit_grid(side, frame.device), "h w xy -> 1 (h w) xy").double()
-    positions = apply(matrix[None], flat) - matrix.new_tensor([left, top])
-    positions = positions / matrix.new_tensor([picture.shape[-1], picture.shape[-2]]) * 2 - 1
-    grid = rearrange(positions, "1 (h w) xy -> 1 h w xy", h=side).to(frame.dtype)
+    size = matrix.new_tensor([picture.shape[-1], picture.shape[-2]])
+    matrix = torch.cat([matrix[:, :2], matrix[:, 2:] - matrix.new_tensor([[left], [top]])], dim=1) / size[:, None]
+    at = (torch.arange(side, device=frame.device, dtype=matrix.dtype) + 0.5) / side
+    grid = sampling_grid(matrix, at, at).to(frame.dtype)
     softened = soften(picture[None], step)
     return F.grid_sample(softened, grid, mode="bicubic", padding_mode="reflection", align_corners=False)[0]
 
@@ -126,15 +125,12 @@ def put_aligned(crop: Tensor, matrix: Tensor, height: int, width: int) -> tuple[
     rows, columns = max(area.bottom - area.top, 0), max(area.right - area.left, 0)
     if not rows or not columns:
         return Area(0, 0, 0, 0), crop.new_zeros(len(crop), 0, 0)
-    x = torch.arange(columns, dtype=torch.float64) + area.left + 0.5
-    y = torch.arange(rows, dtype=torch.float64) + area.top + 0.5
-    points = rearrange(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1), "h w xy -> 1 (h w) xy")
-    positions = rearrange(apply(invert(matrix[None]), points), "1 (h w) xy -> h w xy", h=rows)
+    x = torch.arange(columns, dtype=matrix.dtype) + area.left + 0.5
+    y = torch.arange(rows, dtype=matrix.dtype) + area.top + 0.5
+    grid = sampling_grid(invert(matrix[None])[0], x, y).to(crop)
     step = crop.shape[-1] / float(torch.linalg.det(matrix[:, :2]).abs().sqrt())
-    grid = (positions * 2 - 1).to(crop)[None]
     put = F.grid_sample(soften(crop[None], step), grid, mode="bicubic", padding_mode="border", align_corners=False)[0]
-    inside = ((positions > 0) & (positions < 1)).all(-1).to(crop.device)
-    return area, put * inside
+    return area, put * (grid[0].abs() < 1).all(-1)
 
 
 def soften(pictures: Tensor, step: float) -> Tensor:
@@ -144,14 +140,24 @@ def soften(pictures: Tensor, step: float) -> Tensor:
     if step <= 1:
         return pictures
     sigma = math.sqrt((step**2 - 1) / 12)
-    rows, columns = (_gaussian(side, sigma).to(pictures) for side in pictures.shape[-2:])
-    return rows @ pictures @ columns.T
+    return _blurred(_blurred(pictures, sigma, -2), sigma, -1)
 
 
-def _gaussian(side: int, sigma: float) -> Tensor:
-    """Return a blur along an axis as a matrix (side, side), whose product is ten times faster on a CPU than a
-    convolution.
+REACH = 4.0
+"""The reach of a Gaussian in sigmas: beyond it lies less than a 10000th of its weight."""
+
+
+def _blurred(pictures: Tensor, sigma: float, axis: int) -> Tensor:
+    """Return pictures under a Gaussian along an axis; at the borders, what lies inside counts for all.
+
+    The few taps are added one by one: on a CPU several times as fast as a convolution with one channel.
     """
-    at = torch.arange(side, dtype=torch.float64)
-    weights = torch.exp(-0.5 * ((at[:, None] - at) / sigma) ** 2)
-    return weights / weights.sum(1, keepdim=True)
+    side = pictures.shape[axis]
+    total, share = pictures.clone(), torch.ones(side, dtype=torch.float64)
+    for tap in range(1, min(math.ceil(REACH * sigma), side - 1) + 1):
+        weight, rest = math.exp(-0.5 * (tap / sigma) ** 2), side - tap
+        total.narrow(axis, tap, rest).add_(pictures.narrow(axis, 0, rest), alpha=weight)
+        total.narrow(axis, 0, rest).add_(pictures.narrow(axis, tap, rest), alpha=weight)
+        share[tap:] += weight
+        share[:rest] += weight
+    return total.div_(share.to(pictures).view(-1, *[1] * (-1 - axis)))

@@ -9,10 +9,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor
 
-from ..detect.upright import CROP_SCALE, apply, invert
+from ..detect.upright import CROP_SCALE, invert, sampling_grid
 from ..track.tracks import FaceTrack
 from .crop_box import CropBox, smoothed
 from .resample import Area
@@ -53,9 +52,7 @@ class FaceRegion:
     def unfaded(self, index: int, area: Area) -> Tensor:
         """Return the same as `weight`, but without the fall at the border of a crop box."""
         y, x = _centres(area)
-        points = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
-        positions = apply(self.to_mask[index][None], rearrange(points, "h w xy -> 1 (h w) xy")) * 2 - 1
-        grid = rearrange(positions.float(), "1 (h w) xy -> 1 h w xy", h=len(y))
+        grid = sampling_grid(self.to_mask[index], x, y)
         return F.grid_sample(self._soft_mask(index)[None, None], grid, align_corners=False)[0, 0]
 
     def _soft_mask(self, index: int) -> Tensor:

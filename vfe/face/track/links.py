@@ -98,11 +98,11 @@ def _assign(costs: list[list[float]], open_end: float) -> dict[int, int]:
 
     The sum of the costs, those of open ends included, is the least that there is (the Hungarian method).
     """
+    if all(cost >= open_end for row in costs for cost in row):
+        return {}
     from scipy.optimize import linear_sum_assignment  # takes half a second to import
 
     count = len(costs)
-    if not count:
-        return {}
     table = np.full((count, 2 * count), open_end)  # to the right: each end's own way to stay open
     table[:, :count] = np.minimum(np.asarray(costs), 1e6)
     rows, columns = linear_sum_assignment(table)

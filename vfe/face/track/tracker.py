@@ -255,10 +255,13 @@ def _assignment(common: Tensor) -> dict[int, int]:
 
     The sum of the IoU is the largest that there is (the Hungarian method); pairs below ASSOCIATION_IOU are none.
     """
-    from scipy.optimize import linear_sum_assignment
+    pairs: Iterable[tuple[int, int]]
+    if min(common.shape) <= 1:  # nothing to choose between: most clips need not wait for scipy
+        pairs = [] if common.numel() == 0 else [divmod(int(common.argmax()), common.shape[1])]
+    else:
+        from scipy.optimize import linear_sum_assignment
 
-    rows, columns = linear_sum_assignment(-common.numpy())
-    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+        pairs = zip(*(chosen.tolist() for chosen in linear_sum_assignment(-common.numpy())), strict=True)
     return {column: row for row, column in pairs if float(common[row, column]) >= ASSOCIATION_IOU}
 
 

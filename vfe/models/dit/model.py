@@ -20,6 +20,7 @@ from ...types import VFEError, VideoShape
 from ..ops import TORCH_OPS, Ops
 from ..parameter import normal_parameter
 from .attention_backends import AttentionBackend
+from .gelu import Gelu
 from .pyramid import Pyramid, PyramidScale, pyramid_space
 from .rope import Rotation, rope_angles
 from .window_attention import AttentionWindows, attend
@@ -179,7 +180,7 @@ class FeedForward(nn.Sequential):
 
     def __init__(self, config: DiTConfig, ops: Ops) -> None:
         widen, narrow = ops.Linear(config.dim, config.ffn_dim), ops.Linear(config.ffn_dim, config.dim)
-        super().__init__(widen, nn.GELU(approximate="tanh"), narrow)
+        super().__init__(widen, Gelu(), narrow)
         self.local = LocalMixing(config.ffn_dim, config.local_kernel, ops) if config.local_kernel else None
 
     def forward(self, x: Tensor, shape: VideoShape) -> Tensor:  # type: ignore[override]
