@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.support.lite_request import lite_request
 from tests.support.tiny_lite import (
     LITE_FUSION,
     LITE_PRIOR,
@@ -82,9 +83,9 @@ def test_folded_and_stored(tmp_path: Path) -> None:
     assert loaded.config == net.config
     expected = OneStepPipeline(net).restore(low)
     assert (OneStepPipeline(loaded).restore(low) - expected).abs().max() < 1e-5
-    folded = load_lite_pipeline(path, CPU, torch.float32, WindowConfig())
+    folded = load_lite_pipeline(lite_request(path, torch.float32), WindowConfig())
     assert (folded.restore(low) - expected).abs().max() < 1e-4
-    half = load_lite_pipeline(path, CPU, torch.bfloat16, WindowConfig()).restore(low)
+    half = load_lite_pipeline(lite_request(path, torch.bfloat16), WindowConfig()).restore(low)
     assert (half - expected).abs().mean() < 0.02
 
 

@@ -102,7 +102,7 @@ def test_equal_pictures_have_no_distance_and_others_have_one(likeness: LikenessD
     assert b.grad is None
 
 
-def test_a_restorer_learns_likeness_where_there_is_a_network_for_it(likeness: LikenessDistance) -> None:
+def test_a_restorer_learns_likeness_where_a_network_knows_it(likeness: LikenessDistance) -> None:
     perceptual = SqueezeDistance(random_squeeze())
     torch.manual_seed(0)
     pairs = Pairs(*(2 * torch.rand(2, 2, 3, 4, 64, 64) - 1).unbind(0))

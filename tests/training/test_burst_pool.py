@@ -67,6 +67,8 @@ def test_a_pool_goes_on_and_forgets_the_oldest(
     pool = PairPool(tmp_path, CPU, album.list_sha256)
     pairs = pool(0, 3)
     assert pairs.degraded.shape == pairs.clean.shape == (3, 3, 4, SIDE, SIDE)
+    last = PairPool(tmp_path, CPU, album.list_sha256, 3)(0, 3)
+    assert torch.equal(last.degraded, pairs.degraded[:, :, 1:])
     assert pairs.clean.abs().max() <= 1
     assert len(np.load(tmp_path / shard_name(2))) == PAIRS_OF_SHARD
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.support.lite_request import lite_request
 from tests.support.tiny_lite import LITE_FUSION, LITE_PRIOR
 from tests.support.training_set import write_run, write_training_set
 from training.lite.net import with_prior
@@ -54,9 +55,7 @@ def test_run_writes_curves_and_a_restorer_that_loads(tmp_path: Path, root: Path)
     assert info.training["command"] == "python -m training.train run.yaml"
     assert info.training["data_items"] == 2
     assert str(tmp_path) not in json.dumps(info.training)
-    pipeline = load_lite_pipeline(
-        run.output / "best.safetensors", torch.device("cpu"), torch.float32, WindowConfig(9, 1)
-    )
+    pipeline = load_lite_pipeline(lite_request(run.output / "best.safetensors", torch.float32), WindowConfig(9, 1))
     video = torch.rand(1, 3, 5, 40, 40) * 2 - 1
     assert pipeline.restore(video).shape == video.shape
 

@@ -114,7 +114,7 @@ class Plan:
 
     def _makers(self, frames: int) -> tuple[PairSource, Pairs]:
         if self.config.pool is not None:
-            pool = PairPool(self.config.pool, self.device, self.album.list_sha256)
+            pool = PairPool(self.config.pool, self.device, self.album.list_sha256, frames)
             return pool, pool.held_out(self.config.held_out)
         pairs = replace(self.pairs, clips=replace(self.pairs.clips, frames=frames))
         damaged = replace(pairs.damage, clean_share=0.0)  # nothing is gained on a clean clip

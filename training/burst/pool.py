@@ -39,8 +39,9 @@ def write_shard(path: Path, pairs: np.ndarray) -> None:
 class PairPool:
     """Draws pairs from the shards that are there at the moment: what is drawn depends on how far the maker is."""
 
-    def __init__(self, folder: Path, device: torch.device, list_sha256: str) -> None:
-        self.folder, self.device, self.list_sha256 = folder, device, list_sha256
+    def __init__(self, folder: Path, device: torch.device, list_sha256: str, frames: int | None = None) -> None:
+        """`frames` of each pair are taken, from its end: 4 of 5 leave out the one that stands alone. None: all."""
+        self.folder, self.device, self.list_sha256, self.frames = folder, device, list_sha256, frames
 
     def __call__(self, step: int, count: int) -> Pairs:
         """The pairs of a step, `count` of them; raises VFEError where the pool is empty."""
@@ -53,6 +54,7 @@ class PairPool:
         for _ in range(count):
             shard = np.load(shards[rng.integers(len(shards))], mmap_mode="r")
             pair = shard[rng.integers(len(shard))]
+            pair = pair if self.frames is None else pair[:, -self.frames :]
             drawn.append(pair[..., ::-1] if rng.random() < 0.5 else pair)  # mirrored, where a pair is drawn again
         return self._to_pairs(np.stack(drawn))
 

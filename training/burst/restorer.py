@@ -161,7 +161,7 @@ class RestorerStage(BurstStage):
 
     def evaluate(self) -> dict[str, float]:
         """`gain` is of PSNR over the input, dB; `percept` the perceptual distance, `percept_in` that of the input;
-        `likeness` and `likeness_in` that of the persons, where there is a network for it."""
+        `identity` and `identity_in` that of the persons, where there is a network for it."""
         totals: dict[str, float] = defaultdict(float)
         clips = len(self.held_out.clean)
         self._restored = []
@@ -173,7 +173,7 @@ class RestorerStage(BurstStage):
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips
             middle = torch.tensor([[clean.shape[2] // 2]])
             a, b, c = (images(take_frames(x, middle)) for x in (restored, clean, degraded))
-            for name, distance in (("percept", self.restorer.perceptual), ("likeness", self.restorer.likeness)):
+            for name, distance in (("percept", self.restorer.perceptual), ("identity", self.restorer.likeness)):
                 if distance is not None:
                     totals[name] += float(distance(a, b)) / clips
                     totals[f"{name}_in"] += float(distance(c, b)) / clips

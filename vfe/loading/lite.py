@@ -7,26 +7,31 @@ from pathlib import Path
 import torch
 
 from ..face.paste.align import ALIGNED_SIDE
+from ..models.dit.folded import FoldedDiT
+from ..models.dit.int8 import has_fast_int8, quantise
+from ..models.lite import LiteModel
 from ..pipeline.one_step import OneStepPipeline, WindowConfig
 from ..types import VFEError
 from ..weights.lite import load_lite_model, read_lite_info
+from .request import LoadRequest
 
 
-def load_lite_pipeline(path: Path, device: torch.device, dtype: torch.dtype, window: WindowConfig) -> OneStepPipeline:
-    """Return the pipeline of a lite model for whole frames: timestep and prompt folded into its weights, in `dtype`.
+def load_lite_pipeline(request: LoadRequest, window: WindowConfig) -> OneStepPipeline:
+    """Return the pipeline of a lite model for whole frames: timestep and prompt folded into its weights.
 
     Raises VFEError as `load_lite_model` does, and for a model of aligned faces.
     """
+    path = request.path
     if read_lite_info(path).config.dit.places is not None:
         raise VFEError(
             f"{path}: restores aligned faces of {ALIGNED_SIDE} pixels, not whole frames",
             command="name it with --face-model",
         )
-    return OneStepPipeline(load_lite_model(path, device, torch.float32).fold(dtype), window)
+    return OneStepPipeline(_folded(path, request), window)
 
 
-def load_face_pipeline(path: Path, device: torch.device, dtype: torch.dtype) -> OneStepPipeline:
-    """Return the pipeline of a lite model for aligned faces, folded as for whole frames.
+def load_face_pipeline(path: Path, request: LoadRequest) -> OneStepPipeline:
+    """Return the pipeline of a lite model for aligned faces, to go with the model that is asked for.
 
     Raises VFEError as `load_lite_model` does, and for a model of whole frames.
     """
@@ -36,4 +41,14 @@ def load_face_pipeline(path: Path, device: torch.device, dtype: torch.dtype) -> 
         raise VFEError(
             f"{path}: not a restorer of aligned faces of {ALIGNED_SIDE} pixels", command="name it with --model"
         )
-    return OneStepPipeline(load_lite_model(path, device, torch.float32).fold(dtype), tile=None)
+    return OneStepPipeline(_folded(path, request), tile=None)
+
+
+def _folded(path: Path, request: LoadRequest) -> LiteModel:
+    """Return the model of a file as it runs fastest: folded, in the first dtype, or in int8 where that may be."""
+    dtype = request.dtypes[0]
+    model = load_lite_model(path, request.device, torch.float32).fold(dtype)
+    if request.quantises and dtype == torch.float32 and request.device.type == "cpu" and has_fast_int8():
+        assert isinstance(model.dit, FoldedDiT)
+        quantise(model.dit)
+    return model

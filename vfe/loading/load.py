@@ -25,7 +25,7 @@ def load_pipeline(request: LoadRequest, notify: Notify) -> OneStepPipeline:
     """
     if is_lite_model(request.path):
         _refuse_wan_options(request.options)
-        return load_lite_pipeline(request.path, request.device, request.dtypes[0], request.window or WindowConfig())
+        return load_lite_pipeline(request, request.window or WindowConfig())
     from .wan import load_wan_pipeline  # only here: lite needs none of it
 
     return load_wan_pipeline(request, notify)

@@ -22,6 +22,8 @@ class LoadRequest:
     device: torch.device
     dtypes: tuple[torch.dtype, ...]
     """In order of preference: lite takes the first, a Wan model the first in which a window fits the memory."""
+    quantises: bool = False
+    """Whether lite may compute in int8 instead of float32 on a CPU, where that is faster."""
     options: ModelOptions
     """The other files of a Wan model, and how its DiT runs."""
     folders: Sequence[ModelFolder] = ()

@@ -88,7 +88,8 @@ def load(
     `device` is auto, cpu, cuda, mps or xpu; `dtype` is auto, fp32, bf16 or fp16; `window` says how many frames are
     restored together; `options` are for Wan models; `notify` gets a line for people on how a Wan model fits the memory;
     `tell` is its name of version 0.2.0.
-    With `dtype` auto a Wan model takes the fastest one in which a window of 512x512 fits; lite the fastest.
+    With `dtype` auto a Wan model takes the fastest one in which a window of 512x512 fits; lite the fastest, which is
+    int8 in its linear layers on CPUs without fast bf16.
     Raises VFEError for an unknown model, a file that is none, one that is missing, or a device that is not there.
     """
     options = options or ModelOptions()
@@ -98,6 +99,7 @@ def load(
         path=path,
         device=chosen,
         dtypes=dtypes_for(chosen) if dtype == "auto" else (choose_dtype(dtype, chosen),),
+        quantises=dtype == "auto",
         options=options,
         folders=folders,
         window=window,
@@ -107,7 +109,7 @@ def load(
     face_model = face_model_for(request)
     if face_model is None:
         return Restorer(pipeline)
-    return Restorer(pipeline, FacePart(load_face_pipeline(face_model, chosen, request.dtypes[0]), is_aligned=True))
+    return Restorer(pipeline, FacePart(load_face_pipeline(face_model, request), is_aligned=True))
 
 
 class Restorer:
