@@ -91,9 +91,11 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
     import torch
 
     import vfe
+    from vfe.allocator import keep_freed_memory
     from vfe.device import choose_device, choose_dtype, dtype_name
     from vfe.video.probe import probe
 
+    keep_freed_memory()  # as the command does
     if args.threads:
         torch.set_num_threads(args.threads)
     restorer = vfe.load(args.model, args.device, args.dtype)

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from vfe.allocator import keep_freed_memory
 from vfe.config import from_mapping
 from vfe.types import VFEError
 
@@ -80,6 +81,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="replace a value of the config")
     arguments = sys.argv[1:] if argv is None else argv
     args = parser.parse_args(arguments)
+    if argv is None:
+        keep_freed_memory()
     overrides = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in args.set)}
     try:
         run = start(load_config(args.config, overrides), written_command(arguments), args.resume)

@@ -237,3 +237,13 @@ def test_without_files_a_named_loss_stands_in(
     a, b = (2 * torch.rand(2, 1, 3, 2, 24, 24) - 1).unbind(0)
     assert torch.equal(loss(a, b), multi_scale_structure_loss(a, b))
     assert not list(itertools.chain(loss.parameters(), loss.buffers()))
+
+
+def test_near_ones_are_told_apart_under_autocast() -> None:
+    """The distance is a small difference of large sums, which bf16 would lose."""
+    torch.manual_seed(0)
+    a = torch.rand(2, 64, 5, 5)
+    b, weight = a + 1e-3 * torch.randn_like(a), torch.rand(64)
+    expected = weighted_distance(a, b, weight)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(weighted_distance(a, b, weight), expected, rtol=1e-3, atol=0)

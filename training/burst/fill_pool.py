@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vfe.allocator import keep_freed_memory
 from vfe.types import VFEError
 
 from .clips import HELD_OUT_SEED, POOL_SEED, make_pairs
@@ -106,6 +107,8 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     if not 1 <= args.frames <= LONGEST or args.frames % 4 > 1 or args.shards < 2:
         sys.exit(f"--frames {args.frames}, --shards {args.shards}: needed 4n or 4n + 1 up to {LONGEST}, and at least 2")
+    if arguments is None:
+        keep_freed_memory()
     device = torch.device("cpu")
     try:
         album = read_packed_album(args.data, device)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from vfe.allocator import keep_freed_memory
 from vfe.types import VFEError
 
 from .frame_part import BUNDLED
@@ -45,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
+    if arguments is None:
+        keep_freed_memory()
     device = torch.device(args.device)
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True

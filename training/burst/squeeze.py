@@ -39,7 +39,7 @@ class SqueezeDistance(nn.Module):
         with torch.no_grad():
             wanted = self.features(target)
         terms = [
-            weighted_distance(a.float(), b.float(), self._weight(f"head.{index}").flatten())
+            weighted_distance(a, b, self._weight(f"head.{index}").flatten())
             for index, (a, b) in enumerate(zip(self.features(prediction), wanted, strict=True))
         ]
         return torch.stack(terms).sum()

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from .allocator import keep_freed_memory
+from ..allocator import keep_freed_memory
 from .parser import Parser, WrongUsage, build_parser
 
 INTERRUPTED = 130

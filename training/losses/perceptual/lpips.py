@@ -26,10 +26,12 @@ def weighted_distance(a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
     """The mean over places of w . (a / |a| - b / |b|)^2, of features (N, C, h, w) and C weights.
 
     It is multiplied out, as only sums over channels are divided then, and not all features: half the time. A vector of
-    zeros stays zero, and its gradient is finite.
+    zeros stays zero, and its gradient is finite. Always in float32, as near convergence the three sums cancel.
     """
-    sums = torch.stack([torch.ones_like(weight), weight])[:, :, None, None]
-    (aa, waa), (bb, wbb), (_, wab) = (F.conv2d(x, sums).unbind(1) for x in (a.square(), b.square(), a * b))
+    with torch.autocast(a.device.type, enabled=False):
+        a, b, weight = a.float(), b.float(), weight.float()
+        sums = torch.stack([torch.ones_like(weight), weight])[:, :, None, None]
+        (aa, waa), (bb, wbb), (_, wab) = (F.conv2d(x, sums).unbind(1) for x in (a.square(), b.square(), a * b))
     length_a, length_b = ((x + LENGTH_EPSILON**2).sqrt() + LENGTH_EPSILON for x in (aa, bb))
     terms = waa / (length_a * length_a) + wbb / (length_b * length_b) - 2 * wab / (length_a * length_b)
     return terms.mean()

@@ -1,4 +1,4 @@
-"""How the process of the command keeps memory: our own choice, for Linux with glibc."""
+"""How a process of our own, the command or training, keeps memory: our own choice, for Linux with glibc."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ KEPT_FREE = 1 << 30  # bytes
 def keep_freed_memory() -> None:
     """Let malloc keep the memory of tensors that are freed for those that follow, up to a gigabyte.
 
-    By default it returns each block to the system, which clears every page of the next one: a seventh of the time of a
-    run on a CPU. Where malloc is another than glibc's, nothing changes. Only for a process of our own.
+    By default it returns each block to the system, which clears every page of the next one: a seventh of the time of
+    restoring, or training, on a CPU. Where malloc is another than glibc's, nothing changes. A host, as
+    ComfyUI is, keeps its own ways.
     """
     if sys.platform != "linux":
         return

@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from tests.support.cli_run import run_python
-from vfe.cli.allocator import keep_freed_memory
+from vfe.allocator import keep_freed_memory
 
 FAULTS = """
 import resource, sys
 import torch
-from vfe.cli.allocator import keep_freed_memory
+from vfe.allocator import keep_freed_memory
 
 if sys.argv[1] == "kept":
     keep_freed_memory()
