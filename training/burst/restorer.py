@@ -95,7 +95,7 @@ class RestorerWithLoss(TrainableModule):
     ) -> None:
         super().__init__()
         self.net, self.loss = net, loss
-        self.perceptual, self.likeness = distances
+        self.distances = distances  # in a tuple: they are in no saved state, and may differ when a run goes on
         self._velocity = (torch.compile(net) if compiled else net,)  # in a tuple: it would name the weights twice
         self._discriminator = (discriminator,)  # another module trains it: no submodule of this one
 
@@ -118,9 +118,9 @@ class RestorerWithLoss(TrainableModule):
                 terms["temporal"] = weights.temporal * temporal_loss(x_hq, batch.clean, "charbonnier")
         chosen = drawn_frames(len(x_hq), x_hq.shape[2], weights.drawn_frames, draw)
         real, generated = (take_frames(video, chosen) for video in (batch.clean, x_hq))
-        terms["perceptual"] = weights.perceptual * self.perceptual(images(generated), images(real))
-        if self.likeness is not None:
-            terms["likeness"] = weights.likeness * self.likeness(images(generated), images(real))
+        terms["perceptual"] = weights.perceptual * self.distances.perceptual(images(generated), images(real))
+        if self.distances.likeness is not None:
+            terms["likeness"] = weights.likeness * self.distances.likeness(images(generated), images(real))
         discriminator = self._discriminator[0]
         if discriminator is not None:
             terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(discriminator, generated))
@@ -163,6 +163,7 @@ class RestorerStage(BurstStage):
         """`gain` is of PSNR over the input, dB; `percept` the perceptual distance, `percept_in` that of the input;
         `identity` and `identity_in` that of the persons, where there is a network for it."""
         totals: dict[str, float] = defaultdict(float)
+        distances = self.restorer.distances
         clips = len(self.held_out.clean)
         self._restored = []
         for degraded, clean in zip(*(x.split(1) for x in self.held_out), strict=True):
@@ -173,7 +174,7 @@ class RestorerStage(BurstStage):
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips
             middle = torch.tensor([[clean.shape[2] // 2]])
             a, b, c = (images(take_frames(x, middle)) for x in (restored, clean, degraded))
-            for name, distance in (("percept", self.restorer.perceptual), ("identity", self.restorer.likeness)):
+            for name, distance in (("percept", distances.perceptual), ("identity", distances.likeness)):
                 if distance is not None:
                     totals[name] += float(distance(a, b)) / clips
                     totals[f"{name}_in"] += float(distance(c, b)) / clips
