@@ -91,8 +91,8 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
     import torch
 
     import vfe
-    from vfe.allocator import keep_freed_memory
     from vfe.device import choose_device, choose_dtype, dtype_name
+    from vfe.own_process import keep_freed_memory
     from vfe.video.probe import probe
 
     keep_freed_memory()  # as the command does

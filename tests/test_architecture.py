@@ -22,7 +22,7 @@ TEST_NAME_LENGTH = 59
 LAYERS = {
     "types": 0,
     "config": 1,
-    "allocator": 1,
+    "own_process": 1,
     "device": 1,
     "files": 1,
     "options": 1,

@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from vfe.allocator import keep_freed_memory
 from vfe.config import from_mapping
+from vfe.own_process import keep_freed_memory
 from vfe.types import VFEError
 
 from .run.config import RunConfig, read_yaml

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfe.allocator import keep_freed_memory
+from vfe.own_process import keep_freed_memory
 from vfe.types import VFEError
 
 from .clips import HELD_OUT_SEED, POOL_SEED, make_pairs

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from vfe.allocator import keep_freed_memory
+from vfe.own_process import keep_freed_memory
 from vfe.types import VFEError
 
 from .frame_part import BUNDLED

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
-from ..allocator import keep_freed_memory
+from ..own_process import keep_freed_memory, wait_briefly
 from .parser import Parser, WrongUsage, build_parser
 
 INTERRUPTED = 130
@@ -33,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         glob_hint = "; put a glob in quotes" if any(Path(name).exists() for name in unknown) else ""
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{glob_hint}")
     if argv is None:
+        wait_briefly()
         keep_freed_memory()
     try:
         with _signals_interrupt(process_ends=argv is None):
