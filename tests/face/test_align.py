@@ -14,6 +14,7 @@ from tests.support.face_tracks import template_landmarks
 from vfe.face.detect.upright import apply, invert, unit_grid
 from vfe.face.paste.align import (
     ALIGNED_SIDE,
+    covered_area,
     put_aligned,
     similarities,
     soften,
@@ -56,24 +57,27 @@ def test_other_faces_lie_as_near_as_a_similarity_can_bring_them() -> None:
 def test_a_frame_is_cut_and_put_back_where_it_was() -> None:
     frame = smooth_frame(240, 320)
     matrix = similarities(template_landmarks(180, 0.3, 170, 110)[None])[0]
-    area, back = put_aligned(take_aligned(frame, matrix), matrix, 240, 320)
+    area = covered_area(matrix, 240, 320)
+    back = put_aligned(take_aligned(frame, matrix), matrix, area)
     rows, columns = area.slices
     frame_of_ones = F.pad(torch.ones(1, ALIGNED_SIDE - 16, ALIGNED_SIDE - 16), (8,) * 4)
-    inside = put_aligned(frame_of_ones, matrix, 240, 320)[1][0] > 0.99
+    inside = put_aligned(frame_of_ones, matrix, area)[0] > 0.99
     assert inside.sum() > 25000
     assert (back - frame[:, rows, columns]).abs()[:, inside].max() < 1 / 255
 
 
 def test_nothing_is_put_beyond_the_crop_or_the_frame() -> None:
     matrix = similarities(template_landmarks(100, 0.5, 20, 30)[None])[0]
-    area, put = put_aligned(torch.ones(3, ALIGNED_SIDE, ALIGNED_SIDE), matrix, 100, 100)
+    area = covered_area(matrix, 100, 100)
+    put = put_aligned(torch.ones(3, ALIGNED_SIDE, ALIGNED_SIDE), matrix, area)
     assert put.shape == (3, area.bottom - area.top, area.right - area.left)
     assert area.top >= 0
     assert area.left >= 0
     assert (put[:, -1, -1] == 0).all()
     assert put.max() == pytest.approx(1, abs=1e-4)
     far = similarities(template_landmarks(100, 0.0, 900, 30)[None])[0]
-    assert put_aligned(torch.ones(3, ALIGNED_SIDE, ALIGNED_SIDE), far, 100, 100)[1].numel() == 0
+    assert covered_area(far, 100, 100) == (0, 0, 0, 0)
+    assert put_aligned(torch.ones(3, ALIGNED_SIDE, ALIGNED_SIDE), far, covered_area(far, 100, 100)).numel() == 0
 
 
 def test_small_faces_are_averaged_and_not_sampled() -> None:

@@ -114,23 +114,27 @@ def _surroundings(frame: Tensor, matrix: Tensor, step: float) -> tuple[Tensor, t
     return frame[:, top:bottom, left:right], (left, top)
 
 
-def put_aligned(crop: Tensor, matrix: Tensor, height: int, width: int) -> tuple[Area, Tensor]:
-    """Return the area of a frame of `height` and `width` that a crop (C, S, S) covers, and its pixels (C, h, w) there.
+def covered_area(matrix: Tensor, height: int, width: int) -> Area:
+    """Return the area of a frame of `height` and `width` that a crop covers; it is empty where it is outside."""
+    corners = apply(matrix[None], matrix.new_tensor([[[0, 0], [1, 0], [0, 1], [1, 1]]]))[0]
+    (left, top), (right, bottom) = corners.amin(0).floor().int().tolist(), corners.amax(0).ceil().int().tolist()
+    area = Area(max(top, 0), min(bottom, height), max(left, 0), min(right, width))
+    return area if area.top < area.bottom and area.left < area.right else Area(0, 0, 0, 0)
+
+
+def put_aligned(crop: Tensor, matrix: Tensor, area: Area) -> Tensor:
+    """Return the pixels (C, h, w) of a crop (C, S, S) in an area of the frame.
 
     The interpolation is bicubic; pixels of the area that are outside of the crop are 0.
     """
-    corners = apply(matrix[None], matrix.new_tensor([[[0, 0], [1, 0], [0, 1], [1, 1]]]))[0]
-    (left, top), (right, bottom) = corners.amin(0).floor().int().tolist(), corners.amax(0).ceil().int().tolist()
-    area = Area(max(top, 0), max(min(bottom, height), 0), max(left, 0), max(min(right, width), 0))
-    rows, columns = max(area.bottom - area.top, 0), max(area.right - area.left, 0)
-    if not rows or not columns:
-        return Area(0, 0, 0, 0), crop.new_zeros(len(crop), 0, 0)
-    x = torch.arange(columns, dtype=matrix.dtype) + area.left + 0.5
-    y = torch.arange(rows, dtype=matrix.dtype) + area.top + 0.5
+    if area.top == area.bottom or area.left == area.right:
+        return crop.new_zeros(len(crop), area.bottom - area.top, area.right - area.left)
+    x = torch.arange(area.left, area.right, dtype=matrix.dtype) + 0.5
+    y = torch.arange(area.top, area.bottom, dtype=matrix.dtype) + 0.5
     grid = sampling_grid(invert(matrix[None])[0], x, y).to(crop)
     step = crop.shape[-1] / float(torch.linalg.det(matrix[:, :2]).abs().sqrt())
     put = F.grid_sample(soften(crop[None], step), grid, mode="bicubic", padding_mode="border", align_corners=False)[0]
-    return area, put * (grid[0].abs() < 1).all(-1)
+    return put * (grid[0].abs() < 1).all(-1)
 
 
 def soften(pictures: Tensor, step: float) -> Tensor:

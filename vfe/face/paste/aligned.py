@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from ..track.tracks import FaceTrack
-from .align import ALIGNED_SIDE, put_aligned, steady_similarities, take_aligned
+from .align import ALIGNED_SIDE, covered_area, put_aligned, steady_similarities, take_aligned
 from .colour import match_colours
 from .frontal import frontal_weights
 from .paste import PasteConfig, Patch
 from .region import FaceRegion, border_fade
+from .resample import Area
 
 
 class AlignedPatcher:
@@ -42,7 +43,16 @@ class AlignedPatcher:
         """
         change = (match_colours(restored, crop) if self.config.match_colours else restored) - crop
         layers = torch.cat([change, self._fade.to(change)[None]])
-        area, layers = put_aligned(layers, self.matrices[index], *frame.shape[-2:])
-        fade = layers[-1].clamp(0, 1)
-        weight = self.region.unfaded(index, area) * fade * (float(self.shown[index]) * self.config.blend)
-        return Patch(area, layers[:-1], weight)
+        area, weight = self._shown(frame, index)
+        layers = put_aligned(layers, self.matrices[index], area)
+        return Patch(area, layers[:-1], weight * layers[-1].clamp(0, 1))
+
+    def _shown(self, frame: Tensor, index: int) -> tuple[Area, Tensor]:
+        """Return the smallest area of a frame in which the face's region is, and its weight (h, w) there."""
+        area = covered_area(self.matrices[index], *frame.shape[-2:])
+        weight = self.region.unfaded(index, area) * (float(self.shown[index]) * self.config.blend)
+        rows, columns = (weight.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
+        if not rows:
+            return Area(0, 0, 0, 0), weight[:0, :0]
+        inside = Area(rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
+        return inside.moved(area.top, area.left), weight[inside.slices]

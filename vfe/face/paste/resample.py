@@ -29,6 +29,10 @@ class Area(NamedTuple):
         """The index of the area's pixels in a frame: rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def moved(self, down: int, right: int) -> Area:
+        """Return the area so many pixels further down and right."""
+        return Area(self.top + down, self.bottom + down, self.left + right, self.right + right)
+
 
 def box_area(box: CropBox, height: int, width: int) -> Area:
     """Return the pixels of a frame whose centres are in the box; there are none where it is outside of the frame."""
