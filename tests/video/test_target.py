@@ -307,9 +307,9 @@ def test_links_that_lead_nowhere_or_in_a_circle(tmp_path: Path, info: VideoInfo)
 
 def test_pipes_are_refused(info: VideoInfo) -> None:
     for name in ("-", "/dev/stdout"):
-        refuses(name, info, "pipes are not supported yet; give the name of a file")
+        refuses(name, info, "a pipe cannot stand here; give the name of a file")
     for name in ("-", "/dev/stdin"):
-        with pytest.raises(VFEError, match="pipes are not supported yet"):
+        with pytest.raises(VFEError, match="a pipe cannot stand here"):
             probe(name)
 
 
@@ -317,7 +317,7 @@ def test_pipes_are_refused(info: VideoInfo) -> None:
 def test_pipes_and_devices_by_their_kind(tmp_path: Path, info: VideoInfo) -> None:
     """Opening a pipe that nobody writes to would wait for ever."""
     os.mkfifo(tmp_path / "pipe.mp4")
-    refuses(tmp_path / "pipe.mp4", info, "is a pipe, which is not supported yet", OVERWRITE)
+    refuses(tmp_path / "pipe.mp4", info, "is a pipe, not a file", OVERWRITE)
     refuses("/dev/null", info, "is a device", OVERWRITE)
     for path, kind in ((tmp_path / "pipe.mp4", "pipe"), (Path("/dev/null"), "device")):
         with pytest.raises(VFEError, match=f"is a {kind}"):

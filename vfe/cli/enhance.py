@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..library.find import find_model
 from ..library.folders import search_folders
 from ..options import ModelOptions, RestoreOptions
+from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
 from .parser import WrongUsage, model_options_of, options_of
 from .progress import ProgressLine
 from .text import say
@@ -31,6 +33,7 @@ def run(args: argparse.Namespace) -> None:
         options, model = options_of(args), model_options_of(args)
     except ValueError as error:
         raise WrongUsage(str(error)) from error
+    check_pipes(args.input, args.output)
     find_model(args.model, search_folders(args.models, args.comfyui))
     enhance(args, options, model)
 
@@ -53,9 +56,12 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
     from ..face.track.select import FaceSelection
     from ..restore.restorer import load
 
+    tell = partial(say, stream=sys.stderr if args.output == PIPE else sys.stdout)
     window = window_of(args)
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
-    restorer = load(args.model, args.device, args.dtype, window.config, model, notify=lambda plan: say(f"plan: {plan}"))
+    restorer = load(
+        args.model, args.device, args.dtype, window.config, model, notify=lambda plan: tell(f"plan: {plan}")
+    )
     refines_faces = restorer.face_part is not None and options.fidelity < 1
     finds_faces = options.region != "frame" or refines_faces
     if not finds_faces and any(getattr(options, name) != getattr(RestoreOptions, name) for name in CHOOSING_FACES):
@@ -65,17 +71,23 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
         )
     if restorer.face_part is None and options.fidelity != RestoreOptions.fidelity:
         raise WrongUsage(f"--fidelity {options.fidelity} is of a part for faces, which {args.model} runs without here")
+    if args.input == PIPE and restorer.finds_faces(options):
+        tell(
+            "note: faces are looked for in all of standard input before the first frame is restored; a temporary file"
+            " keeps it meanwhile. --region frame --face-model none restores frames as they come"
+        )
     progress = ProgressLine(sys.stderr, first="finding faces" if finds_faces else "")
     try:
         report = restorer.restore_file(args.input, args.output, options, on_progress=progress)
     finally:
         progress.clear()
     for note in filter(None, (window.note, *report.notes)):
-        say(f"note: {note}")
-    say(summary(report))
+        tell(f"note: {note}")
+    tell(summary(report))
 
 
 def summary(report: RestoreReport) -> str:
     """Frames, seconds, frames per second and where the result is, in one line."""
+    output = OUTPUT if report.output == PIPE else report.output
     plural = "" if report.frames == 1 else "s"
-    return f"{report.frames} frame{plural} in {report.seconds:.1f} s, {report.fps:.1f} frames/s: {report.output}"
+    return f"{report.frames} frame{plural} in {report.seconds:.1f} s, {report.fps:.1f} frames/s: {output}"

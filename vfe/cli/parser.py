@@ -26,6 +26,7 @@ EXAMPLES = """examples:
   vfe enhance clip.mp4 -o restored.mkv --codec ffv1 --size 512x512 --compare side_by_side.mp4
   vfe enhance 'frames/*.png' -o restored_frames --strength 0.7
   vfe enhance film.mp4 -o restored.mp4 --region face --faces largest
+  ffmpeg -i clip.vob -f yuv4mpegpipe - | vfe enhance - -o - | ffmpeg -i - restored.webm
   vfe enhance clip.mp4 -o restored.mp4 --model vividface --comfyui ~/ComfyUI --memory 8GB
   vfe faces film.mp4 -o who.png --json faces.json
   vfe compare clip.mp4 restored.mp4 -o side_by_side.png
@@ -108,8 +109,10 @@ def model_options_of(args: argparse.Namespace) -> ModelOptions:
 
 def _add_enhance(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and options of `vfe enhance`."""
-    parser.add_argument("input", type=_path, metavar="INPUT", help="video, image, folder of images or quoted glob")
-    _add_output(parser, "video (.mp4 .mkv .mov), or a folder for PNGs")
+    parser.add_argument(
+        "input", type=_path, metavar="INPUT", help="video, image, folder of images, quoted glob or - (Y4M)"
+    )
+    _add_output(parser, "video (.mp4 .mkv .mov), a folder for PNGs, or - (Y4M)")
     model = parser.add_argument_group("model")
     model.add_argument("--model", default="lite", metavar="M", help="name or path; `vfe models` lists (default: lite)")
     strength = f"0 input to 1 fully restored (default: {DEFAULTS.strength:g})"

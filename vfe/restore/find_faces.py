@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -18,7 +17,7 @@ from ..face.track.tracker import track_faces
 from ..face.track.tracks import FaceTracks
 from ..options import RestoreOptions
 from ..types import Progress, Remedy, VFEError
-from ..video.read import open_source
+from ..video.read import Source
 
 FILLED = 0.5
 """The share of the picture from which on, if crop boxes of faces fill more, the region auto restores whole frames."""
@@ -34,7 +33,9 @@ class RegionPlan:
     notes: tuple[str, ...] = ()
 
 
-def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None, *, has_face_part: bool) -> RegionPlan:
+def plan_region(
+    source: Source, options: RestoreOptions, on_progress: Progress | None, *, has_face_part: bool
+) -> RegionPlan:
     """Look through a file for faces, at its own size, in which they are chosen too; not where nothing depends on them.
 
     `has_face_part` says whether faces of whole frames are restored as well. `on_progress` gets the frames looked at
@@ -44,7 +45,7 @@ def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None
     beside = has_face_part and options.blend > 0
     if options.region == "frame" and not beside:
         return RegionPlan(True, None)
-    tracks = find_tracks(src, options, on_progress)
+    tracks = find_tracks(source, options, on_progress)
     if options.region == "frame":
         return RegionPlan(True, tracks, (describe(tracks),) if tracks and tracks.tracks else ())
     if tracks is None:
@@ -58,35 +59,34 @@ def plan_region(src: Path, options: RestoreOptions, on_progress: Progress | None
     return RegionPlan(False, tracks, (describe(tracks),))
 
 
-def find_tracks(src: Path, options: RestoreOptions, on_progress: Progress | None) -> FaceTracks | None:
+def find_tracks(source: Source, options: RestoreOptions, on_progress: Progress | None) -> FaceTracks | None:
     """Return the chosen faces, placed in frames of the output's size; None for frames too small to find any in.
 
     Raises VFEError as `plan_region` does.
     """
     selection = FaceSelection.parse(options.faces, options.min_face)
-    with open_source(src) as source:
-        width, height, total = source.info.width, source.info.height, source.info.frames
-        if min(width, height) < MIN_FRAME_SIDE:
-            if options.region != "face":
-                return None
-            raise VFEError(
-                f"{src}: frames of {width}x{height} are too small to find faces in, needed are sides of "
-                f"{MIN_FRAME_SIDE} and more",
-                Remedy.RESTORE_WHOLE_FRAMES,
-                "restore whole frames (--region frame)",
-            )
+    width, height, total = source.info.width, source.info.height, source.info.frames
+    if min(width, height) < MIN_FRAME_SIDE:
+        if options.region != "face":
+            return None
+        raise VFEError(
+            f"{source.info.path}: frames of {width}x{height} are too small to find faces in, needed are sides of "
+            f"{MIN_FRAME_SIDE} and more",
+            Remedy.RESTORE_WHOLE_FRAMES,
+            "restore whole frames (--region frame)",
+        )
 
-        def pixels() -> Iterator[Tensor]:
-            for done, frame in enumerate(source):
-                if on_progress is not None:
-                    on_progress(done, total)
-                yield frame.pixels
+    def pixels() -> Iterator[Tensor]:
+        for done, frame in enumerate(source):
+            if on_progress is not None:
+                on_progress(done, total)
+            yield frame.pixels
 
-        frames = pixels()
-        first = next(frames, None)
-        if first is None:
-            raise VFEError(f"{src}: no frame could be decoded")
-        found = track_faces(chain([first], frames), FaceDetector.load())
+    frames = pixels()
+    first = next(frames, None)
+    if first is None:
+        raise VFEError(f"{source.info.path}: no frame could be decoded")
+    found = track_faces(chain([first], frames), FaceDetector.load())
     return scaled(selection.of(found), *options.output_size(width, height))
 
 

@@ -29,10 +29,11 @@ from ..pipeline.one_step import WindowConfig
 from ..pipeline.windows import WindowPipeline
 from ..types import Notify, Progress, VFEError, no_progress
 from ..video.compare import check_apart, open_comparison, side_by_side
-from ..video.read import Frame, Source, open_source
+from ..video.read import Frame, Source
 from ..video.resize import resize
-from ..video.write import Sink, SinkConfig, open_sink
+from ..video.write import Sink
 from .blend import blend_over
+from .ends import open_input, open_output
 from .face_stream import FacePart, restore_faces
 
 
@@ -139,7 +140,7 @@ class Restorer:
         options: RestoreOptions | None = None,
         on_progress: Progress | None = None,
     ) -> RestoreReport:
-        """Restore a video, an image, or a folder or glob of images into `dst`.
+        """Restore a video, an image, or a folder or glob of images into `dst`; "-" is Y4M on standard input or output.
 
         Sound, subtitles and frame times are kept. `dst` appears when it is complete: an error, or an exception of
         `on_progress`, leaves what was there before. `on_progress` gets frames written and, where known, their total;
@@ -150,17 +151,16 @@ class Restorer:
         src, dst = Path(src), Path(dst)
         started = time.perf_counter()
         with ExitStack() as stack:
-            source = stack.enter_context(open_source(src))
+            source = stack.enter_context(open_input(src, keeps=self.finds_faces(options)))
             size = options.output_size(source.info.width, source.info.height)
-            config = SinkConfig(codec=options.codec, crf=options.crf, overwrite=options.overwrite)
             comparison = None
             if options.compare is not None:
                 check_apart(options.compare, (dst,))
                 beside = open_comparison(options.compare, source.info, size, overwrite=options.overwrite)
                 comparison = stack.enter_context(beside)
-            sink = stack.enter_context(open_sink(dst, source.info, size, config))
+            sink = stack.enter_context(open_output(dst, source.info, size, options))
             searching = time.perf_counter()
-            work = self._work(src, options, on_progress)
+            work = self._work(source, options, on_progress)
             run = _FileRun(source, sink, comparison, size, work.is_partial)
             run.restore += time.perf_counter() - searching
             run.go(work.restore, on_progress)
@@ -171,18 +171,22 @@ class Restorer:
         seconds = time.perf_counter() - started
         return RestoreReport(dst, run.frames, seconds, stages, (*source.notes, *sink.notes, *work.notes))
 
-    def _work(self, src: Path, options: RestoreOptions, on_progress: Progress | None) -> _Work:
+    def finds_faces(self, options: RestoreOptions) -> bool:
+        """Return whether anything depends on where faces are, for which the frames are read twice."""
+        return options.region != "frame" or (self.face_part is not None and options.fidelity < 1 and options.blend > 0)
+
+    def _work(self, source: Source, options: RestoreOptions, on_progress: Progress | None) -> _Work:
         """Decide what is done with the frames of a file; faces are looked for where something depends on them."""
 
         def whole_frames(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
             return self.restore_frames(frames, strength=options.strength, on_progress=report)
 
-        part = self.face_part if options.fidelity < 1 else None
-        if options.region == "frame" and part is None:
+        if not self.finds_faces(options):
             return _Work(whole_frames)
+        part = self.face_part if options.fidelity < 1 else None
         from .find_faces import plan_region
 
-        plan = plan_region(src, options, on_progress, has_face_part=part is not None)
+        plan = plan_region(source, options, on_progress, has_face_part=part is not None)
         if plan.tracks is None or (plan.whole_frames and not plan.tracks.tracks):
             return _Work(whole_frames, plan.notes)
         tracks, strength = plan.tracks, options.strength

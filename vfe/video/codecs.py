@@ -78,11 +78,13 @@ def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: Si
     if config.crf is not None and name not in DEFAULT_CRFS:
         notes.append(f"crf has no meaning for {name} and is not used")
     options = _options(name, crf, layout_of(pix_fmt), info.hdr)
+    if info.chroma_location is not None and layout_of(pix_fmt).chroma == (1, 1):
+        options["chroma_sample_location"] = info.chroma_location
     notes += _lost_hdr(name, info.hdr)
     if name == "ffv1" and info.sample_aspect_ratio != 1:
         aspect = f"{info.sample_aspect_ratio.numerator}:{info.sample_aspect_ratio.denominator}"
         notes.append(f"the pixel aspect {aspect} is written into the pictures alone, which not all players look at")
-    target = FrameFormat(pix_fmt, *_colour(name, info, layout_of(pix_fmt), size))
+    target = FrameFormat(pix_fmt, *colour_of(name, info, layout_of(pix_fmt), size))
     # QuickTime and Safari play H.265 in MP4 only under this tag.
     tag = "hvc1" if name == "h265" and suffix != ".mkv" else None
     return EncoderPlan(codec.encoder, target, options, tag, notes)
@@ -101,7 +103,7 @@ def _pixel_format(name: CodecName, info: VideoInfo, size: tuple[int, int], notes
         return ("bgra" if alpha else "bgr0") if depth == 8 else f"gbr{'a' if alpha else ''}p{suffix}"
     if name == "ffv1" and source.family == "gray" and not alpha:
         return f"gray{suffix}"
-    chroma = _chroma(name, source, alpha)
+    chroma = chroma_of(name, source, alpha)
     width, height = size
     if name in {"h264", "h265"} and ((width % 2 and chroma != "444") or (height % 2 and chroma == "420")):
         notes.append(f"{width}x{height} is odd: chroma is stored 4:4:4 to keep the exact size, which some players lack")
@@ -109,7 +111,8 @@ def _pixel_format(name: CodecName, info: VideoInfo, size: tuple[int, int], notes
     return f"yuv{'a' if alpha else ''}{chroma}p{suffix}"
 
 
-def _chroma(name: CodecName, source: PixelLayout, alpha: bool) -> str:
+def chroma_of(name: CodecName, source: PixelLayout, alpha: bool) -> str:
+    """Return which chroma a codec stores for a source: that of YUV as far as it can, else 4:4:4 or what plays."""
     if name == "prores":
         whole = source.family == "rgb" or (source.family == "yuv" and source.chroma == (0, 0))
         return "444" if alpha or whole else "422"
@@ -145,7 +148,7 @@ def _options(name: CodecName, crf: int | None, layout: PixelLayout, hdr: Hdr) ->
     return {"level": "3", "slicecrc": "1"}
 
 
-def _colour(name: CodecName, info: VideoInfo, layout: PixelLayout, size: tuple[int, int]) -> tuple[int, int]:
+def colour_of(name: CodecName, info: VideoInfo, layout: PixelLayout, size: tuple[int, int]) -> tuple[int, int]:
     """Return (matrix, range) of the output as code points: the source's where the output can say so."""
     if layout.family == "rgb":
         return RGB, FULL

@@ -34,13 +34,14 @@ def read_framing(path: Path, container: InputContainer, stream: VideoStream, sto
 
     A crop that leaves nothing is ignored. Raises OSError as reading does.
     """
+    name = container.format.name
+    if "matroska" not in name and "mp4" not in name:
+        return Framing()
     with opened(path) as (read, size):
-        if "matroska" in container.format.name:
-            crop = _of_matroska(read, size, _index_among_videos(container, stream))
-            return Framing(crop) if crop.fits(stored) else Framing()
-        if "mp4" in container.format.name:
+        if "mp4" in name:
             return next(_of_tracks(read, size, stream.id, stored), Framing())
-    return Framing()
+        crop = _of_matroska(read, size, _index_among_videos(container, stream))
+        return Framing(crop) if crop.fits(stored) else Framing()
 
 
 def _index_among_videos(container: InputContainer, stream: VideoStream) -> int:

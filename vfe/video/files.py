@@ -50,16 +50,19 @@ def find_input(path: str | Path) -> Input:
 
 
 def refuse_pipe(path: Path) -> None:
-    """Raise VFEError for a name that stands for a pipe or a device: files are read twice and written out of order."""
+    """Raise VFEError for a name that stands for a pipe or a device: files are read twice and written out of order.
+
+    Those that restoring takes are opened by `pipe`.
+    """
     if str(path) == "-" or str(path) in _STANDARD_STREAMS:
-        raise VFEError(f"{path}: pipes are not supported yet; give the name of a file")
+        raise VFEError(f"{path}: a pipe cannot stand here; give the name of a file")
     try:
         mode = path.stat().st_mode
     except OSError:
         return  # nothing there, or for the caller to say
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         kind = "pipe" if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else "device"
-        raise VFEError(f"{path}: is a {kind}, which is not supported yet; give the name of a file")
+        raise VFEError(f"{path}: is a {kind}, not a file; `vfe enhance` takes Y4M on standard input and output as -")
 
 
 def is_image(path: Path) -> bool:

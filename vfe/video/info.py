@@ -64,6 +64,10 @@ class VideoInfo:
     """What the file says about the track of its video."""
     hdr: Hdr = NO_HDR
     """The mastering display and the light levels of HDR10."""
+    chroma_location: str | None = None
+    """Where the chroma samples of Y4M in 4:2:0 lie, as encoders of FFmpeg name it; None where nothing is said."""
+    is_piped: bool = False
+    """Whether it comes from standard input: frames alone, and no file that can be opened again."""
 
     @property
     def stored_size(self) -> tuple[int, int]:

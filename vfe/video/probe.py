@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from .info import VideoInfo
 from .orient import UPRIGHT, Orientation, orientation_of
 from .photo.animation import Animation, describe_animation
 from .photo.file import Photo, read_photo
+from .pipe.y4m import LONGEST_LINE, Y4M, chroma_location
 from .pyav_compat import colour_tags
 
 IMAGE_RATE = Fraction(25)  # frames per second given to image sequences, which have none
@@ -78,7 +80,11 @@ def _probe(path: Path) -> VideoInfo:
             frame = next(frames, None)
         if frame is None:
             raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video or image")
-        return _info(path, container, stream, frame)
+        info = describe_stream(path, container, stream, frame)
+    if info.container != Y4M:
+        return info
+    with path.open("rb") as file:
+        return replace(info, chroma_location=chroma_location(file.readline(LONGEST_LINE)))
 
 
 class _Pace(NamedTuple):
@@ -87,7 +93,8 @@ class _Pace(NamedTuple):
     duration: float | None
 
 
-def _info(path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoInfo:
+def describe_stream(path: Path, container: InputContainer, stream: VideoStream, frame: VideoFrame) -> VideoInfo:
+    """Describe the stream of a video by what its container says and by its first frame."""
     layout = layout_of(frame.format.name)
     size = (frame.width, frame.height)
     codec = stream.codec_context.codec.canonical_name

@@ -89,6 +89,10 @@ class Source:
         self._open.append(frames)
         return frames
 
+    def _tell(self, *notes: str) -> None:
+        """Add notes, each once, however often the frames are read."""
+        self.notes += [note for note in notes if note not in self.notes]
+
     def _read_video(self) -> Generator[Frame, None, None]:
         path = self.info.path
         damage = Damage()
@@ -108,11 +112,11 @@ class Source:
                     yield self._frame(frame, length, reader, stored_size)
         if count == 0:
             raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video")
-        self.notes += damage_notes(path.name, claim, count, end, self.info.rate, damage)
+        self._tell(*damage_notes(path.name, claim, count, end, self.info.rate, damage))
         if woven:
-            self.notes.append(f"{woven} of {count} frames are interlaced; they are written as they are, as progressive")
+            self._tell(interlaced_note(woven, count))
         if resized:
-            self.notes.append(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
+            self._tell(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
 
     def _coding(self) -> PhotoTags:
         """Return what images made of the frames of a video have to say of their colours."""
@@ -154,9 +158,9 @@ class Source:
             with opened(path) as (read, size):
                 whole = is_whole(read, size)
         if not whole:
-            self.notes.append(f"{path.name} is damaged or cut short: {count} pictures were read")
+            self._tell(f"{path.name} is damaged or cut short: {count} pictures were read")
         if other_sizes:
-            self.notes.append(f"{other_sizes} pictures of {path.name} have another size than the first: left out")
+            self._tell(f"{other_sizes} pictures of {path.name} have another size than the first: left out")
 
     def _read_images(self) -> Generator[Frame, None, None]:
         size = (self.info.width, self.info.height)
@@ -177,9 +181,9 @@ class Source:
         if damaged:
             names = ", ".join(damaged[:_NAMED]) + (f" and {len(damaged) - _NAMED} more" if damaged[_NAMED:] else "")
             verb = "is" if len(damaged) == 1 else "are"
-            self.notes.append(f"{names} {verb} damaged or cut short: what is missing of a picture is grey or smeared")
+            self._tell(f"{names} {verb} damaged or cut short: what is missing of a picture is grey or smeared")
         if several:
-            self.notes.append(f"{several} of the images are animations or have pages: only the first picture was read")
+            self._tell(f"{several} of the images are animations or have pages: only the first picture was read")
 
 
 def open_source(path: str | Path) -> Source:
@@ -188,6 +192,11 @@ def open_source(path: str | Path) -> Source:
     Raises VFEError where there is no such file, no video in it, or no frame that can be decoded.
     """
     return Source(probe(path))
+
+
+def interlaced_note(woven: int, count: int) -> str:
+    """Return the sentence on a video of which so many frames are interlaced."""
+    return f"{woven} of {count} frames are interlaced; they are written as they are, as progressive"
 
 
 def _end_of(frame: VideoFrame, length: int) -> float:

@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from ..files.aside import hidden_name, real_path
+from .aspect import shown_aspect
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
@@ -93,27 +94,19 @@ class VideoSink:
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = width, height, plan.target.pix_fmt
         context.time_base = stream.time_base = self._clock.time_base
-        context.sample_aspect_ratio = self._pixel_aspect()
+        context.sample_aspect_ratio = shown_aspect(self._info, self._size)
         context.color_range, context.colorspace = plan.target.color_range, plan.target.matrix
         context.color_primaries, context.color_trc = self._info.color_primaries, self._info.color_transfer
         context.flags |= Flags.frame_duration
         if plan.tag:
             context.codec_tag = plan.tag
         set_default(stream)
-        if self._info.kind == "video" and self._info.container not in OWN_FORMATS:
+        if self._info.kind == "video" and self._info.container not in OWN_FORMATS and not self._info.is_piped:
             self.notes += add_track_metadata(stream, self._info.track_metadata, self._container, "the video")
             self._side = SideStreams(self._info, self._container, self.path.suffix.lower(), self.notes)
             self.notes += drop_bad_timecode(self._container, stream, self._info.rate)
         self._container.start_encoding()
         self._stream = stream
-
-    def _pixel_aspect(self) -> Fraction:
-        """Return the pixel aspect that shows the output in the shape of the source, whatever size was asked for."""
-        width, height = self._size
-        scale_x, scale_y = Fraction(width, self._info.width), Fraction(height, self._info.height)
-        same_shape = abs(self._info.width * scale_y - width) <= 1 or abs(self._info.height * scale_x - height) <= 1
-        aspect = self._info.sample_aspect_ratio * (1 if same_shape else scale_y / scale_x)
-        return aspect.limit_denominator(1000)
 
     def _mux(self, packets: list[Packet[VideoStream]]) -> None:
         assert self._container is not None

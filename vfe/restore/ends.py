@@ -1,0 +1,30 @@
+"""The two ends of a run: where frames come from and where they go, files or pipes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..options import RestoreOptions
+from ..video.info import VideoInfo
+from ..video.pipe.sink import PipedSink
+from ..video.pipe.source import open_piped_source
+from ..video.pipe.streams import PIPE
+from ..video.read import Source, open_source
+from ..video.write import Sink, SinkConfig, open_sink
+
+
+def open_input(src: Path, *, keeps: bool) -> Source:
+    """Open a file, a folder, a glob or standard input; `keeps` says whether the frames are read more than once.
+
+    Raises VFEError for what cannot be read.
+    """
+    return open_piped_source(keeps=keeps) if src == PIPE else open_source(src)
+
+
+def open_output(dst: Path, info: VideoInfo, size: tuple[int, int], options: RestoreOptions) -> Sink:
+    """Check an output for frames of `size` (width, height), of the source that `info` describes.
+
+    Raises VFEError where it cannot be written.
+    """
+    config = SinkConfig(codec=options.codec, crf=options.crf, overwrite=options.overwrite)
+    return PipedSink(info, size, config) if dst == PIPE else open_sink(dst, info, size, config)
