@@ -14,9 +14,9 @@ from typing import IO
 
 import pytest
 
-from tests.cli.test_process import SLOW_MODEL
 from tests.support.cli_run import assert_one_line_error, run_vfe
 from tests.support.paths import ROOT
+from tests.support.slow_model import SLOW_MODEL
 from vfe.types import VFEError
 from vfe.video.pipe.streams import PIPE, check_pipes
 

@@ -14,25 +14,9 @@ import pytest
 from tests.support.cli_run import assert_one_line_error, run_python
 from tests.support.clips import Clip, write_clip
 from tests.support.paths import ROOT
+from tests.support.slow_model import SLOW_MODEL
 
 pytestmark = pytest.mark.slow
-
-SLOW_MODEL = """
-import signal, sys, time, vfe.restore.restorer
-from vfe.cli import main
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
-
-class Slow:
-    def stream(self, frames, *, strength, on_progress):
-        for frame in frames:
-            print("working", flush=True)
-            time.sleep({pause})
-            yield frame
-
-vfe.restore.restorer.load_pipeline = lambda *_: Slow()
-sys.exit(main())
-"""
 
 NO_TORCH = """
 import sys
