@@ -62,7 +62,7 @@ def refuse_pipe(path: Path) -> None:
         return  # nothing there, or for the caller to say
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         kind = "pipe" if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) else "device"
-        raise VFEError(f"{path}: is a {kind}, not a file; `vfe enhance` takes Y4M on standard input and output as -")
+        raise VFEError(f"{path}: is a {kind}, not a file", command="`vfe enhance` takes Y4M on standard input as -")
 
 
 def is_image(path: Path) -> bool:
