@@ -19,7 +19,7 @@ def keep_freed_memory() -> None:
     """Let malloc keep the memory of tensors that are freed for those that follow, up to a gigabyte.
 
     By default it returns each block to the system, which clears every page of the next one: a seventh of the time of
-    restoring, or training, on a CPU. Where malloc is another than glibc's, nothing changes.
+    the part for frames on a CPU. Where malloc is another than glibc's, nothing changes.
     """
     if sys.platform != "linux":
         return

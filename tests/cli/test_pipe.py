@@ -47,19 +47,19 @@ def started(folder: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[b
         watch.cancel()
 
 
-def ends(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
-    """Standard input and output of a process."""
+def begun(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    """Send a header and two frames to a process, and return its standard output."""
     assert process.stdin is not None
     assert process.stdout is not None
-    return process.stdin, process.stdout
+    process.stdin.write(HEADER + FRAME * 2)
+    process.stdin.flush()
+    return process.stdout
 
 
 @pytest.mark.slow
 def test_frames_come_out_before_the_last_one_went_in(tmp_path: Path) -> None:
     with started(tmp_path, "-", "-o", "-") as process:
-        stdin, stdout = ends(process)
-        stdin.write(HEADER + FRAME * 2)
-        stdin.flush()
+        stdout = begun(process)
         assert stdout.readline() == HEADER  # while the other side still waits for more
         missing = len(FRAME)
         while missing:
@@ -95,9 +95,7 @@ def test_the_bundled_model_reads_a_pipe_twice_and_says_so(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_a_reader_that_leaves_is_one_line(tmp_path: Path) -> None:
     with started(tmp_path, "-", "-o", "-") as process:
-        stdin, stdout = ends(process)
-        stdin.write(HEADER + FRAME * 2)
-        stdin.flush()
+        stdout = begun(process)
         stdout.read(100)
         stdout.close()
         process.stdout = None
@@ -112,9 +110,7 @@ def test_a_reader_that_leaves_is_one_line(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signals")
 def test_interruption_while_waiting_for_a_pipe(tmp_path: Path) -> None:
     with started(tmp_path, "-", "-o", tmp_path / "out.mp4") as process:
-        stdin, _ = ends(process)
-        stdin.write(HEADER + FRAME * 2)
-        stdin.flush()
+        begun(process)
         while not list(tmp_path.glob(".out.vfe-*")):  # it has begun, and waits for the third frame
             assert process.poll() is None
         process.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ class Gelu(nn.GELU):
     """x Phi(x), by tanh (Hendrycks and Gimpel 2016, eq. 2), which differs from the exact form by 5e-4 at most.
 
     In bf16 on a CPU it is exact instead: torch has a vectorised erf there, but takes tanh number by number, which is 4
-    times as slow and a seventh of lite's time. Our own choice.
+    times as slow. Our own choice.
     """
 
     def __init__(self) -> None:
