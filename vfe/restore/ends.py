@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ..options import RestoreOptions
 from ..video.info import VideoInfo
@@ -11,6 +13,18 @@ from ..video.pipe.source import open_piped_source
 from ..video.pipe.streams import PIPE
 from ..video.read import Source, open_source
 from ..video.write import Sink, SinkConfig, open_sink
+
+End = TypeVar("End", bound=AbstractContextManager[Any])
+
+
+def entered(stack: ExitStack, end: End) -> End:
+    """Enter an end, and leave it with the stack, which knows of it before.
+
+    `ExitStack.enter_context` hears of it afterwards: a file that was begun in between would stay where Ctrl-C came.
+    """
+    stack.push(end)
+    end.__enter__()
+    return end
 
 
 def open_input(src: Path, *, keeps: bool) -> Source:

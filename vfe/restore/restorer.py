@@ -33,7 +33,7 @@ from ..video.read import Frame, Source
 from ..video.resize import resize
 from ..video.write import Sink
 from .blend import blend_over
-from .ends import open_input, open_output
+from .ends import entered, open_input, open_output
 from .face_stream import FacePart, restore_faces
 
 
@@ -151,14 +151,14 @@ class Restorer:
         src, dst = Path(src), Path(dst)
         started = time.perf_counter()
         with ExitStack() as stack:
-            source = stack.enter_context(open_input(src, keeps=self.finds_faces(options)))
+            source = entered(stack, open_input(src, keeps=self.finds_faces(options)))
             size = options.output_size(source.info.width, source.info.height)
             comparison = None
             if options.compare is not None:
                 check_apart(options.compare, (dst,))
                 beside = open_comparison(options.compare, source.info, size, overwrite=options.overwrite)
-                comparison = stack.enter_context(beside)
-            sink = stack.enter_context(open_output(dst, source.info, size, options))
+                comparison = entered(stack, beside)
+            sink = entered(stack, open_output(dst, source.info, size, options))
             searching = time.perf_counter()
             work = self._work(source, options, on_progress)
             run = _FileRun(source, sink, comparison, size, work.is_partial)

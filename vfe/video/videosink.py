@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -50,10 +50,12 @@ class VideoSink:
         self._side: SideStreams | None = None
 
     def __enter__(self) -> VideoSink:
-        with ExitStack() as undo, writing(self.path):
-            undo.callback(self._discard)
-            self._start()
-            undo.pop_all()
+        try:  # and no call after it: Ctrl-C between two calls would leave the file that has begun
+            with writing(self.path):
+                self._start()
+        except BaseException:
+            self._discard()
+            raise
         return self
 
     def write(self, frame: Frame) -> None:
@@ -77,10 +79,12 @@ class VideoSink:
         if kind is not None:
             self._discard()
             return
-        with ExitStack() as undo, writing(self.path):
-            undo.callback(self._discard)
-            self._finish()
-            undo.pop_all()
+        try:
+            with writing(self.path):
+                self._finish()
+        except BaseException:
+            self._discard()
+            raise
         self.notes.extend(self._clock.notes())
         if self._has_tags:
             self.notes.append("ICC profiles and EXIF data of images are left out: a video holds none; write PNGs")
