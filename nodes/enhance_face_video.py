@@ -142,7 +142,8 @@ def face_part_of(restorer: ComfyRestorer) -> FacePart | None:
     """Load the part of a restorer that knows faces, and return it; None for a restorer without."""
     if restorer.faces is None:
         return None
-    return FacePart(restorer.faces.enhancer(VideoShape(MANY, ALIGNED_SIDE, ALIGNED_SIDE), None), is_aligned=True)
+    faces = restorer.faces.enhancer(VideoShape(MANY, ALIGNED_SIDE, ALIGNED_SIDE), None)
+    return FacePart(faces, is_aligned=True, sees_original=faces.model.sees_original)
 
 
 class ShownPipeline:

@@ -98,6 +98,10 @@ class ComfyLite(ComfyRestorer):
     def side_multiple(self) -> int:
         return self.network.side_multiple
 
+    @property
+    def sees_original(self) -> bool:
+        return self.network.sees_original
+
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         return None if self.network.prior is None else self.network.prior(video.to(self.device), check)
 

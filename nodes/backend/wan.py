@@ -131,6 +131,10 @@ class ComfyWan(ComfyRestorer):
         del resident
         self.networks.vae.plan = vae
 
+    @property
+    def sees_original(self) -> bool:
+        return False
+
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         adapter = self.networks.adapter
         return None if adapter is None else adapter.prior(video.to(self.device), check)

@@ -196,7 +196,7 @@ def test_the_same_image_is_no_perceptual_distance(packed: Path) -> None:
 def test_what_is_nearly_clean_counts_for_more() -> None:
     clean = torch.zeros(3, 3, 1, 8, 8)
     damage = torch.tensor([0.0, 0.04, 0.3]).view(3, 1, 1, 1, 1)
-    weights = damage_weight(Pairs(clean + damage, clean)).flatten().tolist()
+    weights = damage_weight(Pairs(clean + damage, clean, clean + damage)).flatten().tolist()
     assert weights == pytest.approx([3.0, 1.0, 0.5])
 
 

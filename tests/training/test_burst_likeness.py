@@ -105,7 +105,7 @@ def test_equal_pictures_have_no_distance_and_others_have_one(likeness: LikenessD
 def test_a_restorer_learns_likeness_where_a_network_knows_it(likeness: LikenessDistance) -> None:
     perceptual = SqueezeDistance(random_squeeze())
     torch.manual_seed(0)
-    pairs = Pairs(*(2 * torch.rand(2, 2, 3, 4, 64, 64) - 1).unbind(0))
+    pairs = Pairs(*(2 * torch.rand(3, 2, 3, 4, 64, 64) - 1).unbind(0))
     for distances, expected in ((ImageDistances(perceptual), False), (ImageDistances(perceptual, likeness), True)):
         restorer = RestorerWithLoss(unfrozen(tiny_lite(0.02)), RestorerLossConfig(), distances)
         assert ("likeness" in restorer(pairs, Draw(0, 0, 0.0, Slots(0, 2, 2))).terms) is expected

@@ -50,9 +50,9 @@ def test_encoders_change_frames_and_keep_their_colours() -> None:
 def test_pairs_are_cut_of_one_clip_and_the_same_again(album: PackedAlbum) -> None:
     maker, again = (PoolMaker(album, FramePart(tiny_lite(0.02)), 5) for _ in range(2))
     pairs = maker(3, 4)
-    assert pairs.shape == (3, 2, 4, 3, SIDE, SIDE)
+    assert pairs.shape == (3, 3, 4, 3, SIDE, SIDE)
     assert np.array_equal(pairs, again(3, 4))
-    assert maker(3, 5).shape == (3, 2, 5, 3, SIDE, SIDE)
+    assert maker(3, 5).shape == (3, 3, 5, 3, SIDE, SIDE)
 
 
 def test_a_pool_goes_on_and_forgets_the_oldest(
@@ -84,7 +84,7 @@ def test_an_empty_pool_is_one_line(tmp_path: Path) -> None:
 def test_clean_clips_stand_on_both_sides_for_codebooks(tmp_path: Path) -> None:
     write_shard(
         tmp_path / shard_name(0),
-        np.stack([np.full((1, 3, 8, 8), level, np.uint8) for level in (9, 200)])[None],
+        np.stack([np.full((1, 3, 8, 8), level, np.uint8) for level in (9, 200, 5)])[None],
     )
     alone = PairPool(tmp_path, CPU, "0").clean_alone(0, 2)
     assert torch.equal(alone.degraded, alone.clean)

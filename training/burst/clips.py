@@ -1,4 +1,4 @@
-"""Pairs of damaged and clean clips of aligned faces, made on the device that trains.
+"""Pairs of degraded and clean clips of aligned faces, made on the device that trains.
 
 B batch, T frames, S side; video (B, 3, T, S, S) in [-1, 1].
 """
@@ -22,10 +22,13 @@ POOL_SEED, HELD_OUT_SEED = 1, 2
 
 
 class Pairs(NamedTuple):
-    """Damaged clips and the clean clips that they were made of, (B, 3, T, S, S) in [-1, 1] each."""
+    """Degraded clips and the clean clips that they were made of, (B, 3, T, S, S) in [-1, 1] each."""
 
     degraded: Tensor
+    """What is to be restored: damaged clips, as the part for frames, if any, restored them already."""
     clean: Tensor
+    original: Tensor
+    """The damaged clips as they were before."""
 
 
 class PairSource(Protocol):
@@ -69,8 +72,8 @@ class PairMaker:
         self.config, self.seed, self.device = config, seed, album.pictures.device
         self.list_sha256 = album.list_sha256
         self._clean = ClipMaker(album, config.clips)
-        self._damage = damage_and_restore(Damage(config.damage), frame_part)
-        self._pool: list[tuple[Tensor, Tensor]] = []
+        self._degrade = damage_and_restore(Damage(config.damage), frame_part)
+        self._pool: list[tuple[Tensor, ...]] = []
 
     def __call__(self, step: int, count: int) -> Pairs:
         """The pairs of a step, `count` of them.
@@ -86,16 +89,15 @@ class PairMaker:
     def clean_alone(self, step: int, count: int) -> Pairs:
         """The clean clips of a step, which stand on both sides of the pairs: codebooks learn from them alone."""
         video = self._clean(Dice(count, (self.seed, step), self.device))
-        return to_pairs(video, video)
+        return to_pairs(video, video, video)
 
-    def _make(self, step: int, count: int) -> tuple[Tensor, Tensor]:
-        return make_pairs(self._clean, self._damage, Dice(count, (self.seed, step), self.device))
+    def _make(self, step: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        return make_pairs(self._clean, self._degrade, Dice(count, (self.seed, step), self.device))
 
     def _from_pool(self, step: int, count: int) -> Pairs:
         """Pairs of which some are new and the rest come from the pool, which the new ones then join."""
         fresh = max(1, count // self.config.reuse) if len(self._pool) >= count else count
-        degraded, clean = (x.byte() for x in self._make(step, fresh))
-        self._pool += list(zip(degraded, clean, strict=True))
+        self._pool += list(zip(*(x.byte() for x in self._make(step, fresh)), strict=True))
         self._pool = self._pool[-self.config.pool :]
         generator = torch.Generator().manual_seed(hash((self.seed, step, POOL_SEED)) % 2**63)
         older = torch.randperm(len(self._pool) - fresh, generator=generator)[: count - fresh].tolist()
@@ -103,24 +105,30 @@ class PairMaker:
         return to_pairs(*(torch.stack(x).float() for x in zip(*chosen, strict=True)))
 
 
-Damaging = Callable[[Tensor, Dice], Tensor]
-"""What makes degraded clips (B, T, 3, S, S) of clean ones."""
+Degrading = Callable[[Tensor, Dice], tuple[Tensor, Tensor]]
+"""What makes degraded clips, and their originals, (B, T, 3, S, S) of clean ones."""
 
 
-def damage_and_restore(damage: Damage, frame_part: FramePart | None) -> Damaging:
+def damage_and_restore(damage: Damage, frame_part: FramePart | None) -> Degrading:
     """Damage that the part for frames, if any, restores as far as it can."""
-    return damage if frame_part is None else lambda video, dice: frame_part(damage(video, dice))
+
+    def degrade(video: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
+        damaged = damage(video, dice)
+        return damaged if frame_part is None else frame_part(damaged), damaged
+
+    return degrade
 
 
-def make_pairs(clean: ClipMaker, damage: Damaging, dice: Dice) -> tuple[Tensor, Tensor]:
-    """Damaged and clean clips (B, T, 3, S, S) in whole levels of 255."""
+def make_pairs(clean: ClipMaker, degrade: Degrading, dice: Dice) -> tuple[Tensor, Tensor, Tensor]:
+    """Degraded and clean clips, and the originals of the former, (B, T, 3, S, S) in whole levels of 255."""
     video = clean(dice)
-    return damage(video, dice), video
+    degraded, original = degrade(video, dice)
+    return degraded, video, original
 
 
-def to_pairs(degraded: Tensor, clean: Tensor) -> Pairs:
+def to_pairs(degraded: Tensor, clean: Tensor, original: Tensor) -> Pairs:
     """Clips (B, T, 3, S, S) in levels of 255 as pairs (B, 3, T, S, S) in [-1, 1]."""
-    return Pairs(*((x / 127.5 - 1).transpose(1, 2).contiguous() for x in (degraded, clean)))
+    return Pairs(*((x / 127.5 - 1).transpose(1, 2).contiguous() for x in (degraded, clean, original)))
 
 
 def held_out_pairs(album: PackedAlbum, config: PairConfig, count: int, frame_part: FramePart | None = None) -> Pairs:

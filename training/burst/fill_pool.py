@@ -24,7 +24,7 @@ from torch import Tensor
 from vfe.own_process import keep_freed_memory
 from vfe.types import VFEError
 
-from .clips import HELD_OUT_SEED, POOL_SEED, make_pairs
+from .clips import HELD_OUT_SEED, POOL_SEED, damage_and_restore, make_pairs
 from .damage import Damage, DamageConfig
 from .damage.encoded import RealCodec
 from .damage.quantise import Codec
@@ -41,7 +41,7 @@ HELD_OUT_FRAMES = 5
 
 
 class PoolMaker:
-    """Makes pairs (n, 2, T, 3, S, S) uint8 of one clean clip at a time."""
+    """Makes pairs (n, 3, T, 3, S, S) uint8 of one clean clip at a time."""
 
     def __init__(self, album: PackedAlbum, frame_part: FramePart, seed: int, *, held_out: bool = False) -> None:
         self.seed, self.device = seed, album.pictures.device
@@ -49,24 +49,26 @@ class PoolMaker:
         self._frame_part = frame_part
         self._codec = RealCodec(seed)
         config = DamageConfig(clean_share=0.0) if held_out else DamageConfig()
-        self._large = Damage(config, self._codec)
+        self._large = damage_and_restore(Damage(config, self._codec), frame_part)
         self._small = Damage(replace(config, twice_share=0.0, sharpened_share=0.0), self._coded_and_restored)
 
     def __call__(self, number: int, frames: int) -> np.ndarray:
         """The pairs of clip `number`, as many as it has room for: those of 4n + 1 frames share their outer ones, as the
         first of each stands alone in the codec, and those of 4n frames begin after the clip's first frame."""
         dice = Dice(1, (self.seed, number), self.device)
-        if bool(dice.chance(SMALL_FACES)):
-            degraded, clean = make_pairs(self._clean, self._small, dice)
-        else:
-            degraded, clean = make_pairs(self._clean, self._large, dice)
-            degraded = self._frame_part(degraded)
-        both = torch.stack([degraded[0], clean[0]]).byte()
+        degrade = self._degrade_small if bool(dice.chance(SMALL_FACES)) else self._large
+        clips = torch.cat(make_pairs(self._clean, degrade, dice)).byte()
         starts = range(frames % 4 == 0, LONGEST - frames + 1, max(frames - frames % 4, 4))
-        return torch.stack([both[:, start : start + frames] for start in starts]).numpy()
+        return torch.stack([clips[:, start : start + frames] for start in starts]).numpy()
+
+    def _degrade_small(self, video: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
+        degraded, original = self._small(video, dice).chunk(2, dim=2)
+        return degraded, original
 
     def _coded_and_restored(self, video: Tensor, codec: Codec, shift: Tensor) -> Tensor:
-        return self._frame_part(self._codec(video, codec, shift).round().clamp(0, 255))
+        """Both versions of small frames: restored, and as they were."""
+        coded = self._codec(video, codec, shift).round().clamp(0, 255)
+        return torch.cat([self._frame_part(coded), coded], dim=2)
 
 
 def fill(maker: PoolMaker, out: Path, frames: int, shards: int, minutes: float) -> None:
@@ -98,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--frames", type=int, default=4, help="of a pair: at most 13, 4n + 1 or 4n")
-    parser.add_argument("--shards", type=int, default=160, help="kept, of 24 pairs and 9.4 MB for each frame")
+    parser.add_argument("--shards", type=int, default=160, help="kept, of 24 pairs and 14 MB for each frame")
     parser.add_argument("--held-out", type=int, default=24, help="pairs of people that are never trained on")
     return parser
 

@@ -40,6 +40,7 @@ def restorer_config(side: int, *, tiny: bool = False) -> LiteConfig:
         local_kernel=3,
         pyramid=pyramid,
         places=(tokens, tokens),
+        sees_original=True,
     )
     return LiteConfig(dit=dit, codec=codec)
 
@@ -98,7 +99,8 @@ def new_restorer(config: LiteConfig, album: PackedAlbum, frame_part: FramePart |
     pairs = [maker(number, 4) for number in range(8)]
     net.codec.scale.copy_(coefficient_scale(net.codec, (pair.degraded for pair in pairs)))
     assert isinstance(net.dit, WanDiT) and net.dit.pyramid is not None
-    net.dit.pyramid.gain.data.copy_(damage_spread(net.codec, pairs)[:, None, None])
+    spread = damage_spread(net.codec, ((pair.degraded, pair.clean) for pair in pairs))
+    net.dit.pyramid.gain.data.copy_(spread[:, None, None])
     return net
 
 

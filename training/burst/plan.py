@@ -14,7 +14,7 @@ from vfe.types import VFEError
 from vfe.weights.adapter import load_prior
 from vfe.weights.lite import load_lite_model
 
-from ..lite.net import with_prior
+from ..lite.net import seeing_original, with_prior
 from ..losses.adversarial import Discriminator
 from ..run.optim import OptimConfig
 from .clips import PairConfig, PairMaker, Pairs, PairSource, held_out_pairs
@@ -139,7 +139,7 @@ class Plan:
         return self._restorer(net, RestorerLossConfig(), None)
 
     def _adversary(self) -> BurstStage:
-        net = self._load(self._made("fidelity", LAST_FILE))
+        net = seeing_original(self._load(self._made("fidelity", LAST_FILE)))
         discriminator = Discriminator(discriminator_config(self.album.side, tiny=self.config.tiny)).to(self.device)
         return self._restorer(
             net, RestorerLossConfig(perceptual=0.3, adversarial=0.01, balanced_from=0.0), discriminator
@@ -155,7 +155,7 @@ class Plan:
 
     def _plain(self) -> LiteModel:
         if self.config.init is not None:
-            return self._load(self.config.init)
+            return seeing_original(self._load(self.config.init))
         return new_restorer(restorer_config(self.album.side, tiny=self.config.tiny), self.album, self.frame_part)
 
     def _load(self, path: Path) -> LiteModel:

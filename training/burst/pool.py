@@ -29,7 +29,7 @@ def shard_number(path: Path) -> int:
 
 
 def write_shard(path: Path, pairs: np.ndarray) -> None:
-    """Write pairs (n, 2, T, 3, S, S) uint8, degraded and clean, aside and then in the place of what is there."""
+    """Write pairs (n, 3, T, 3, S, S) uint8, in the order of `Pairs`, aside and then in the place of what is there."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:
         np.save(file, pairs)
@@ -60,7 +60,7 @@ class PairPool:
 
     def clean_alone(self, step: int, count: int) -> Pairs:
         clean = self(step, count).clean
-        return Pairs(clean, clean)
+        return Pairs(clean, clean, clean)
 
     def held_out(self, count: int) -> Pairs:
         """The first `count` pairs of people that are never trained on."""
@@ -70,5 +70,9 @@ class PairPool:
         return self._to_pairs(np.load(path)[:count])
 
     def _to_pairs(self, pairs: np.ndarray) -> Pairs:
-        degraded, clean = torch.from_numpy(pairs).to(self.device).float().unbind(1)
-        return to_pairs(degraded, clean)
+        if pairs.shape[1] != len(Pairs._fields):
+            raise VFEError(
+                f"{self.folder} holds pairs of {pairs.shape[1]} clips, needed {len(Pairs._fields)}: an earlier version "
+                "made them; fill another folder with python -m training.burst.fill_pool"
+            )
+        return to_pairs(*torch.from_numpy(pairs).to(self.device).float().unbind(1))

@@ -103,10 +103,11 @@ class RestorerWithLoss(TrainableModule):
         net, weights, device = self.net, self.loss, batch.clean.device
         with full_precision(device):
             leads = batch.clean.shape[2] % net.codec.config.time == 1
-            z_lq, z_clean = (net.codec.encode(video, leads=leads) for video in batch)
+            z_lq, z_clean, z_original = (net.codec.encode(video, leads=leads) for video in batch)
         with torch.no_grad():
             prior = net.read_prior(batch.degraded, never_cancelled)
-        velocity = self._velocity[0](z_lq, prior)
+        z = torch.cat([z_lq, z_original], 1) if net.sees_original else z_lq
+        velocity = self._velocity[0](z, prior)
         with full_precision(device):
             z_hq = net.flow.restore(z_lq, velocity.float())
             x_hq = net.codec.decode(z_hq, leads=leads)
@@ -166,9 +167,9 @@ class RestorerStage(BurstStage):
         distances = self.restorer.distances
         clips = len(self.held_out.clean)
         self._restored = []
-        for degraded, clean in zip(*(x.split(1) for x in self.held_out), strict=True):
+        for degraded, clean, original in zip(*(x.split(1) for x in self.held_out), strict=True):
             with torch.autocast(clean.device.type, torch.bfloat16):
-                restored = restore_video(self.net, degraded).clamp(-1, 1)
+                restored = restore_video(self.net, degraded, original).clamp(-1, 1)
             self._restored.append(restored)
             errors = [(x - clean).square().mean().clamp(min=ERROR_FLOOR).log10() for x in (degraded, restored)]
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips

@@ -19,6 +19,8 @@ from vfe.weights.lite import load_lite_model
 
 from ..run.stage import full_precision
 
+FIRST_CONVOLUTION = "dit.pyramid.folds.0.conv.weight"
+
 
 def trainable_lite(path: Path) -> LiteModel:
     """The restorer of a file, in float32 on the CPU; its prior, if it has one, stays fixed."""
@@ -41,14 +43,29 @@ def with_prior(net: LiteModel, prior: DualCodebookPrior, fusion: FusionConfig) -
     return fused
 
 
-def restore_video(net: LiteModel, video: Tensor) -> Tensor:
+def seeing_original(net: LiteModel) -> LiteModel:
+    """A restorer that takes the original's latent too, and makes nothing of it yet: its output is `net`'s."""
+    if net.sees_original:
+        return net
+    seeing = LiteModel(replace(net.config, dit=replace(net.config.dit, sees_original=True)))
+    state = net.state_dict()
+    first = state[FIRST_CONVOLUTION]
+    state[FIRST_CONVOLUTION] = torch.cat([first, torch.zeros_like(first)], 1)
+    seeing.load_state_dict(state)
+    return seeing.to(net.device)
+
+
+def restore_video(net: LiteModel, video: Tensor, original: Tensor | None = None) -> Tensor:
     """Degraded video to restored video; all but the codec and the step in the autocast of the caller.
 
-    Its first frame is the first of a clip where it has 4n + 1 frames, and comes from the middle of one where it has 4n.
+    `original` is the video as it was before another model restored it, for a model that sees that. The first frame is
+    the first of a clip where there are 4n + 1 frames, and comes from the middle of one where there are 4n.
     """
     leads = video.shape[2] % net.codec.config.time == 1
     with full_precision(video.device):
-        z_lq = net.codec.encode(video, leads=leads)
-    velocity: Tensor = net(z_lq, net.read_prior(video, never_cancelled))
+        z = z_lq = net.codec.encode(video, leads=leads)
+        if net.sees_original and original is not None:
+            z = torch.cat([z_lq, net.codec.encode(original, leads=leads)], 1)
+    velocity: Tensor = net(z, net.read_prior(video, never_cancelled))
     with full_precision(video.device):
         return net.codec.decode(net.flow.restore(z_lq, velocity.float()), leads=leads)

@@ -80,8 +80,13 @@ class LiteModel(nn.Module):
         """The number of pixels along a token, to whose multiples clips are padded."""
         return self.config.codec.space * self.config.dit.token
 
+    @property
+    def sees_original(self) -> bool:
+        """Whether it takes the latent of the clip as it was, before another model restored it, after z_lq."""
+        return self.config.dit.sees_original
+
     def forward(self, z_lq: Tensor, prior: Prior | None = None) -> Tensor:
-        """Return the velocity of a degraded latent, in its shape."""
+        """Return the velocity (B, C, t, h, w) of a degraded latent, after which the original may come: (B, 2C, ...)."""
         fuse = None if self.fusion is None or prior is None else self.fusion(prior)
         if isinstance(self.dit, FoldedDiT):
             return self.dit(z_lq, fuse)
@@ -104,6 +109,6 @@ class LiteModel(nn.Module):
         return None if self.prior is None else self.prior(video, check)
 
     def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
-        """Return the velocity of a degraded latent in the DiT's dtype; `check` is called before."""
+        """Return what `forward` does in the DiT's dtype; `check` is called before."""
         check()
         return self(z_lq.to(self.dit.dtype), prior)

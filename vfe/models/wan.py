@@ -105,6 +105,11 @@ class WanModel(nn.Module):
         """The number of pixels along a token: 8 of the VAE times 2 of the patches."""
         return 8 * max(self.dit.config.patch[1:])
 
+    @property
+    def sees_original(self) -> bool:
+        """Whether it takes a second latent; no Wan model for text-to-video does."""
+        return False
+
     def use_plan(self, vae: VAEPlan, resident: int) -> None:
         """Run the VAE as `vae` says, and keep `resident` blocks of the DiT on the device."""
         self.codec.plan = vae

@@ -56,6 +56,10 @@ class OneStepModel(DecodingModel, Protocol):
     def side_multiple(self) -> int:
         """The number of pixels to whose multiples the sides of a clip are padded."""
 
+    @property
+    def sees_original(self) -> bool:
+        """Whether its velocity takes the latent of the clip as it was, before another model restored it, after z_lq."""
+
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         """Return f_s and f_t of degraded video (B, 3, 4n+1, H, W), or None for a model without a prior.
 
@@ -63,7 +67,7 @@ class OneStepModel(DecodingModel, Protocol):
         """
 
     def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
-        """Return v(z_lq, t*, c, f_s, f_t), which has the shape of z_lq."""
+        """Return v(z_lq, t*, c, f_s, f_t), which has the shape of z_lq, but for the original that may come after it."""
 
 
 class OneStepPipeline(LatentDecoder):
@@ -123,7 +127,8 @@ class OneStepPipeline(LatentDecoder):
     def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
         """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many, on the CPU.
 
-        The result is that of `decode_latent(restore_latent())`, but each tile is decoded before the next is encoded.
+        For a model that sees the original, that of a frame may come after it in its channels: (6, H, W). The result is
+        that of `decode_latent(restore_latent())`, but each tile is decoded before the next is encoded.
         """
         clip = self._padded(frames)
         window = self._window(frames, clip)
@@ -167,7 +172,7 @@ class OneStepPipeline(LatentDecoder):
         """Return the layout of a window, without its latents."""
         tile = self._tiled(*clip.shape[-2:])
         rows, columns = (tuple(_tile_spans(size, tile)) for size in clip.shape[-2:])
-        return WindowLatent(len(frames), tuple(frames[0].shape), rows, columns)
+        return WindowLatent(len(frames), tuple(frames[0][..., :3, :, :].shape), rows, columns)
 
     def _tile_latents(
         self, clip: Tensor, window: WindowLatent, step: _Step, check: CheckCancelled
@@ -180,13 +185,17 @@ class OneStepPipeline(LatentDecoder):
 
     @torch.inference_mode()
     def _prior(self, clip: Tensor, check: CheckCancelled) -> Prior | None:
-        return self.model.read_prior(clip, check)
+        return self.model.read_prior(clip[:, :3], check)
 
     @torch.inference_mode()
     def _take_step(self, clip: Tensor, step: _Step, check: CheckCancelled) -> Tensor:
-        """Return z_hq of a padded clip (B, 3, 4n+1, 8h, 8w): eq. 3 of VividFace, or that of DVFace."""
-        z_lq = self.model.codec.encode(clip.to(self.model.device), check)
-        velocity = self.model.velocity(z_lq, check, step.prior)
+        """Return z_hq of a padded clip (B, 3, 4n+1, 8h, 8w): eq. 3 of VividFace, or that of DVFace.
+
+        The original may come after it: (B, 6, 4n+1, 8h, 8w).
+        """
+        latents = [self.model.codec.encode(part.to(self.model.device), check) for part in clip.split(3, dim=1)]
+        z_lq = latents[0]
+        velocity = self.model.velocity(torch.cat(latents, 1) if latents[1:] else z_lq, check, step.prior)
         if step.mask is not None:
             t, h, w = z_lq.shape[-3:]
             velocity = velocity * latent_mask(step.mask, (t, h, w)).to(velocity)

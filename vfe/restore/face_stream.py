@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..face.paste.aligned import AlignedPatcher
@@ -25,6 +26,8 @@ class FacePart:
     pipeline: WindowPipeline
     is_aligned: bool = False
     """Whether eyes, nose and mouth of its crops lie where the template has them; else crops are upright windows."""
+    sees_original: bool = False
+    """Whether it takes, beside crops of frames that another model restored, those of the frames as they were."""
 
     def patcher(self, track: FaceTrack, config: FaceConfig) -> Patcher:
         """Return what cuts out and pastes back the face of one track."""
@@ -53,6 +56,21 @@ def restore_faces(
     report(stream.given, tracks.frames)
 
 
+def restore_frames_and_faces(
+    frames: Iterable[Tensor], restore: Callable[[Iterable[Tensor]], Iterator[Tensor]], faces: FaceStream
+) -> Iterator[Tensor]:
+    """Restore frames by another model, `restore`, and then the faces in what it makes of them."""
+
+    def noted() -> Iterator[Tensor]:
+        for frame in frames:
+            faces.note_original(frame)
+            yield frame
+
+    for frame in restore(noted()):
+        yield from faces.push(frame)
+    yield from faces.finish()
+
+
 class FaceStream:
     """Does what `restore_faces` does, for frames that are pushed one by one."""
 
@@ -73,8 +91,17 @@ class FaceStream:
         self.given = 0
         """The number of frames that came out."""
         self._taken = 0
+        self._noted = 0
         self._waiting: deque[_Frame] = deque()
         self._clips: dict[int, _FaceClip] = {}
+
+    def note_original(self, frame: Tensor) -> None:
+        """Take the crops that the part sees of a frame on its way into another model, before it is pushed restored."""
+        if self.part.sees_original:
+            for track, index in self.tracks.at(self._noted):
+                clip = self._clip_of(track)
+                clip.originals.append(clip.patcher.take(frame, index))
+        self._noted += 1
 
     def push(self, frame: Tensor) -> list[Tensor]:
         """Take a frame and return those that it makes ready."""
@@ -139,12 +166,14 @@ class _FaceClip:
         self.number = number
         self.patcher = patcher
         self.stream = stream
+        self.originals: deque[Tensor] = deque()  # crops of frames that are not restored yet
         self.pending: deque[tuple[_Frame, int, Tensor]] = deque()  # with the index in the track, and the crop
 
     def push(self, frame: _Frame, index: int) -> None:
         crop = self.patcher.take(frame.pixels, index)
         self.pending.append((frame, index, crop))
-        self._hand_out(self.stream.push(crop))
+        seen = torch.cat([crop, self.originals.popleft()]) if self.originals else crop
+        self._hand_out(self.stream.push(seen))
 
     def finish(self) -> None:
         self._hand_out(self.stream.finish())

@@ -34,7 +34,7 @@ from ..video.resize import resize
 from ..video.write import Sink
 from .blend import blend_over
 from .ends import entered, open_input, open_output
-from .face_stream import FacePart, restore_faces
+from .face_stream import FacePart, FaceStream, restore_faces, restore_frames_and_faces
 
 
 class StageSeconds(NamedTuple):
@@ -110,7 +110,8 @@ def load(
     face_model = face_model_for(request)
     if face_model is None:
         return Restorer(pipeline)
-    return Restorer(pipeline, FacePart(load_face_pipeline(face_model, request), is_aligned=True))
+    faces = load_face_pipeline(face_model, request)
+    return Restorer(pipeline, FacePart(faces, is_aligned=True, sees_original=faces.model.sees_original))
 
 
 class Restorer:
@@ -192,22 +193,23 @@ class Restorer:
         tracks, strength = plan.tracks, options.strength
         shown = FaceConfig(paste=PasteConfig(blend=options.blend))
 
-        def refined(frames: Iterable[Tensor], config: FaceConfig, report: Progress) -> Iterator[Tensor]:
+        def refined(
+            frames: Iterable[Tensor], restore: _Restoration, config: FaceConfig, report: Progress
+        ) -> Iterator[Tensor]:
             if part is None:
-                return iter(frames)
+                return restore(frames, report)
             refining = strength * (1 - options.fidelity)
-            return restore_faces(part, frames, tracks, config, strength=refining, on_progress=report)
+            stream = FaceStream(part, tracks, config, refining, lambda done: report(done, tracks.frames))
+            return restore_frames_and_faces(frames, lambda frames: restore(frames, report), stream)
+
+        def upright(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
+            return restore_faces(self._faces_by_pipeline(), frames, tracks, strength=strength, on_progress=report)
 
         def faces(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            def restore(frames: Iterable[Tensor]) -> Iterator[Tensor]:
-                upright = self._faces_by_pipeline()
-                restored = restore_faces(upright, frames, tracks, strength=strength, on_progress=report)
-                return refined(restored, FaceConfig(), report)
-
-            return blend_over(frames, restore, options.blend)
+            return blend_over(frames, lambda frames: refined(frames, upright, FaceConfig(), report), options.blend)
 
         def both(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            return refined(whole_frames(frames, report), shown, report)
+            return refined(frames, whole_frames, shown, report)
 
         return _Work(both, plan.notes) if plan.whole_frames else _Work(faces, plan.notes, is_partial=True)
 

@@ -69,7 +69,8 @@ MOVING_FROM_RATIO = (
 
 
 CodecStep = Callable[[Tensor, Codec, Tensor], Tensor]
-"""`apply_codec`, or what stands in for it."""
+"""`apply_codec`, or what stands in for it, which may give several versions of clips, one after the other in the
+channels: (B, T, 3n, C, C)."""
 
 
 class Damage:
@@ -80,7 +81,7 @@ class Damage:
 
     @torch.no_grad()
     def __call__(self, video: Tensor, dice: Dice) -> Tensor:
-        """The damaged clips of `video` (B, T, 3, S, S), of the same shape, rounded to whole levels."""
+        """The damaged clips of `video` (B, T, 3, S, S), or all versions of them, rounded to whole levels."""
         severity = dice.uniform(0, 1)
         severity = torch.where(dice.chance(self.config.clean_share), 0.0, severity)
         again = torch.where(dice.chance(self.config.twice_share), 0.5 * severity, 0.0)
@@ -89,7 +90,8 @@ class Damage:
             chosen = append_axes(again > 0, 5)
             damaged = torch.where(chosen, self._once(damaged, again, dice), damaged)
         damaged = self._sharpen(damaged, severity, dice)
-        return torch.where(append_axes(severity > 0, 5), damaged.round().clamp(0, 255), video)
+        as_it_was = video.repeat(1, 1, damaged.shape[2] // video.shape[2], 1, 1)
+        return torch.where(append_axes(severity > 0, 5), damaged.round().clamp(0, 255), as_it_was)
 
     def _once(self, video: Tensor, severity: Tensor, dice: Dice) -> Tensor:
         drawn = self._draw(severity, video.shape[1], dice)

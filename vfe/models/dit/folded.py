@@ -64,7 +64,10 @@ class FoldedDiT(nn.Module):
         self._positions = PositionCache(dit.config)
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
-        """Return the velocity of a latent (B, C, t, h, w), in its shape; `fuse` is called before each block."""
+        """Return the velocity of a latent (B, C, t, h, w), in its shape; `fuse` is called before each block.
+
+        A DiT that sees the original takes (B, 2C, t, h, w).
+        """
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])

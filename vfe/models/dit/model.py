@@ -49,6 +49,9 @@ class DiTConfig:
     """The side of a depthwise convolution in the feed-forward, beside one over 3 frames; Wan has None."""
     pyramid: tuple[PyramidScale, ...] = ()
     """The scales of convolutions before the patch embedding and after the head, the finest first; none in Wan."""
+    sees_original: bool = False
+    """Whether it takes a second latent beside the first, in as many channels after it, as Wan2.1's image-to-video model
+    takes one to be guided by. It is of the clip as it was before another model restored it. Only with a pyramid."""
     places: tuple[int, int] | None = None
     """The rows and columns of tokens, each of which has a learned embedding. They are for pictures of one size where a
     position means something, such as aligned faces; None, as in Wan, takes any size."""
@@ -64,6 +67,8 @@ class DiTConfig:
         sizes += self.places or ()
         if min(sizes) < 1 or min(self.window or (0,)) < 0:
             raise ValueError(f"every size needs to be at least 1, a window's at least 0: {self}")
+        if self.sees_original and not self.pyramid:
+            raise ValueError("sees_original needs a pyramid, whose first convolution takes both latents; give scales")
 
     @property
     def head_dim(self) -> int:
@@ -320,13 +325,14 @@ class WanDiT(nn.Module):
         self.time_projection = nn.Sequential(nn.SiLU(), zeroed(ops.Linear(dim, 6 * dim)))
         self.blocks = nn.ModuleList(Block(config, ops, attention) for _ in range(config.layers))
         self.head = Head(config, ops)
-        self.pyramid = Pyramid(config.in_channels, config.pyramid, ops) if config.pyramid else None
+        latents = 2 if config.sees_original else 1
+        self.pyramid = Pyramid(config.in_channels, config.pyramid, ops, latents) if config.pyramid else None
         self.places = LearnedPositions(config.places, dim) if config.places else None
 
     def forward(self, z: Tensor, timestep: float, prompt: Tensor, fuse: Fuse | None = None) -> Tensor:
         """Return the velocity (B, C, t, h, w) of a latent of that shape, for t* of 1000 and a prompt embedding.
 
-        `prompt` is (B or 1, S, text_dim).
+        `prompt` is (B or 1, S, text_dim). A DiT that sees the original takes z (B, 2C, t, h, w), with that after z_lq.
         """
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)

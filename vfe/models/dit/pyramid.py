@@ -103,10 +103,13 @@ class Way(nn.Module):
 class Pyramid(nn.Module):
     """`inward` before the DiT's patch embedding, `outward` after its head; untrained, the velocity is zero."""
 
-    def __init__(self, channels: int, scales: tuple[PyramidScale, ...], ops: Ops) -> None:
+    def __init__(self, channels: int, scales: tuple[PyramidScale, ...], ops: Ops, latents: int = 1) -> None:
+        """`latents` of so many channels each come in, one after the other, and the velocity of the first goes out."""
         super().__init__()
+        self.channels_in = latents * channels
         before = (channels, *(scale.width for scale in scales[:-1]))
-        self.folds = nn.ModuleList(Fold(width, scale, ops) for width, scale in zip(before, scales, strict=True))
+        widths_in = (self.channels_in, *before[1:])
+        self.folds = nn.ModuleList(Fold(width, scale, ops) for width, scale in zip(widths_in, scales, strict=True))
         self.ways_in = nn.ModuleList(Way(scale, ops) for scale in scales)
         self.ways_out = nn.ModuleList(Way(scale, ops) for scale in scales)
         self.unfolds = nn.ModuleList(Unfold(scale, width, ops) for width, scale in zip(before, scales, strict=True))
@@ -121,8 +124,10 @@ class Pyramid(nn.Module):
     def inward(self, z: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the coarsest scale (B, W, t, h', w') of a latent (B, C, t, h, w), and all scales as skips.
 
-        The skips are ((B t), W_i, h_i, w_i).
+        The skips are ((B t), W_i, h_i, w_i). A latent that comes without the one that should follow it is its own.
         """
+        if z.shape[1] < self.channels_in:
+            z = z.repeat(1, 2, 1, 1, 1)
         frames = z.shape[2]
         x = rearrange(z, "b c t h w -> (b t) c h w").contiguous(memory_format=torch.channels_last)
         skips = []
