@@ -30,6 +30,7 @@ from ..losses.drawn_frames import drawn_frames, take_frames
 from ..losses.terms import penalise, temporal_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .clips import Pairs, PairSource
+from .close_up import close_up
 from .likeness import LikenessDistance
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
@@ -44,6 +45,8 @@ class RestorerLossConfig:
     latent: float = 0.005
     """The weight of the error of whitened coefficients, in which fine ones count as much as coarse ones."""
     perceptual: float = 0.25
+    close_up: float = 0.15
+    """The weight of the perceptual distance of eyes, nose and mouth alone, at twice their size."""
     likeness: float = 0.05
     """The weight of the distance between the persons, where there is a network that tells people apart."""
     temporal: float = 0.2
@@ -55,7 +58,7 @@ class RestorerLossConfig:
     """How many frames of a clip the perceptual and the adversarial loss see, drawn anew each step."""
 
     def __post_init__(self) -> None:
-        weights = (self.latent, self.perceptual, self.likeness, self.temporal, self.adversarial)
+        weights = (self.latent, self.perceptual, self.close_up, self.likeness, self.temporal, self.adversarial)
         if min(*weights, self.balanced_from) < 0 or self.drawn_frames < 1:
             raise ValueError(f"weights need to be 0 or more, drawn_frames at least 1: {self}")
 
@@ -119,9 +122,13 @@ class RestorerWithLoss(TrainableModule):
                 terms["temporal"] = weights.temporal * temporal_loss(x_hq, batch.clean, "charbonnier")
         chosen = drawn_frames(len(x_hq), x_hq.shape[2], weights.drawn_frames, draw)
         real, generated = (take_frames(video, chosen) for video in (batch.clean, x_hq))
-        terms["perceptual"] = weights.perceptual * self.distances.perceptual(images(generated), images(real))
+        faces, clean_faces = images(generated), images(real)
+        terms["perceptual"] = weights.perceptual * self.distances.perceptual(faces, clean_faces)
+        if weights.close_up:
+            near = self.distances.perceptual(close_up(faces), close_up(clean_faces))
+            terms["close_up"] = weights.close_up * near
         if self.distances.likeness is not None:
-            terms["likeness"] = weights.likeness * self.distances.likeness(images(generated), images(real))
+            terms["likeness"] = weights.likeness * self.distances.likeness(faces, clean_faces)
         discriminator = self._discriminator[0]
         if discriminator is not None:
             terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(discriminator, generated))
@@ -162,7 +169,8 @@ class RestorerStage(BurstStage):
 
     def evaluate(self) -> dict[str, float]:
         """`gain` is of PSNR over the input, dB; `percept` the perceptual distance, `percept_in` that of the input;
-        `identity` and `identity_in` that of the persons, where there is a network for it."""
+        `close_up` that of eyes, nose and mouth; `identity` and `identity_in` that of the persons, where there is a
+        network for it."""
         totals: dict[str, float] = defaultdict(float)
         distances = self.restorer.distances
         clips = len(self.held_out.clean)
@@ -179,6 +187,7 @@ class RestorerStage(BurstStage):
                 if distance is not None:
                     totals[name] += float(distance(a, b)) / clips
                     totals[f"{name}_in"] += float(distance(c, b)) / clips
+            totals["close_up"] += float(distances.perceptual(close_up(a), close_up(b))) / clips
         return {"score": totals["gain"] - 10 * totals["percept"] / max(totals["percept_in"], 1e-6), **totals}
 
     def pictures(self) -> list[Tensor]:
