@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,10 +14,10 @@ from torch import Tensor
 from tests.support.face_tracks import moving_boxes, track_of
 from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.face.paste.crop_box import CropConfig
-from vfe.face.paste.paste import FaceConfig, FacePatcher, paste
+from vfe.face.paste.paste import FaceConfig, FacePatcher, PasteConfig, paste
 from vfe.face.track.tracks import FaceTrack, FaceTracks
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
-from vfe.restore.face_stream import FacePart, FaceStream, restore_faces
+from vfe.restore.face_stream import FacePart, FaceStream, restore_faces, restore_frames_and_faces
 from vfe.types import Cancelled, CheckCancelled
 
 SMALL = FaceConfig(crop=CropConfig(side=64))
@@ -87,6 +89,39 @@ def test_pushing_equals_pulling_and_empty_frames_pass_at_once() -> None:
     pushed += stream.finish()
     for ours, pulled in zip(pushed, restore_faces(FacePart(Brighten()), frames, tracks, SMALL), strict=True):
         assert torch.equal(ours, pulled)
+
+
+class ShowOriginal(Brighten):
+    """A part that returns the original that came with a frame."""
+
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
+        assert all(frame.shape == (6, 64, 64) for frame in frames)
+        return super().restore_window([frame[3:] for frame in frames], 0 * strength, check)
+
+
+def test_faces_come_with_what_they_were_before_another_model_restored_them() -> None:
+    """Crops of the original are those that this frame had on its way into the first model, which reads ahead."""
+    frames, tracks = frames_of(26), crossing()
+
+    def darken(frames: Iterable[Tensor]) -> Iterator[Tensor]:
+        waiting: deque[Tensor] = deque()
+        for frame in frames:
+            waiting.append(frame)
+            if len(waiting) > 7:
+                yield waiting.popleft() * 0.5
+        yield from (frame * 0.5 for frame in waiting)
+
+    config = replace(SMALL, paste=PasteConfig(match_colours=False))
+    faces = FaceStream(FacePart(ShowOriginal(), sees_original=True), tracks, config)
+    out = list(restore_frames_and_faces(frames, darken, faces))
+    assert len(out) == 26
+    for number, frame in enumerate(frames):
+        track, index = tracks.at(number)[0] if tracks.at(number) else (None, 0)
+        if track is None:
+            assert torch.equal(out[number], frame * 0.5)
+        else:
+            x, y = (round(float(side)) for side in (track.boxes[index, :2] + track.boxes[index, 2:]) / 2)
+            torch.testing.assert_close(out[number][:, y, x], frame[:, y, x], rtol=0, atol=0.02)
 
 
 def test_clips_without_faces_are_handed_through() -> None:
