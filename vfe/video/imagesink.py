@@ -19,6 +19,7 @@ from .info import VideoInfo
 from .photo.carry import fitting_tags, tagged
 from .photo.tags import PhotoTags
 from .pixels import FrameFormat, FrameWriter
+from .placed import Placed
 from .read import Frame
 
 # Encoder and the formats for 8 bit, 8 bit with alpha, 16 bit, 16 bit with alpha; None where it has none.
@@ -122,8 +123,8 @@ class FolderSink:
     def __init__(self, path: Path, info: VideoInfo) -> None:
         self.path = path
         self.notes: list[str] = info.hdr.notes_on_dynamic()
-        self._images = bool(info.images)
         self._writer = ImageWriter(".png", info.bit_depth > 8)
+        self.lost = self._writer.lost
         self._real_path = real_path(path)
         self._temporary = hidden_name(self._real_path)
         self._names: list[str] = []
@@ -136,11 +137,19 @@ class FolderSink:
 
     def write(self, frame: Frame) -> None:
         """Write one PNG, named after the source image or numbered from 1. Raises VFEError where the disk is full."""
-        name = self._name(frame)
+        self.put(self.part(frame), frame)
+
+    def part(self, frame: Frame) -> bytes:
+        """Return the bytes of the PNG of a frame; it needs no open folder."""
+        return self._writer.encode(frame)
+
+    def put(self, image: bytes, placed: Placed) -> None:
+        """Write the next PNG into the folder. Raises VFEError where the disk is full."""
+        name = self._name(placed)
         self._names.append(name)
         self._taken.add(name.casefold())
         with writing(self.path):
-            (self._temporary / name).write_bytes(self._writer.encode(frame))
+            (self._temporary / name).write_bytes(image)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -149,7 +158,7 @@ class FolderSink:
             if kind is None:
                 with writing(self.path):
                     self._publish()
-                self.notes += self._writer.lost
+                self.notes += self.lost
         finally:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
@@ -161,10 +170,10 @@ class FolderSink:
         for name in self._names:
             move_to(self._temporary / name, self._real_path / name)
 
-    def _name(self, frame: Frame) -> str:
-        if frame.name is None:
+    def _name(self, placed: Placed) -> str:
+        if placed.name is None:
             return f"{len(self._names) + 1:06d}.png"
-        stem = Path(frame.name).stem
+        stem = Path(placed.name).stem
         # a.jpg and a.png side by side are told apart by their suffixes, and by a number where the name is too long.
-        stems = chain((stem, frame.name), (f"{shortened(stem, MAX_FILE_NAME - 16)} {number}" for number in count(2)))
+        stems = chain((stem, placed.name), (f"{shortened(stem, MAX_FILE_NAME - 16)} {number}" for number in count(2)))
         return next(name for s in stems if (name := fitting_name(s, ".png")).casefold() not in self._taken)

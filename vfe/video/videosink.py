@@ -12,6 +12,7 @@ import av
 from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..files.aside import hidden_name, real_path
@@ -21,7 +22,8 @@ from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
 from .metadata import add_track_metadata, drop_bad_timecode, needs_keys
 from .photo.animation import OWN_FORMATS
-from .pixels import FrameWriter
+from .pixels import FrameFormat, FrameWriter
+from .placed import Placed
 from .pyav_compat import set_default, set_duration, tag_colour
 from .read import Frame
 from .sidestreams import SideStreams
@@ -29,6 +31,7 @@ from .times.output import OutputClock
 
 _FINEST = 90_000  # parts of a second: the clock of MPEG, which all players know
 _LONGEST_REORDERING = 86400  # seconds between decoding and showing a frame beyond which the former is nonsense
+_NO_TAGS = "ICC profiles and EXIF data of images are left out: a video holds none; write PNGs"
 
 
 class VideoSink:
@@ -38,16 +41,22 @@ class VideoSink:
         self.path = path
         self.notes: list[str] = list(plan.notes)
         """What was not kept, one line each."""
+        self.lost: dict[str, None] = {}
+        """A sentence for each thing that could not be kept of the frames so far, in order."""
         self._info, self._size, self._plan = info, size, plan
         self._real_path = real_path(path)
         self._temporary = hidden_name(self._real_path, path.suffix)
         self._writer = FrameWriter(plan.target)
         self._clock = OutputClock(info, path.suffix.lower())
-        self._has_tags = False
         self._end = Fraction(0)  # seconds, of the frames written so far
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._side: SideStreams | None = None
+
+    @property
+    def target(self) -> FrameFormat:
+        """How the pictures are stored that the encoder gets."""
+        return self._plan.target
 
     def __enter__(self) -> VideoSink:
         try:  # and no call after it: Ctrl-C between two calls would leave the file that has begun
@@ -60,14 +69,22 @@ class VideoSink:
 
     def write(self, frame: Frame) -> None:
         """Encode a frame of the size given at opening. Raises VFEError where the disk is full."""
-        assert self._stream is not None, "write() belongs inside the with block"
+        self.put(self.part(frame), frame)
+
+    def part(self, frame: Frame) -> VideoFrame:
+        """Return the picture of a frame that the encoder is to get; it needs no open file."""
         height, width = frame.pixels.shape[-2:]
-        assert (width, height) == self._size, f"frame is {width}x{height}, the sink was opened for {self._size}"
-        self._has_tags |= frame.tags.icc is not None or frame.tags.exif is not None
-        picture = self._writer.write(frame.pixels, frame.alpha, frame.stored)
+        assert (width, height) == self._size, f"frame is {width}x{height}, the sink was made for {self._size}"
+        if frame.tags.icc is not None or frame.tags.exif is not None:
+            self.lost[_NO_TAGS] = None
+        return self._writer.write(frame.pixels, frame.alpha, frame.stored)
+
+    def put(self, picture: VideoFrame, placed: Placed) -> None:
+        """Encode the next picture. Raises VFEError where the disk is full."""
+        assert self._stream is not None, "put() belongs inside the with block"
         tag_colour(picture, (self._info.color_primaries, self._info.color_transfer))
         picture.time_base = self._clock.time_base
-        picture.pts, duration = self._clock.tick(frame)
+        picture.pts, duration = self._clock.tick(placed)
         set_duration(picture, duration)
         self._end = (picture.pts + duration) * self._clock.time_base
         with writing(self.path):
@@ -85,9 +102,7 @@ class VideoSink:
         except BaseException:
             self._discard()
             raise
-        self.notes.extend(self._clock.notes())
-        if self._has_tags:
-            self.notes.append("ICC profiles and EXIF data of images are left out: a video holds none; write PNGs")
+        self.notes += [*self._clock.notes(), *self.lost]
 
     def _start(self) -> None:
         plan, (width, height) = self._plan, self._size
@@ -143,8 +158,9 @@ class VideoSink:
 
 def _muxer_options(path: Path, time_base: Fraction, metadata: Mapping[str, str]) -> dict[str, str]:
     if path.suffix.lower() == ".mkv":
-        # Without this, sound that starts 20 ms early (as AAC does) moves all times of a Matroska file.
-        return {"avoid_negative_ts": "disabled"}
+        # Without the first, sound that starts 20 ms early (as AAC does) moves all times of a Matroska file; without
+        # the second, it has random identifiers, and two runs of the same work give two files.
+        return {"avoid_negative_ts": "disabled", "fflags": "+bitexact"}
     # The unit in which MP4 and MOV say how much later one stream starts than another; FFmpeg's is a millisecond.
     scale = {"movie_timescale": str(min(max(time_base.denominator, 1000), _FINEST))}
     return scale | ({"movflags": "use_metadata_tags"} if needs_keys(path.suffix.lower(), metadata) else {})

@@ -45,14 +45,29 @@ def open_sink(path: str | Path, info: VideoInfo, size: tuple[int, int], config: 
     `info` is that of the source, whose sound, subtitles, metadata, times and colour are kept; `size` is (width, height)
     of the frames to come. Raises VFEError where the output cannot be written or would harm what is there.
     """
-    kind = output_kind(path, info)
+    check_output(path, info, overwrite=config.overwrite)
+    if output_kind(path, info) == "image":
+        check_size(size)
+        return ImageSink(Path(path), info)
+    return plan_sink(path, info, size, config)
+
+
+def plan_sink(path: str | Path, info: VideoInfo, size: tuple[int, int], config: SinkConfig) -> VideoSink | FolderSink:
+    """Decide how frames of `size` are written as a video or into a folder, wherever that is to lie.
+
+    Raises VFEError for what no encoder takes.
+    """
     check_size(size)
-    path = Path(path)
-    sources = info.images or (info.path,)
+    kind, path = output_kind(path, info), Path(path)
     if kind == "folder":
-        check_frames_folder(path, sources, config.overwrite)
         return FolderSink(path, info)
-    check_file(path, sources, config.overwrite)
-    if kind == "image":
-        return ImageSink(path, info)
     return VideoSink(path, info, size, plan_encoder(info, size, path.suffix.lower(), config))
+
+
+def check_output(path: str | Path, info: VideoInfo, *, overwrite: bool) -> None:
+    """Raise VFEError where the output cannot be written or would harm what is there."""
+    sources = info.images or (info.path,)
+    if output_kind(path, info) == "folder":
+        check_frames_folder(Path(path), sources, overwrite)
+    else:
+        check_file(Path(path), sources, overwrite)

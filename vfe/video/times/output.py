@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 from ..info import VideoInfo
-from ..read import Frame
+from ..placed import Placed
 
 
 class OutputClock:
@@ -20,10 +20,10 @@ class OutputClock:
         self._mended = 0
         self._taken = 0
 
-    def tick(self, frame: Frame) -> tuple[int, int]:
+    def tick(self, placed: Placed) -> tuple[int, int]:
         """Return (pts, duration) of the next frame in units of `time_base`."""
         following = 0 if self._last is None else self._last + self._step
-        pts = following if frame.pts is None else self._convert(frame.pts, frame) - self._taken
+        pts = following if placed.pts is None else self._convert(placed.pts, placed) - self._taken
         if self._last is not None and pts <= self._last:
             pts = self._last + 1
             self._mended += 1
@@ -31,7 +31,7 @@ class OutputClock:
             self._taken += pts - following
             pts = following
         self._last = pts
-        duration = self._step if frame.duration is None else self._convert(frame.duration, frame)
+        duration = self._step if placed.duration is None else self._convert(placed.duration, placed)
         return pts, max(1, min(duration, self._longest or duration))
 
     def notes(self) -> list[str]:
@@ -42,8 +42,8 @@ class OutputClock:
             notes.append(f"pauses of {seconds} s between frames are left out: MP4 and MOV hold none so long, MKV does")
         return notes
 
-    def _convert(self, ticks: int, frame: Frame) -> int:
-        return ticks if frame.time_base in (None, self.time_base) else round(ticks * frame.time_base / self.time_base)
+    def _convert(self, ticks: int, placed: Placed) -> int:
+        return ticks if placed.time_base in (None, self.time_base) else round(ticks * placed.time_base / self.time_base)
 
 
 def _longest_in_mp4(time_base: Fraction) -> int:
