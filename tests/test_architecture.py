@@ -36,8 +36,9 @@ LAYERS = {
     "text": 5,
     "loading": 6,
     "restore": 7,
-    "cli": 8,
-    "nodes": 8,
+    "batch": 9,  # above the jobs of single files
+    "cli": 10,
+    "nodes": 10,
     "training": 6,  # beside loading, so that a training stage builds its networks from weights itself
 }
 FRONT_DOORS = {"vfe", "vfe.__init__", "vfe.__main__"}  # they may name anything
@@ -209,6 +210,8 @@ LONG = "def long() -> int:\n" + "    x = 1\n" * FUNCTION_LINES
         (layering_errors, "vfe.types", "from .models import dit"),
         (layering_errors, "vfe.pipeline.one_step", "import vfe.restore.restorer"),
         (layering_errors, "vfe.restore.restorer", "from ..cli import main"),
+        (layering_errors, "vfe.restore.restorer", "from ..batch.given import GivenOptions"),
+        (layering_errors, "vfe.batch.presets", "from ..cli.text import say"),
         (layering_errors, "training.train", "from vfe.cli import main"),
         (layering_errors, "training.stages.lite", "from vfe.restore.restorer import Restorer"),
         (layering_errors, "training.stages.lite", "def f() -> None:\n    from vfe.loading.lite import load_lite"),

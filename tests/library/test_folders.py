@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -104,10 +103,3 @@ def test_a_broken_yaml_file_is_named(text: str, tmp_path: Path) -> None:
 def test_a_yaml_file_of_comments_only_is_one_without_folders(tmp_path: Path) -> None:
     (path := tmp_path / "paths.yaml").write_text("# nothing\n")
     assert comfyui_folders(path) == []
-
-
-def test_without_pyyaml_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (path := tmp_path / "paths.yaml").write_text(EXTRA)
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(VFEError, match="pip install pyyaml"):
-        comfyui_folders(path)

@@ -10,20 +10,22 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..batch.given import GivenOptions
 from ..library.find import find_model
 from ..library.folders import search_folders
 from ..options import ModelOptions, RestoreOptions
+from ..types import Notify, Progress, VFEError
 from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
-from .parser import WrongUsage, model_options_of, options_of
+from .parser import WrongUsage, given_of, model_options_of, options_of
 from .progress import ProgressLine
 from .text import say
 
 if TYPE_CHECKING:
     from ..pipeline.chosen_window import ChosenWindow
-    from ..restore.restorer import RestoreReport
+    from ..restore.restorer import Restorer, RestoreReport
 
 
-CHOOSING_FACES = ("faces", "min_face", "blend")
+CHOOSING_FACES = frozenset({"faces", "min_face", "blend"})
 """The options that choose among faces that were found."""
 
 
@@ -31,6 +33,8 @@ def run(args: argparse.Namespace) -> None:
     """Restore the input; WrongUsage for values that make no sense, VFEError and OSError for what cannot be done."""
     try:
         options, model = options_of(args), model_options_of(args)
+    except VFEError:  # a preset that is none
+        raise
     except ValueError as error:
         raise WrongUsage(str(error)) from error
     check_pipes(args.input, args.output)
@@ -54,36 +58,54 @@ def window_of(args: argparse.Namespace) -> ChosenWindow:
 def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptions) -> None:
     """Restore the input with options that were checked."""
     from ..face.track.select import FaceSelection
-    from ..restore.restorer import load
 
     tell = partial(say, stream=sys.stderr if args.output == PIPE else sys.stdout)
-    window = window_of(args)
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
-    restorer = load(
-        args.model, args.device, args.dtype, window.config, model, notify=lambda plan: tell(f"plan: {plan}")
-    )
-    refines_faces = restorer.face_part is not None and options.fidelity < 1
-    finds_faces = options.region != "frame" or refines_faces
-    if not finds_faces and any(getattr(options, name) != getattr(RestoreOptions, name) for name in CHOOSING_FACES):
-        raise WrongUsage(
-            f"{args.model} restores whole frames without looking for faces, and --faces, --min-face and --blend choose "
-            "among them; add --region face, or --region auto"
-        )
-    if restorer.face_part is None and options.fidelity != RestoreOptions.fidelity:
-        raise WrongUsage(f"--fidelity {options.fidelity} is of a part for faces, which {args.model} runs without here")
+    window = window_of(args)
+    restorer = load_restorer(args, model, tell)
+    check_fits(args.model, restorer, options, given_of(args))
     if args.input == PIPE and restorer.finds_faces(options):
         tell(
             "note: faces are looked for in all of standard input before the first frame is restored; a temporary file"
             " keeps it meanwhile. --region frame --face-model none restores frames as they come"
         )
-    progress = ProgressLine(sys.stderr, first="finding faces" if finds_faces else "")
+    progress = ProgressLine(sys.stderr, first="finding faces" if restorer.finds_faces(options) else "")
     try:
-        report = restorer.restore_file(args.input, args.output, options, on_progress=progress)
+        report = restore(args, restorer, options, progress)
     finally:
         progress.clear()
     for note in filter(None, (window.note, *report.notes)):
         tell(f"note: {note}")
     tell(summary(report))
+
+
+def load_restorer(args: argparse.Namespace, model: ModelOptions, tell: Notify) -> Restorer:
+    """Load the model of the command line; `tell` hears how a large one fits the memory."""
+    from ..restore.restorer import load
+
+    window = window_of(args).config
+    return load(args.model, args.device, args.dtype, window, model, notify=lambda plan: tell(f"plan: {plan}"))
+
+
+def check_fits(name: str, restorer: Restorer, options: RestoreOptions, given: GivenOptions) -> None:
+    """Raise WrongUsage for an option that was given and is of no use to the model called `name`.
+
+    Those of a preset are not minded: it is for every model.
+    """
+    finds_faces = options.region != "frame" or (restorer.face_part is not None and options.fidelity < 1)
+    changed = {option for option, value in given.named.items() if value != getattr(RestoreOptions, option, value)}
+    if not finds_faces and changed & CHOOSING_FACES:
+        raise WrongUsage(
+            f"{name} restores whole frames without looking for faces, and --faces, --min-face and --blend choose "
+            "among them; add --region face, or --region auto"
+        )
+    if restorer.face_part is None and "fidelity" in changed:
+        raise WrongUsage(f"--fidelity {options.fidelity} is of a part for faces, which {name} runs without here")
+
+
+def restore(args: argparse.Namespace, restorer: Restorer, options: RestoreOptions, progress: Progress) -> RestoreReport:
+    """Restore `args.input` into `args.output`."""
+    return restorer.restore_file(args.input, args.output, options, on_progress=progress)
 
 
 def summary(report: RestoreReport) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__
+from ..batch.given import GivenOptions
+from ..batch.presets import with_preset
 from ..options import (
     ATTENTIONS,
     CODECS,
@@ -28,6 +31,7 @@ EXAMPLES = """examples:
   vfe enhance film.mp4 -o restored.mp4 --region face --faces largest
   ffmpeg -i clip.vob -f yuv4mpegpipe - | vfe enhance - -o - | ffmpeg -i - restored.webm
   vfe enhance clip.mp4 -o restored.mp4 --model vividface --comfyui ~/ComfyUI --memory 8GB
+  vfe enhance film.mp4 -o restored.mp4 --preset old-film
   vfe faces film.mp4 -o who.png --json faces.json
   vfe compare clip.mp4 restored.mp4 -o side_by_side.png
   vfe info clip.mp4
@@ -35,7 +39,7 @@ EXAMPLES = """examples:
 """
 DEFAULTS = RestoreOptions()
 """The defaults of `vfe enhance`, from the one table that the nodes have too."""
-COMMANDS = "enhance|faces|compare|info|models|convert|export|embed-prompt"
+COMMANDS = "enhance|presets|faces|compare|info|models|convert|export|embed-prompt"
 
 
 class WrongUsage(Exception):
@@ -60,6 +64,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"vfe {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar=COMMANDS, parser_class=Parser)
     _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of images"))
+    commands.add_parser("presets", help="list the presets of `vfe enhance`, with their values")
     _add_faces(commands.add_parser("faces", help="who is in a video: a numbered contact sheet, and JSON"))
     _add_compare(commands.add_parser("compare", help="put two videos or images side by side"))
     info = commands.add_parser("info", help="versions, devices and models; or what a video or model file is")
@@ -71,22 +76,17 @@ def build_parser() -> Parser:
     return parser
 
 
+def given_of(args: argparse.Namespace) -> GivenOptions:
+    """Return the options of restoring a file that stand on the command line of `vfe enhance`."""
+    return GivenOptions(**{field.name: getattr(args, field.name) for field in fields(GivenOptions)})
+
+
 def options_of(args: argparse.Namespace) -> RestoreOptions:
-    """Return the options of restoring that `vfe enhance` was given; ValueError where one makes no sense."""
-    return RestoreOptions(
-        strength=args.strength,
-        size=args.size,
-        scale=args.scale,
-        codec=args.codec,
-        crf=args.crf,
-        compare=args.compare,
-        overwrite=args.overwrite,
-        region=args.region,
-        faces=args.faces,
-        min_face=args.min_face,
-        blend=args.blend,
-        fidelity=args.fidelity,
-    )
+    """Return the options of restoring that `vfe enhance` was given, over those of its preset.
+
+    Raises ValueError where one makes no sense, of which VFEError is a kind: that for a preset that is none.
+    """
+    return with_preset(given_of(args)).applied_to(RestoreOptions(compare=args.compare, overwrite=args.overwrite))
 
 
 def model_options_of(args: argparse.Namespace) -> ModelOptions:
@@ -113,10 +113,12 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
         "input", type=_path, metavar="INPUT", help="video, image, folder of images, quoted glob or - (Y4M)"
     )
     _add_output(parser, "video (.mp4 .mkv .mov), a folder for PNGs, or - (Y4M)")
+    presets = "options that suit a kind of footage: old-film, webcam, tv or your own; `vfe presets` lists them"
+    parser.add_argument("--preset", metavar="NAME", help=presets)
     model = parser.add_argument_group("model")
     model.add_argument("--model", default="lite", metavar="M", help="name or path; `vfe models` lists (default: lite)")
     strength = f"0 input to 1 fully restored (default: {DEFAULTS.strength:g})"
-    model.add_argument("--strength", type=float, default=DEFAULTS.strength, metavar="S", help=strength)
+    model.add_argument("--strength", type=float, metavar="S", help=strength)
     model.add_argument("--window", type=int, metavar="N", help="frames restored together (default: what suits)")
     model.add_argument("--overlap", type=int, metavar="N", help="frames that windows share (default: about a quarter)")
     devices = "auto|cpu|cuda|mps|xpu"
@@ -138,20 +140,18 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
 
 def _add_region(group: argparse._ArgumentGroup) -> None:
     """Add the options that say what of a frame, and which faces, are restored."""
-    group.add_argument(
-        "--region", default=DEFAULTS.region, choices=REGIONS, help=f"what to restore (default: {DEFAULTS.region})"
-    )
+    group.add_argument("--region", choices=REGIONS, help=f"what to restore (default: {DEFAULTS.region})")
     group.add_argument(
         "--face-model", metavar="M", help="what restores faces: name, path or none (default: lite's own)"
     )
     which = f"all, largest, 2,5 or 'nearest X,Y'; see `vfe faces` (default: {DEFAULTS.faces})"
-    group.add_argument("--faces", default=DEFAULTS.faces, metavar="WHICH", help=which)
+    group.add_argument("--faces", metavar="WHICH", help=which)
     least = f"leave faces alone that are smaller (default: {DEFAULTS.min_face})"
-    group.add_argument("--min-face", type=int, default=DEFAULTS.min_face, metavar="PX", help=least)
+    group.add_argument("--min-face", type=int, metavar="PX", help=least)
     blend = f"0 input to 1 restored faces (default: {DEFAULTS.blend:g})"
-    group.add_argument("--blend", type=float, default=DEFAULTS.blend, metavar="B", help=blend)
+    group.add_argument("--blend", type=float, metavar="B", help=blend)
     fidelity = f"faces: 0 sharpest to 1 most faithful (default: {DEFAULTS.fidelity:g})"
-    group.add_argument("--fidelity", type=float, default=DEFAULTS.fidelity, metavar="F", help=fidelity)
+    group.add_argument("--fidelity", type=float, metavar="F", help=fidelity)
 
 
 def _add_wan(group: argparse._ArgumentGroup) -> None:

@@ -66,16 +66,9 @@ def _extra_folders(path: Path) -> list[tuple[str, Path, bool]]:
 
 
 def _read_yaml(path: Path) -> object:
-    try:
-        import yaml
-    except ImportError as error:
-        raise VFEError(f"{path}: reading it needs PyYAML, which is not installed; pip install pyyaml") from error
-    try:
-        with path.open(encoding="utf-8") as file:
-            read: object = yaml.safe_load(file)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise VFEError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
-    return read
+    from ..files.yaml_file import read_yaml  # PyYAML, which nobody else should wait for
+
+    return read_yaml(path, aliases=True)
 
 
 def _lines(base: Path, value: object) -> Iterator[Path]:
