@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -83,6 +84,24 @@ def whole_frames(frames: int, per_latent: int = FRAMES_PER_LATENT) -> int:
     [1, 1, 5, 5]
     """
     return (frames - 1) // per_latent * per_latent + 1
+
+
+@dataclass(frozen=True, order=True)
+class Stretch:
+    """The consecutive frames `start` to `stop` - 1 of a clip. Raises ValueError where there are none."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"a stretch from frame {self.start} to before {self.stop}, needed is at least one frame")
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __contains__(self, frame: int) -> bool:
+        return self.start <= frame < self.stop
 
 
 class VideoShape(NamedTuple):

@@ -114,9 +114,7 @@ class OneStepPipeline(LatentDecoder):
     ) -> Iterator[Tensor]:
         report = on_progress or no_progress
         clip = ClipStream(self, strength, lambda: report(clip.given, total))
-        for frame in frames:
-            yield from clip.push(frame)
-        yield from clip.finish()
+        yield from clip.pull(frames)
         report(clip.given, total)
 
     def window_for(self, height: int, width: int) -> WindowConfig:

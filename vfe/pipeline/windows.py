@@ -4,13 +4,14 @@ windows are cross-faded back into one clip.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from ..types import FRAMES_PER_LATENT, CheckCancelled, never_cancelled, padded_frames
+from ..types import FRAMES_PER_LATENT, CheckCancelled, Stretch, never_cancelled, padded_frames
 from .tiling import ramp
 
 
@@ -35,6 +36,63 @@ class WindowConfig:
 
 
 @dataclass(frozen=True)
+class WindowGrid:
+    """Where the windows of a clip of `frames` frames lie, which follows from their number alone."""
+
+    config: WindowConfig
+    frames: int
+
+    @property
+    def step(self) -> int:
+        """How many frames a window starts after the one before it; only the last one may be nearer."""
+        return self.config.frames - self.config.overlap
+
+    @property
+    def last(self) -> int:
+        """The number of the last window, from 0."""
+        regular = self._regular
+        covered = regular * self.step + self.config.overlap if regular else 0
+        return regular if self.frames > covered else regular - 1
+
+    def window(self, number: int) -> Stretch:
+        """Return the frames of a window; the last one reaches back so far that it is whole."""
+        start = number * self.step
+        if number >= self._regular:
+            whole = max(0, self.frames - self.config.frames)
+            start = whole + min(-whole % FRAMES_PER_LATENT, start - whole)  # it stays on the clip's groups of four
+        return Stretch(start, min(start + self.config.frames, self.frames))
+
+    def needed(self, wanted: Stretch) -> Stretch:
+        """Return the frames of all windows that the restored frames of a stretch are made of."""
+        first = min(max(0, wanted.start - self.config.overlap) // self.step, self.last)
+        last = min((wanted.stop - 1) // self.step, self.last)
+        return Stretch(self.window(first).start, self.window(last).stop)
+
+    @property
+    def _regular(self) -> int:
+        """How many windows are whole without reaching back."""
+        return max(0, (self.frames - self.config.overlap) // self.step)
+
+
+@dataclass(frozen=True)
+class ClipPart:
+    """The frames that are wanted of a clip of `frames` frames. Raises ValueError where it has not so many."""
+
+    wanted: Stretch
+    frames: int
+
+    def __post_init__(self) -> None:
+        if self.wanted.stop > self.frames:
+            raise ValueError(
+                f"frames {self.wanted.start} to {self.wanted.stop - 1} are wanted, the clip has {self.frames}"
+            )
+
+    def needed(self, config: WindowConfig) -> Stretch:
+        """Return the frames that go into the wanted ones."""
+        return WindowGrid(config, self.frames).needed(self.wanted)
+
+
+@dataclass(frozen=True)
 class Window:
     """Frames that are restored together."""
 
@@ -49,12 +107,13 @@ class Window:
 class WindowGatherer:
     """Collects the frames of a clip into windows; a frame is kept for two windows at most."""
 
-    def __init__(self, config: WindowConfig) -> None:
+    def __init__(self, config: WindowConfig, first: int = 0) -> None:
+        """`first` is the number in the clip of the first frame that comes, with which one of its windows starts."""
         self.config = config
         self._before: list[Tensor] = []  # the frames of the window before
         self._held: list[Tensor] = []  # those of the window to come, of which the first were in the one before too
-        self._start = 0  # the number in the clip of the first frame held
-        self._covered = 0  # how many frames of the clip were in a window
+        self._start = first  # the number in the clip of the first frame held
+        self._covered = first  # how many frames of the clip were in a window, or are not asked for
 
     def push(self, frame: Tensor) -> Window | None:
         """Take a frame, and return the window that it completes, if it completes one."""
@@ -70,13 +129,12 @@ class WindowGatherer:
 
     def finish(self) -> Window | None:
         """Return the last window, if frames are left for one; it reaches back so far that it is whole."""
-        size, overlap = self.config.frames, self.config.overlap
-        if self._start + len(self._held) <= self._covered:
+        count = self._start + len(self._held)
+        if count <= self._covered:
             return None
-        whole = (self._before[: size - overlap] + self._held)[-size:]
-        start = self._start + len(self._held) - len(whole)
-        off_grid = min(-start % FRAMES_PER_LATENT, self._start - start)  # it stays on the clip's groups of four
-        return self._window(whole[off_grid:], start + off_grid)
+        grid = WindowGrid(self.config, count)
+        last = grid.window(grid.last)
+        return self._window((self._before[: grid.step] + self._held)[-len(last) :], last.start)
 
     def _window(self, frames: list[Tensor], start: int) -> Window:
         window = Window(frames, start, self._covered - start)
@@ -90,10 +148,11 @@ class CrossFader:
     The last frames of a window wait for those of the next.
     """
 
-    def __init__(self, config: WindowConfig) -> None:
+    def __init__(self, config: WindowConfig, first: int = 0) -> None:
+        """`first` is the number in the clip of the first window's first frame."""
         self.config = config
-        self.given = 0
-        """How many frames of the clip came out."""
+        self.given = first
+        """The number in the clip of the frame that comes out next."""
         self._tail: list[Tensor] = []
 
     def push(self, window: Window, restored: list[Tensor]) -> list[Tensor]:
@@ -141,34 +200,56 @@ class ClipStream:
     """
 
     def __init__(
-        self, pipeline: WindowPipeline, strength: float = 1.0, check: CheckCancelled = never_cancelled
+        self,
+        pipeline: WindowPipeline,
+        strength: float = 1.0,
+        check: CheckCancelled = never_cancelled,
+        part: ClipPart | None = None,
     ) -> None:
-        """`check` is called between the stages of a window; what it raises stops the work."""
+        """`check` is called between the stages of a window; what it raises stops the work.
+
+        Of a `part` of a clip only the frames that it needs may be pushed; those that are wanted come out, to the bit as
+        they come out of the whole clip.
+        """
         self.pipeline = pipeline
         self.strength = strength
         self.check = check
+        self.part = part
+        self.given = 0
+        """How many frames came out."""
         self._gatherer: WindowGatherer | None = None
         self._fader: CrossFader | None = None
 
-    @property
-    def given(self) -> int:
-        """How many frames came out."""
-        return 0 if self._fader is None else self._fader.given
+    def pull(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Push all frames, and yield what comes out."""
+        for frame in frames:
+            yield from self.push(frame)
+        yield from self.finish()
 
     def push(self, frame: Tensor) -> list[Tensor]:
         """Take a frame, (3, H, W) or (B, 3, H, W) in [-1, 1], and return the restored frames that are ready by then."""
         if self._gatherer is None:
             config = self.pipeline.window_for(frame.shape[-2], frame.shape[-1])
-            self._gatherer, self._fader = WindowGatherer(config), CrossFader(config)
+            first = 0 if self.part is None else self.part.needed(config).start
+            self._gatherer, self._fader = WindowGatherer(config, first), CrossFader(config, first)
         return self._restore(self._gatherer.push(frame))
 
     def finish(self) -> list[Tensor]:
         """Return the rest, when no frame follows."""
         if self._gatherer is None or self._fader is None:
             return []
-        return self._restore(self._gatherer.finish()) + self._fader.finish()
+        return self._restore(self._gatherer.finish()) + self._wanted(self._fader.finish(), self._fader)
 
     def _restore(self, window: Window | None) -> list[Tensor]:
         if window is None or self._fader is None:
             return []
-        return self._fader.push(window, self.pipeline.restore_window(window.frames, self.strength, self.check))
+        restored = self.pipeline.restore_window(window.frames, self.strength, self.check)
+        return self._wanted(self._fader.push(window, restored), self._fader)
+
+    def _wanted(self, restored: list[Tensor], fader: CrossFader) -> list[Tensor]:
+        """Return those that are wanted of the frames that `fader` has just given."""
+        if self.part is not None:
+            wanted, start = self.part.wanted, fader.given - len(restored)
+            restored = restored[max(0, wanted.start - start) : max(0, wanted.stop - start)]
+        self.given += len(restored)
+        return restored

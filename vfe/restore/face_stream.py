@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -15,8 +15,8 @@ from torch import Tensor
 from ..face.paste.aligned import AlignedPatcher
 from ..face.paste.paste import FaceConfig, FacePatcher, Patch, Patcher, paste
 from ..face.track.tracks import FaceTrack, FaceTracks
-from ..pipeline.windows import ClipStream, WindowPipeline
-from ..types import Progress, no_progress
+from ..pipeline.windows import ClipPart, ClipStream, WindowPipeline
+from ..types import Progress, Stretch, no_progress
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,19 @@ class FacePart:
     def patcher(self, track: FaceTrack, config: FaceConfig) -> Patcher:
         """Return what cuts out and pastes back the face of one track."""
         return AlignedPatcher(track, config.paste) if self.is_aligned else FacePatcher(track, config)
+
+    def crops_needed(self, track: FaceTrack, config: FaceConfig, wanted: Stretch) -> Stretch:
+        """Return the crops of a track, numbered from its first frame on, that go into wanted frames of the clip."""
+        side = self.patcher(track, config).side
+        return _part_of(track, wanted).needed(self.pipeline.window_for(side, side))
+
+    def frames_needed(self, tracks: FaceTracks, config: FaceConfig, wanted: Stretch) -> Stretch:
+        """Return the frames that go into those that are wanted of a clip: they, and the rest of the faces' windows."""
+        start, stop = wanted.start, wanted.stop
+        for track in _touching(tracks, wanted).tracks:
+            crops = self.crops_needed(track, config, wanted)
+            start, stop = min(start, track.start + crops.start), max(stop, track.start + crops.stop)
+        return Stretch(start, stop)
 
 
 def restore_faces(
@@ -50,25 +63,24 @@ def restore_faces(
     """
     report = on_progress or no_progress
     stream = FaceStream(part, tracks, config, strength, lambda done: report(done, tracks.frames))
-    for frame in frames:
-        yield from stream.push(frame)
-    yield from stream.finish()
+    yield from stream.pull(frames)
     report(stream.given, tracks.frames)
 
 
 def restore_frames_and_faces(
-    frames: Iterable[Tensor], restore: Callable[[Iterable[Tensor]], Iterator[Tensor]], faces: FaceStream
+    frames: Iterable[Tensor], restore: Callable[[Iterable[Tensor]], Iterator[Tensor]], faces: FaceStream, first: int = 0
 ) -> Iterator[Tensor]:
-    """Restore frames by another model, `restore`, and then the faces in what it makes of them."""
+    """Restore frames by another model, `restore`, and then the faces in what it makes of them.
+
+    `first` is the number in the clip of the first of the frames.
+    """
 
     def noted() -> Iterator[Tensor]:
-        for frame in frames:
-            faces.note_original(frame)
+        for number, frame in enumerate(frames, first):
+            faces.note_original(number, frame)
             yield frame
 
-    for frame in restore(noted()):
-        yield from faces.push(frame)
-    yield from faces.finish()
+    return faces.pull(restore(noted()))
 
 
 class FaceStream:
@@ -81,27 +93,41 @@ class FaceStream:
         config: FaceConfig | None = None,
         strength: float = 1.0,
         report: Callable[[int], None] | None = None,
+        wanted: Stretch | None = None,
     ) -> None:
-        """`report` is called with the frames given between the stages of windows; what it raises stops the work."""
+        """`report` is called with the frames given between the stages of windows; what it raises stops the work.
+
+        Where only a stretch is `wanted`, the frames that go into it (`FacePart.frames_needed`) and no others may be
+        pushed; those that are wanted come out, to the bit as they come out of the whole clip.
+        """
         self.part = part
-        self.tracks = tracks
+        self.tracks = tracks if wanted is None else _touching(tracks, wanted)
         self.config = config or FaceConfig()
         self.strength = strength
         self.report = report
+        self.wanted = wanted
         self.given = 0
         """The number of frames that came out."""
-        self._taken = 0
-        self._noted = 0
+        self._taken = 0 if wanted is None else part.frames_needed(tracks, self.config, wanted).start
+        self._crops = {track.number: self._crops_needed(track) for track in self.tracks.tracks}
         self._waiting: deque[_Frame] = deque()
         self._clips: dict[int, _FaceClip] = {}
 
-    def note_original(self, frame: Tensor) -> None:
-        """Take the crops that the part sees of a frame on its way into another model, before it is pushed restored."""
+    def pull(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Push all frames, and yield what comes out."""
+        for frame in frames:
+            yield from self.push(frame)
+        yield from self.finish()
+
+    def note_original(self, number: int, frame: Tensor) -> None:
+        """Take the crops that the part sees of a frame of the clip on its way into another model.
+
+        It is called for all frames in their order, and for each before it is pushed restored.
+        """
         if self.part.sees_original:
-            for track, index in self.tracks.at(self._noted):
+            for track, index in self._needing(number):
                 clip = self._clip_of(track)
                 clip.originals.append(clip.patcher.take(frame, index))
-        self._noted += 1
 
     def push(self, frame: Tensor) -> list[Tensor]:
         """Take a frame and return those that it makes ready."""
@@ -111,11 +137,11 @@ class FaceStream:
                 "in which its faces were found"
             )
         waiting = _Frame(frame)
-        self._waiting.append(waiting)
-        for track, index in self.tracks.at(self._taken):
-            waiting.missing += 1
+        if self.wanted is None or self._taken in self.wanted:
+            self._waiting.append(waiting)
+        for track, index in self._needing(self._taken):
             self._clip_of(track).push(waiting, index)
-            if index + 1 == len(track.boxes):
+            if index + 1 == self._crops[track.number].stop:
                 self._clips.pop(track.number).finish()
         self._taken += 1
         return self._ready()
@@ -128,11 +154,21 @@ class FaceStream:
         assert not self._waiting
         return ready
 
+    def _needing(self, number: int) -> list[tuple[FaceTrack, int]]:
+        """Return the tracks that need a crop of a frame of the clip, and the index of this frame within each."""
+        return [(track, index) for track, index in self.tracks.at(number) if index in self._crops[track.number]]
+
+    def _crops_needed(self, track: FaceTrack) -> Stretch:
+        if self.wanted is None:
+            return Stretch(0, len(track.boxes))
+        return self.part.crops_needed(track, self.config, self.wanted)
+
     def _clip_of(self, track: FaceTrack) -> _FaceClip:
         if track.number not in self._clips:
-            stream = ClipStream(self.part.pipeline, self.strength, self._check)
+            part = _part_of(track, self.wanted or Stretch(track.start, track.stop))
+            stream = ClipStream(self.part.pipeline, self.strength, self._check, part)
             patcher = self.part.patcher(track, self.config)
-            self._clips[track.number] = _FaceClip(track.number, patcher, stream)
+            self._clips[track.number] = _FaceClip(track.number, patcher, stream, part.wanted)
         return self._clips[track.number]
 
     def _check(self) -> None:
@@ -145,6 +181,18 @@ class FaceStream:
             ready.append(self._waiting.popleft().pasted())
         self.given += len(ready)
         return ready
+
+
+def _touching(tracks: FaceTracks, wanted: Stretch) -> FaceTracks:
+    """Return the tracks that have frames in a stretch."""
+    touching = (track for track in tracks.tracks if track.start < wanted.stop and wanted.start < track.stop)
+    return replace(tracks, tracks=tuple(touching))
+
+
+def _part_of(track: FaceTrack, wanted: Stretch) -> ClipPart:
+    """Return what is wanted of the clip of a track's crops."""
+    frames = len(track.boxes)
+    return ClipPart(Stretch(max(0, wanted.start - track.start), min(frames, wanted.stop - track.start)), frames)
 
 
 class _Frame:
@@ -162,16 +210,19 @@ class _Frame:
 class _FaceClip:
     """The crops of one track on their way through the restorer."""
 
-    def __init__(self, number: int, patcher: Patcher, stream: ClipStream) -> None:
+    def __init__(self, number: int, patcher: Patcher, stream: ClipStream, wanted: Stretch) -> None:
         self.number = number
         self.patcher = patcher
         self.stream = stream
+        self.wanted = wanted
         self.originals: deque[Tensor] = deque()  # crops of frames that are not restored yet
         self.pending: deque[tuple[_Frame, int, Tensor]] = deque()  # with the index in the track, and the crop
 
     def push(self, frame: _Frame, index: int) -> None:
         crop = self.patcher.take(frame.pixels, index)
-        self.pending.append((frame, index, crop))
+        if index in self.wanted:
+            frame.missing += 1
+            self.pending.append((frame, index, crop))
         seen = torch.cat([crop, self.originals.popleft()]) if self.originals else crop
         self._hand_out(self.stream.push(seen))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 import torch
@@ -17,24 +17,21 @@ from ..face.track.tracker import track_faces
 from ..face.track.tracks import FaceTracks
 from ..options import RestoreOptions
 from ..types import Progress, Remedy, VFEError
-from ..video.read import Source
+from ..video.info import VideoInfo
+from ..video.read import Frame
+from .region import RegionPlan
 
 FILLED = 0.5
 """The share of the picture from which on, if crop boxes of faces fill more, the region auto restores whole frames."""
 
 
-@dataclass(frozen=True)
-class RegionPlan:
-    """What is restored, and what a person should know of it."""
-
-    whole_frames: bool
-    tracks: FaceTracks | None
-    """The faces that are restored, in whole frames by the part that knows faces; None where there is no such part."""
-    notes: tuple[str, ...] = ()
-
-
 def plan_region(
-    source: Source, options: RestoreOptions, on_progress: Progress | None, *, has_face_part: bool
+    info: VideoInfo,
+    frames: Iterable[Frame],
+    options: RestoreOptions,
+    on_progress: Progress | None,
+    *,
+    has_face_part: bool,
 ) -> RegionPlan:
     """Look through a file for faces, at its own size, in which they are chosen too; not where nothing depends on them.
 
@@ -45,7 +42,7 @@ def plan_region(
     beside = has_face_part and options.blend > 0
     if options.region == "frame" and not beside:
         return RegionPlan(True, None)
-    tracks = find_tracks(source, options, on_progress)
+    tracks = find_tracks(info, frames, options, on_progress)
     if options.region == "frame":
         return RegionPlan(True, tracks, (describe(tracks),) if tracks and tracks.tracks else ())
     if tracks is None:
@@ -59,34 +56,36 @@ def plan_region(
     return RegionPlan(False, tracks, (describe(tracks),))
 
 
-def find_tracks(source: Source, options: RestoreOptions, on_progress: Progress | None) -> FaceTracks | None:
+def find_tracks(
+    info: VideoInfo, frames: Iterable[Frame], options: RestoreOptions, on_progress: Progress | None
+) -> FaceTracks | None:
     """Return the chosen faces, placed in frames of the output's size; None for frames too small to find any in.
 
     Raises VFEError as `plan_region` does.
     """
     selection = FaceSelection.parse(options.faces, options.min_face)
-    width, height, total = source.info.width, source.info.height, source.info.frames
+    width, height, total = info.width, info.height, info.frames
     if min(width, height) < MIN_FRAME_SIDE:
         if options.region != "face":
             return None
         raise VFEError(
-            f"{source.info.path}: frames of {width}x{height} are too small to find faces in, needed are sides of "
+            f"{info.path}: frames of {width}x{height} are too small to find faces in, needed are sides of "
             f"{MIN_FRAME_SIDE} and more",
             Remedy.RESTORE_WHOLE_FRAMES,
             "restore whole frames (--region frame)",
         )
 
     def pixels() -> Iterator[Tensor]:
-        for done, frame in enumerate(source):
+        for done, frame in enumerate(frames):
             if on_progress is not None:
                 on_progress(done, total)
             yield frame.pixels
 
-    frames = pixels()
-    first = next(frames, None)
+    shown = pixels()
+    first = next(shown, None)
     if first is None:
-        raise VFEError(f"{source.info.path}: no frame could be decoded")
-    found = track_faces(chain([first], frames), FaceDetector.load())
+        raise VFEError(f"{info.path}: no frame could be decoded")
+    found = track_faces(chain([first], shown), FaceDetector.load())
     return scaled(selection.of(found), *options.output_size(width, height))
 
 

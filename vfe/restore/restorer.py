@@ -6,18 +6,16 @@ Frames are (3, H, W) float32 in [-1, 1].
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 from ..device import choose_device, choose_dtype, dtypes_for
-from ..face.paste.paste import FaceConfig, PasteConfig
 from ..library.find import find_model
 from ..library.folders import search_folders
 from ..loading.lite import load_face_pipeline
@@ -26,15 +24,18 @@ from ..loading.request import LoadRequest
 from ..options import ModelOptions as ModelOptions
 from ..options import RestoreOptions as RestoreOptions
 from ..pipeline.one_step import WindowConfig
-from ..pipeline.windows import WindowPipeline
-from ..types import Notify, Progress, VFEError, no_progress
+from ..pipeline.windows import ClipPart
+from ..types import Notify, Progress, Stretch, VFEError, no_progress
 from ..video.compare import check_apart, open_comparison, side_by_side
+from ..video.info import VideoInfo
 from ..video.read import Frame, Source
-from ..video.resize import resize
 from ..video.write import Sink
-from .blend import blend_over
 from .ends import entered, open_input, open_output
-from .face_stream import FacePart, FaceStream, restore_faces, restore_frames_and_faces
+from .face_stream import FacePart
+from .passage import Passage
+from .region import WHOLE_FRAMES, RegionPlan
+from .survey import Survey, take_survey
+from .work import FramePipeline, decide_work
 
 
 class StageSeconds(NamedTuple):
@@ -64,14 +65,6 @@ class RestoreReport:
     def fps(self) -> float:
         """Frames restored per second, from the first frame read to the file in place."""
         return self.frames / self.seconds if self.seconds > 0 else 0.0
-
-
-class FramePipeline(Protocol):
-    """The part of `OneStepPipeline` that files need: as many frames out as in, in order, of the same size."""
-
-    def stream(
-        self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
-    ) -> Iterator[Tensor]: ...
 
 
 def load(
@@ -161,131 +154,91 @@ class Restorer:
                 comparison = entered(stack, beside)
             sink = entered(stack, open_output(dst, source.info, size, options))
             searching = time.perf_counter()
-            work = self._work(source, options, on_progress)
-            run = _FileRun(source, sink, comparison, size, work.is_partial)
-            run.restore += time.perf_counter() - searching
-            run.go(work.restore, on_progress)
+            plan = self._plan(source.info, source, options, on_progress)
+            work = decide_work(self.pipeline, self.face_part, plan, options, size)
+            passage = Passage(work, size, keeps_pixels=comparison is not None)
+            passage.restore += time.perf_counter() - searching
+            run = _FileRun(source, sink, comparison)
+            run.go(passage, on_progress)
             closing = time.perf_counter()
             stack.close()  # flushes the encoder and renames: part of the time that a user waits
             run.encode += time.perf_counter() - closing
-        stages = StageSeconds(run.decode, run.restore, run.encode)
+        stages = StageSeconds(passage.decode, passage.restore, run.encode)
         seconds = time.perf_counter() - started
-        return RestoreReport(dst, run.frames, seconds, stages, (*source.notes, *sink.notes, *work.notes))
+        return RestoreReport(dst, passage.given, seconds, stages, (*source.notes, *sink.notes, *work.notes))
 
     def finds_faces(self, options: RestoreOptions) -> bool:
         """Return whether anything depends on where faces are, for which the frames are read twice."""
         return options.region != "frame" or (self.face_part is not None and options.fidelity < 1 and options.blend > 0)
 
-    def _work(self, source: Source, options: RestoreOptions, on_progress: Progress | None) -> _Work:
-        """Decide what is done with the frames of a file; faces are looked for where something depends on them."""
+    def survey(
+        self, source: Source, options: RestoreOptions | None = None, on_progress: Progress | None = None
+    ) -> Survey:
+        """Look through a source once: learn its frames, and where faces are if anything depends on that.
 
-        def whole_frames(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            return self.restore_frames(frames, strength=options.strength, on_progress=report)
+        `on_progress` gets the frames looked at and, where known, their total. Raises VFEError for what cannot be read.
+        """
+        options = options or RestoreOptions()
+        return take_survey(source, lambda frames: self._plan(source.info, frames, options, on_progress))
 
+    def restore_stretch(
+        self,
+        source: Source,
+        survey: Survey,
+        options: RestoreOptions,
+        stretch: Stretch,
+        on_progress: Progress | None = None,
+    ) -> Iterator[Frame]:
+        """Yield the frames of a stretch as `restore_file` hands them to its output, to the bit.
+
+        `survey` is what `survey` gave for the same source and options. `on_progress` gets the frames of the stretch
+        that are restored and their number. Memory is bounded by the window and the margins that the stretch needs on
+        both sides. Raises VFEError where the source is not the one of the survey, and ValueError for a stretch that
+        reaches beyond it.
+        """
+        size = options.output_size(source.info.width, source.info.height)
+        part = ClipPart(stretch, len(survey.frames))
+        work = decide_work(self.pipeline, self.face_part, survey.plan, options, size)
+        needed = work.restoration.needed(part)
+        report, total, passage = on_progress or no_progress, len(stretch), Passage(work, size, part)
+        report(0, total)
+        frames = islice(source.frames_from(needed.start, survey.frames), len(needed))
+        for frame, pixels in passage.of(frames, lambda _done, _total: report(passage.given, total)):
+            yield replace(frame, pixels=pixels)
+            report(passage.given, total)
+
+    def _plan(
+        self, info: VideoInfo, frames: Iterable[Frame], options: RestoreOptions, on_progress: Progress | None
+    ) -> RegionPlan:
+        """Decide what of the frames is restored; faces are looked for where something depends on them."""
         if not self.finds_faces(options):
-            return _Work(whole_frames)
-        part = self.face_part if options.fidelity < 1 else None
+            return WHOLE_FRAMES
         from .find_faces import plan_region
 
-        plan = plan_region(source, options, on_progress, has_face_part=part is not None)
-        if plan.tracks is None or (plan.whole_frames and not plan.tracks.tracks):
-            return _Work(whole_frames, plan.notes)
-        tracks, strength = plan.tracks, options.strength
-        shown = FaceConfig(paste=PasteConfig(blend=options.blend))
-
-        def refined(
-            frames: Iterable[Tensor], restore: _Restoration, config: FaceConfig, report: Progress
-        ) -> Iterator[Tensor]:
-            if part is None:
-                return restore(frames, report)
-            refining = strength * (1 - options.fidelity)
-            stream = FaceStream(part, tracks, config, refining, lambda done: report(done, tracks.frames))
-            return restore_frames_and_faces(frames, lambda frames: restore(frames, report), stream)
-
-        def upright(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            return restore_faces(self._faces_by_pipeline(), frames, tracks, strength=strength, on_progress=report)
-
-        def faces(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            return blend_over(frames, lambda frames: refined(frames, upright, FaceConfig(), report), options.blend)
-
-        def both(frames: Iterable[Tensor], report: Progress) -> Iterator[Tensor]:
-            return refined(frames, whole_frames, shown, report)
-
-        return _Work(both, plan.notes) if plan.whole_frames else _Work(faces, plan.notes, is_partial=True)
-
-    def _faces_by_pipeline(self) -> FacePart:
-        """Return a part for faces made of the pipeline itself, which then gets upright crops of them."""
-        if not isinstance(self.pipeline, WindowPipeline):
-            raise ValueError(
-                f"{type(self.pipeline).__name__} cannot restore faces, needed are window_for, restore_window"
-            )
-        return FacePart(self.pipeline)
-
-
-_Restoration = Callable[[Iterable[Tensor], Progress], Iterator[Tensor]]
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What is done with the frames of a file, and what a person should know of it."""
-
-    restore: _Restoration
-    notes: tuple[str, ...] = ()
-    is_partial: bool = False
-    """Whether most pixels stay: then they are written as they were stored."""
+        has_face_part = self.face_part is not None and options.fidelity < 1
+        return plan_region(info, frames, options, on_progress, has_face_part=has_face_part)
 
 
 class _FileRun:
-    """One pass over a file: what travels beside the pixels, and the seconds of each stage."""
+    """One pass over a file, from a source to a sink."""
 
-    def __init__(
-        self, source: Source, sink: Sink, comparison: Sink | None, size: tuple[int, int], is_partial: bool
-    ) -> None:
+    def __init__(self, source: Source, sink: Sink, comparison: Sink | None) -> None:
         self.source = source
         self.sink = sink
         self.comparison = comparison
-        self.size = size
-        self.is_partial = is_partial
-        self.pending: deque[Frame] = deque()  # frames inside the pipeline, at most a window
-        self.frames = 0
-        self.decode = self.restore = self.encode = 0.0
+        self.encode = 0.0
+        """Seconds."""
 
-    def go(self, restore: _Restoration, on_progress: Progress | None) -> None:
+    def go(self, passage: Passage, on_progress: Progress | None) -> None:
         """Pull every frame through; VFEError when there is none."""
         report = on_progress or no_progress
         total = self.source.info.frames
         report(0, total)
-        restored = restore(self._pixels(), lambda _done, _total: report(self.frames, total))
-        while (pixels := self._next_restored(restored)) is not None:
-            self._write(self.pending.popleft(), pixels)
-            self.frames += 1
-            report(self.frames, total)
-        assert not self.pending  # the pipeline returns as many frames as it takes
-        if not self.frames:
+        for frame, pixels in passage.of(self.source, lambda _done, _total: report(passage.given, total)):
+            self._write(frame, pixels)
+            report(passage.given, total)
+        if not passage.given:
             raise VFEError(f"{self.source.info.path}: no frame could be decoded")
-
-    def _pixels(self) -> Iterator[Tensor]:
-        """Yield the pixels of each frame at output size; the rest of the frame waits in `pending`."""
-        frames = iter(self.source)
-        while True:
-            start = time.perf_counter()
-            frame = next(frames, None)
-            self.decode += time.perf_counter() - start
-            if frame is None:
-                return
-            pixels = resize(frame.pixels, self.size)
-            alpha = None if frame.alpha is None else resize(frame.alpha, self.size)
-            kept = pixels if self.comparison else torch.empty(0)  # a window of large frames is not held twice
-            stored = frame.stored if self.is_partial else None
-            self.pending.append(replace(frame, pixels=kept, alpha=alpha, stored=stored))
-            yield pixels
-
-    def _next_restored(self, restored: Iterator[Tensor]) -> Tensor | None:
-        start, decoded = time.perf_counter(), self.decode
-        pixels = next(restored, None)
-        # The pipeline pulls frames while it works; their decoding is another stage.
-        self.restore += time.perf_counter() - start - (self.decode - decoded)
-        return pixels
 
     def _write(self, frame: Frame, pixels: Tensor) -> None:
         start = time.perf_counter()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 from av.video.frame import VideoFrame
 from torch import Tensor
@@ -20,6 +21,7 @@ from .crop import NO_CROP
 from .decode import Damage, decode_frames
 from .errors import about, reading
 from .files import is_image
+from .frame_table import FrameTable, picture_checksum, pixels_checksum
 from .hdr import ColourCoding
 from .info import VideoInfo
 from .orient import UPRIGHT
@@ -59,6 +61,19 @@ class Frame:
     """The colour profile and the camera data of an image, and how the colours of a video are coded."""
 
 
+class Decoded(NamedTuple):
+    """A picture that was decoded, of which a frame is made when somebody asks for it: pixels take longer than the
+    rest.
+    """
+
+    pts: int | None
+    duration: int | None
+    time_base: Fraction | None
+    frame: Callable[[], Frame]
+    checksum: Callable[[], int]
+    """A checksum of what the decoder gave."""
+
+
 class Source:
     """The frames of a file. It is a context manager; each iteration starts from the first frame with a decoder of its
     own.
@@ -68,7 +83,7 @@ class Source:
         self.info = info
         self.notes: list[str] = []
         """What the caller may want to tell the user: damage, changes of size."""
-        self._open: list[Generator[Frame, None, None]] = []
+        self._open: list[Generator[Decoded, None, None]] = []
         self._tags = NO_TAGS
 
     def __enter__(self) -> Source:
@@ -82,18 +97,39 @@ class Source:
         self._open.clear()
 
     def __iter__(self) -> Iterator[Frame]:
+        return (decoded.frame() for decoded in self.decoded())
+
+    def decoded(self) -> Iterator[Decoded]:
+        """Decode all pictures, from the first one on."""
         if self.info.images:
-            frames = self._read_images()
+            pictures = self._read_images()
         else:
-            frames = self._read_animation() if self.info.container in OWN_FORMATS else self._read_video()
-        self._open.append(frames)
-        return frames
+            pictures = self._read_animation() if self.info.container in OWN_FORMATS else self._read_video()
+        self._open.append(pictures)
+        return pictures
+
+    def frames_from(self, first: int, table: FrameTable) -> Iterator[Frame]:
+        """Yield the frames from number `first` on, each of which is proved to be the one that the table knows.
+
+        Raises VFEError where a picture is not the one that a pass over the source found before.
+        """
+        for number, decoded in enumerate(self.decoded()):
+            if number >= first:
+                if number >= len(table) or decoded.checksum() != table.checksums[number]:
+                    raise self._changed(number)
+                yield decoded.frame()
+
+    def _changed(self, number: int) -> VFEError:
+        return VFEError(
+            f"{self.info.path}: frame {number} is not what it was when the file was looked through; needed is the same "
+            "file on a sound disk: start anew"
+        )
 
     def _tell(self, *notes: str) -> None:
         """Add notes, each once, however often the frames are read."""
         self.notes += [note for note in notes if note not in self.notes]
 
-    def _read_video(self) -> Generator[Frame, None, None]:
+    def _read_video(self) -> Generator[Decoded, None, None]:
         path = self.info.path
         damage = Damage()
         reader = FrameReader(self.info.color_space, self.info.color_range)
@@ -109,7 +145,7 @@ class Source:
                     woven += frame.interlaced_frame
                     resized += (frame.width, frame.height) != stored_size
                     end = _end_of(frame, length)
-                    yield self._frame(frame, length, reader, stored_size)
+                    yield self._picture(frame, length, reader)
         if count == 0:
             raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video")
         self._tell(*damage_notes(path.name, claim, count, end, self.info.rate, damage))
@@ -123,7 +159,17 @@ class Source:
         coding = ColourCoding(self.info.color_primaries, self.info.color_transfer, self.info.hdr)
         return PhotoTags(coding=coding)
 
-    def _frame(self, frame: VideoFrame, length: int, reader: FrameReader, stored_size: tuple[int, int]) -> Frame:
+    def _picture(self, frame: VideoFrame, length: int, reader: FrameReader) -> Decoded:
+        return Decoded(
+            frame.pts,
+            length,
+            frame.time_base,
+            frame=lambda: self._frame(frame, length, reader),
+            checksum=lambda: picture_checksum(frame),
+        )
+
+    def _frame(self, frame: VideoFrame, length: int, reader: FrameReader) -> Frame:
+        stored_size = self.info.stored_size
         pixels, alpha = reader.read(frame, stored_size)
         turn, crop = self.info.orientation, self.info.crop
         as_it_is = (turn, crop) == (UPRIGHT, NO_CROP) and (frame.width, frame.height) == stored_size
@@ -137,7 +183,7 @@ class Source:
             stored=Stored(frame, pixels, reader.matrix, reader.color_range) if as_it_is else None,
         )
 
-    def _read_animation(self) -> Generator[Frame, None, None]:
+    def _read_animation(self) -> Generator[Decoded, None, None]:
         path, when, count, other_sizes = self.info.path, 0, 0, 0
         with reading(path), about(path):
             for picture in read_animation(path):
@@ -146,13 +192,15 @@ class Source:
                 if (width, height) != (self.info.width, self.info.height):
                     other_sizes += 1
                     continue
-                yield Frame(
-                    picture.pixels,
-                    picture.alpha if self.info.has_alpha else None,
-                    pts=when,
-                    time_base=self.info.time_base,
-                    duration=picture.duration,
-                    tags=picture.tags,
+                yield _made(
+                    Frame(
+                        picture.pixels,
+                        picture.alpha if self.info.has_alpha else None,
+                        pts=when,
+                        time_base=self.info.time_base,
+                        duration=picture.duration,
+                        tags=picture.tags,
+                    )
                 )
                 when += picture.duration
             with opened(path) as (read, size):
@@ -162,7 +210,7 @@ class Source:
         if other_sizes:
             self._tell(f"{other_sizes} pictures of {path.name} have another size than the first: left out")
 
-    def _read_images(self) -> Generator[Frame, None, None]:
+    def _read_images(self) -> Generator[Decoded, None, None]:
         size = (self.info.width, self.info.height)
         several = 0
         damaged: list[str] = []
@@ -177,7 +225,7 @@ class Source:
                 )
             several += is_animation(path)
             damaged += [] if photo.whole else [path.name]
-            yield frame
+            yield _made(frame)
         if damaged:
             names = ", ".join(damaged[:_NAMED]) + (f" and {len(damaged) - _NAMED} more" if damaged[_NAMED:] else "")
             verb = "is" if len(damaged) == 1 else "are"
@@ -197,6 +245,17 @@ def open_source(path: str | Path) -> Source:
 def interlaced_note(woven: int, count: int) -> str:
     """Return the sentence on a video of which so many frames are interlaced."""
     return f"{woven} of {count} frames are interlaced; they are written as they are, as progressive"
+
+
+def _made(frame: Frame) -> Decoded:
+    """Return a frame that is made already, so that only its pixels can be compared."""
+    return Decoded(
+        frame.pts,
+        frame.duration,
+        frame.time_base,
+        frame=lambda: frame,
+        checksum=lambda: pixels_checksum(frame.pixels, frame.alpha),
+    )
 
 
 def _end_of(frame: VideoFrame, length: int) -> float:

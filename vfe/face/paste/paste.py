@@ -61,6 +61,10 @@ class Patch(NamedTuple):
 class Patcher(Protocol):
     """How the face of one track is cut out of frames, and how it comes back."""
 
+    @property
+    def side(self) -> int:
+        """The side of all its crops in pixels."""
+
     def take(self, frame: Tensor, index: int) -> Tensor:
         """Cut out the crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W); both are in [-1, 1]."""
 

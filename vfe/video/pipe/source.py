@@ -19,7 +19,7 @@ from ...types import VFEError
 from ..errors import MEDIA_ERRORS, is_full_disk, reading, reason
 from ..pixels import FrameReader
 from ..probe import describe_stream, video_stream
-from ..read import Frame, Source, interlaced_note
+from ..read import Decoded, Source, interlaced_note
 from .streams import INPUT, standard_input
 from .y4m import Y4M, Frames, broken_header, chroma_location, frame_bytes, read_header
 
@@ -65,7 +65,7 @@ class PipedSource(Source):
             self._kept.close()
         self._container.close()
 
-    def _read_video(self) -> Generator[Frame, None, None]:
+    def _read_video(self) -> Generator[Decoded, None, None]:
         from_pipe = self._first is not None
         reader = FrameReader(self.info.color_space, self.info.color_range)
         self._tags = self._coding()
@@ -76,7 +76,7 @@ class PipedSource(Source):
                 frame.pts, frame.time_base = count, self.info.time_base
                 count += 1
                 woven += frame.interlaced_frame
-                yield self._frame(frame, 1, reader, self.info.stored_size)
+                yield self._picture(frame, 1, reader)
         if not from_pipe:
             return  # everything was said the first time
         if self._frames.fault:
