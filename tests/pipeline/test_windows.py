@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 import torch
 from torch import Tensor
 
+from tests.support.mixing_pipeline import MixingPipeline
 from tests.support.tiny_lite import drifting_pattern, tiny_lite, tiny_lite_with_prior
 from tests.support.tiny_wan import sizes_of, tiny_wan
 from vfe.device import GIB
@@ -13,8 +16,8 @@ from vfe.models.prior import PriorStrength
 from vfe.pipeline.latents import latent_mask
 from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.one_step import ClipStream, OneStepPipeline, TileConfig, WindowConfig
-from vfe.pipeline.windows import CrossFader, Window, WindowGatherer
-from vfe.types import never_cancelled
+from vfe.pipeline.windows import ClipPart, CrossFader, Window, WindowGatherer
+from vfe.types import Stretch, never_cancelled
 
 CONFIGS = [WindowConfig(9, 4), WindowConfig(9, 0), WindowConfig(5, 1), WindowConfig(13, 5)]
 CLIP = drifting_pattern(9)[0].unbind(1)
@@ -54,6 +57,39 @@ def test_unchanged_windows_fade_to_the_clip(count: int, config: WindowConfig) ->
     out += fader.finish()
     assert [round(float(frame), 4) for frame in out] == list(range(count))
     assert fader.given == count
+
+
+def stretches_of(count: int) -> list[Stretch]:
+    """All of a short clip; of a longer one the whole, single frames at its ends and in the middle, and some at random."""
+    every = [Stretch(start, stop) for start in range(count) for stop in range(start + 1, count + 1)]
+    if count < 10:
+        return every
+    ends = [Stretch(0, count), Stretch(0, 1), Stretch(count // 2, count // 2 + 1), Stretch(count - 1, count)]
+    return ends + random.Random(count).sample(every, 12)
+
+
+@pytest.mark.parametrize("config", [*CONFIGS, WindowConfig(), WindowConfig(1, 0), WindowConfig(9, 3)])
+@pytest.mark.parametrize("count", [1, 4, 9, 10, 24, 25, 26, 44, 45, 46, 60, 61, 130])
+def test_a_part_is_what_it_is_in_the_whole_clip(count: int, config: WindowConfig) -> None:
+    """To the bit, from the frames that it needs and no others."""
+    frames = list(torch.rand(count, 3, 2, 2, generator=torch.Generator().manual_seed(count)))
+    whole = list(MixingPipeline(config).stream(frames))
+    for stretch in stretches_of(count):
+        part, pipeline = ClipPart(stretch, count), MixingPipeline(config)
+        needed = part.needed(config)
+        stream = ClipStream(pipeline, part=part)
+        out = list(stream.pull(frames[needed.start : needed.stop]))
+        assert stream.given == len(out) == len(stretch)
+        assert torch.equal(torch.stack(out), torch.stack(whole[stretch.start : stretch.stop])), stretch
+        assert pipeline.windows <= len(stretch) // (config.frames - config.overlap) + 3
+        assert len(needed) <= len(stretch) + 2 * (config.frames - 1)
+
+
+def test_a_part_reaches_not_beyond_its_clip() -> None:
+    with pytest.raises(ValueError, match="frames 3 to 5 are wanted, the clip has 5"):
+        ClipPart(Stretch(3, 6), 5)
+    with pytest.raises(ValueError, match="needed is at least one frame"):
+        Stretch(3, 3)
 
 
 def test_two_clips_pushed_by_turns_equal_each_pulled_alone() -> None:
