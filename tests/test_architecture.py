@@ -35,6 +35,7 @@ LAYERS = {
     "library": 5,
     "text": 5,
     "loading": 6,
+    "report": 6,
     "restore": 7,
     "batch": 9,  # above the jobs of single files
     "cli": 10,

@@ -50,6 +50,8 @@ MIN_FACES = Range(0, 16_384)
 """The range of the least size of a face, in pixels: H.264 has no pictures with a longer side."""
 CRFS = Range(0, 51)
 """The scale of x264 and x265, on which 0 is lossless."""
+REPORT_SUFFIXES = (".json",)
+"""The ends of the names that reports may have."""
 WINDOWS = Range(1, 10_001)
 """The range of a window, in frames: more frames than any memory holds at once."""
 LORA_STRENGTHS = Range(-100.0, 100.0)
@@ -142,6 +144,8 @@ class RestoreOptions:
     fidelity: float = 0.4
     """From 1, at which faces are as the part for whole frames restores them, to 0, at which they are as sharp as the
     part for faces makes them."""
+    report: Path | None = None
+    """A JSON file to which is written what the run did, in numbers; None writes none."""
 
     def __post_init__(self) -> None:
         if self.strength not in STRENGTHS:
@@ -160,6 +164,8 @@ class RestoreOptions:
             raise ValueError(f"region is {self.region!r}, needed is one of {', '.join(REGIONS)}")
         if self.fidelity not in FIDELITIES:
             raise ValueError(f"fidelity is {self.fidelity}, needed is a number from 0 (sharpest) to 1 (most faithful)")
+        if self.report is not None and self.report.suffix.lower() not in REPORT_SUFFIXES:
+            raise ValueError(f"report is {self.report}, needed is a name that ends in {' or '.join(REPORT_SUFFIXES)}")
         if self.min_face not in MIN_FACES or self.blend not in BLENDS:
             raise ValueError(
                 f"min_face={self.min_face}, blend={self.blend}: needed are 0 to {MIN_FACES.most} pixels, and 0 to 1"

@@ -86,7 +86,8 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
 
     Raises ValueError where one makes no sense, of which VFEError is a kind: that for a preset that is none.
     """
-    return with_preset(given_of(args)).applied_to(RestoreOptions(compare=args.compare, overwrite=args.overwrite))
+    files = RestoreOptions(compare=args.compare, report=args.report, overwrite=args.overwrite)
+    return with_preset(given_of(args)).applied_to(files)
 
 
 def model_options_of(args: argparse.Namespace) -> ModelOptions:
@@ -136,6 +137,8 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     )
     picture.add_argument("--codec", choices=CODECS, help="default: by extension, H.264 for most")
     picture.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
+    report = "also write what was done, in numbers: .json"
+    picture.add_argument("--report", type=_path, metavar="FILE", help=report)
 
 
 def _add_region(group: argparse._ArgumentGroup) -> None:

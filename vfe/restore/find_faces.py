@@ -49,7 +49,7 @@ def plan_region(
         return RegionPlan(True, None, ("whole frames were restored: they are too small to find faces in",))
     found = tracks if beside else None
     if options.region == "auto" and not tracks.tracks:
-        return RegionPlan(True, None, ("whole frames were restored: no face was found",))
+        return RegionPlan(True, tracks, ("whole frames were restored: no face was found",))
     if options.region == "auto" and (share := filled(tracks, CropConfig())) > FILLED:
         note = f"whole frames were restored: faces fill {100 * share:.0f} % of the picture"
         return RegionPlan(True, found, (note,) if found is None else (note, describe(found)))

@@ -1,4 +1,4 @@
-"""Frames on their way through the work: what travels beside their pixels, and how long two of the stages take."""
+"""Frames on their way through the work: what travels beside their pixels, and how long some of the stages take."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..pipeline.windows import ClipPart
 from ..types import Progress
 from ..video.read import Frame
 from ..video.resize import resize
+from .reporting import FrameWatcher
 from .work import Work
 
 
@@ -21,14 +22,24 @@ class Passage:
     """One pass of frames through the work, of a whole clip or of those that a part of it needs."""
 
     def __init__(
-        self, work: Work, size: tuple[int, int], part: ClipPart | None = None, *, keeps_pixels: bool = False
+        self,
+        work: Work,
+        size: tuple[int, int],
+        part: ClipPart | None = None,
+        *,
+        keeps_pixels: bool = False,
+        watcher: FrameWatcher | None = None,
     ) -> None:
-        """`size` is the (width, height) of the output; `keeps_pixels` keeps those of the source at this size."""
+        """`size` is the (width, height) of the output; `keeps_pixels` keeps those of the source at this size.
+
+        `watcher` sees the frames of a whole clip.
+        """
         self.work = work
         self.size = size
         self.part = part
         self.keeps_pixels = keeps_pixels
-        self.decode = self.restore = 0.0
+        self.watcher = watcher
+        self.decode = self.restore = self.measure = 0.0
         """Seconds of each stage."""
         self.given = 0
         """The frames that came out."""
@@ -39,7 +50,9 @@ class Passage:
         restored = self.work.restoration.restore(self._pixels(iter(frames)), report, self.part)
         while (pixels := self._next_restored(restored)) is not None:
             self.given += 1
-            yield self._pending.popleft(), pixels
+            frame = self._pending.popleft()
+            self._show(frame.pixels, pixels)
+            yield frame, pixels
         assert not self._pending  # as many frames come out as go in
 
     def _pixels(self, frames: Iterator[Frame]) -> Iterator[Tensor]:
@@ -59,12 +72,28 @@ class Passage:
 
     def _without_pixels(self, frame: Frame, pixels: Tensor) -> Frame:
         alpha = None if frame.alpha is None else resize(frame.alpha, self.size)
-        kept = pixels if self.keeps_pixels else torch.empty(0)  # a window of large frames is not held twice
+        is_kept = self._is_watched(pixels) or self.keeps_pixels
+        kept = pixels if is_kept else torch.empty(0)  # a window of large frames is not held twice
         return replace(frame, pixels=kept, alpha=alpha, stored=frame.stored if self.work.is_partial else None)
 
     def _next_restored(self, restored: Iterator[Tensor]) -> Tensor | None:
-        start, decoded = time.perf_counter(), self.decode
+        start, others = time.perf_counter(), self.decode + self.measure
         pixels = next(restored, None)
-        # The pipeline pulls frames while it works; their decoding is another stage.
-        self.restore += time.perf_counter() - start - (self.decode - decoded)
+        # The pipeline pulls frames while it works; that they are decoded and measured are other stages.
+        self.restore += time.perf_counter() - start - (self.decode + self.measure - others)
         return pixels
+
+    def _is_watched(self, pixels: Tensor) -> bool:
+        """Show a frame as it comes to the watcher; return whether it wants to see it once more, restored."""
+        if self.watcher is None:
+            return False
+        start = time.perf_counter()
+        is_wanted = self.watcher.take(pixels)
+        self.measure += time.perf_counter() - start
+        return is_wanted
+
+    def _show(self, before: Tensor, after: Tensor) -> None:
+        if self.watcher is not None:
+            start = time.perf_counter()
+            self.watcher.see(before, after)
+            self.measure += time.perf_counter() - start

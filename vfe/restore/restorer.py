@@ -34,6 +34,7 @@ from .ends import entered, open_input, open_output
 from .face_stream import FacePart
 from .passage import Passage
 from .region import WHOLE_FRAMES, RegionPlan
+from .reporting import Reporting
 from .survey import Survey, take_survey
 from .work import FramePipeline, decide_work
 
@@ -153,11 +154,14 @@ class Restorer:
                 beside = open_comparison(options.compare, source.info, size, overwrite=options.overwrite)
                 comparison = entered(stack, beside)
             sink = entered(stack, open_output(dst, source.info, size, options))
+            reporting = None if options.report is None else Reporting(options.report, source.info, dst, options)
             searching = time.perf_counter()
             plan = self._plan(source.info, source, options, on_progress)
             work = decide_work(self.pipeline, self.face_part, plan, options, size)
-            passage = Passage(work, size, keeps_pixels=comparison is not None)
-            passage.restore += time.perf_counter() - searching
+            searched = time.perf_counter() - searching
+            watcher = None if reporting is None else reporting.watch(plan, self.pipeline)
+            passage = Passage(work, size, keeps_pixels=comparison is not None, watcher=watcher)
+            passage.restore += searched
             run = _FileRun(source, sink, comparison)
             run.go(passage, on_progress)
             closing = time.perf_counter()
@@ -165,7 +169,10 @@ class Restorer:
             run.encode += time.perf_counter() - closing
         stages = StageSeconds(passage.decode, passage.restore, run.encode)
         seconds = time.perf_counter() - started
-        return RestoreReport(dst, passage.given, seconds, stages, (*source.notes, *sink.notes, *work.notes))
+        report = RestoreReport(dst, passage.given, seconds, stages, (*source.notes, *sink.notes, *work.notes))
+        if reporting is not None:
+            reporting.write(report, searched, passage.measure)
+        return report
 
     def finds_faces(self, options: RestoreOptions) -> bool:
         """Return whether anything depends on where faces are, for which the frames are read twice."""

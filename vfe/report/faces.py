@@ -1,0 +1,94 @@
+"""One face of a run, measured before and after on a few frames of its track.
+
+S side of aligned crops in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..face.draw.sheet import best_frame, picture_of
+from ..face.paste.align import steady_similarities, take_aligned
+from ..face.track.tracks import FaceTrack
+from .likeness import LIKENESS_SIDE, Likeness
+from .picture import jpeg
+from .sharpness import sharpness
+
+MOST_SAMPLES = 24
+"""No face is measured on more frames."""
+SAMPLE_EVERY = 4
+"""Of so many frames on which a face was seen, one is measured."""
+SHARPNESS_SIDES = (48, 256)
+"""The least and the largest side, in pixels, of the aligned crops of which the sharpness is measured.
+
+Between them it is that of the crop in the frame, so that nothing is measured that interpolation made.
+"""
+
+
+class FaceSample(NamedTuple):
+    """What was measured of a face on one frame."""
+
+    frame: int
+    sharpness_before: float
+    sharpness_after: float
+    distance: float
+    """How different the face before and after are, as `Likeness` measures it."""
+
+
+@dataclass(frozen=True)
+class FacePictures:
+    """A face before and after: JPEG files."""
+
+    frame: int
+    before: bytes
+    after: bytes
+
+
+class FaceMeter:
+    """Measures one track on the frames that it wants."""
+
+    def __init__(self, track: FaceTrack, likeness: Likeness) -> None:
+        self.track = track
+        self.samples: list[FaceSample] = []
+        self.pictures: FacePictures | None = None
+        self._likeness = likeness
+        self._shown = best_frame(track)
+        self._sampled = frozenset(sampled_frames(track))
+        self._matrices = steady_similarities(track.landmarks)
+
+    def wants(self, frame: int) -> bool:
+        """Return whether this frame of the clip is to be measured."""
+        return frame in self._sampled or frame == self._shown
+
+    def see(self, frame: int, before: Tensor, after: Tensor) -> None:
+        """Measure a wanted frame, given before and after, (3, H, W) in [-1, 1]."""
+        at = frame - self.track.start
+        if frame == self._shown:
+            pictures = (jpeg(picture_of(pixels, self.track.boxes[at])) for pixels in (before, after))
+            self.pictures = FacePictures(frame, *pictures)
+        if frame in self._sampled:
+            matrix = self._matrices[at]
+            blurred, sharp = sharpness(_aligned((before, after), matrix, _sharpness_side(matrix)))
+            distance = self._likeness.distance(*_aligned((before, after), matrix, LIKENESS_SIDE))
+            self.samples.append(FaceSample(frame, blurred, sharp, distance))
+
+
+def sampled_frames(track: FaceTrack) -> list[int]:
+    """Return the frames of the clip on which a track is measured, evenly spaced among those on which it was seen."""
+    seen = (track.seen.nonzero()[:, 0] + track.start).tolist()
+    count = min(max(len(seen) // SAMPLE_EVERY, 1), MOST_SAMPLES)
+    return [seen[(2 * number + 1) * len(seen) // (2 * count)] for number in range(count)] if seen else []
+
+
+def _aligned(pictures: tuple[Tensor, Tensor], matrix: Tensor, side: int) -> Tensor:
+    """Return aligned crops of a face in two versions of a frame: (2, 3, S, S)."""
+    return torch.stack([take_aligned(pixels, matrix, side) for pixels in pictures]).clamp(-1, 1)
+
+
+def _sharpness_side(matrix: Tensor) -> int:
+    least, largest = SHARPNESS_SIDES
+    return min(max(round(float(torch.linalg.det(matrix[:, :2]).abs().sqrt())), least), largest)

@@ -1,0 +1,125 @@
+"""Watches a run: measures every few frames of it before and after, and keeps no frame.
+
+Pixels are (3, H, W) in [-1, 1]; those before have the size of those after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..face.track.shots import THUMBNAIL_SIDE, CutFinder
+from ..face.track.tracks import FaceTracks
+from .colour import ColourShift, colour_shift
+from .even import EvenSample
+from .faces import FaceMeter
+from .likeness import Likeness
+from .picture import jpeg
+
+MOST_STILLS = 4
+STILL_SIDE = 720
+"""The longest side of a still in pixels."""
+MOST_COLOURS, COLOUR_EVERY = 400, 4
+
+
+class Still(NamedTuple):
+    """A whole frame before and after: JPEG files."""
+
+    before: bytes
+    after: bytes
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a `RunWatcher` saw."""
+
+    cuts: tuple[int, ...]
+    """The first frames of the second, third and further shots."""
+    colours: tuple[tuple[int, ColourShift], ...]
+    """The shift of the colours on some frames, in order."""
+    stills: tuple[tuple[int, Still], ...]
+    faces: tuple[FaceMeter, ...] | None
+    """None where faces were not looked for."""
+
+
+class RunWatcher:
+    """Takes the frames of a run twice: as they come, and as they are written, some frames later."""
+
+    def __init__(self, tracks: FaceTracks | None) -> None:
+        """`tracks` are the faces that are restored; None where faces were not looked for."""
+        self._tracks = tracks
+        self._faces = {} if tracks is None or not tracks.tracks else _meters(tracks)
+        self._cuts = CutWatcher() if tracks is None else None
+        self._colours: EvenSample[ColourShift] = EvenSample(MOST_COLOURS, COLOUR_EVERY)
+        self._stills: EvenSample[Still] = EvenSample(MOST_STILLS)
+        self._taken = self._seen = 0
+
+    def take(self, before: Tensor) -> bool:
+        """Take the next frame as it comes; return whether it is wanted again beside what it becomes."""
+        if self._cuts is not None:
+            self._cuts.push(before)
+        self._taken += 1
+        return self._wants(self._taken - 1)
+
+    def see(self, before: Tensor, after: Tensor) -> None:
+        """Take the next frame that is written; `before` is looked at only where it was wanted."""
+        if self._wants(self._seen):
+            with torch.inference_mode():
+                self._measure(self._seen, before, after.to(before).clamp(-1, 1))
+        self._seen += 1
+
+    def measured(self) -> Measured:
+        """Return everything, when no frame follows."""
+        cuts = self._cuts.finish() if self._cuts is not None else self._tracks.cuts if self._tracks else ()
+        faces = None if self._tracks is None else tuple(self._faces.values())
+        return Measured(cuts, tuple(self._colours.kept), tuple(self._stills.kept), faces)
+
+    def _wants(self, frame: int) -> bool:
+        return self._colours.wants(frame) or self._stills.wants(frame) or bool(self._wanting(frame))
+
+    def _wanting(self, frame: int) -> list[FaceMeter]:
+        """Return what measures a face on this frame."""
+        here = self._tracks.at(frame) if self._faces and self._tracks else []
+        return [meter for track, _ in here if (meter := self._faces[track.number]).wants(frame)]
+
+    def _measure(self, frame: int, before: Tensor, after: Tensor) -> None:
+        if self._colours.wants(frame):
+            self._colours.add(frame, colour_shift(before, after))
+        if self._stills.wants(frame):
+            self._stills.add(frame, Still(jpeg(before, STILL_SIDE), jpeg(after, STILL_SIDE)))
+        for meter in self._wanting(frame):
+            meter.see(frame, before, after)
+
+
+def _meters(tracks: FaceTracks) -> dict[int, FaceMeter]:
+    """Return what measures each face, by its number."""
+    likeness = Likeness.load()
+    return {track.number: FaceMeter(track, likeness) for track in tracks.tracks}
+
+
+class CutWatcher:
+    """Finds the cuts where nobody looked for faces, in frames that are made as small as `CutFinder` compares them."""
+
+    def __init__(self) -> None:
+        self._finder = CutFinder()
+        self._decided = 0
+        self._cuts: list[int] = []
+
+    def push(self, frame: Tensor) -> None:
+        """Take the next frame."""
+        scale = THUMBNAIL_SIDE / max(frame.shape[-2:])
+        size = [max(1, round(side * scale)) for side in frame.shape[-2:]]
+        self._note([given.cut for given in self._finder.push(F.interpolate(frame[None], size, mode="area")[0])])
+
+    def finish(self) -> tuple[int, ...]:
+        """Return the first frames of all shots but the first."""
+        self._note([given.cut for given in self._finder.finish()])
+        return tuple(self._cuts)
+
+    def _note(self, cuts: list[bool]) -> None:
+        self._cuts += [self._decided + at for at, is_cut in enumerate(cuts) if is_cut]
+        self._decided += len(cuts)
