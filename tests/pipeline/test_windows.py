@@ -60,7 +60,7 @@ def test_unchanged_windows_fade_to_the_clip(count: int, config: WindowConfig) ->
 
 
 def stretches_of(count: int) -> list[Stretch]:
-    """All of a short clip; of a longer one the whole, single frames at its ends and in the middle, and some at random."""
+    """All of a short clip; of a longer one the whole, single frames at its ends and in its middle, and some more."""
     every = [Stretch(start, stop) for start in range(count) for stop in range(start + 1, count + 1)]
     if count < 10:
         return every

@@ -184,7 +184,7 @@ def test_progress_counts_the_stretch_and_can_stop(tmp_path: Path) -> None:
     assert calls[-1] == (30, 30)
     assert [done for done, _ in calls] == sorted(done for done, _ in calls)
 
-    def stop(done: int, total: int | None) -> None:
+    def stop(done: int, _: int | None) -> None:
         if done == 7:
             raise Cancelled
 

@@ -26,7 +26,8 @@ class SmallPatcher:
         return Area(top, top + SIDE, left, left + SIDE)
 
     def take(self, frame: Tensor, index: int) -> Tensor:
-        return frame[(..., *self._area(frame, index).slices)].clone()
+        rows, columns = self._area(frame, index).slices
+        return frame[:, rows, columns].clone()
 
     def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
         return Patch(self._area(frame, index), restored - crop, torch.full((SIDE, SIDE), 0.8))

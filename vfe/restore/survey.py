@@ -1,16 +1,36 @@
-"""What a first pass over a source learns of it, so that any stretch of it can be restored on its own."""
+"""What a first pass over a source learns of it, so that any stretch of it can be restored on its own.
+
+It is kept in two files of a folder. `survey.json` is for people too:
+
+    {"format": "vfe-survey-1", "frames": 1500, "time_base": [1, 12800] or null for images, "notes": [...],
+     "plan": {"whole_frames": true, "notes": [...], "faces": {"width": 640, "height": 360, "cuts": [...]} or null}}
+
+`survey.safetensors` has the columns that `survey_columns` describes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 from ..face.track.tracks import FaceTracks
+from ..files.aside import written_aside
+from ..tensor_io.safetensors_file import open_safetensors
+from ..tensor_io.write import entries_of, write_safetensors
 from ..types import VFEError
 from ..video.frame_table import FrameTable
 from ..video.read import Decoded, Frame, Source
 from .region import RegionPlan
+from .survey_columns import FacesHead, face_columns, frame_columns, read_table, read_tracks
+
+FORMAT = "vfe-survey-1"
+HEAD, COLUMNS = "survey.json", "survey.safetensors"
+MAX_HEAD = 16 << 20  # bytes: a cut takes eight of them
+MAX_SIDE = 1 << 16  # pixels
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,29 @@ class Survey:
     def tracks(self) -> FaceTracks | None:
         """The faces that are restored, as in the plan."""
         return self.plan.tracks
+
+    def write(self, folder: Path) -> None:
+        """Write both files into a folder that exists. Raises OSError as writing does."""
+        columns = frame_columns(self.frames) | ({} if self.tracks is None else face_columns(self.tracks))
+        write_safetensors(folder / COLUMNS, entries_of(columns), {"format": FORMAT})
+        with written_aside(folder / HEAD) as aside:
+            aside.write_text(json.dumps(_head_of(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Survey:
+        """Read what `write` wrote, exactly. Raises VFEError for files that are missing, damaged or something else."""
+        try:
+            head = _read_head(folder / HEAD)
+            source = open_safetensors(folder / COLUMNS)
+            frames = read_table(source, head.time_base)
+            if len(frames) != head.frames:
+                raise VFEError(f"{HEAD} tells of {head.frames} frames, {COLUMNS} of {len(frames)}")
+            tracks = None if head.faces is None else read_tracks(source, head.faces, len(frames))
+        except OSError as error:
+            raise VFEError(f"{error.filename}: cannot be read ({error.strerror}); survey the source anew") from error
+        except VFEError as error:
+            raise VFEError(f"the survey in {folder} cannot be used: {error.fact}; survey the source anew") from error
+        return cls(frames, RegionPlan(head.whole_frames, tracks, head.plan_notes), head.notes)
 
 
 def take_survey(source: Source, plan: Callable[[Iterable[Frame]], RegionPlan]) -> Survey:
@@ -70,3 +113,71 @@ class _Columns:
         if self.time_base is None:
             return FrameTable(checksums)
         return FrameTable(checksums, tuple(self.pts), tuple(self.durations), self.time_base)
+
+
+@dataclass(frozen=True)
+class _Head:
+    frames: int
+    time_base: Fraction | None
+    notes: tuple[str, ...]
+    whole_frames: bool
+    plan_notes: tuple[str, ...]
+    faces: FacesHead | None
+
+
+def _head_of(survey: Survey) -> dict[str, Any]:
+    unit, tracks = survey.frames.time_base, survey.tracks
+    faces = tracks and {"width": tracks.width, "height": tracks.height, "cuts": list(tracks.cuts)}
+    return {
+        "format": FORMAT,
+        "frames": len(survey.frames),
+        "time_base": unit and [unit.numerator, unit.denominator],
+        "notes": list(survey.notes),
+        "plan": {"whole_frames": survey.plan.whole_frames, "notes": list(survey.plan.notes), "faces": faces},
+    }
+
+
+def _read_head(path: Path) -> _Head:
+    """Raises OSError as reading does, and VFEError for anything but what `_head_of` gives."""
+    if path.stat().st_size > MAX_HEAD:
+        raise VFEError(f"{path.name} has more than {MAX_HEAD} bytes")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["format"] != FORMAT:
+            raise VFEError(f"{path.name} has another format than {FORMAT}")
+        plan = raw["plan"]
+        return _Head(
+            frames=_natural(raw["frames"]),
+            time_base=None if raw["time_base"] is None else Fraction(*map(_natural, _list(raw["time_base"], 2))),
+            notes=_texts(raw["notes"]),
+            whole_frames=plan["whole_frames"] is True,
+            plan_notes=_texts(plan["notes"]),
+            faces=None if plan["faces"] is None else _faces_head(plan["faces"]),
+        )
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, VFEError):
+            raise
+        raise VFEError(f"{path.name} is damaged ({' '.join(repr(error).split())[:80]})") from error
+
+
+def _faces_head(raw: Mapping[str, Any]) -> FacesHead:
+    width, height = (_natural(raw[name], MAX_SIDE) for name in ("width", "height"))
+    return FacesHead(width, height, tuple(_natural(cut) for cut in _list(raw["cuts"])))
+
+
+def _natural(value: object, most: int = 1 << 62) -> int:
+    if type(value) is not int or not 0 < value <= most:
+        raise ValueError(f"{value!r:.20} where a number from 1 on is needed")
+    return value
+
+
+def _list(value: object, length: int | None = None) -> list[Any]:
+    if not isinstance(value, list) or len(value) != (length or len(value)):
+        raise ValueError(f"{value!r:.20} where a list is needed")
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if not all(isinstance(text, str) for text in _list(value)):
+        raise ValueError("notes that are no text")
+    return tuple(_list(value))

@@ -126,7 +126,7 @@ class FaceTracks:
             if isinstance(error, VFEError):
                 raise
             raise VFEError(f"the list of faces is damaged ({error!r}); write it again with `vfe faces`") from error
-        _check(read)
+        check_shots(read)
         return read
 
 
@@ -138,7 +138,7 @@ def oval_masks(boxes: Tensor, side: int = MASK_SIDE) -> Tensor:
     return (((1 - offsets.norm(dim=-1)) * side / 4 + 0.5).clamp(0, 1) * 255).round().byte()
 
 
-def _check(tracks: FaceTracks) -> None:
+def check_shots(tracks: FaceTracks) -> None:
     """Raise VFEError for tracks that reach beyond the clip or over a cut."""
     for track in tracks.tracks:
         if not any(first <= track.start and track.stop <= stop for first, stop in tracks.shots):
