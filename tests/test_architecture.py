@@ -37,6 +37,7 @@ LAYERS = {
     "loading": 6,
     "report": 6,
     "restore": 7,
+    "jobs": 8,
     "batch": 9,  # above the jobs of single files
     "cli": 10,
     "nodes": 10,

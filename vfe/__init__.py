@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from . import face as face
+    from .jobs.job import Job as Job
+    from .jobs.request import JobRequest as JobRequest
+    from .jobs.request import ModelRequest as ModelRequest
     from .options import RestoreOptions as RestoreOptions
     from .restore.restorer import Restorer as Restorer
     from .restore.restorer import RestoreReport as RestoreReport
@@ -21,7 +24,28 @@ if TYPE_CHECKING:
     from .types import VFEError as VFEError
 
 __version__ = "0.2.0"
-__all__ = ["RestoreOptions", "RestoreReport", "Restorer", "VFEError", "__version__", "face", "load"]
+_PLACES = {
+    "Job": "jobs.job",
+    "JobRequest": "jobs.request",
+    "ModelRequest": "jobs.request",
+    "RestoreOptions": "restore.restorer",
+    "RestoreReport": "restore.restorer",
+    "Restorer": "restore.restorer",
+    "VFEError": "types",
+    "load": "restore.restorer",
+}
+__all__ = [
+    "Job",
+    "JobRequest",
+    "ModelRequest",
+    "RestoreOptions",
+    "RestoreReport",
+    "Restorer",
+    "VFEError",
+    "__version__",
+    "face",
+    "load",
+]
 
 
 def __getattr__(name: str) -> object:
@@ -29,10 +53,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "face":
         return import_module(".face", __name__)
-    if name == "VFEError":
-        from .types import VFEError
-
-        return VFEError
-    from .restore import restorer
-
-    return getattr(restorer, name)
+    return getattr(import_module(f".{_PLACES[name]}", __name__), name)

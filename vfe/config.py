@@ -37,14 +37,21 @@ def _convert(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - any ty
     if is_dataclass(hint):
         return from_mapping(typing.cast("type[Any]", hint), value, where)
     if origin is tuple:
+        if not isinstance(value, list):
+            raise ValueError(f"{where}: got {value!r}, needed a list")
         element = [args[0]] * len(value) if len(args) == 2 and args[1] is Ellipsis else args
-        if not isinstance(value, list) or len(value) != len(element):
+        if len(value) != len(element):
             raise ValueError(f"{where}: got {value!r}, needed a list of {len(element)}")
         return tuple(
             _convert(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(element, value, strict=True))
         )
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{where}: got a number that is too large") from None
+    if origin is dict and not isinstance(value, dict):
+        raise ValueError(f"{where}: got {value!r}, needed keys and values")
     if isinstance(hint, type) and type(value) is not hint:
         raise ValueError(f"{where}: got {value!r}, needed {hint.__name__}")
     return value

@@ -15,16 +15,22 @@ from typing import Generic, Literal, TypeVar, get_args
 CodecName = Literal["h264", "h265", "prores", "ffv1"]
 Region = Literal["frame", "face", "auto"]
 AttentionName = Literal["sdpa", "flash", "sage"]
+ChunkCodec = Literal["ffv1", "raw"]
 DTypeName = Literal["auto", "fp32", "bf16", "fp16"]
 REGIONS: tuple[Region, ...] = get_args(Region)
 CODECS: tuple[CodecName, ...] = get_args(CodecName)
 ATTENTIONS: tuple[AttentionName, ...] = get_args(AttentionName)
 DTYPES: tuple[DTypeName, ...] = get_args(DTypeName)
+CHUNK_CODECS: tuple[ChunkCodec, ...] = get_args(ChunkCodec)
 DEFAULT_DTYPE: DTypeName = "auto"
 """The number format that a model computes in: the fastest of the device."""
 DEFAULT_CRFS: Mapping[CodecName, int] = {"h264": 15, "h265": 17}
 """The constant rate factors that are visually lossless, so that what was restored is not degraded again: our own
 choice. Other codecs have none."""
+
+SEGMENT_FRAMES = 1500
+"""The frames of a job's segment unless told otherwise: our own choice, a minute of video at 25 frames/s. A segment
+restores up to three windows more than it keeps, which of 1500 frames are 5 %."""
 
 Number = TypeVar("Number", int, float)
 
@@ -141,6 +147,8 @@ class RestoreOptions:
     """The size in pixels of the input below which faces are left alone."""
     blend: float = 1.0
     """How much of restored faces is shown, from 0 to 1. Like `faces` and `min_face` it is of no use to whole frames."""
+    tracks: Path | None = None
+    """The faces of the input as `vfe faces --json` writes them, which are taken instead of those that are found."""
     fidelity: float = 0.4
     """From 1, at which faces are as the part for whole frames restores them, to 0, at which they are as sharp as the
     part for faces makes them."""

@@ -15,7 +15,7 @@ from vfe.types import VFEError
 
 def test_it_has_the_options_that_may_differ_from_file_to_file() -> None:
     given, restoring = ({field.name for field in fields(kind)} for kind in (GivenOptions, RestoreOptions))
-    assert given == (restoring - {"compare", "overwrite"}) | {"preset"}
+    assert given == (restoring - {"compare", "report", "overwrite", "tracks"}) | {"preset"}
 
 
 def test_nothing_given_changes_nothing() -> None:

@@ -11,8 +11,9 @@ import torch
 from av.video.frame import VideoFrame
 
 from tests.support.clips import Clip, write_clip, write_image
+from vfe.options import CHUNK_CODECS, ChunkCodec
 from vfe.types import VFEError
-from vfe.video.chunk import CHUNK_CODECS, ChunkCodec, ImageChunks, PictureChunks
+from vfe.video.chunk import ImageChunks, PictureChunks
 from vfe.video.colour import BT709, FULL, LIMITED, RGB
 from vfe.video.imagesink import FolderSink
 from vfe.video.pixels import FrameFormat, FrameWriter

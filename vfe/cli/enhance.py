@@ -15,6 +15,7 @@ from ..library.find import find_model
 from ..library.folders import search_folders
 from ..options import ModelOptions, RestoreOptions
 from ..types import Notify, Progress, VFEError
+from ..video.output_name import output_for
 from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
 from .parser import WrongUsage, given_of, model_options_of, options_of
 from .progress import ProgressLine
@@ -37,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
         raise
     except ValueError as error:
         raise WrongUsage(str(error)) from error
+    args.output = args.output or (PIPE if args.input == PIPE else output_for(args.input))
     check_pipes(args.input, args.output)
     find_model(args.model, search_folders(args.models, args.comfyui))
     enhance(args, options, model)
@@ -71,7 +73,7 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
         )
     progress = ProgressLine(sys.stderr, first="finding faces" if restorer.finds_faces(options) else "")
     try:
-        report = restore(args, restorer, options, progress)
+        report = restore(args, restorer, options, progress, tell)
     finally:
         progress.clear()
     for note in filter(None, (window.note, *report.notes)):
@@ -103,9 +105,13 @@ def check_fits(name: str, restorer: Restorer, options: RestoreOptions, given: Gi
         raise WrongUsage(f"--fidelity {options.fidelity} is of a part for faces, which {name} runs without here")
 
 
-def restore(args: argparse.Namespace, restorer: Restorer, options: RestoreOptions, progress: Progress) -> RestoreReport:
-    """Restore `args.input` into `args.output`."""
-    return restorer.restore_file(args.input, args.output, options, on_progress=progress)
+def restore(
+    args: argparse.Namespace, restorer: Restorer, options: RestoreOptions, progress: Progress, tell: Notify
+) -> RestoreReport:
+    """Restore `args.input` into `args.output`; `tell` hears what a person should know meanwhile."""
+    from .long_clips import restore_clip
+
+    return restore_clip(args, restorer, options, progress, tell)
 
 
 def summary(report: RestoreReport) -> str:

@@ -23,15 +23,18 @@ from ..options import (
     ModelOptions,
     RestoreOptions,
 )
+from .job_options import add_assemble, add_job, add_long_clips, add_segment, add_segments
+from .values import read_path as _path
 
 EXAMPLES = """examples:
-  vfe enhance clip.mp4 -o restored.mp4
+  vfe enhance clip.mp4                      # writes clip.restored.mp4
   vfe enhance clip.mp4 -o restored.mkv --codec ffv1 --size 512x512 --compare side_by_side.mp4
   vfe enhance 'frames/*.png' -o restored_frames --strength 0.7
   vfe enhance film.mp4 -o restored.mp4 --region face --faces largest
   ffmpeg -i clip.vob -f yuv4mpegpipe - | vfe enhance - -o - | ffmpeg -i - restored.webm
   vfe enhance clip.mp4 -o restored.mp4 --model vividface --comfyui ~/ComfyUI --memory 8GB
   vfe enhance film.mp4 -o restored.mp4 --preset old-film
+  vfe plan film.mkv -o job; vfe segment job all; vfe assemble job
   vfe faces film.mp4 -o who.png --json faces.json
   vfe compare clip.mp4 restored.mp4 -o side_by_side.png
   vfe info clip.mp4
@@ -39,7 +42,7 @@ EXAMPLES = """examples:
 """
 DEFAULTS = RestoreOptions()
 """The defaults of `vfe enhance`, from the one table that the nodes have too."""
-COMMANDS = "enhance|presets|faces|compare|info|models|convert|export|embed-prompt"
+COMMANDS = "enhance|plan|segment|assemble|job|presets|faces|compare|info|models|convert|export|embed-prompt"
 
 
 class WrongUsage(Exception):
@@ -64,6 +67,10 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"vfe {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar=COMMANDS, parser_class=Parser)
     _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of images"))
+    _add_plan(commands.add_parser("plan", help="divide a long clip into segments that any process can restore"))
+    add_segment(commands.add_parser("segment", help="restore segments of a job"))
+    add_assemble(commands.add_parser("assemble", help="put the segments of a job together"))
+    add_job(commands.add_parser("job", help="how far a job is"))
     commands.add_parser("presets", help="list the presets of `vfe enhance`, with their values")
     _add_faces(commands.add_parser("faces", help="who is in a video: a numbered contact sheet, and JSON"))
     _add_compare(commands.add_parser("compare", help="put two videos or images side by side"))
@@ -86,7 +93,9 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
 
     Raises ValueError where one makes no sense, of which VFEError is a kind: that for a preset that is none.
     """
-    files = RestoreOptions(compare=args.compare, report=args.report, overwrite=args.overwrite)
+    files = RestoreOptions(
+        compare=args.compare, report=args.report, overwrite=args.overwrite, tracks=args.tracks
+    )
     return with_preset(given_of(args)).applied_to(files)
 
 
@@ -113,7 +122,27 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input", type=_path, metavar="INPUT", help="video, image, folder of images, quoted glob or - (Y4M)"
     )
-    _add_output(parser, "video (.mp4 .mkv .mov), a folder for PNGs, or - (Y4M)")
+    output = "video (.mp4 .mkv .mov), a folder for PNGs, or - (Y4M); default: beside the input"
+    _add_output(parser, output, required=False)
+    add_long_clips(parser.add_argument_group("clips of more than a minute, which are restored in segments"))
+    beside = parser.add_argument_group("beside the output")
+    beside.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
+    beside.add_argument("--report", type=_path, metavar="FILE", help="also write what was done, in numbers: .json")
+    _add_restoring(parser)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `vfe plan`."""
+    parser.add_argument("input", type=_path, metavar="INPUT", help="video, folder of images or quoted glob")
+    parser.add_argument("-o", "--output", type=_path, required=True, metavar="JOB", help="a new folder for the job")
+    parser.add_argument("--result", type=_path, metavar="FILE", help="what to assemble (default: beside the input)")
+    parser.set_defaults(compare=None, report=None, overwrite=False)
+    add_segments(parser.add_argument_group("segments"))
+    _add_restoring(parser)
+
+
+def _add_restoring(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a clip is restored."""
     presets = "options that suit a kind of footage: old-film, webcam, tv or your own; `vfe presets` lists them"
     parser.add_argument("--preset", metavar="NAME", help=presets)
     model = parser.add_argument_group("model")
@@ -136,9 +165,6 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
         "--crf", type=int, metavar="N", help=f"{CRFS.least} best to {CRFS.most} worst (default: {crfs})"
     )
     picture.add_argument("--codec", choices=CODECS, help="default: by extension, H.264 for most")
-    picture.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
-    report = "also write what was done, in numbers: .json"
-    picture.add_argument("--report", type=_path, metavar="FILE", help=report)
 
 
 def _add_region(group: argparse._ArgumentGroup) -> None:
@@ -149,6 +175,8 @@ def _add_region(group: argparse._ArgumentGroup) -> None:
     )
     which = f"all, largest, 2,5 or 'nearest X,Y'; see `vfe faces` (default: {DEFAULTS.faces})"
     group.add_argument("--faces", metavar="WHICH", help=which)
+    tracks = "the faces, as `vfe faces --json` writes them, instead of finding them"
+    group.add_argument("--tracks", type=_path, metavar="FILE", help=tracks)
     least = f"leave faces alone that are smaller (default: {DEFAULTS.min_face})"
     group.add_argument("--min-face", type=int, metavar="PX", help=least)
     blend = f"0 input to 1 restored faces (default: {DEFAULTS.blend:g})"
@@ -237,17 +265,10 @@ def _add_embed_prompt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokenizer", type=_path, metavar="FILE", help="tokenizer.json or spiece.model; not for ''")
 
 
-def _add_output(parser: argparse.ArgumentParser, what: str) -> None:
+def _add_output(parser: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
     """Add `--output`, for which `what` is the help, and `--overwrite`."""
-    parser.add_argument("-o", "--output", type=_path, required=True, metavar="OUTPUT", help=what)
+    parser.add_argument("-o", "--output", type=_path, required=required, metavar="OUTPUT", help=what)
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
-
-
-def _path(text: str) -> Path:
-    """Read the name of a file or folder, which may not be empty."""
-    if not text:  # Path("") is the current folder, which nobody means who passes an unset variable
-        raise argparse.ArgumentTypeError("the name is empty")
-    return Path(text)
 
 
 def _lora(text: str) -> LoraFile:

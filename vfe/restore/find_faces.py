@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from ..face.track.tracker import track_faces
 from ..face.track.tracks import FaceTracks
 from ..options import RestoreOptions
 from ..types import Progress, Remedy, VFEError
+from ..video.errors import about, reading
 from ..video.info import VideoInfo
 from ..video.read import Frame
 from .region import RegionPlan
@@ -81,12 +83,28 @@ def find_tracks(
                 on_progress(done, total)
             yield frame.pixels
 
+    if options.tracks is not None:
+        return scaled(selection.of(read_tracks(options.tracks, info)), *options.output_size(width, height))
     shown = pixels()
     first = next(shown, None)
     if first is None:
         raise VFEError(f"{info.path}: no frame could be decoded")
     found = track_faces(chain([first], shown), FaceDetector.load())
     return scaled(selection.of(found), *options.output_size(width, height))
+
+
+def read_tracks(path: Path, info: VideoInfo) -> FaceTracks:
+    """Return the faces that a file lists. Raises VFEError where it is none, or for frames of another size."""
+    with reading(path):
+        text = path.read_bytes().decode("utf-8", "replace")
+    with about(path):
+        tracks = FaceTracks.from_json(text)
+    if (tracks.width, tracks.height) != (info.width, info.height):
+        raise VFEError(
+            f"{path}: lists faces of frames of {tracks.width}x{tracks.height}, those of {info.path} are "
+            f"{info.width}x{info.height}; write the list of this clip with `vfe faces --json`"
+        )
+    return tracks
 
 
 def scaled(tracks: FaceTracks, width: int, height: int) -> FaceTracks:

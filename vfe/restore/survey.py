@@ -85,6 +85,11 @@ def take_survey(source: Source, plan: Callable[[Iterable[Frame]], RegionPlan]) -
         pass
     if not column.checksums:
         raise VFEError(f"{source.info.path}: no frame could be decoded")
+    if planned.tracks is not None and planned.tracks.frames != len(column.checksums):
+        raise VFEError(
+            f"the faces are those of {planned.tracks.frames} frames, and {source.info.path} has "
+            f"{len(column.checksums)}; write them again with `vfe faces --json`"
+        )
     return Survey(column.table(), planned, tuple(source.notes))
 
 

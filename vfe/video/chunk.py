@@ -11,19 +11,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar, get_args
+from typing import Protocol, TypeVar
 
 import av
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from ..options import ChunkCodec
 from ..types import VFEError
 from .errors import reading, writing
 from .pixels import FrameFormat
-
-ChunkCodec = Literal["ffv1", "raw"]
-CHUNK_CODECS: tuple[ChunkCodec, ...] = get_args(ChunkCodec)
 
 # Container, encoder and its options. FFV1 with g=1 has key frames alone, and slicecrc finds a bit that flipped; Rice
 # codes are twice as fast as its arithmetic ones, in files of the same size.

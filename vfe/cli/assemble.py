@@ -1,0 +1,30 @@
+"""`vfe assemble`: put the segments of a job together."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .enhance import summary
+from .progress import ProgressLine
+from .text import say
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the result of the job, and delete the job; VFEError and OSError for what cannot be done."""
+    from ..jobs.job import Job
+
+    job = Job.open(args.job)
+    progress = ProgressLine(sys.stderr)
+    try:
+        report = job.assemble(args.output, allow_gaps=args.allow_gaps, overwrite=args.overwrite, on_progress=progress)
+    finally:
+        progress.clear()
+    for note in report.notes:
+        say(f"note: {note}")
+    has_gaps = job.status().done < job.planned.frames
+    if has_gaps:
+        say(f"note: {args.job} stays, for its missing segments may still be restored")
+    elif not args.keep_work:
+        job.remove()
+    say(summary(report))

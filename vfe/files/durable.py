@@ -1,0 +1,43 @@
+"""Files that are whole or not there, even where the power fails: written aside, flushed to the disk, renamed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .aside import hidden_name
+
+
+def write_durably(path: Path, text: str) -> None:
+    """Write a text file that is on the disk afterwards. Raises OSError as writing does."""
+    hidden = hidden_name(path)
+    try:
+        hidden.write_text(text, encoding="utf-8")
+        publish_durably(hidden, path)
+    finally:
+        hidden.unlink(missing_ok=True)
+
+
+def publish_durably(hidden: Path, path: Path) -> None:
+    """Give a finished file of the same folder its name; both are on the disk afterwards. Raises OSError."""
+    flush(hidden)
+    hidden.replace(path)
+    _flush_folder(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Put a file on the disk, or a folder with all that is in it. Raises OSError."""
+    for part in path.iterdir() if path.is_dir() else (path,):
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk, where the system lets folders be opened; Windows does not."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

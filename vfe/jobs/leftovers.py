@@ -1,0 +1,49 @@
+"""What is deleted of a job: what processes that died left in its folder, and all of it when it is done."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from .layout import ASSEMBLED, PLAN, SURVEY, VOUCHED
+from .worker import Worker
+
+_OURS = re.compile(
+    rf"{SURVEY}|{re.escape(PLAN)}|{ASSEMBLED}(\..*)?|assembly\.held|\d{{5,}}-[0-9a-f]{{16}}\.(chunk|ok|held|failed-\d+)"
+    r"|\..*\.part|\..*\.vfe-[0-9a-f]{8}.*|\..*\.held\.\d+"
+)
+"""The names that a job gives. Whatever else lies in its folder is somebody's, and stays."""
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the unfinished chunks of processes of this machine that are not there any more."""
+    for path in folder.glob(".*.part"):
+        pid = Worker.pid_of(path.suffixes[-2]) if len(path.suffixes) > 1 else None
+        if pid is not None and not psutil.pid_exists(pid):
+            path.unlink(missing_ok=True)
+
+
+def remove_job(folder: Path) -> None:
+    """Delete what a job has in its folder, and the folder where nothing else is in it. Raises OSError.
+
+    What makes it a job goes last, so that another run can finish the work of one that dies meanwhile.
+    """
+    ours = [path for path in folder.iterdir() if _OURS.fullmatch(path.name)]
+    last = (PLAN, VOUCHED)
+    for path in sorted(ours, key=lambda path: last.index(path.name) if path.name in last else -1):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    with suppress(OSError):  # something else is in it
+        folder.rmdir()
+
+
+def holds_only_leftovers(folder: Path) -> bool:
+    """Return whether a folder has nothing in it, or what is left of a job that was being deleted."""
+    names = [path.name for path in folder.iterdir()]
+    return PLAN not in names and all(_OURS.fullmatch(name) for name in names)

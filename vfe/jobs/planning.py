@@ -1,0 +1,73 @@
+"""A job is planned: one pass over the source, and a folder that appears when it is complete."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ..files.aside import hidden_name
+from ..restore.restorer import Restorer
+from ..restore.survey import Survey
+from ..types import Notify, Progress, VFEError
+from ..video.errors import writing
+from ..video.read import open_source
+from ..video.target import output_kind
+from .arithmetic import arithmetic_of
+from .chunks import output_of
+from .disk import chunk_bytes, disk_lines
+from .layout import survey_folder
+from .leftovers import holds_only_leftovers, remove_job
+from .order import Order
+from .plan import Plan, folder_digest
+from .request import JobRequest
+from .segments import divided
+
+
+def make_plan(
+    request: JobRequest, folder: Path, restorer: Restorer, on_progress: Progress, tell: Notify
+) -> tuple[Plan, Survey]:
+    """Look through a source, divide it, and write the plan into a new folder; `tell` hears what the disk needs.
+
+    Raises VFEError for what cannot be read or written, and for a folder that something else is in.
+    """
+    check_is_free(folder)
+    options = request.options
+    with open_source(request.source) as source:
+        info = source.info
+        if output_kind(request.result, info) == "image":
+            raise VFEError(f"{request.result}: is one image, for which no job is needed; use `vfe enhance`")
+        size = options.output_size(info.width, info.height)
+        output = output_of(request, info, request.result)  # what no encoder takes fails first
+        if info.frames:
+            for line in disk_lines(folder.absolute().parent, chunk_bytes(output, info.frames, size), output):
+                tell(line)
+        order = Order.of(request, info)
+        survey = restorer.survey(source, options, on_progress)
+        order.check_source(info)  # it may have been written to meanwhile
+    with writing(folder):
+        aside = hidden_name(folder)
+        try:
+            survey_folder(aside).mkdir(parents=True)
+            survey.write(survey_folder(aside))
+            plan = Plan(
+                order,
+                arithmetic_of(restorer, size),
+                folder_digest(survey_folder(aside)),
+                divided(len(survey.frames), survey.cuts, request.segment_frames),
+            )
+            plan.write(aside)
+            if folder.exists():
+                remove_job(folder)
+            aside.rename(folder)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return plan, survey
+
+
+def check_is_free(folder: Path) -> None:
+    """Raise VFEError unless a job can be put into a folder, which may be there if nothing is in it."""
+    parent = folder.absolute().parent
+    if not parent.is_dir():
+        raise VFEError(f"{parent}: no such folder; create it first or choose another one for the job")
+    if folder.exists() and not (folder.is_dir() and holds_only_leftovers(folder)):
+        raise VFEError(f"{folder}: is in use; choose a new or an empty folder for the job, or go on with the one there")

@@ -1,0 +1,111 @@
+"""A whole restoration through a job: begun, or gone on with where an earlier run ended, and tidied up after."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..restore.restorer import Restorer, RestoreReport, StageSeconds
+from ..types import Notify, Progress, VFEError
+from ..video.info import VideoInfo
+from ..video.probe import probe
+from ..video.write import check_output
+from .arithmetic import arithmetic_of
+from .job import Job
+from .layout import PLAN
+from .missing import SegmentsMissing
+from .order import Order
+from .records import TRIES
+from .request import JobRequest
+from .status import State
+
+LONG_SECONDS = 60.0
+"""The length of a clip from which on it is restored through a job: our own choice. Shorter ones are soon done again."""
+_POLL = 1.0  # seconds between two looks at an assembly of another process
+
+
+@dataclass(frozen=True)
+class WholeRun:
+    """How a job is run from begin to end."""
+
+    folder: Path
+    overwrite: bool = False
+    """Whether a result that exists is replaced."""
+    resume: bool = True
+    """Whether what an earlier run did counts."""
+    keep: bool = False
+    """Whether the folder of the job stays when the result is in its place."""
+
+
+def is_long(info: VideoInfo) -> bool:
+    """Return whether a clip is restored through a job: one of more than a minute, or of a length that nobody knows."""
+    seconds = info.duration if info.frames is None else float(info.frames / info.rate)
+    return info.kind != "image" and not info.is_piped and (seconds is None or seconds > LONG_SECONDS)
+
+
+def job_folder(result: Path) -> Path:
+    """Return where the job of a result lies unless told otherwise: beside it, hidden."""
+    return result.with_name(f".{result.name}.vfe-job")
+
+
+def restore_whole(
+    request: JobRequest, run: WholeRun, restorer: Restorer, on_progress: Progress, tell: Notify
+) -> RestoreReport:
+    """Restore a source into the result of `request` through a job; `tell` hears what a person should know meanwhile.
+
+    An earlier run of the same request is gone on with. Where something differs that is told, and the job starts anew.
+    `on_progress` gets the frames looked at, restored and assembled, each time from 0 on. Raises SegmentsMissing where
+    segments failed three times, and VFEError for what cannot be read or written.
+    """
+    info = probe(request.source)
+    job = _earlier(request, run, restorer, info, tell)
+    if job is None:
+        check_output(request.result, info, overwrite=run.overwrite)
+        job = Job.plan(request, run.folder, restorer, on_progress, tell)
+    try:
+        report = _finish(job, request.result, run, on_progress)
+        if not run.keep:
+            job.remove()
+    except VFEError:
+        if (run.folder / PLAN).exists() or not request.result.exists():
+            raise
+        tell(f"another process finished the same job: {request.result}")
+        return RestoreReport(request.result, job.planned.frames, 0.0, StageSeconds(0.0, 0.0, 0.0))
+    return report
+
+
+def _earlier(request: JobRequest, run: WholeRun, restorer: Restorer, info: VideoInfo, tell: Notify) -> Job | None:
+    """Return the job of an earlier run, if what it did counts for this one; one that does not is deleted."""
+    if not (run.folder / PLAN).exists():
+        return None
+    job = Job.open(run.folder, restorer)
+    changed = ["--no-resume was given"] if not run.resume else []
+    changed = changed or job.planned.order.changes(Order.of(request, info))
+    if not changed:
+        size = request.options.output_size(info.width, info.height)
+        here = replace(arithmetic_of(restorer, size), window=job.planned.arithmetic.window)
+        changed = here.differences(job.planned.arithmetic)
+    if changed:
+        tell(f"the job in {run.folder} starts anew: {', '.join(changed)}")
+        job.remove()
+        return None
+    if job.result(request.result).assembled() is None:
+        check_output(request.result, info, overwrite=run.overwrite)
+    status = job.status()
+    tell(f"going on with the job in {run.folder}: {status.done} of {status.frames} frames are done")
+    return job
+
+
+def _finish(job: Job, result: Path, run: WholeRun, on_progress: Progress) -> RestoreReport:
+    """Restore what is left, and assemble it; segments whose chunks turn out to be damaged are restored again."""
+    for _ in range(TRIES):
+        job.run(on_progress)
+        while job.assembling().held() is not None:
+            time.sleep(_POLL)
+        try:
+            return job.assemble(result, overwrite=run.overwrite, on_progress=on_progress)
+        except SegmentsMissing:
+            if job.status().count(State.FAILED):
+                raise
+    raise VFEError(f"{job.folder}: chunks are damaged again and again; check the disk, or name another one with --job")

@@ -1,0 +1,102 @@
+"""The work on one segment: its frames are restored, and lie in a chunk that is vouched for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from av.error import FFmpegError
+
+from ..pipeline.memory_aware import is_out_of_memory, release_memory
+from ..restore.restorer import Restorer
+from ..restore.survey import Survey
+from ..types import Progress, VFEError
+from ..video.errors import reason, writing
+from ..video.read import Frame, Source
+from .arithmetic import arithmetic_of
+from .chunks import Output
+from .memory import smaller
+from .plan import Plan
+from .records import Record, SegmentFiles
+from .worker import Worker
+
+_MISHAPS = (VFEError, OSError, MemoryError, FFmpegError, RuntimeError)
+"""What may go wrong with a segment for reasons that another try may not meet. PyTorch's errors are RuntimeErrors."""
+
+
+class TryFailed(VFEError):
+    """A try at a segment that failed for a reason other than the folder of the job, in which nothing can be noted."""
+
+
+@dataclass(frozen=True)
+class SegmentWork:
+    """One segment, and all that its pixels depend on."""
+
+    plan: Plan
+    number: int
+    survey: Survey
+    source: Source
+    output: Output
+
+    def restore(self, restorer: Restorer, files: SegmentFiles, on_progress: Progress) -> Record:
+        """Restore the segment into its chunk, in shorter windows where memory is short.
+
+        Raises TryFailed where that did not work, and VFEError where the folder of the job cannot be written to.
+        """
+        started = time.perf_counter()
+        aside = files.aside()
+        try:
+            while (frames := self._write(restorer, files, on_progress)) is None:
+                # Outside of a handler, whose traceback would keep the tensors of the failed step.
+                release_memory()
+                shorter = smaller(restorer)
+                if shorter is None:
+                    raise TryFailed("out of memory with the shortest windows; free memory, or restore smaller frames")
+                restorer = shorter
+            with writing(aside):
+                return files.vouch(aside, self._record(restorer, frames, time.perf_counter() - started))
+        finally:
+            aside.unlink(missing_ok=True)
+
+    def _write(self, restorer: Restorer, files: SegmentFiles, on_progress: Progress) -> int | None:
+        """Write the chunk aside and return the number of its frames; None where memory ran out."""
+        try:
+            frames = self.output.write_chunk(files.aside(), self._frames(restorer, on_progress))
+        except _OutOfMemory:
+            return None
+        if frames != len(self.plan.segments[self.number]):
+            raise TryFailed(f"{frames} frames came out, {len(self.plan.segments[self.number])} were expected")
+        return frames
+
+    def _frames(self, restorer: Restorer, on_progress: Progress) -> Iterator[Frame]:
+        """Yield the restored frames; what goes wrong with them is told from what goes wrong with the disk."""
+        options, stretch = self.plan.order.request.options, self.plan.segments[self.number]
+        try:
+            yield from restorer.restore_stretch(self.source, self.survey, options, stretch, on_progress)
+        except _MISHAPS as error:
+            if is_out_of_memory(error):
+                raise _OutOfMemory from None
+            raise TryFailed(reason(error)) from error
+
+    def _record(self, restorer: Restorer, frames: int, seconds: float) -> Callable[[int, str], Record]:
+        """Return what makes the record of a chunk of so many bytes and that SHA-256."""
+        size = self.plan.order.request.options.output_size(self.source.info.width, self.source.info.height)
+        arithmetic = arithmetic_of(restorer, size)
+
+        def record(size: int, sha256: str) -> Record:
+            return Record(
+                sha256=sha256,
+                size=size,
+                frames=frames,
+                seconds=round(seconds, 3),
+                worker=str(Worker.this()),
+                arithmetic=arithmetic,
+                notes=tuple(self.output.sink.lost),
+            )
+
+        return record
+
+
+class _OutOfMemory(Exception):
+    """Memory ran out, which shorter windows may mend."""
