@@ -93,9 +93,7 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
 
     Raises ValueError where one makes no sense, of which VFEError is a kind: that for a preset that is none.
     """
-    files = RestoreOptions(
-        compare=args.compare, report=args.report, overwrite=args.overwrite, tracks=args.tracks
-    )
+    files = RestoreOptions(compare=args.compare, report=args.report, overwrite=args.overwrite, tracks=args.tracks)
     return with_preset(given_of(args)).applied_to(files)
 
 
