@@ -10,6 +10,7 @@ import numpy as np
 from comfy_api.latest import Types
 from torch import Tensor
 
+from ..vfe.video.small import ffv1_options
 from .host.images import check_images
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
@@ -21,7 +22,8 @@ def write_lossless(components: Types.VideoComponents, path: Path) -> None:
     check_images(images)
     _, height, width, _ = images.shape
     with av.open(f"file:{path}", "w", format="matroska") as container:
-        stream = container.add_stream("ffv1", rate=Fraction(components.frame_rate).limit_denominator(1001))
+        rate = Fraction(components.frame_rate).limit_denominator(1001)
+        stream = container.add_stream("ffv1", rate=rate, options=ffv1_options((width, height)))
         stream.width, stream.height, stream.pix_fmt = width, height, "bgr0"
         audio = components.audio
         sound = (

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from unittest import mock
 import av
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.watched import Watched, WorkerDied
 
 LIMIT = 60.0  # seconds for one file; the largest takes one
 
@@ -25,16 +23,12 @@ class DecodeGuard:
     """A process that reads files before the test does."""
 
     def __init__(self, limit: float = LIMIT) -> None:
-        self._limit = limit
-        self._errors = tempfile.TemporaryFile()
-        self._worker: subprocess.Popen[str] | None = None
+        self._worker = Watched("tests.support.decode_worker", limit)
         self._read: set[tuple[str, int, int]] = set()
 
     def close(self) -> None:
         """End the process."""
-        if self._worker is not None:
-            self._worker.communicate()
-        self._errors.close()
+        self._worker.close()
 
     def check(self, source: object) -> None:
         """Fail the test if reading a file, given by its name or its bytes, ends a process or takes too long."""
@@ -53,24 +47,10 @@ class DecodeGuard:
                     self._read.add(seen)
 
     def _check(self, path: Path, how: str) -> None:
-        worker = self._worker = self._worker or self._start()
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-        worker.stdin.write(f"{self._limit} {how} {path}\n")
-        worker.stdin.flush()
-        if worker.stdout.readline() != "read\n":
-            self._worker = None
-            with worker:  # which closes its pipes
-                code = worker.wait()
-            self._errors.seek(0)
-            said = self._errors.read().decode(errors="replace")
-            pytest.fail(f"reading {path} ended a process (code {code}): {said[-2000:]}")
-
-    def _start(self) -> subprocess.Popen[str]:
-        self._errors.truncate(0)
-        command = [sys.executable, "-m", "tests.support.decode_worker"]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=self._errors, text=True)
+        try:
+            self._worker.ask(f"{how} {path}")
+        except WorkerDied as died:
+            pytest.fail(f"reading {path} {died}")
 
 
 @contextmanager

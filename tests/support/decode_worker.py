@@ -5,10 +5,8 @@ tests/support/decode_guard.py starts it.
 
 from __future__ import annotations
 
-import faulthandler
 import io
 import logging
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import av
 from av.container import InputContainer
 from av.subtitles.stream import SubtitleStream
 
+from tests.support.watched import serve
 from vfe.types import VFEError
 from vfe.video.decode import Damage, decode_frames
 from vfe.video.errors import MEDIA_ERRORS
@@ -54,17 +53,17 @@ def _read_side(container: InputContainer) -> None:
 
 
 def main() -> None:
-    """A line `LIMIT memory|file PATH` for each file; the answer is a line. Past LIMIT seconds the process ends."""
+    """A line `memory|file PATH` for each file."""
     av.logging.set_level(av.logging.ERROR)  # as torchvision does: decoders then log through Python
     logging.getLogger("libav").setLevel(logging.CRITICAL + 1)
-    faulthandler.enable()
-    for line in sys.stdin:
-        limit, how, path = line.rstrip("\n").split(" ", 2)
-        faulthandler.dump_traceback_later(float(limit), exit=True)
-        read_all(Path(path), how == "memory")
-        faulthandler.cancel_dump_traceback_later()
-        sys.stdout.write("read\n")
-        sys.stdout.flush()
+    serve(read_named)
+
+
+def read_named(work: str) -> str:
+    """Read the file that a line names."""
+    how, path = work.split(" ", 1)
+    read_all(Path(path), how == "memory")
+    return "read"
 
 
 if __name__ == "__main__":

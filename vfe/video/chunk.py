@@ -22,11 +22,12 @@ from ..options import ChunkCodec
 from ..types import VFEError
 from .errors import reading, writing
 from .pixels import FrameFormat
+from .small import ffv1_options
 
-# Container, encoder and its options. FFV1 with g=1 has key frames alone, and slicecrc finds a bit that flipped; Rice
-# codes are twice as fast as its arithmetic ones, in files of the same size.
+# Container, encoder, and its options beside those of the size. FFV1 with g=1 has key frames alone; Rice codes are twice
+# as fast as its arithmetic ones, in files of the same size.
 _CODECS: dict[ChunkCodec, tuple[str, str, dict[str, str]]] = {
-    "ffv1": ("matroska", "ffv1", {"level": "3", "slicecrc": "1", "g": "1", "coder": "rice"}),
+    "ffv1": ("matroska", "ffv1", {"g": "1", "coder": "rice"}),
     "raw": ("nut", "rawvideo", {}),
 }
 _ANY_RATE = Fraction(25)  # the times of frames are not in a chunk
@@ -58,6 +59,8 @@ class PictureChunks:
     def write(self, path: Path, parts: Iterable[VideoFrame]) -> int:
         """Write pictures without loss. Raises VFEError where the disk is full."""
         container, encoder, options = _CODECS[self.codec]
+        if self.codec == "ffv1":
+            options = options | ffv1_options(self.size)
         count = 0
         with writing(path), av.open(f"file:{path}", "w", format=container) as output:
             stream = output.add_stream(encoder, rate=_ANY_RATE, options=options)

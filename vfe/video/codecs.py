@@ -10,6 +10,7 @@ from .colour import BT601_525, BT709, FULL, LIMITED, RGB, PixelLayout, guess_mat
 from .hdr import Hdr
 from .info import VideoInfo
 from .pixels import FrameFormat
+from .small import check_h265, ffv1_options, h265_parameters, h265_takes
 from .x264 import reproducible_parameters
 
 
@@ -66,18 +67,20 @@ class EncoderPlan:
 def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: SinkConfig) -> EncoderPlan:
     """Choose encoder, pixel format and colour for frames of `size` (width, height) of this source.
 
-    Raises VFEError where the container cannot hold the codec.
+    Raises VFEError where the container cannot hold the codec, or the codec such frames.
     """
-    name = config.codec or _default_codec(info)
+    name = config.codec or _default_codec(info, size)
     codec = _CODECS[name]
     if suffix not in codec.suffixes:
         raise VFEError(f"a {suffix} file cannot hold {name}; needed is {' or '.join(codec.suffixes)}, or another codec")
+    if name == "h265":
+        check_h265(size)
     notes: list[str] = []
     pix_fmt = _pixel_format(name, info, size, notes)
     crf = DEFAULT_CRFS.get(name) if config.crf is None else config.crf
     if config.crf is not None and name not in DEFAULT_CRFS:
         notes.append(f"crf has no meaning for {name} and is not used")
-    options = _options(name, crf, layout_of(pix_fmt), info.hdr)
+    options = _options(name, crf, layout_of(pix_fmt), size, info.hdr)
     if info.chroma_location is not None and layout_of(pix_fmt).chroma == (1, 1):
         options["chroma_sample_location"] = info.chroma_location
     notes += _lost_hdr(name, info.hdr)
@@ -122,11 +125,11 @@ def chroma_of(name: CodecName, source: PixelLayout, alpha: bool) -> str:
     return "444" if name == "ffv1" else "420"
 
 
-def _default_codec(info: VideoInfo) -> CodecName:
+def _default_codec(info: VideoInfo, size: tuple[int, int]) -> CodecName:
     """Return H.264, which plays everywhere, or H.265 where H.264 would be deeper than 8 bits, which plays almost
     nowhere.
     """
-    return "h265" if info.codec in _PLAYED_DEEP and info.bit_depth > 8 else "h264"
+    return "h265" if info.codec in _PLAYED_DEEP and info.bit_depth > 8 and h265_takes(size) else "h264"
 
 
 def _lost_hdr(name: CodecName, hdr: Hdr) -> list[str]:
@@ -136,16 +139,17 @@ def _lost_hdr(name: CodecName, hdr: Hdr) -> list[str]:
     return notes
 
 
-def _options(name: CodecName, crf: int | None, layout: PixelLayout, hdr: Hdr) -> dict[str, str]:
+def _options(name: CodecName, crf: int | None, layout: PixelLayout, size: tuple[int, int], hdr: Hdr) -> dict[str, str]:
     light = hdr.encoder_parameters(_HDR_PARAMETERS[name]) if name in _HDR_PARAMETERS else ""
     if name == "h264":
         parameters = ":".join(part for part in (reproducible_parameters(), light) if part)
         return {"crf": str(crf), "preset": "medium", **({"x264-params": parameters} if parameters else {})}
     if name == "h265":
-        return {"crf": str(crf), "preset": "medium", "x265-params": ":".join(filter(None, ("log-level=none", light)))}
+        parameters = ":".join(filter(None, ("log-level=none", h265_parameters(size[0]), light)))
+        return {"crf": str(crf), "preset": "medium", "x265-params": parameters}
     if name == "prores":
         return {"profile": _PRORES_4444 if layout.chroma == (0, 0) else _PRORES_HQ, "vendor": "apl0"}
-    return {"level": "3", "slicecrc": "1"}
+    return ffv1_options(size)
 
 
 def colour_of(name: CodecName, info: VideoInfo, layout: PixelLayout, size: tuple[int, int]) -> tuple[int, int]:
