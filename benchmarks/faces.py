@@ -129,11 +129,16 @@ def energy(clip: Tensor) -> float:
 
 
 @torch.inference_mode()
-def restored(net: LiteModel, clip: Tensor, fidelity: float = 0.0) -> Tensor:
-    """Restore a clip (T, 3, S, S) uint8 of 4n + 1 frames in one step, without windows."""
-    video = rearrange(clip.float() / 127.5 - 1, "t c h w -> 1 c t h w")
-    z_lq = net.codec.encode(video)
-    velocity = net.velocity(z_lq, never_cancelled, net.read_prior(video, never_cancelled))
+def restored(net: LiteModel, clip: Tensor, original: Tensor, fidelity: float = 0.0) -> Tensor:
+    """Restore a clip (T, 3, S, S) uint8 of 4n + 1 frames in one step, without windows.
+
+    `original` is the clip as it was before the part for frames, for a model that sees it.
+    """
+    video, before = (rearrange(x.float() / 127.5 - 1, "t c h w -> 1 c t h w") for x in (clip, original))
+    z = z_lq = net.codec.encode(video)
+    if net.sees_original:
+        z = torch.cat([z_lq, net.codec.encode(before)], 1)
+    velocity = net.velocity(z, never_cancelled, net.read_prior(video, never_cancelled))
     x_hq = net.codec.decode(net.flow.restore(z_lq, velocity.float(), 1 - fidelity))
     return rearrange((x_hq + 1) * 127.5, "1 c t h w -> t c h w").round().clamp(0, 255).byte()
 
@@ -176,7 +181,9 @@ def restorers(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
     for path, fidelity in product(args.model, args.fidelity):
         net = load_lite_model(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
         levels = {
-            level: torch.stack([restored(net, clip, fidelity) for clip in clips])
+            level: torch.stack(
+                [restored(net, *both, fidelity) for both in zip(clips, damaged.levels[level], strict=True)]
+            )
             for level, clips in frames.levels.items()
         }
         yield f"{path.parent.name}/{path.stem} {fidelity}", frames._replace(levels=levels)

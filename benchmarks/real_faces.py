@@ -82,7 +82,8 @@ def main(arguments: list[str] | None = None) -> None:
     ]
     for path in args.model:
         net = load_lite_model(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
-        rows.append([restored(net, clip.restored)[middle] for clip, middle in zip(clips, middles, strict=True)])
+        results = [restored(net, clip.restored, clip.degraded) for clip in clips]
+        rows.append([result[middle] for result, middle in zip(results, middles, strict=True)])
     picture = torch.cat([rearrange(torch.stack(row), "n c h w -> h (n w) c") for row in rows])
     Image.fromarray(picture.numpy()).save(args.output)
 
