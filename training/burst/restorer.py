@@ -169,7 +169,7 @@ class RestorerStage(BurstStage):
 
     def evaluate(self) -> dict[str, float]:
         """`gain` is of PSNR over the input, dB; `percept` the perceptual distance, `percept_in` that of the input;
-        `close_up` that of eyes, nose and mouth; `identity` and `identity_in` that of the persons, where there is a
+        `percept_near` that of eyes, nose and mouth; `identity` and `identity_in` that of the persons, where there is a
         network for it."""
         totals: dict[str, float] = defaultdict(float)
         distances = self.restorer.distances
@@ -187,7 +187,7 @@ class RestorerStage(BurstStage):
                 if distance is not None:
                     totals[name] += float(distance(a, b)) / clips
                     totals[f"{name}_in"] += float(distance(c, b)) / clips
-            totals["close_up"] += float(distances.perceptual(close_up(a), close_up(b))) / clips
+            totals["percept_near"] += float(distances.perceptual(close_up(a), close_up(b))) / clips
         return {"score": totals["gain"] - 10 * totals["percept"] / max(totals["percept_in"], 1e-6), **totals}
 
     def pictures(self) -> list[Tensor]:
