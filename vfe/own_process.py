@@ -1,18 +1,28 @@
-"""What a process of our own, the command or training, asks of glibc and of GNU's OpenMP: our own choice.
+"""How a process of our own, the command or training, behaves: what it asks of glibc and of OpenMP, and what signals do.
 
-A host, as ComfyUI is, keeps its own ways.
+All of it is our own choice. A host, as ComfyUI is, keeps its own ways.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 LARGEST_IN_HEAP = 32 << 20  # bytes: the most that glibc takes for it
 KEPT_FREE = 1 << 30  # bytes
 SPINS = 5000
+INTERRUPTED = 130
+"""The exit code that shells report for a command that Ctrl-C ended."""
+CLEANUP_SECONDS = 2.0
+"""The seconds for which a second signal is not listened to."""
 
 
 def keep_freed_memory() -> None:
@@ -37,3 +47,52 @@ def wait_briefly() -> None:
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))
+
+
+def share_processor(processes: int) -> None:
+    """Let this process compute in its share of the processor's cores, unless the environment says in how many threads.
+
+    Called before torch is imported, or without effect.
+    """
+    if processes > 1:
+        cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+
+
+@contextmanager
+def signals_interrupt(process_ends: bool) -> Iterator[None]:
+    """Make Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt, so that half-written files are removed.
+
+    A signal that is being ignored (nohup) stays so. Handlers are put back at the end; where the process ends with an
+    interrupted run, signals are ignored from then on, so that an impatient second one does not change its exit code.
+    """
+    previous = {}
+    interrupt = _Interrupt()
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                previous[number] = signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, signal.SIG_IGN if interrupt.raised and process_ends else handler)
+
+
+class _Interrupt:
+    """The handler of signals that raises KeyboardInterrupt.
+
+    An impatient second signal is not to interrupt the cleaning up after the first.
+    """
+
+    def __init__(self) -> None:
+        self.raised: float | None = None
+        """When it raised last, in seconds of the monotonic clock."""
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        now = time.monotonic()
+        if self.raised is None or now - self.raised >= CLEANUP_SECONDS:
+            self.raised = now
+            raise KeyboardInterrupt

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 
-from ..own_process import keep_freed_memory, wait_briefly
+from ..own_process import INTERRUPTED, keep_freed_memory, signals_interrupt, wait_briefly
 from .parser import Parser, WrongUsage, build_parser
-
-INTERRUPTED = 130
-"""The exit code that shells report for a command that Ctrl-C ended."""
-CLEANUP_SECONDS = 2.0
-"""The seconds for which a second signal is not listened to."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         wait_briefly()
         keep_freed_memory()
     try:
-        with _signals_interrupt(process_ends=argv is None):
+        with signals_interrupt(process_ends=argv is None):
             return _run_guarded(parser, args)
     except KeyboardInterrupt:
         sys.stderr.write("vfe: interrupted\n")
@@ -61,42 +51,3 @@ def _run_guarded(parser: Parser, args: argparse.Namespace) -> int:
         sys.stderr.write(f"vfe: error: {message}\n")
         return 1
     return 0
-
-
-@contextmanager
-def _signals_interrupt(process_ends: bool) -> Iterator[None]:
-    """Make Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt, so that half-written files are removed.
-
-    A signal that is being ignored (nohup) stays so. Handlers are put back at the end; where the process ends with an
-    interrupted run, signals are ignored from then on, so that an impatient second one does not change its exit code.
-    """
-    previous = {}
-    interrupt = _Interrupt()
-    if threading.current_thread() is threading.main_thread():
-        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            number = getattr(signal, name, None)  # Windows has no SIGHUP
-            if number is not None and signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-                previous[number] = signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, signal.SIG_IGN if interrupt.raised and process_ends else handler)
-
-
-class _Interrupt:
-    """The handler of signals that raises KeyboardInterrupt.
-
-    An impatient second signal is not to interrupt the cleaning up after the first.
-    """
-
-    def __init__(self) -> None:
-        self.raised: float | None = None
-        """When it raised last, in seconds of the monotonic clock."""
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
-        now = time.monotonic()
-        if self.raised is None or now - self.raised >= CLEANUP_SECONDS:
-            self.raised = now
-            raise KeyboardInterrupt

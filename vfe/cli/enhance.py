@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..batch.clips import find_clips
 from ..batch.given import GivenOptions
 from ..library.find import find_model
 from ..library.folders import search_folders
@@ -17,6 +18,7 @@ from ..options import ModelOptions, RestoreOptions
 from ..types import Notify, Progress, VFEError
 from ..video.output_name import output_for
 from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
+from .enhance_folder import enhance_folder
 from .parser import WrongUsage, given_of, model_options_of, options_of
 from .progress import ProgressLine
 from .text import say
@@ -41,6 +43,12 @@ def run(args: argparse.Namespace) -> None:
     args.output = args.output or (PIPE if args.input == PIPE else output_for(args.input))
     check_pipes(args.input, args.output)
     find_model(args.model, search_folders(args.models, args.comfyui))
+    found = None if args.input == PIPE else find_clips(args.input, args.output, watch=args.watch)
+    if found is not None:
+        enhance_folder(args, model, found)
+        return
+    if args.jobs or args.dry_run or args.watch:
+        raise WrongUsage(f"--jobs, --dry-run and --watch are of folders and globs of videos; {args.input} is one clip")
     enhance(args, options, model)
 
 
@@ -108,7 +116,10 @@ def check_fits(name: str, restorer: Restorer, options: RestoreOptions, given: Gi
 def restore(
     args: argparse.Namespace, restorer: Restorer, options: RestoreOptions, progress: Progress, tell: Notify
 ) -> RestoreReport:
-    """Restore `args.input` into `args.output`; `tell` hears what a person should know meanwhile."""
+    """Restore `args.input` into `args.output`: each file of a folder passes here too, with its own names.
+
+    `tell` hears what a person should know meanwhile.
+    """
     from .long_clips import restore_clip
 
     return restore_clip(args, restorer, options, progress, tell)

@@ -23,6 +23,7 @@ from ..options import (
     ModelOptions,
     RestoreOptions,
 )
+from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_segment, add_segments
 from .values import read_path as _path
 
@@ -33,7 +34,7 @@ EXAMPLES = """examples:
   vfe enhance film.mp4 -o restored.mp4 --region face --faces largest
   ffmpeg -i clip.vob -f yuv4mpegpipe - | vfe enhance - -o - | ffmpeg -i - restored.webm
   vfe enhance clip.mp4 -o restored.mp4 --model vividface --comfyui ~/ComfyUI --memory 8GB
-  vfe enhance film.mp4 -o restored.mp4 --preset old-film
+  vfe enhance tapes/ -o restored/ --jobs 2 --preset old-film
   vfe plan film.mkv -o job; vfe segment job all; vfe assemble job
   vfe faces film.mp4 -o who.png --json faces.json
   vfe compare clip.mp4 restored.mp4 -o side_by_side.png
@@ -66,7 +67,7 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"vfe {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar=COMMANDS, parser_class=Parser)
-    _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of images"))
+    _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of them"))
     _add_plan(commands.add_parser("plan", help="divide a long clip into segments that any process can restore"))
     add_segment(commands.add_parser("segment", help="restore segments of a job"))
     add_assemble(commands.add_parser("assemble", help="put the segments of a job together"))
@@ -117,12 +118,11 @@ def model_options_of(args: argparse.Namespace) -> ModelOptions:
 
 def _add_enhance(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and options of `vfe enhance`."""
-    parser.add_argument(
-        "input", type=_path, metavar="INPUT", help="video, image, folder of images, quoted glob or - (Y4M)"
-    )
-    output = "video (.mp4 .mkv .mov), a folder for PNGs, or - (Y4M); default: beside the input"
+    parser.add_argument("input", type=_path, metavar="INPUT", help="video, image, folder, quoted glob or - (Y4M)")
+    output = "video (.mp4 .mkv .mov), a folder for PNGs or many files, or - (Y4M); default: beside the input"
     _add_output(parser, output, required=False)
     add_long_clips(parser.add_argument_group("clips of more than a minute, which are restored in segments"))
+    add_folders(parser.add_argument_group("folders and globs of videos"))
     beside = parser.add_argument_group("beside the output")
     beside.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
     beside.add_argument("--report", type=_path, metavar="FILE", help="also write what was done, in numbers: .json")
@@ -286,6 +286,13 @@ def _memory(text: str) -> int:
     if not match or float(match[1]) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory, needed is one such as 8GB or 900MB")
     return int(float(match[1]) * (1024**3 if match[2] in "gG" else 1024**2))
+
+
+def _count(text: str) -> int:
+    """Read a number of 1 or more."""
+    if not re.fullmatch(r"0*[1-9]\d{0,3}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes, needed is 1 or more")
+    return int(text)
 
 
 def _device(text: str) -> str:

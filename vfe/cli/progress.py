@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from .text import printable, say
+
 REDRAW_SECONDS = 0.1
 """The least seconds between two lines on a terminal."""
 LOG_SECONDS = 5.0
@@ -15,18 +17,39 @@ BAR_WIDTH = 24
 """The length of the bar in characters."""
 
 
+class RewrittenLine:
+    """One line of a terminal that is written again and again."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.is_on_terminal = stream.isatty()
+        self._width = 0  # characters of the line on the terminal now
+
+    def rewrite(self, text: str) -> None:
+        """Write a text over the one before."""
+        text = text[: max(10, shutil.get_terminal_size().columns - 1)]  # a wrapped line cannot be rewritten
+        self.stream.write("\r" + printable(text, self.stream).ljust(self._width))
+        self.stream.flush()
+        self._width = len(text)
+
+    def clear(self) -> None:
+        """Take the line off the terminal, so that what follows starts at a clean line."""
+        if self._width:
+            self.rewrite("")
+            self.stream.write("\r")
+            self.stream.flush()
+
+
 class ProgressLine:
     """A `Progress` callback that writes frames done, frames/s and the time left to a stream."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, first: str = "") -> None:
         """`first` says what the first pass over the file does, where there are two."""
-        self.stream = stream
+        self.line = RewrittenLine(stream)
         self.label = f"{first}: " if first else ""
         self.clock = clock
-        self.rewrites = stream.isatty()
         self.started = self.shown = clock()
         self.done = 0
-        self.width = 0  # characters of the line on the terminal now
 
     def __call__(self, done: int, total: int | None) -> None:
         """Write the frames that are done, of `total` where that is known, unless a line was written just now."""
@@ -34,29 +57,20 @@ class ProgressLine:
         if done < self.done:  # a second pass over the file
             self.started, self.label = now, ""
         self.done = done
-        if now - self.shown < (REDRAW_SECONDS if self.rewrites else LOG_SECONDS) and not (self.rewrites and done == 0):
+        rewrites = self.line.is_on_terminal
+        if now - self.shown < (REDRAW_SECONDS if rewrites else LOG_SECONDS) and not (rewrites and done == 0):
             return
         self.shown = now
         text = self.label + progress_text(done, total, now - self.started)
-        if self.rewrites:
+        if rewrites:
             bar = f"{_bar(done, total)} " if total else ""
-            self._rewrite(bar + text)
+            self.line.rewrite(bar + text)
         else:
-            self.stream.write(text + "\n")
-            self.stream.flush()
+            say(text, self.line.stream)
 
     def clear(self) -> None:
         """Take the line off the terminal, so that what follows starts at a clean line."""
-        if self.width:
-            self._rewrite("")
-            self.stream.write("\r")
-            self.stream.flush()
-
-    def _rewrite(self, text: str) -> None:
-        text = text[: max(10, shutil.get_terminal_size().columns - 1)]  # a wrapped line cannot be rewritten
-        self.stream.write("\r" + text.ljust(self.width))
-        self.stream.flush()
-        self.width = len(text)
+        self.line.clear()
 
 
 def progress_text(done: int, total: int | None, seconds: float) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..types import VFEError
@@ -54,6 +55,22 @@ def real_path(path: Path) -> Path:
 def hidden_name(target: Path, suffix: str = "") -> Path:
     """Return a new hidden name beside the file `target`; the suffix tells muxers the format."""
     return target.with_name(fitting_name(f".{shortened(target.stem, _STEM)}.vfe-{secrets.token_hex(4)}", suffix))
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what a process that was killed has half written for `path` under hidden names.
+
+    Only for a file that nobody is writing now. What cannot be removed stays.
+    """
+    pattern = re.compile(re.escape(f".{shortened(path.stem, _STEM)}.vfe-") + "[0-9a-f]{8}" + re.escape(path.suffix))
+    with suppress(OSError, VFEError):
+        for hidden in real_path(path).parent.iterdir():
+            if not pattern.fullmatch(hidden.name):
+                continue
+            if hidden.is_dir():
+                shutil.rmtree(hidden, ignore_errors=True)
+            else:
+                hidden.unlink(missing_ok=True)
 
 
 def fitting_name(stem: str, suffix: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files.fingerprint import fingerprint
 from ..library.find import find_component, find_model
 from ..library.folders import search_folders
 from ..loading.load import LITE, LITE_FACES, NO_FACE_MODEL
@@ -14,10 +15,6 @@ from ..video.errors import reading
 from ..video.info import VideoInfo
 from ..weights.lite import is_lite_model
 from .request import ModelRequest
-
-_END = 1 << 20  # bytes: the first and the last MiB are read whole
-_PIECE = 64 << 10  # bytes, of each piece between them
-_PIECES = 64
 
 
 @dataclass(frozen=True)
@@ -45,24 +42,6 @@ def source_identity(info: VideoInfo) -> SourceIdentity:
     newest = max(stat.st_mtime_ns for _, stat in stats)
     size = sum(stat.st_size for _, stat in stats)
     return SourceIdentity(str(path), size, newest, hashlib.sha256(listed.encode()).hexdigest())
-
-
-def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a file's size, its first and last MiB, and 64 pieces of 64 KiB between them.
-
-    Of 100 GB that reads 6 MB, and finds any other film, any other training of a model and any file that is cut short.
-    """
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as file:
-        digest.update(file.read(_END))
-        between = size - 2 * _END
-        for index in range(_PIECES if between > 0 else 0):
-            file.seek(_END + between * index // _PIECES)
-            digest.update(file.read(_PIECE))
-        file.seek(max(size - _END, 0))
-        digest.update(file.read(_END))
-    return digest.hexdigest()
 
 
 def model_fingerprints(request: ModelRequest) -> Mapping[str, str]:

@@ -12,10 +12,11 @@ from typing import Any
 
 from .. import __version__
 from ..config import from_mapping
+from ..files.fingerprint import fingerprint
 from ..types import VFEError
 from ..video.errors import reading
 from ..video.info import VideoInfo
-from .identity import SourceIdentity, fingerprint, model_fingerprints, source_identity
+from .identity import SourceIdentity, model_fingerprints, source_identity
 from .request import JobRequest, ModelRequest, options_from_json, options_to_json
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from ..config import from_mapping
 from ..files.aside import move_to
 from ..files.durable import flush, write_durably
+from ..files.fingerprint import fingerprint
 from ..video.errors import writing
-from .identity import fingerprint
 from .layout import ASSEMBLED, VOUCHED
 from .records import read_json
 

@@ -98,7 +98,13 @@ def _image_set(path: Path, found: list[Path]) -> Input:
 
 
 def _expand(pattern: Path) -> list[Path]:
-    """Return the paths that a glob matches.
+    """Return the paths that a glob matches."""
+    root, rest = glob_root(pattern)
+    return list(root.glob(str(rest)))
+
+
+def glob_root(pattern: Path) -> tuple[Path, Path]:
+    """Return the folder that a glob starts from, and the rest of it.
 
     Folders of it that exist are taken literally, whatever brackets are in their names.
     """
@@ -106,4 +112,4 @@ def _expand(pattern: Path) -> list[Path]:
     root = Path(folder)
     while parts and (root / parts[0]).exists():
         root /= parts.pop(0)
-    return list(root.glob(str(Path(*parts))))
+    return root, Path(*parts)

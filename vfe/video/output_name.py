@@ -20,11 +20,18 @@ def output_for(clip: Path) -> Path:
         folder = clip.resolve()
         name = folder.name.replace(".", "_")  # to vfe, a name with a suffix would be a file
         return folder.with_name(fitting_name(name, "_restored"))
+    return clip.with_name(fitting_name(clip.stem, f".restored{restored_suffix(clip)}"))
+
+
+def restored_suffix(clip: Path) -> str:
+    """Return the suffix of what a video or an image becomes: its own where such files are written.
+
+    Raises OSError for an image that cannot be opened: animations become videos.
+    """
     suffix = clip.suffix.lower()
     if suffix in READ_SUFFIXES and not (clip.is_file() and is_animation(clip)):
-        return clip.with_name(fitting_name(clip.stem, ".restored.png"))
-    ending = clip.suffix if suffix in VIDEO_SUFFIXES else ".mp4"
-    return clip.with_name(fitting_name(clip.stem, f".restored{ending}"))
+        return ".png"
+    return clip.suffix if suffix in VIDEO_SUFFIXES else ".mp4"
 
 
 def is_glob(clip: Path) -> bool:

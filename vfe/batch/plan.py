@@ -1,0 +1,159 @@
+"""What is done with each clip of a batch: it is restored with these options into this file, skipped, or cannot be."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..files.aside import fitting_name, remove_leftovers
+from ..options import RestoreOptions
+from ..types import VFEError
+from ..video.files import refuse_pipe
+from ..video.output_name import restored_suffix
+from .clips import Clip
+from .given import GivenOptions
+from .option_files import OptionFiles
+from .presets import with_preset
+from .record import Entry, Record, State, as_json
+from .stamp import identity_of, stamp_of
+
+OVERWRITES = "--overwrite replaces it"
+
+
+class FileTask(NamedTuple):
+    """One file to restore."""
+
+    clip: Clip
+    output: Path
+    options: RestoreOptions
+    given: GivenOptions
+    """What of the options was given, but for those of a preset."""
+
+
+class Made(NamedTuple):
+    """A file was restored."""
+
+    frames: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+class Skipped(NamedTuple):
+    """A file needs not be restored."""
+
+    reason: str
+
+
+class Failed(NamedTuple):
+    """A file cannot be restored, or was not."""
+
+    reason: str
+
+
+Outcome = Made | Skipped | Failed
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the command line says of all files of a batch."""
+
+    output: Path
+    """The folder of the outputs, which is there."""
+    given: GivenOptions
+    model: Mapping[str, Any]
+    """All that was chosen of the model and that a result depends on."""
+    overwrite: bool = False
+    resume: bool = True
+    """Whether what is done counts."""
+
+
+class Planner:
+    """Decides file by file, in order: of two that would get one name, the first gets it."""
+
+    def __init__(self, choices: Choices, files: OptionFiles, record: Record) -> None:
+        self.choices = choices
+        self.files = files
+        self.record = record
+        self._names: dict[str, Path] = {}  # of outputs, as a disk that does not tell case has them -> of the clip
+        self._begun: dict[Path, Entry] = {}
+
+    def plan(self, clip: Clip) -> FileTask | Skipped | Failed:
+        """Return what to do with a clip."""
+        try:
+            refuse_pipe(clip.path)
+            given = self.choices.given.over(self.files.given(clip))
+            kept = RestoreOptions(overwrite=self.choices.overwrite)
+            task = FileTask(clip, self._output(clip), with_preset(given).applied_to(kept), given)
+            return self._taken(task) or self._there(task) or task
+        except VFEError as error:
+            return Failed(str(error))
+        except OSError as error:
+            return Failed(f"cannot be read ({error.strerror}); check its name and permissions")
+        except ValueError as error:  # of layers that each were right
+            return Failed(str(error))
+
+    def begin(self, task: FileTask) -> Failed | None:
+        """Make the folder of a file's output and note that it is begun, or return why it cannot be.
+
+        Raises OSError where the record cannot be written.
+        """
+        try:
+            task.output.parent.mkdir(parents=True, exist_ok=True)
+            identity, there = identity_of(task.clip.path), stamp_of(task.output)
+        except OSError as error:
+            return Failed(f"{error.filename}: {error.strerror}")
+        name, options, before = task.clip.name.as_posix(), self._options(task), self.record.entry(self._key(task))
+        if before is not None and before.state == "begun":
+            remove_leftovers(task.output)
+        self._begun[task.output] = Entry("begun", self._key(task), name, identity, options, there)
+        self.record.write(self._begun[task.output])
+        return None
+
+    def end(self, task: FileTask, outcome: Outcome) -> None:
+        """Note that a file that was begun is done, or failed. Raises OSError where the record cannot be written."""
+        state: State = "done" if isinstance(outcome, Made) else "failed"
+        if isinstance(outcome, Failed):
+            remove_leftovers(task.output)  # of a worker that died
+        self.record.write(replace(self._begun.pop(task.output), state=state, stamp=stamp_of(task.output)))
+
+    def _output(self, clip: Clip) -> Path:
+        """Return where the result goes: as deep below the folder of outputs as the clip is below its own."""
+        folder, path = self.choices.output / clip.name.parent, clip.path
+        if path.is_dir():
+            return folder / path.name.replace(".", "_")  # a name with a suffix would be a file
+        return folder / fitting_name(path.stem, restored_suffix(path))
+
+    def _taken(self, task: FileTask) -> Failed | None:
+        """Return why the output's name is not to be had beside the other clips, or None where it is."""
+        name = unicodedata.normalize("NFC", self._key(task)).casefold()
+        other = self._names.setdefault(name, task.clip.path)
+        if other == task.clip.path:
+            return None
+        return Failed(f"would be restored to the same name as {other.name}, {self._key(task)}; rename one of them")
+
+    def _there(self, task: FileTask) -> Skipped | Failed | None:
+        """Return what follows from what lies at the output's name, or None where the file can be restored."""
+        there = stamp_of(task.output)
+        if there is None:
+            return None
+        entry = self.record.entry(self._key(task))
+        if entry is None or not entry.made(there):
+            what = "was changed since it was made" if entry and entry.state == "done" else "was not made by such a run"
+            return None if self.choices.overwrite else Failed(f"{task.output} exists and {what}; {OVERWRITES}")
+        difference = entry.difference(task.clip.path, task.clip.name.as_posix(), self._options(task))
+        if difference is None and self.choices.resume:
+            return Skipped("done before")
+        difference = difference or "before"
+        return None if self.choices.overwrite else Failed(f"{task.output} exists, made {difference}; {OVERWRITES}")
+
+    def _key(self, task: FileTask) -> str:
+        return task.output.relative_to(self.choices.output).as_posix()
+
+    def _options(self, task: FileTask) -> dict[str, Any]:
+        """Return all that was chosen of what the result depends on."""
+        ours = asdict(task.options)
+        del ours["overwrite"], ours["compare"], ours["report"]
+        return as_json({**ours, **self.choices.model})
