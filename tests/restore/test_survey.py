@@ -27,6 +27,7 @@ FRAMES = FrameTable(
     tuple(range(-3, 40 * 7 - 3, 7)),
     (7,) * 40,
     Fraction(1001, 30000),
+    sound=30,
 )
 
 
@@ -82,6 +83,8 @@ def test_cut_files_are_refused(name: str, tmp_path: Path) -> None:
         {"format": "vfe-survey-9"},
         {"frames": 41},
         {"frames": "40"},
+        {"sound": 40},
+        {"sound": -1},
         {"time_base": [1]},
         {"time_base": [0, 1]},
         {"time_base": None},

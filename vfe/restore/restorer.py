@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -209,10 +209,11 @@ class Restorer:
         needed = work.restoration.needed(part)
         report, total, passage = on_progress or no_progress, len(stretch), Passage(work, size, part)
         report(0, total)
-        frames = islice(source.frames_from(needed.start, survey.frames), len(needed))
-        for frame, pixels in passage.of(frames, lambda _done, _total: report(passage.given, total)):
-            yield replace(frame, pixels=pixels)
-            report(passage.given, total)
+        with closing(source.frames_from(needed.start, survey.frames)) as frames:
+            restored = passage.of(islice(frames, len(needed)), lambda _done, _total: report(passage.given, total))
+            for frame, pixels in restored:
+                yield replace(frame, pixels=pixels)
+                report(passage.given, total)
 
     def _plan(
         self, info: VideoInfo, frames: Iterable[Frame], options: RestoreOptions, on_progress: Progress | None

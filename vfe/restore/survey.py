@@ -2,7 +2,8 @@
 
 It is kept in two files of a folder. `survey.json` is for people too:
 
-    {"format": "vfe-survey-1", "frames": 1500, "time_base": [1, 12800] or null for images, "notes": [...],
+    {"format": "vfe-survey-1", "frames": 1500, "sound": 700 or null for all, "time_base": [1, 12800] or null for images,
+     "notes": [...],
      "plan": {"whole_frames": true, "notes": [...], "faces": {"width": 640, "height": 360, "cuts": [...]} or null}}
 
 `survey.safetensors` has the columns that `survey_columns` describes.
@@ -65,7 +66,7 @@ class Survey:
         try:
             head = _read_head(folder / HEAD)
             source = open_safetensors(folder / COLUMNS)
-            frames = read_table(source, head.time_base)
+            frames = read_table(source, head.time_base, head.sound)
             if len(frames) != head.frames:
                 raise VFEError(f"{HEAD} tells of {head.frames} frames, {COLUMNS} of {len(frames)}")
             tracks = None if head.faces is None else read_tracks(source, head.faces, len(frames))
@@ -101,10 +102,13 @@ class _Columns:
         self.pts: list[int] = []
         self.durations: list[int] = []
         self.time_base: Fraction | None = None
+        self.sound: int | None = None
 
     def noting(self, pictures: Iterable[Decoded]) -> Iterator[Decoded]:
         """Hand pictures on, and note each."""
         for decoded in pictures:
+            if self.sound is None and not decoded.is_sound:
+                self.sound = len(self.checksums)
             self.checksums.append(decoded.checksum())
             if decoded.pts is not None and decoded.duration is not None:
                 self.pts.append(decoded.pts)
@@ -117,12 +121,13 @@ class _Columns:
         checksums = tuple(self.checksums)
         if self.time_base is None:
             return FrameTable(checksums)
-        return FrameTable(checksums, tuple(self.pts), tuple(self.durations), self.time_base)
+        return FrameTable(checksums, tuple(self.pts), tuple(self.durations), self.time_base, self.sound)
 
 
 @dataclass(frozen=True)
 class _Head:
     frames: int
+    sound: int | None
     time_base: Fraction | None
     notes: tuple[str, ...]
     whole_frames: bool
@@ -136,6 +141,7 @@ def _head_of(survey: Survey) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "frames": len(survey.frames),
+        "sound": survey.frames.sound,
         "time_base": unit and [unit.numerator, unit.denominator],
         "notes": list(survey.notes),
         "plan": {"whole_frames": survey.plan.whole_frames, "notes": list(survey.plan.notes), "faces": faces},
@@ -153,6 +159,7 @@ def _read_head(path: Path) -> _Head:
         plan = raw["plan"]
         return _Head(
             frames=_natural(raw["frames"]),
+            sound=None if raw["sound"] is None else _natural(raw["sound"], least=0),
             time_base=None if raw["time_base"] is None else Fraction(*map(_natural, _list(raw["time_base"], 2))),
             notes=_texts(raw["notes"]),
             whole_frames=plan["whole_frames"] is True,
@@ -170,9 +177,9 @@ def _faces_head(raw: Mapping[str, Any]) -> FacesHead:
     return FacesHead(width, height, tuple(_natural(cut) for cut in _list(raw["cuts"])))
 
 
-def _natural(value: object, most: int = 1 << 62) -> int:
-    if type(value) is not int or not 0 < value <= most:
-        raise ValueError(f"{value!r:.20} where a number from 1 on is needed")
+def _natural(value: object, most: int = 1 << 62, least: int = 1) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{value!r:.20} where a number from {least} to {most} is needed")
     return value
 
 

@@ -55,7 +55,7 @@ def face_columns(tracks: FaceTracks) -> dict[str, Tensor]:
     return columns
 
 
-def read_table(source: TensorSource, time_base: Fraction | None) -> FrameTable:
+def read_table(source: TensorSource, time_base: Fraction | None, sound: int | None) -> FrameTable:
     """Return the table of the columns in a file. Raises VFEError where they make none."""
     columns = {name: _column(source, name, ("n",), dtype) for name, dtype in _OF_FRAMES.items() if name in source}
     if "checksums" not in columns:
@@ -66,7 +66,7 @@ def read_table(source: TensorSource, time_base: Fraction | None) -> FrameTable:
         raise VFEError("the times of its frames do not increase")
     values = {name: tuple(column.tolist()) for name, column in columns.items()}
     try:
-        return FrameTable(**values, time_base=time_base)
+        return FrameTable(**values, time_base=time_base, sound=sound)
     except ValueError as error:
         raise VFEError(str(error)) from error
 

@@ -24,6 +24,11 @@ class FrameTable:
     """How long each is shown, in units of `time_base`; None for images."""
     time_base: Fraction | None = None
     """The unit of times in seconds; None for images."""
+    sound: int | None = None
+    """The frames before the first error of a damaged file; None where it has none.
+
+    Later ones may be decoded differently each time, for what is missing of a picture is what the memory held.
+    """
 
     def __post_init__(self) -> None:
         timed = [column is not None for column in (self.pts, self.durations, self.time_base)]
@@ -31,12 +36,18 @@ class FrameTable:
             raise ValueError("pts, durations and time_base are needed together, or none of them")
         if not self.checksums:
             raise ValueError("a table of no frames, needed is one at least")
+        if self.sound is not None and not 0 <= self.sound < len(self.checksums):
+            raise ValueError(f"{self.sound} sound frames of {len(self.checksums)}, needed are fewer, or None for all")
         for column in (self.pts, self.durations):
             if column is not None and len(column) != len(self.checksums):
                 raise ValueError(f"{len(self.checksums)} checksums with {len(column)} times, needed as many")
 
     def __len__(self) -> int:
         return len(self.checksums)
+
+    def is_sound(self, number: int) -> bool:
+        """Return whether a frame is the same whenever it is decoded."""
+        return self.sound is None or number < self.sound
 
     def place(self, pts: int) -> int | None:
         """Return the number of the frame that is shown from `pts` on; None where there is none."""

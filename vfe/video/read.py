@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from fractions import Fraction
+from inspect import GEN_CLOSED, getgeneratorstate
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, TypeVar
 
 from av.video.frame import VideoFrame
-from torch import Tensor
 
 from ..types import VFEError
 from .animated import pixels_of, read_animation
@@ -21,6 +20,8 @@ from .crop import NO_CROP
 from .decode import Damage, decode_frames
 from .errors import about, reading
 from .files import is_image
+from .frame import Decoded as Decoded
+from .frame import Frame as Frame
 from .frame_table import FrameTable, picture_checksum, pixels_checksum
 from .hdr import ColourCoding
 from .info import VideoInfo
@@ -33,45 +34,13 @@ from .photo.tags import NO_TAGS, PhotoTags
 from .photo.whole import is_whole
 from .pixels import FrameReader
 from .probe import probe, video_stream
+from .seek import LEADS, seek_frames
 from .stored import Stored
 from .times.edits import open_frames
 from .times.length import with_lengths
 
+_T = TypeVar("_T")
 _NAMED = 3  # damaged images that a note names
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame as it is shown, upright."""
-
-    pixels: Tensor
-    """Pixels (3, H, W), float32 in [-1, 1]."""
-    alpha: Tensor | None = None
-    """Opacity (1, H, W), float32 in [0, 1], where 1 is opaque; None where the source has none."""
-    pts: int | None = None
-    """When it is shown, in units of `time_base` seconds; None for images."""
-    time_base: Fraction | None = None
-    name: str | None = None
-    """The file name of an image."""
-    duration: int | None = None
-    """How long it is shown, in units of `time_base`; None where that is unknown."""
-    stored: Stored | None = None
-    """What it was decoded from, where that is a frame of a video that is not turned, cropped or scaled."""
-    tags: PhotoTags = NO_TAGS
-    """The colour profile and the camera data of an image, and how the colours of a video are coded."""
-
-
-class Decoded(NamedTuple):
-    """A picture that was decoded, of which a frame is made when somebody asks for it: pixels take longer than the
-    rest.
-    """
-
-    pts: int | None
-    duration: int | None
-    time_base: Fraction | None
-    frame: Callable[[], Frame]
-    checksum: Callable[[], int]
-    """A checksum of what the decoder gave."""
 
 
 class Source:
@@ -83,7 +52,7 @@ class Source:
         self.info = info
         self.notes: list[str] = []
         """What the caller may want to tell the user: damage, changes of size."""
-        self._open: list[Generator[Decoded, None, None]] = []
+        self._open: list[Generator[Any, None, None]] = []
         self._tags = NO_TAGS
 
     def __enter__(self) -> Source:
@@ -101,23 +70,59 @@ class Source:
 
     def decoded(self) -> Iterator[Decoded]:
         """Decode all pictures, from the first one on."""
-        if self.info.images:
-            pictures = self._read_images()
-        else:
-            pictures = self._read_animation() if self.info.container in OWN_FORMATS else self._read_video()
-        self._open.append(pictures)
-        return pictures
+        return self._opened(self._from_start())
 
-    def frames_from(self, first: int, table: FrameTable) -> Iterator[Frame]:
+    def frames_from(self, first: int, table: FrameTable) -> Generator[Frame, None, None]:
         """Yield the frames from number `first` on, each of which is proved to be the one that the table knows.
 
-        Raises VFEError where a picture is not the one that a pass over the source found before.
+        Where a video can seek, what lies long before them is not read; where that does not lead to the right frames, it
+        is. Raises VFEError where a picture is not the one that a pass over the source found before; after an error of a
+        damaged file there may be no such picture, and what a reading from the start gives is taken.
         """
-        for number, decoded in enumerate(self.decoded()):
-            if number >= first:
-                if number >= len(table) or decoded.checksum() != table.checksums[number]:
-                    raise self._changed(number)
-                yield decoded.frame()
+        return self._opened(self._proved(first, table))
+
+    def _opened(self, pictures: Generator[_T, None, None]) -> Generator[_T, None, None]:
+        """Note a generator that holds a file open, so that leaving the source closes it."""
+        self._open = [*(other for other in self._open if getgeneratorstate(other) != GEN_CLOSED), pictures]
+        return pictures
+
+    def _from_start(self) -> Generator[Decoded, None, None]:
+        if self.info.images:
+            return self._read_images(self.info.images)
+        return self._read_animation() if self.info.container in OWN_FORMATS else self._read_video()
+
+    def _proved(self, first: int, table: FrameTable) -> Generator[Frame, None, None]:
+        number = first
+        can_seek = table.pts is not None and not self.info.is_piped and self.info.container not in OWN_FORMATS
+        for lead in (*(lead for lead in LEADS if can_seek and lead < first), None):
+            with closing(self._proposed(number, lead, table)) as proposed:
+                for decoded in proposed:
+                    proved = decoded.checksum() == table.checksums[number]
+                    if not proved and (lead is not None or table.is_sound(number)):
+                        break  # another way takes up here
+                    yield decoded.frame()
+                    number += 1
+                    if number == len(table):
+                        return
+        raise self._changed(number)
+
+    def _proposed(self, number: int, lead: int | None, table: FrameTable) -> Generator[Decoded, None, None]:
+        """Yield the pictures that may be those from `number` on, found by seeking or, without `lead`, by counting."""
+        if self.info.images:
+            yield from self._read_images(self.info.images[number:])
+        elif lead is None:
+            with closing(self._from_start()) as pictures:
+                yield from islice(pictures, number, None)
+        else:
+            yield from self._seek_video(number, lead, table)
+
+    def _seek_video(self, number: int, lead: int, table: FrameTable) -> Generator[Decoded, None, None]:
+        assert table.durations is not None
+        reader = FrameReader(self.info.color_space, self.info.color_range)
+        self._tags = self._video_tags()
+        with reading(self.info.path), closing(seek_frames(self.info.path, number, lead, table)) as frames:
+            for frame, length in zip(frames, table.durations[number:], strict=False):
+                yield self._picture(frame, length, reader)
 
     def _changed(self, number: int) -> VFEError:
         return VFEError(
@@ -136,7 +141,7 @@ class Source:
         stored_size = self.info.stored_size
         count, resized, woven, end = 0, 0, 0, 0.0
         with reading(path), open_frames(path) as container:
-            self._tags = tags_of(path.read_bytes()) if is_image(path) else self._coding()  # an animated PNG, or a video
+            self._tags = self._video_tags()
             stream = video_stream(container, path)
             claim = claim_of(container, stream)
             with closing(decode_frames(container, stream, damage)) as frames:
@@ -145,7 +150,8 @@ class Source:
                     woven += frame.interlaced_frame
                     resized += (frame.width, frame.height) != stored_size
                     end = _end_of(frame, length)
-                    yield self._picture(frame, length, reader)
+                    is_sound = not (damage.bad_packets or damage.bad_frames)
+                    yield self._picture(frame, length, reader)._replace(is_sound=is_sound)
         if count == 0:
             raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video")
         self._tell(*damage_notes(path.name, claim, count, end, self.info.rate, damage))
@@ -153,6 +159,10 @@ class Source:
             self._tell(interlaced_note(woven, count))
         if resized:
             self._tell(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
+
+    def _video_tags(self) -> PhotoTags:
+        is_animated_png = is_image(self.info.path)
+        return tags_of(self.info.path.read_bytes()) if is_animated_png else self._coding()
 
     def _coding(self) -> PhotoTags:
         """Return what images made of the frames of a video have to say of their colours."""
@@ -210,11 +220,11 @@ class Source:
         if other_sizes:
             self._tell(f"{other_sizes} pictures of {path.name} have another size than the first: left out")
 
-    def _read_images(self) -> Generator[Decoded, None, None]:
+    def _read_images(self, images: Sequence[Path]) -> Generator[Decoded, None, None]:
         size = (self.info.width, self.info.height)
         several = 0
         damaged: list[str] = []
-        for path in self.info.images:
+        for path in images:
             photo = read_photo(path)
             frame = _image_frame(photo, path.name)
             height, width = frame.pixels.shape[-2:]
@@ -225,7 +235,7 @@ class Source:
                 )
             several += is_animation(path)
             damaged += [] if photo.whole else [path.name]
-            yield _made(frame)
+            yield _made(frame)._replace(is_sound=photo.whole)
         if damaged:
             names = ", ".join(damaged[:_NAMED]) + (f" and {len(damaged) - _NAMED} more" if damaged[_NAMED:] else "")
             verb = "is" if len(damaged) == 1 else "are"
