@@ -56,7 +56,7 @@ MIN_FACES = Range(0, 16_384)
 """The range of the least size of a face, in pixels: H.264 has no pictures with a longer side."""
 CRFS = Range(0, 51)
 """The scale of x264 and x265, on which 0 is lossless."""
-REPORT_SUFFIXES = (".json",)
+REPORT_SUFFIXES = (".html", ".json")
 """The ends of the names that reports may have."""
 WINDOWS = Range(1, 10_001)
 """The range of a window, in frames: more frames than any memory holds at once."""
@@ -153,7 +153,7 @@ class RestoreOptions:
     """From 1, at which faces are as the part for whole frames restores them, to 0, at which they are as sharp as the
     part for faces makes them."""
     report: Path | None = None
-    """A JSON file to which is written what the run did, in numbers; None writes none."""
+    """An HTML page, or JSON, to which is written what the run did, in numbers and pictures; None writes none."""
 
     def __post_init__(self) -> None:
         if self.strength not in STRENGTHS:

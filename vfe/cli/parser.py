@@ -125,7 +125,8 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     add_folders(parser.add_argument_group("folders and globs of videos"))
     beside = parser.add_argument_group("beside the output")
     beside.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
-    beside.add_argument("--report", type=_path, metavar="FILE", help="also write what was done, in numbers: .json")
+    report = "also write what was done, in numbers and pictures: .html or .json"
+    beside.add_argument("--report", type=_path, metavar="FILE", help=report)
     _add_restoring(parser)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 from .. import __version__
@@ -16,6 +15,8 @@ from .run_report import Change, ReportedFace, RunReport
 
 FORMAT = "vfe-report-1"
 DECIMALS = 4
+OF_FILES = ("compare", "report", "overwrite", "tracks")
+"""Options that say which files are read and written, and how."""
 
 
 def as_json(report: RunReport) -> str:
@@ -54,9 +55,8 @@ def _numbers(report: RunReport) -> dict[str, Any]:
 
 
 def given_options(options: RestoreOptions) -> dict[str, Any]:
-    """Return the options of a run that say how it restored, by their names; those that name files are left out."""
-    values = {option.name: getattr(options, option.name) for option in fields(options)}
-    return {name: value for name, value in values.items() if not isinstance(value, Path) and name != "overwrite"}
+    """Return the options of a run that say how it restored, by their names."""
+    return {option.name: getattr(options, option.name) for option in fields(options) if option.name not in OF_FILES}
 
 
 def _face(face: ReportedFace) -> dict[str, Any]:

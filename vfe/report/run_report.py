@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..face.track.tracks import FaceTrack
 from ..options import RestoreOptions
+from ..tensor_io.source import printable
 from ..types import Stretch
 from ..video.info import VideoInfo
 from ..video.pipe.streams import PIPE
@@ -19,13 +20,16 @@ from .faces import FaceMeter, FacePictures, FaceSample
 from .memory import PeakMemory
 from .watch import Measured, Still
 
+LONGEST_TEXT = 1000
+"""No name and no note is longer in a report, in characters."""
+
 
 @dataclass(frozen=True)
 class ReportedClip:
     """The source or the output of a run."""
 
     name: str
-    """The name of the file without its folder, in characters that every file can hold."""
+    """The name of the file without its folder, in characters that can be shown."""
     width: int
     height: int
 
@@ -33,7 +37,7 @@ class ReportedClip:
     def of(cls, path: Path, size: tuple[int, int]) -> ReportedClip:
         """Return the clip at a path, with frames of `size` (width, height)."""
         name = "a pipe" if path == PIPE else path.name or str(path)
-        return cls(name.encode("utf-8", "backslashreplace").decode(), *size)
+        return cls(printable(name, LONGEST_TEXT), *size)
 
 
 class Stages(NamedTuple):
@@ -161,7 +165,7 @@ class RunReport:
             faces=None if measured.faces is None else tuple(ReportedFace.of(meter) for meter in measured.faces),
             colours=measured.colours,
             stills=measured.stills,
-            notes=run.notes,
+            notes=tuple(printable(note, LONGEST_TEXT) for note in run.notes),
         )
 
     @property

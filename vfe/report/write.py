@@ -1,4 +1,4 @@
-"""A report becomes a file."""
+"""A report becomes a file: a page or JSON, as its name says."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from pathlib import Path
 
 from ..files.aside import written_aside
 from .as_json import as_json
+from .html.write import page
 from .run_report import RunReport
 
 
 def write_report(path: Path, report: RunReport) -> None:
-    """Write JSON, which appears when it is complete. Raises OSError as writing does."""
+    """Write a page where the name ends in .html, else JSON; it appears when it is complete.
+
+    Raises OSError as writing does.
+    """
+    text = page(report) if path.suffix.lower() == ".html" else as_json(report)
     with written_aside(path) as aside:
-        aside.write_text(as_json(report), encoding="utf-8")
+        aside.write_text(text, encoding="ascii")

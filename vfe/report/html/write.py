@@ -1,0 +1,94 @@
+"""The whole page, from its sections."""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element, tostring
+
+from ... import __version__
+from ..run_report import RunReport
+from .element import element
+from .faces import faces_section
+from .figures import colours, options, segments, times
+from .stills import stills
+from .style import STYLE
+from .timeline import timeline
+from .words import bytes_text, counted, grouped, seconds_text, signed
+
+ONLY_ITSELF = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+"""A browser loads nothing else for this page, whatever is in it."""
+
+
+def page(report: RunReport) -> str:
+    """Return the report as HTML in ASCII."""
+    html = element("html", _head(report), _body(report), lang="en")
+    return "<!DOCTYPE html>\n" + tostring(html, encoding="us-ascii", method="html").decode("ascii") + "\n"
+
+
+def _head(report: RunReport) -> Element:
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=ONLY_ITSELF),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", f"{report.source.name}: restored"),
+        element("style", STYLE),
+    )
+
+
+def _body(report: RunReport) -> Element:
+    main = element(
+        "main",
+        _tiles(report),
+        *_notes(report),
+        stills(report),
+        _shots(report),
+        faces_section(report),
+        colours(report),
+        times(report),
+        *segments(report),
+        options(report),
+    )
+    made = element("footer", f"Made by vfe {__version__}. The same numbers in JSON: --report FILE.json")
+    return element("body", _header(report), main, made)
+
+
+def _header(report: RunReport) -> Element:
+    names = element("p", element("bdi", report.source.name), " \u2192 ", element("bdi", report.output.name))
+    names.set("class", "names")
+    return element("header", element("h1", "Restoration report"), names)
+
+
+def _tiles(report: RunReport) -> Element:
+    """Return the numbers that matter most."""
+    before, after = report.source, report.output
+    size = f"{after.width}\u00d7{after.height}"
+    resized = (before.width, before.height) != (after.width, after.height)
+    worst = max(report.colour, key=abs)
+    frames = "frame" if report.frames == 1 else "frames"
+    shown_for = f"{frames}, {seconds_text(float(report.frames / report.rate))}" if report.kind == "video" else frames
+    tiles = [
+        (grouped(report.frames), shown_for),
+        (size, f"from {before.width}\u00d7{before.height}" if resized else "pixels"),
+        (seconds_text(report.seconds), f"{report.fps:.1f} frames a second"),
+        (bytes_text(report.memory.process), "of memory at the peak"),
+        (signed(worst, 2), "levels of colour shift"),
+    ]
+    if report.faces is not None:
+        tiles.insert(2, (grouped(len(report.faces)), "face restored" if len(report.faces) == 1 else "faces restored"))
+    shown = [element("div", element("b", value), element("span", name)) for value, name in tiles]
+    return element("section", *shown, class_="tiles", aria_label="Summary")
+
+
+def _notes(report: RunReport) -> list[Element]:
+    if not report.notes:
+        return []
+    notes = element("ul", *(element("li", note) for note in report.notes))
+    return [element("section", element("h2", "Notes"), notes, class_="notes")]
+
+
+def _shots(report: RunReport) -> Element:
+    """Return the time line, and in words what is on it."""
+    said = counted(len(report.cuts) + 1, "shot")
+    said += f", restored in {counted(len(report.windows), 'window')} of whole frames" if report.windows else ""
+    return element("section", element("h2", "Time line"), element("p", said + ".", class_="hint"), timeline(report))
