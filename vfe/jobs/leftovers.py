@@ -30,10 +30,10 @@ def remove_leftovers(folder: Path) -> None:
 def remove_job(folder: Path) -> None:
     """Delete what a job has in its folder, and the folder where nothing else is in it. Raises OSError.
 
-    What makes it a job goes last, so that another run can finish the work of one that dies meanwhile.
+    Last of all goes what tells another run that the work was done, where this one dies meanwhile.
     """
+    last = (SURVEY, PLAN, VOUCHED)
     ours = [path for path in folder.iterdir() if _OURS.fullmatch(path.name)]
-    last = (PLAN, VOUCHED)
     for path in sorted(ours, key=lambda path: last.index(path.name) if path.name in last else -1):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

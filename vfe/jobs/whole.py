@@ -8,20 +8,25 @@ from pathlib import Path
 
 from ..restore.restorer import Restorer, RestoreReport, StageSeconds
 from ..types import Notify, Progress, VFEError
+from ..video.errors import writing
 from ..video.info import VideoInfo
 from ..video.probe import probe
 from ..video.write import check_output
 from .arithmetic import arithmetic_of
 from .job import Job
 from .layout import PLAN
+from .leftovers import remove_job
 from .missing import SegmentsMissing
 from .order import Order
+from .plan import Plan
 from .records import TRIES
 from .request import JobRequest
+from .result import Result
 from .status import State
 
 LONG_SECONDS = 60.0
 """The length of a clip from which on it is restored through a job: our own choice. Shorter ones are soon done again."""
+_NO_STAGES = StageSeconds(0.0, 0.0, 0.0)
 _POLL = 1.0  # seconds between two looks at an assembly of another process
 
 
@@ -59,42 +64,47 @@ def restore_whole(
     segments failed three times, and VFEError for what cannot be read or written.
     """
     info = probe(request.source)
-    job = _earlier(request, run, restorer, info, tell)
-    if job is None:
+    plan = _earlier_plan(request, run, restorer, info, tell)
+    outcome = Result(run.folder, request.result)
+    assembled = None if plan is None else outcome.assembled()
+    if assembled is None:
         check_output(request.result, info, overwrite=run.overwrite)
+    elif outcome.is_in_place(assembled):  # a run died when it had but to tidy up
+        _tidy_up(run)
+        return RestoreReport(request.result, assembled.frames, assembled.seconds, _NO_STAGES, assembled.notes)
+    if plan is None:
         job = Job.plan(request, run.folder, restorer, on_progress, tell)
+    else:
+        job = Job.open(run.folder, restorer)
+        tell(f"going on with the job in {run.folder}: {job.status().done} of {plan.frames} frames are done")
     try:
         report = _finish(job, request.result, run, on_progress)
-        if not run.keep:
-            job.remove()
+        _tidy_up(run)
     except VFEError:
         if (run.folder / PLAN).exists() or not request.result.exists():
             raise
         tell(f"another process finished the same job: {request.result}")
-        return RestoreReport(request.result, job.planned.frames, 0.0, StageSeconds(0.0, 0.0, 0.0))
+        return RestoreReport(request.result, job.planned.frames, 0.0, _NO_STAGES)
     return report
 
 
-def _earlier(request: JobRequest, run: WholeRun, restorer: Restorer, info: VideoInfo, tell: Notify) -> Job | None:
-    """Return the job of an earlier run, if what it did counts for this one; one that does not is deleted."""
+def _earlier_plan(request: JobRequest, run: WholeRun, restorer: Restorer, info: VideoInfo, tell: Notify) -> Plan | None:
+    """Return the plan of an earlier run, if what that did counts for this one; a job that does not is deleted."""
     if not (run.folder / PLAN).exists():
         return None
-    job = Job.open(run.folder, restorer)
-    changed = ["--no-resume was given"] if not run.resume else []
-    changed = changed or job.planned.order.changes(Order.of(request, info))
+    plan = Plan.read(run.folder)
+    changed = [] if run.resume else ["--no-resume was given"]
+    changed = changed or plan.order.changes(Order.of(request, info))
     if not changed:
         size = request.options.output_size(info.width, info.height)
-        here = replace(arithmetic_of(restorer, size), window=job.planned.arithmetic.window)
-        changed = here.differences(job.planned.arithmetic)
-    if changed:
-        tell(f"the job in {run.folder} starts anew: {', '.join(changed)}")
-        job.remove()
-        return None
-    if job.result(request.result).assembled() is None:
-        check_output(request.result, info, overwrite=run.overwrite)
-    status = job.status()
-    tell(f"going on with the job in {run.folder}: {status.done} of {status.frames} frames are done")
-    return job
+        here = replace(arithmetic_of(restorer, size), window=plan.arithmetic.window)
+        changed = here.differences(plan.arithmetic)
+    if not changed:
+        return plan
+    tell(f"the job in {run.folder} starts anew: {', '.join(changed)}")
+    with writing(run.folder):
+        remove_job(run.folder)
+    return None
 
 
 def _finish(job: Job, result: Path, run: WholeRun, on_progress: Progress) -> RestoreReport:
@@ -109,3 +119,9 @@ def _finish(job: Job, result: Path, run: WholeRun, on_progress: Progress) -> Res
             if job.status().count(State.FAILED):
                 raise
     raise VFEError(f"{job.folder}: chunks are damaged again and again; check the disk, or name another one with --job")
+
+
+def _tidy_up(run: WholeRun) -> None:
+    if not run.keep:
+        with writing(run.folder):
+            remove_job(run.folder)

@@ -1,0 +1,90 @@
+"""A film that is assembled of segments has the bytes of one pass over it, in whatever order they were restored."""
+
+from __future__ import annotations
+
+import random
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from tests.support.clips import Clip, write_clip, write_image
+from tests.support.small_jobs import faces_of_list, request_of, single_pass, stand_in
+from vfe.jobs.job import Job
+from vfe.options import RestoreOptions
+
+
+@pytest.mark.parametrize("cuts", [(), (7, 21, 44)])
+@pytest.mark.parametrize("region", ["frame", "face", "auto"])
+@pytest.mark.parametrize("count", [1, pytest.param(60, marks=pytest.mark.slow), 61])
+def test_a_job_gives_the_bytes_of_one_pass(count: int, region: str, cuts: tuple[int, ...], tmp_path: Path) -> None:
+    cuts = tuple(cut for cut in cuts if cut < count)
+    clip = write_clip(tmp_path / "clip.mp4", Clip(frames=count, audio=True))
+    tracks = faces_of_list(tmp_path / "faces.json", count, cuts)
+    options = RestoreOptions(region=region, tracks=tracks)  # type: ignore[arg-type]
+    restorer = stand_in(knows_faces=True)
+    request = request_of(clip, tmp_path / "job.mp4", frames=17, options=options)
+    job = Job.plan(request, tmp_path / "job", restorer)
+    numbers = list(range(len(job.planned.segments)))
+    random.Random(count).shuffle(numbers)
+    for number in numbers:
+        assert Job.open(tmp_path / "job", restorer).segment(number).frames == len(job.planned.segments[number])
+    report = Job.open(tmp_path / "job", restorer).assemble()
+    assert (tmp_path / "job.mp4").read_bytes() == single_pass(clip, restorer, options)
+    assert report.frames == count
+    assert len(numbers) >= (1 if count == 1 else 3)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265", "ffv1"])
+@pytest.mark.parametrize("scale", [None, 0.5])
+def test_every_codec_gets_the_same_pictures(codec: str, scale: float | None, tmp_path: Path) -> None:
+    pts = tuple(40 * index + 7 * (index % 3) for index in range(30))  # a variable rate
+    clip = write_clip(tmp_path / "clip.mkv", Clip(frames=30, audio=True, pix_fmt="yuv420p10le", pts=pts))
+    options = RestoreOptions(codec=codec, scale=scale)  # type: ignore[arg-type]
+    job = Job.plan(request_of(clip, tmp_path / "job.mkv", frames=8, options=options), tmp_path / "job", stand_in())
+    job.run()
+    report = job.assemble()
+    assert (tmp_path / "job.mkv").read_bytes() == single_pass(clip, stand_in(), options)
+    assert report.notes == stand_in().restore_file(clip, tmp_path / "again.mkv", options).notes
+
+
+@pytest.mark.parametrize("is_video", [True, False])
+def test_images_come_out_as_of_one_pass(is_video: bool, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    if is_video:
+        source = write_clip(tmp_path / "in.mkv", Clip(frames=25))
+    else:
+        source.mkdir()
+        for index in range(25):
+            write_image(source / f"shot{index}.png", pix_fmt="rgba")
+    job = Job.plan(request_of(source, tmp_path / "job_out", frames=8), tmp_path / "job", stand_in())
+    job.run()
+    report = job.assemble()
+    expected = stand_in().restore_file(source, tmp_path / "one")
+    images = [{path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("job_out", "one")]
+    assert len(images[0]) == 25
+    assert images[0] == images[1]
+    assert report.notes == expected.notes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_share_a_job(processes: int, tmp_path: Path) -> None:
+    """Each takes a segment that no other works on; two that take the same one do no harm."""
+    clip = write_clip(tmp_path / "clip.mkv", Clip(frames=500))
+    options = RestoreOptions(region="face", tracks=faces_of_list(tmp_path / "faces.json", 500, (133, 250)))
+    job = Job.plan(request_of(clip, tmp_path / "job.mkv", frames=60, options=options), tmp_path / "job", stand_in())
+    fork = get_context("fork")
+    workers = [fork.Process(target=_work, args=(tmp_path / "job",)) for _ in range(processes)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(120)
+        assert worker.exitcode == 0
+    job.assemble()
+    assert (tmp_path / "job.mkv").read_bytes() == single_pass(clip, stand_in(), options)
+    assert not list((tmp_path / "job").glob("*.held"))
+
+
+def _work(folder: Path) -> None:
+    Job.open(folder, stand_in()).run()

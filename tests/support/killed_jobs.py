@@ -1,0 +1,127 @@
+"""`vfe enhance` that is killed and goes on: `python -m tests.support.killed_jobs HOW CLIP RESULT`.
+
+The command runs in forks of this process, so that torch is imported once. `at-random` kills 20 runs at random moments;
+`at-each-step` kills before each call that changes what is on the disk. The same line goes on, and what it wrote in the
+end is compared with CLIP.expected. It says how often it killed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import vfe.restore.restorer
+from tests.support.mixing_pipeline import MixingPipeline
+from vfe.cli import main as vfe_main
+from vfe.pipeline.windows import WindowConfig
+
+KILLS = 20
+LONGEST = 0.8  # seconds that a run is given before it is killed
+STEPS = ((Path, "replace"), (Path, "rename"), (Path, "unlink"), (Path, "rmdir"), (Path, "mkdir"), (os, "fsync"))
+
+
+def started(line: list[str], prepare: Callable[[], None]) -> int:
+    """Start the command in a fork, and return its process."""
+    process = os.fork()
+    if process == 0:
+        try:
+            prepare()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            os._exit(vfe_main(line))
+        finally:
+            os._exit(99)
+    return process
+
+
+def ended(process: int) -> int | None:
+    """Wait for a run, and return its exit code; None where it was killed."""
+    _, status = os.waitpid(process, 0)
+    return None if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def at_random(line: list[str], result: Path, expected: bytes) -> None:
+    """Kill runs until there were enough of them, and then let one end."""
+    moments, kills, films = random.Random(7), 0, 0
+    while True:
+        process = started(line, lambda: None)
+        if kills < KILLS:
+            time.sleep(moments.uniform(0, LONGEST))
+            os.kill(process, signal.SIGKILL)
+        code = ended(process)
+        if code is None:
+            kills += 1
+            if not is_done(result):
+                continue
+        elif code:
+            raise SystemExit(f"exit code {code} after {kills} kills")
+        films += 1
+        check(result, expected)
+        if kills >= KILLS:
+            break
+        result.unlink()
+    sys.stdout.write(f"{kills} kills, {films} films")
+
+
+def is_done(result: Path) -> bool:
+    """Whether a run was killed when all was done."""
+    return result.exists() and not (result.with_name(f".{result.name}.vfe-job") / "job.json").exists()
+
+
+def at_each_step(line: list[str], result: Path, expected: bytes) -> None:
+    """Kill a run before its first step, and let another go on; a second one before its second step, and so on."""
+    for step in count():
+        code = ended(started(line, partial(die_before, step)))
+        if code == 0:
+            break
+        if code is not None or (not is_done(result) and ended(started(line, lambda: None)) != 0):
+            raise SystemExit(f"it did not go on after it was killed before step {step}")
+        check(result, expected)
+        result.unlink()
+    check(result, expected)
+    sys.stdout.write(f"{step} kills")
+
+
+def die_before(step: int) -> None:
+    """Let this process die when it is about to change the disk for the time of this number."""
+    left = [step]
+
+    def dying(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any call
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+            return call(*args, **kwargs)
+
+        return wrapped
+
+    for owner, name in STEPS:
+        setattr(owner, name, dying(getattr(owner, name)))
+
+
+def check(result: Path, expected: bytes) -> None:
+    """Leave with an error unless the result is the expected one."""
+    if result.read_bytes() != expected:
+        raise SystemExit("the film differs from that of one pass")
+
+
+def main(how: str, clip: str, result: str) -> None:
+    torch.set_num_threads(1)
+    vfe.restore.restorer.load_pipeline = lambda *_: MixingPipeline(WindowConfig(9, 1))  # type: ignore[assignment]
+    line = ["enhance", clip, "-o", result, "--job", f"{Path(result).parent}/.{Path(result).name}.vfe-job"]
+    line += ["--face-model", "none", "--segment-frames", "20", "--device", "cpu"]
+    expected = Path(f"{clip}.expected").read_bytes()
+    {"at-random": at_random, "at-each-step": at_each_step}[how](line, Path(result), expected)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
