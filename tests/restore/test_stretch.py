@@ -16,13 +16,13 @@ from tests.support.face_tracks import moving_boxes, track_of
 from tests.support.mixing_pipeline import MixingPipeline
 from tests.support.small_patcher import SmallPatcher
 from vfe.face.track.tracks import FaceTrack, FaceTracks
-from vfe.options import RestoreOptions
+from vfe.options import Region, RestoreOptions
 from vfe.pipeline.windows import WindowConfig
 from vfe.restore.face_stream import FacePart
 from vfe.restore.find_faces import scaled
 from vfe.restore.restorer import Restorer
 from vfe.restore.survey import Survey
-from vfe.types import Cancelled, Stretch
+from vfe.types import Cancelled, Stretch, VFEError
 from vfe.video.info import VideoInfo
 from vfe.video.read import Frame, Source, open_source
 
@@ -98,10 +98,10 @@ def test_whole_frames(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.usefixtures("found")
 @pytest.mark.parametrize("count", [1, 24, 25, 26, 44, 45, 46, 60, 61, 130])
 @pytest.mark.parametrize("region", ["frame", "face"])
-def test_faces(count: int, region: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faces(count: int, region: Region, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On all frames and on some, that begin and end within the stretch and without."""
     clip = write_clip(tmp_path / "clip.mkv", Clip(frames=count, codec="ffv1"))
-    survey = assert_stretches_equal_the_whole(monkeypatch, restorer(), clip, RestoreOptions(region=region))  # type: ignore[arg-type]
+    survey = assert_stretches_equal_the_whole(monkeypatch, restorer(), clip, RestoreOptions(region=region))
     assert survey.tracks is not None
     assert len(survey.tracks.tracks) == (4 if count > 45 else 2)
 
@@ -190,6 +190,24 @@ def test_progress_counts_the_stretch_and_can_stop(tmp_path: Path) -> None:
 
     with open_source(clip) as source, pytest.raises(Cancelled):
         list(one.restore_stretch(source, survey, options, Stretch(10, 40), stop))
+
+
+@pytest.mark.usefixtures("found")
+@pytest.mark.parametrize("region", ["frame", "face"])
+def test_a_survey_reads_once_and_tells_how_far_it_is(region: Region, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", Clip(frames=12, codec="ffv1"))
+    calls: list[tuple[int, int | None]] = []
+    with open_source(clip) as source:
+        restorer().survey(source, RestoreOptions(region=region), lambda *call: calls.append(call))
+    assert calls == [(done, 12) for done in range(13)]
+
+
+@pytest.mark.usefixtures("found")
+def test_faces_of_frames_of_another_size_are_refused(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", Clip(frames=5, codec="ffv1"))
+    survey = surveyed(restorer(), clip, RestoreOptions())
+    with pytest.raises(VFEError, match="faces in frames of 64x48, needed are those of 128x96"):
+        restored(restorer(), clip, survey, RestoreOptions(scale=2), Stretch(0, 3))
 
 
 def test_a_stretch_reaches_not_beyond_its_clip(tmp_path: Path) -> None:

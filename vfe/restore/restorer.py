@@ -35,7 +35,7 @@ from .face_stream import FacePart
 from .passage import Passage
 from .region import WHOLE_FRAMES, RegionPlan
 from .reporting import Reporting
-from .survey import Survey, take_survey
+from .survey import Survey, check_size, take_survey
 from .work import FramePipeline, decide_work
 
 
@@ -186,7 +186,7 @@ class Restorer:
         `on_progress` gets the frames looked at and, where known, their total. Raises VFEError for what cannot be read.
         """
         options = options or RestoreOptions()
-        return take_survey(source, lambda frames: self._plan(source.info, frames, options, on_progress))
+        return take_survey(source, lambda frames: self._plan(source.info, frames, options, None), on_progress)
 
     def restore_stretch(
         self,
@@ -204,6 +204,7 @@ class Restorer:
         reaches beyond it.
         """
         size = options.output_size(source.info.width, source.info.height)
+        check_size(survey, size)
         part = ClipPart(stretch, len(survey.frames))
         work = decide_work(self.pipeline, self.face_part, survey.plan, options, size)
         needed = work.restoration.needed(part)

@@ -22,7 +22,7 @@ from ..face.track.tracks import FaceTracks
 from ..files.aside import written_aside
 from ..tensor_io.safetensors_file import open_safetensors
 from ..tensor_io.write import entries_of, write_safetensors
-from ..types import VFEError
+from ..types import Progress, VFEError, no_progress
 from ..video.frame_table import FrameTable
 from ..video.read import Decoded, Frame, Source
 from .region import RegionPlan
@@ -77,10 +77,15 @@ class Survey:
         return cls(frames, RegionPlan(head.whole_frames, tracks, head.plan_notes), head.notes)
 
 
-def take_survey(source: Source, plan: Callable[[Iterable[Frame]], RegionPlan]) -> Survey:
-    """Go once over a source, with the eyes of `plan`, which may look at its frames. Raises VFEError as reading does."""
-    column = _Columns()
-    frames = column.noting(source.decoded())
+def take_survey(
+    source: Source, plan: Callable[[Iterable[Frame]], RegionPlan], on_progress: Progress | None = None
+) -> Survey:
+    """Go once over a source, with the eyes of `plan`, which may look at its frames.
+
+    `on_progress` gets the frames that were read and, where known, their total. Raises VFEError as reading does.
+    """
+    column, report = _Columns(), on_progress or no_progress
+    frames = column.noting(source.decoded(), lambda done: report(done, source.info.frames))
     planned = plan(decoded.frame() for decoded in frames)
     for _ in frames:  # those that the plan had no need to see
         pass
@@ -94,6 +99,15 @@ def take_survey(source: Source, plan: Callable[[Iterable[Frame]], RegionPlan]) -
     return Survey(column.table(), planned, tuple(source.notes))
 
 
+def check_size(survey: Survey, size: tuple[int, int]) -> None:
+    """Raise VFEError unless the faces of a survey are those of frames of this (width, height)."""
+    if survey.tracks is not None and (survey.tracks.width, survey.tracks.height) != size:
+        raise VFEError(
+            f"the survey has its faces in frames of {survey.tracks.width}x{survey.tracks.height}, needed are those of "
+            f"{size[0]}x{size[1]}; survey the source anew with the same options"
+        )
+
+
 class _Columns:
     """The columns of a table of frames, as they grow."""
 
@@ -104,9 +118,10 @@ class _Columns:
         self.time_base: Fraction | None = None
         self.sound: int | None = None
 
-    def noting(self, pictures: Iterable[Decoded]) -> Iterator[Decoded]:
-        """Hand pictures on, and note each."""
+    def noting(self, pictures: Iterable[Decoded], report: Callable[[int], None]) -> Iterator[Decoded]:
+        """Hand pictures on, and note each; `report` gets how many there were before each one, and in the end."""
         for decoded in pictures:
+            report(len(self.checksums))
             if self.sound is None and not decoded.is_sound:
                 self.sound = len(self.checksums)
             self.checksums.append(decoded.checksum())
@@ -115,6 +130,7 @@ class _Columns:
                 self.durations.append(decoded.duration)
                 self.time_base = decoded.time_base
             yield decoded
+        report(len(self.checksums))
 
     def table(self) -> FrameTable:
         """Return the table."""
