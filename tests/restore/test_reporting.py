@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import skimage.data
+from PIL import Image
 
 from tests.support.cli_run import BrightenPipeline, assert_one_line_error, run_vfe, use_stand_in
 from tests.support.clips import Clip, write_clip
 from vfe.options import RestoreOptions
-from vfe.restore.restorer import Restorer
+from vfe.restore.restorer import Restorer, load
+from vfe.types import Cancelled, VFEError
 
 BRIGHTER_LEVELS = 0.1 * 127.5
 
@@ -86,3 +89,41 @@ def test_a_report_is_no_output_of_the_run(
     same = tmp_path / "same.json"
     run = run_vfe(capsys, "enhance", clip, "-o", same, "--model", model, "--report", same)
     assert_one_line_error(run, "same.json")
+
+
+def test_a_page_is_written_where_the_name_ends_so(tmp_path: Path) -> None:
+    clip, report = write_clip(tmp_path / "clip.mp4", Clip(frames=3)), tmp_path / "report.HTML"
+    options = RestoreOptions(report=report)
+    Restorer(BrightenPipeline()).restore_file(clip, tmp_path / "out.mkv", options)
+    assert report.read_text(encoding="ascii").startswith("<!DOCTYPE html>")
+    with pytest.raises(VFEError, match="exists already"):
+        Restorer(BrightenPipeline()).restore_file(clip, tmp_path / "other.mkv", options)
+
+
+def test_a_run_that_fails_leaves_no_report(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", Clip(frames=9))
+
+    def stop(done: int, total: int | None) -> None:
+        if done == 4 and total:
+            raise Cancelled
+
+    options = RestoreOptions(report=tmp_path / "report.json")
+    with pytest.raises(Cancelled):
+        Restorer(BrightenPipeline()).restore_file(clip, tmp_path / "out.mkv", options, stop)
+    assert sorted(tmp_path.iterdir()) == [clip]
+
+
+@pytest.mark.slow
+def test_a_restored_face_is_sharper_and_still_alike(tmp_path: Path) -> None:
+    portrait, report = tmp_path / "portrait.png", tmp_path / "report.json"
+    picture = Image.fromarray(skimage.data.astronaut()[0:260, 100:360])
+    picture.resize((64, 64), Image.Resampling.BOX).resize((208, 208), Image.Resampling.BICUBIC).save(portrait)
+    restorer = load("lite", "cpu", "fp32")
+    plain = restorer.restore_file(portrait, tmp_path / "plain.png").output
+    restored = restorer.restore_file(portrait, tmp_path / "out.png", RestoreOptions(report=report)).output
+    assert restored.read_bytes() == plain.read_bytes()
+    told = json.loads(report.read_text(encoding="utf-8"))
+    (face,) = told["faces"]
+    assert face["sharpness"]["after"] > face["sharpness"]["before"] > 0
+    assert 0 < face["distance"] < told["likeness"]["stranger"] / 4
+    assert told["windows"] == [[0, 1]]

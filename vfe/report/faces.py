@@ -51,12 +51,13 @@ class FacePictures:
 class FaceMeter:
     """Measures one track on the frames that it wants."""
 
-    def __init__(self, track: FaceTrack, likeness: Likeness) -> None:
+    def __init__(self, track: FaceTrack, likeness: Likeness, *, is_pictured: bool = True) -> None:
+        """`is_pictured` says whether pictures of the face are kept."""
         self.track = track
         self.samples: list[FaceSample] = []
         self.pictures: FacePictures | None = None
         self._likeness = likeness
-        self._shown = best_frame(track)
+        self._shown = best_frame(track) if is_pictured else None
         self._sampled = frozenset(sampled_frames(track))
         self._matrices = steady_similarities(track.landmarks)
 

@@ -24,6 +24,9 @@ MOST_STILLS = 4
 STILL_SIDE = 720
 """The longest side of a still in pixels."""
 MOST_COLOURS, COLOUR_EVERY = 400, 4
+"""How many frames are measured as a whole at most, and one of how many in a short clip."""
+MOST_PICTURED = 200
+"""Pictures are kept of no more faces."""
 
 
 class Still(NamedTuple):
@@ -96,9 +99,11 @@ class RunWatcher:
 
 
 def _meters(tracks: FaceTracks) -> dict[int, FaceMeter]:
-    """Return what measures each face, by its number."""
+    """Return what measures each face, by its number; pictures are kept of those that are seen longest."""
     likeness = Likeness.load()
-    return {track.number: FaceMeter(track, likeness) for track in tracks.tracks}
+    longest = sorted(tracks.tracks, key=lambda track: -int(track.seen.sum()))[:MOST_PICTURED]
+    pictured = {track.number for track in longest}
+    return {track.number: FaceMeter(track, likeness, is_pictured=track.number in pictured) for track in tracks.tracks}
 
 
 class CutWatcher:

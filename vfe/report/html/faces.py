@@ -6,14 +6,12 @@ from xml.etree.ElementTree import Element
 
 from ..likeness import Likeness
 from ..run_report import ReportedFace, RunReport
+from ..watch import MOST_PICTURED
 from .element import element
 from .plot import Axes, Line, lines_drawing
 from .stills import picture
 from .timeline import face_colour
 from .words import counted, signed, span
-
-MOST_CARDS = 200
-"""More faces, those that are seen longest, would make a page that no browser likes."""
 
 SHARPNESS = (
     "Sharpness is the fine detail of the aligned face in levels of 255, less what is noise. More is sharper; how much "
@@ -33,9 +31,9 @@ def faces_section(report: RunReport) -> Element:
         return element("section", heading, element("p", "Faces were not looked for: whole frames were restored."))
     if not report.faces:
         return element("section", heading, element("p", "No face was found that was to be restored."))
-    shown = sorted(report.faces, key=lambda face: -face.seen)[:MOST_CARDS]
+    shown = sorted(report.faces, key=lambda face: -face.seen)[:MOST_PICTURED]
     left_out = len(report.faces) - len(shown)
-    note = [element("p", f"The {MOST_CARDS} faces seen longest are shown; JSON has the other {left_out} too.")]
+    note = [element("p", f"The {MOST_PICTURED} faces seen longest are shown; JSON has the other {left_out} too.")]
     cards = [_card(face) for face in sorted(shown, key=lambda face: face.number)]
     return element(
         "section", heading, element("p", SHARPNESS, LIKENESS, class_="hint"), *(note if left_out else []),

@@ -30,18 +30,19 @@ def colours(report: RunReport) -> Element:
         Line(f"{channel} {signed(mean, 2)}", f"line-{channel}", points)
         for channel, mean, points in zip(channels, report.colour, values, strict=True)
     ]
-    axes = Axes.around(lines, 0, report.frames, zero=True)
-    scale = element("div", element("span", signed(axes.high, 2)), element("span", signed(axes.low, 2)), class_="scale")
-    plot = element("div", scale, lines_drawing("Shift of red, green and blue over the frames", lines, axes))
-    plot.set("class", "plot")
-    keys = element("p", *(element("span", line.name, class_=f"key {line.style}") for line in lines), class_="keys")
     explained = (
         "By how much the mean of each channel over the whole frame changed, in levels of 255, the steps of 8-bit video."
     )
-    return element(
-        "section", element("h2", "Colours"), element("p", explained, class_="hint"), keys, plot,
-        frame_axis(0, report.frames),
-    )  # fmt: skip
+    keys = element("p", *(element("span", line.name, class_=f"key {line.style}") for line in lines), class_="keys")
+    over_time = _colours_over_time(lines, report.frames) if report.frames > 1 else []
+    return element("section", element("h2", "Colours"), element("p", explained, class_="hint"), keys, *over_time)
+
+
+def _colours_over_time(lines: Sequence[Line], frames: int) -> list[Element]:
+    axes = Axes.around(lines, 0, frames, zero=True)
+    scale = element("div", element("span", signed(axes.high, 2)), element("span", signed(axes.low, 2)), class_="scale")
+    drawn = lines_drawing("Shift of red, green and blue over the frames", lines, axes)
+    return [element("div", scale, drawn, class_="plot"), frame_axis(0, frames)]
 
 
 def times(report: RunReport) -> Element:

@@ -31,7 +31,8 @@ main > .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.
 .notes ul { margin: 0; padding-left: 1.2rem; }
 figure { margin: 0; }
 img { display: block; width: 100%; }
-.stills { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
+.stills { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
+.stills figure { max-width: 45rem; }
 .slide { --at: 50%; position: relative; border-radius: .4rem; overflow: hidden; }
 .slide .before { position: absolute; inset: 0; height: 100%; clip-path: inset(0 calc(100% - var(--at)) 0 0); }
 .slide::after { content: ""; position: absolute; top: 0; bottom: 0; left: var(--at); width: 2px; margin-left: -1px;

@@ -42,7 +42,7 @@ def _body(report: RunReport) -> Element:
         _tiles(report),
         *_notes(report),
         stills(report),
-        _shots(report),
+        *_shots(report),
         faces_section(report),
         colours(report),
         times(report),
@@ -70,7 +70,7 @@ def _tiles(report: RunReport) -> Element:
     tiles = [
         (grouped(report.frames), shown_for),
         (size, f"from {before.width}\u00d7{before.height}" if resized else "pixels"),
-        (seconds_text(report.seconds), f"{report.fps:.1f} frames a second"),
+        (seconds_text(report.seconds), f"{report.fps:.3g} frames a second"),
         (bytes_text(report.memory.process), "of memory at the peak"),
         (signed(worst, 2), "levels of colour shift"),
     ]
@@ -87,8 +87,10 @@ def _notes(report: RunReport) -> list[Element]:
     return [element("section", element("h2", "Notes"), notes, class_="notes")]
 
 
-def _shots(report: RunReport) -> Element:
-    """Return the time line, and in words what is on it."""
+def _shots(report: RunReport) -> list[Element]:
+    """Return the time line, and in words what is on it; nothing for one picture."""
+    if report.frames == 1:
+        return []
     said = counted(len(report.cuts) + 1, "shot")
     said += f", restored in {counted(len(report.windows), 'window')} of whole frames" if report.windows else ""
-    return element("section", element("h2", "Time line"), element("p", said + ".", class_="hint"), timeline(report))
+    return [element("section", element("h2", "Time line"), element("p", said + ".", class_="hint"), timeline(report))]
