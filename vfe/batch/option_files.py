@@ -42,7 +42,7 @@ class OptionFiles:
 
 def _mapping(path: Path, of: str) -> dict[str, object]:
     """Return the mapping that a YAML file holds; an empty one where there is no file."""
-    if not path.exists():
+    if not _is_there(path):
         return {}
     from ..files.yaml_file import read_yaml  # PyYAML, which nobody else should wait for
 
@@ -52,6 +52,14 @@ def _mapping(path: Path, of: str) -> dict[str, object]:
     if not isinstance(read, dict):
         raise VFEError(f"{path}: holds a {type(read).__name__}, needed are {of}, each with a colon and its value")
     return {str(key): value for key, value in read.items()}
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a file exists; one of a name that is too long for the disk does not."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _options(value: object, where: str) -> GivenOptions:
