@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfe.report.colour import colour_shift
-from vfe.report.likeness import LIKENESS_SIDE, Likeness
+from vfe.report.face_net import FaceNetLikeness
+from vfe.report.likeness import LIKENESS_SIDE
 from vfe.report.sharpness import sharpness
 
 
@@ -47,7 +48,7 @@ def test_noise_alone_is_hardly_sharp() -> None:
 
 
 def test_one_face_in_a_worse_state_is_nearer_than_another(portrait: Tensor) -> None:
-    likeness = Likeness.load()
+    likeness = FaceNetLikeness.load()
     upside_down = portrait.flip(1)
     assert likeness.distance(portrait, portrait) == pytest.approx(0, abs=1e-5)
     worse = max(likeness.distance(portrait, version) for version in (smaller(portrait, 8), noisy(portrait, 20)))

@@ -9,6 +9,7 @@ import torch
 
 from vfe.options import RestoreOptions
 from vfe.report.colour import ColourShift
+from vfe.report.face_net import FaceNetLikeness
 from vfe.report.faces import FacePictures, FaceSample
 from vfe.report.memory import PeakMemory
 from vfe.report.picture import jpeg
@@ -46,6 +47,7 @@ def run_report(frames: int = 24, faces: tuple[ReportedFace, ...] | None = (), **
         cuts=(),
         windows=(Stretch(0, frames),),
         faces=faces,
+        likeness=FaceNetLikeness.scale if faces else None,
         colours=tuple((frame, ColourShift(0.1, -0.2, 0.0)) for frame in range(0, frames, 4)),
         stills=((0, Still(grey(), grey())),),
         notes=(),

@@ -10,7 +10,6 @@ from typing import Any
 from .. import __version__
 from ..options import RestoreOptions
 from ..types import Stretch
-from .likeness import Likeness
 from .run_report import Change, ReportedFace, RunReport
 
 FORMAT = "vfe-report-1"
@@ -48,7 +47,7 @@ def _numbers(report: RunReport) -> dict[str, Any]:
         "colour_shift": report.colour._asdict() | {
             "samples": [{"frame": frame, **shift._asdict()} for frame, shift in report.colours]
         },
-        "likeness": None if not report.faces else {"net": Likeness.net, "stranger": Likeness.stranger},
+        "likeness": None if report.likeness is None else report.likeness._asdict(),
         "faces": None if report.faces is None else [_face(face) for face in report.faces],
         "notes": report.notes,
     }  # fmt: skip

@@ -36,7 +36,7 @@ class FaceSample(NamedTuple):
     sharpness_before: float
     sharpness_after: float
     distance: float
-    """How different the face before and after are, as `Likeness` measures it."""
+    """How different the face before and after are, as a `Likeness` measures it."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class FaceMeter:
         self.track = track
         self.samples: list[FaceSample] = []
         self.pictures: FacePictures | None = None
+        self.scale = likeness.scale
         self._likeness = likeness
         self._shown = best_frame(track) if is_pictured else None
         self._sampled = frozenset(sampled_frames(track))

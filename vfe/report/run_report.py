@@ -17,6 +17,7 @@ from ..video.info import VideoInfo
 from ..video.pipe.streams import PIPE
 from .colour import ColourShift
 from .faces import FaceMeter, FacePictures, FaceSample
+from .likeness_scale import LikenessScale
 from .memory import PeakMemory
 from .watch import Measured, Still
 
@@ -142,6 +143,8 @@ class RunReport:
     windows: tuple[Stretch, ...]
     faces: tuple[ReportedFace, ...] | None
     """None where faces were not looked for."""
+    likeness: LikenessScale | None
+    """What the likeness of the faces was measured with; None where there are none."""
     colours: tuple[tuple[int, ColourShift], ...]
     stills: tuple[tuple[int, Still], ...]
     notes: tuple[str, ...]
@@ -163,6 +166,7 @@ class RunReport:
             cuts=measured.cuts,
             windows=run.windows,
             faces=None if measured.faces is None else tuple(ReportedFace.of(meter) for meter in measured.faces),
+            likeness=measured.likeness,
             colours=measured.colours,
             stills=measured.stills,
             notes=tuple(printable(note, LONGEST_TEXT) for note in run.notes),

@@ -17,7 +17,8 @@ from ..face.track.tracks import FaceTracks
 from .colour import ColourShift, colour_shift
 from .even import EvenSample
 from .faces import FaceMeter
-from .likeness import Likeness
+from .likeness import load_likeness
+from .likeness_scale import LikenessScale
 from .picture import jpeg
 
 MOST_STILLS = 4
@@ -47,6 +48,8 @@ class Measured:
     stills: tuple[tuple[int, Still], ...]
     faces: tuple[FaceMeter, ...] | None
     """None where faces were not looked for."""
+    likeness: LikenessScale | None
+    """What the likeness of the faces was measured with; None where there are none."""
 
 
 class RunWatcher:
@@ -79,7 +82,8 @@ class RunWatcher:
         """Return everything, when no frame follows."""
         cuts = self._cuts.finish() if self._cuts is not None else self._tracks.cuts if self._tracks else ()
         faces = None if self._tracks is None else tuple(self._faces.values())
-        return Measured(cuts, tuple(self._colours.kept), tuple(self._stills.kept), faces)
+        scale = faces[0].scale if faces else None
+        return Measured(cuts, tuple(self._colours.kept), tuple(self._stills.kept), faces, scale)
 
     def _wants(self, frame: int) -> bool:
         return self._colours.wants(frame) or self._stills.wants(frame) or bool(self._wanting(frame))
@@ -100,7 +104,7 @@ class RunWatcher:
 
 def _meters(tracks: FaceTracks) -> dict[int, FaceMeter]:
     """Return what measures each face, by its number; pictures are kept of those that are seen longest."""
-    likeness = Likeness.load()
+    likeness = load_likeness()
     longest = sorted(tracks.tracks, key=lambda track: -int(track.seen.sum()))[:MOST_PICTURED]
     pictured = {track.number for track in longest}
     return {track.number: FaceMeter(track, likeness, is_pictured=track.number in pictured) for track in tracks.tracks}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from ..likeness import Likeness
+from ..likeness_scale import LikenessScale
 from ..run_report import ReportedFace, RunReport
 from ..watch import MOST_PICTURED
-from .element import element
+from .element import Child, element
 from .plot import Axes, Line, lines_drawing
 from .stills import picture
 from .timeline import face_colour
@@ -16,11 +16,6 @@ from .words import counted, signed, span
 SHARPNESS = (
     "Sharpness is the fine detail of the aligned face in levels of 255, less what is noise. More is sharper; how much "
     "there can be depends on the face and its light. "
-)
-LIKENESS = (
-    f"Likeness distance is how different {Likeness.net} finds the face before and after: 0 is the same picture, "
-    f"{Likeness.stranger:g} a portrait of somebody else. It tells how far a face was changed. That net was not made to "
-    "tell people apart, so a small distance proves nobody's identity."
 )
 
 
@@ -31,23 +26,37 @@ def faces_section(report: RunReport) -> Element:
         return element("section", heading, element("p", "Faces were not looked for: whole frames were restored."))
     if not report.faces:
         return element("section", heading, element("p", "No face was found that was to be restored."))
+    scale = report.likeness
+    explained = SHARPNESS if scale is None else SHARPNESS + _explained(scale)
     shown = sorted(report.faces, key=lambda face: -face.seen)[:MOST_PICTURED]
     left_out = len(report.faces) - len(shown)
     note = [element("p", f"The {MOST_PICTURED} faces seen longest are shown; JSON has the other {left_out} too.")]
-    cards = [_card(face) for face in sorted(shown, key=lambda face: face.number)]
+    cards = [_card(face, scale) for face in sorted(shown, key=lambda face: face.number)]
     return element(
-        "section", heading, element("p", SHARPNESS, LIKENESS, class_="hint"), *(note if left_out else []),
+        "section", heading, element("p", explained, class_="hint"), *(note if left_out else []),
         element("div", *cards, class_="cards"),
     )  # fmt: skip
 
 
-def _card(face: ReportedFace) -> Element:
+def _explained(scale: LikenessScale) -> str:
+    """Return in words what a likeness distance says."""
+    stranger = "" if scale.stranger is None else f", {scale.stranger:g} a portrait of somebody else"
+    text = f"Likeness distance is how different {scale.net} finds the face before and after: 0 is the same picture"
+    if scale.tells_people_apart:
+        return f"{text}{stranger}."
+    return (
+        f"{text}{stranger}. It tells how far a face was changed. That net was not made to tell people apart, so a "
+        "small distance proves nobody's identity."
+    )
+
+
+def _card(face: ReportedFace, scale: LikenessScale | None) -> Element:
     number = element("h3", element("i", class_="dot", style=f"background:{face_colour(face.number)}"))
     number[0].tail = f"Face {face.number}"
     where = f"{span(face.start, face.stop)}, {round(face.side)} pixels"
     unseen = face.stop - face.start - face.seen
     where += f", out of sight on {unseen}" if unseen else ""
-    return element("article", number, element("p", where, class_="hint"), *_pictures(face), *_measured(face))
+    return element("article", number, element("p", where, class_="hint"), *_pictures(face), *_measured(face, scale))
 
 
 def _pictures(face: ReportedFace) -> list[Element]:
@@ -62,7 +71,7 @@ def _pictures(face: ReportedFace) -> list[Element]:
     return [element("div", *shown, class_="pair")]
 
 
-def _measured(face: ReportedFace) -> list[Element]:
+def _measured(face: ReportedFace, scale: LikenessScale | None) -> list[Element]:
     sharpness, distance = face.sharpness, face.distance
     if sharpness is None or distance is None:
         return [element("p", "It was measured on no frame.", class_="hint")]
@@ -72,14 +81,18 @@ def _measured(face: ReportedFace) -> list[Element]:
         element("dt", "Sharpness"),
         element("dd", f"{sharpness.before:.2f} \u2192 {sharpness.after:.2f}{percent}"),
         element("dt", "Likeness distance"),
-        element("dd", f"{distance:.3f} of {Likeness.stranger:g}", *_meter(distance)),
+        element("dd", *_distance(distance, scale.stranger if scale else None)),
     )
     return [numbers, *_sparkline(face)]
 
 
-def _meter(distance: float) -> list[Element]:
-    share = min(100.0, 100 * distance / Likeness.stranger)
-    return [element("span", element("i", style=f"width:{share:.1f}%"), class_="meter", aria_hidden="true")]
+def _distance(distance: float, stranger: float | None) -> list[Child]:
+    """Return a distance, on the way to a stranger's where that is known."""
+    if stranger is None:
+        return [f"{distance:.3f}"]
+    share = min(100.0, 100 * distance / stranger)
+    meter = element("span", element("i", style=f"width:{share:.1f}%"), class_="meter", aria_hidden="true")
+    return [f"{distance:.3f} of {stranger:g}", meter]
 
 
 def _sparkline(face: ReportedFace) -> list[Element]:
