@@ -68,6 +68,13 @@ def test_with_weights_it_is_asked(package: Path) -> None:
     assert likeness.distance(face, -face) > 0.5
 
 
+@pytest.mark.parametrize("broken", ["import no_such_package", "raise RuntimeError('operator nms does not exist')"])
+def test_where_it_does_not_work_the_bundled_net_is_asked(package: Path, broken: str) -> None:
+    save_weights(package)
+    (package / "recognition" / "__init__.py").write_text(broken, encoding="utf-8")
+    assert isinstance(load_likeness(), FaceNetLikeness)
+
+
 def test_weights_of_something_else_are_refused(package: Path) -> None:
     save_weights(package, width=12)
     with pytest.raises(VFEError, match="recognition_arcface"):

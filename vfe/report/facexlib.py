@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from ..tensor_io.load import CPU, check_fits, load_strictly, shapes_of
 from ..tensor_io.open import open_tensors
-from ..types import VFEError
 from .likeness_scale import LikenessScale
 
 WEIGHTS = Path("weights") / "recognition_arcface_ir_se50.pth"
@@ -38,11 +37,11 @@ class FacexlibLikeness:
 
     @classmethod
     def load(cls, weights: Path) -> FacexlibLikeness:
-        """Read the net. Raises VFEError where facexlib cannot be used or the file is not what its name says."""
+        """Read the net. Raises ImportError without a working facexlib, VFEError where the file is of another net."""
         try:
             from facexlib.recognition.arcface_arch import Backbone
-        except ImportError as error:
-            raise VFEError(f"facexlib cannot be used ({error}): mend it, or remove {weights}") from error
+        except (RuntimeError, OSError) as error:  # what packages raise that were built for another torch
+            raise ImportError(f"facexlib cannot be used: {error}") from error
         net = Backbone(num_layers=50, drop_ratio=0.6, mode="ir_se").eval()
         source = open_tensors(weights)
         check_fits(weights, shapes_of(net), source)

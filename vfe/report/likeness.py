@@ -1,10 +1,12 @@
 """How much a restoration changed a face: the distance between a net's looks at it before and after.
 
-The net is facexlib's face recognition where it is installed with its weights, else the face net of this package.
+The net is facexlib's face recognition where it is installed, works and has its weights, else the face net of this
+package.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Protocol
 
 from torch import Tensor
@@ -29,4 +31,7 @@ class Likeness(Protocol):
 def load_likeness() -> Likeness:
     """Load the net. Raises VFEError where facexlib's weights are there and damaged."""
     weights = find_weights()
-    return FaceNetLikeness.load() if weights is None else FacexlibLikeness.load(weights)
+    if weights is not None:
+        with suppress(ImportError):
+            return FacexlibLikeness.load(weights)
+    return FaceNetLikeness.load()
