@@ -149,7 +149,9 @@ class Job:
                 outcome.publish()
         restoring = sum(piece.record.seconds for piece in pieces if piece.record is not None)
         stages = StageSeconds(decode=0.0, restore=restoring, encode=assembled.seconds)
-        return RestoreReport(place, assembled.frames, restoring + assembled.seconds, stages, assembled.notes)
+        return RestoreReport(
+            place, assembled.frames, restoring + assembled.seconds, stages, assembled.notes, self.survey.lost
+        )
 
     def status(self) -> JobStatus:
         """Return how far the job is, whoever works on it."""

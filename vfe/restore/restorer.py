@@ -28,6 +28,7 @@ from ..pipeline.windows import ClipPart
 from ..types import Notify, Progress, Stretch, VFEError, no_progress
 from ..video.compare import check_apart, open_comparison, side_by_side
 from ..video.info import VideoInfo
+from ..video.lost import TimeRange
 from ..video.read import Frame, Source
 from ..video.write import Sink
 from .ends import entered, open_input, open_output
@@ -61,6 +62,9 @@ class RestoreReport:
     notes: tuple[str, ...] = ()
     """One sentence each for damage of the input, for what the output could not keep of it, such as alpha, and for the
     faces that were restored where not all of the frames was."""
+    lost: tuple[TimeRange, ...] = ()
+    """The times at which frames of the input are missing or have errors, in seconds of the input; the notes name the
+    first of them."""
 
     @property
     def fps(self) -> float:
@@ -169,7 +173,8 @@ class Restorer:
             run.encode += time.perf_counter() - closing
         stages = StageSeconds(passage.decode, passage.restore, run.encode)
         seconds = time.perf_counter() - started
-        report = RestoreReport(dst, passage.given, seconds, stages, (*source.notes, *sink.notes, *work.notes))
+        notes = (*source.notes, *sink.notes, *work.notes)
+        report = RestoreReport(dst, passage.given, seconds, stages, notes, source.lost)
         if reporting is not None:
             reporting.write(report, searched, passage.measure)
         return report

@@ -3,7 +3,7 @@
 It is kept in two files of a folder. `survey.json` is for people too:
 
     {"format": "vfe-survey-1", "frames": 1500, "sound": 700 or null for all, "time_base": [1, 12800] or null for images,
-     "notes": [...],
+     "notes": [...], "lost": [[0.8, 0.96], ...] in seconds,
      "plan": {"whole_frames": true, "notes": [...], "faces": {"width": 640, "height": 360, "cuts": [...]} or null}}
 
 `survey.safetensors` has the columns that `survey_columns` describes.
@@ -12,6 +12,7 @@ It is kept in two files of a folder. `survey.json` is for people too:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,6 +25,7 @@ from ..tensor_io.safetensors_file import open_safetensors
 from ..tensor_io.write import entries_of, write_safetensors
 from ..types import Progress, VFEError, no_progress
 from ..video.frame_table import FrameTable
+from ..video.lost import TimeRange
 from ..video.read import Decoded, Frame, Source
 from .region import RegionPlan
 from .survey_columns import FacesHead, face_columns, frame_columns, read_table, read_tracks
@@ -42,6 +44,8 @@ class Survey:
     plan: RegionPlan
     notes: tuple[str, ...] = ()
     """What reading the source had to say, such as damage; what is restored is in the notes of the plan."""
+    lost: tuple[TimeRange, ...] = ()
+    """The times at which frames of the source are missing or have errors, in seconds."""
 
     @property
     def cuts(self) -> tuple[int, ...]:
@@ -74,7 +78,7 @@ class Survey:
             raise VFEError(f"{error.filename}: cannot be read ({error.strerror}); survey the source anew") from error
         except VFEError as error:
             raise VFEError(f"the survey in {folder} cannot be used: {error.fact}; survey the source anew") from error
-        return cls(frames, RegionPlan(head.whole_frames, tracks, head.plan_notes), head.notes)
+        return cls(frames, RegionPlan(head.whole_frames, tracks, head.plan_notes), head.notes, head.lost)
 
 
 def take_survey(
@@ -96,7 +100,7 @@ def take_survey(
             f"the faces are those of {planned.tracks.frames} frames, and {source.info.path} has "
             f"{len(column.checksums)}; write them again with `vfe faces --json`"
         )
-    return Survey(column.table(), planned, tuple(source.notes))
+    return Survey(column.table(), planned, tuple(source.notes), source.lost)
 
 
 def check_size(survey: Survey, size: tuple[int, int]) -> None:
@@ -146,6 +150,7 @@ class _Head:
     sound: int | None
     time_base: Fraction | None
     notes: tuple[str, ...]
+    lost: tuple[TimeRange, ...]
     whole_frames: bool
     plan_notes: tuple[str, ...]
     faces: FacesHead | None
@@ -160,6 +165,7 @@ def _head_of(survey: Survey) -> dict[str, Any]:
         "sound": survey.frames.sound,
         "time_base": unit and [unit.numerator, unit.denominator],
         "notes": list(survey.notes),
+        "lost": [list(times) for times in survey.lost],
         "plan": {"whole_frames": survey.plan.whole_frames, "notes": list(survey.plan.notes), "faces": faces},
     }
 
@@ -178,6 +184,7 @@ def _read_head(path: Path) -> _Head:
             sound=None if raw["sound"] is None else _natural(raw["sound"], least=0),
             time_base=None if raw["time_base"] is None else Fraction(*map(_natural, _list(raw["time_base"], 2))),
             notes=_texts(raw["notes"]),
+            lost=tuple(_time_range(times) for times in _list(raw["lost"])),
             whole_frames=plan["whole_frames"] is True,
             plan_notes=_texts(plan["notes"]),
             faces=None if plan["faces"] is None else _faces_head(plan["faces"]),
@@ -191,6 +198,13 @@ def _read_head(path: Path) -> _Head:
 def _faces_head(raw: Mapping[str, Any]) -> FacesHead:
     width, height = (_natural(raw[name], MAX_SIDE) for name in ("width", "height"))
     return FacesHead(width, height, tuple(_natural(cut) for cut in _list(raw["cuts"])))
+
+
+def _time_range(raw: object) -> TimeRange:
+    start, end = _list(raw, 2)
+    if not (isinstance(start, float) and isinstance(end, float) and 0 <= start <= end < math.inf):
+        raise ValueError(f"{raw!r:.40} where a range of seconds is needed")
+    return TimeRange(start, end)
 
 
 def _natural(value: object, most: int = 1 << 62, least: int = 1) -> int:

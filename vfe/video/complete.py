@@ -44,13 +44,20 @@ def claim_of(container: InputContainer, stream: VideoStream) -> Claim:
     return Claim(stream.frames, seconds - late)
 
 
-def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction, damage: Damage) -> list[str]:
-    """Return sentences on what is wrong with a file of which `count` frames were read.
+def falls_short(claim: Claim, end: float, rate: Fraction, damage: Damage) -> bool:
+    """Return whether frames end before the file says that they do.
 
     `end` is where the last one ends, in seconds, `rate` the frames per second.
     """
+    return (max(end, damage.reached) if claim.of_all else end) < claim.end * _COMPLETE_SHARE - 2 / rate
+
+
+def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction, damage: Damage) -> list[str]:
+    """Return sentences on what is wrong with a file of which `count` frames were read; for the rest see
+    `falls_short`.
+    """
     notes = []
-    short = (max(end, damage.reached) if claim.of_all else end) < claim.end * _COMPLETE_SHARE - 2 / rate
+    short = falls_short(claim, end, rate, damage)
     if short or (damage.bad_packets and not 0 < claim.frames <= count + damage.skipped_packets):
         stated = claim.frames or (round(count * claim.end / end) if short and end else 0)
         lost = f"{count} of {stated} frames were read" if stated > count else f"{count} frames were read"
@@ -61,5 +68,6 @@ def damage_notes(name: str, claim: Claim, count: int, end: float, rate: Fraction
         times = "once" if damage.jumps == 1 else f"{damage.jumps} times"
         notes.append(f"the times of {name} jump {times}, as where recordings were joined; it is played through")
     if damage.moved:
-        notes.append(f"the times of {damage.moved} of {count} frames of {name} did not increase and were moved")
+        wrong = "did not increase, or lay before its start, and were moved"
+        notes.append(f"the times of {damage.moved} of {count} frames of {name} {wrong}")
     return notes

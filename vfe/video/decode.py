@@ -15,9 +15,10 @@ Mbit/s, on an AMD EPYC. In return no decoded frames are held for threads.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 import av
@@ -25,6 +26,7 @@ from av.codec.codec import UnknownCodecError
 from av.codec.context import CodecContext, ThreadType
 from av.container import InputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -33,6 +35,8 @@ from .errors import MEDIA_ERRORS, reason
 from .times.packets import MendedPackets
 from .times.shown import ShownTimes
 from .times.timeline import used_streams
+
+_REMEMBERED = 64  # failures: more than the frames that decoders hold back
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Damage:
     reached: float = 0.0
     """Where the packets of all streams end, in seconds."""
     moved: int = 0
-    """The number of frames whose times did not increase, and were moved."""
+    """The number of frames whose times did not increase, or lay before the start, and were moved."""
     reordered: bool = False
     """Whether the frames are decoded in another order than they are shown in."""
     mixed_up: bool = False
@@ -55,15 +59,27 @@ class Damage:
     in order.
     """
     first_error: str = ""
+    failures: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    """The times of the last packets that failed or are marked as damaged, in seconds."""
+    _now: float = 0.0
 
     @property
     def cause(self) -> str:
         """The first error in words, or what it means that there was none."""
         return self.first_error or "the stream is empty"
 
+    def sent(self, packet: Packet[Stream]) -> None:
+        """Note the packet that the decoder gets next."""
+        when = packet.pts if packet.pts is not None else packet.dts
+        if when is not None and packet.time_base:
+            self._now = float(when * packet.time_base)
+        if packet.is_corrupt:
+            self.failures.append(self._now)
+
     def add(self, error: BaseException) -> None:
         """Count an error of the demuxer or the decoder."""
         self.bad_packets += 1
+        self.failures.append(self._now)
         self.first_error = self.first_error or reason(error)
 
 
@@ -80,6 +96,7 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
             if packet.stream_index != stream.index:
                 continue
             damage.skipped_packets += packet.is_discard
+            damage.sent(packet)
             times.sent(packet)
         try:
             frames = decoder.decode(packet)

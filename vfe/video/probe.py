@@ -50,7 +50,8 @@ def probe(path: str | Path) -> VideoInfo:
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
     """Return the stream to restore: the best one that is not cover art. Raises VFEError where there is none."""
-    candidates = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    candidates = [s for s in pictures if s.codec_context is not None] or pictures
     best = container.streams.best("video")
     stream = best if best in candidates else (candidates[0] if candidates else None)
     if not isinstance(stream, VideoStream):

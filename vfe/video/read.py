@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from ..types import VFEError
 from .animated import pixels_of, read_animation
 from .boxes import opened
-from .complete import claim_of, damage_notes
+from .complete import claim_of, damage_notes, falls_short
 from .crop import NO_CROP
 from .decode import Damage, decode_frames
 from .errors import about, reading
@@ -25,6 +25,7 @@ from .frame import Frame as Frame
 from .frame_table import FrameTable, picture_checksum, pixels_checksum
 from .hdr import ColourCoding
 from .info import VideoInfo
+from .lost import LostTimes, TimeRange, lost_notes
 from .orient import UPRIGHT
 from .photo.animation import OWN_FORMATS
 from .photo.carry import tags_of
@@ -52,6 +53,8 @@ class Source:
         self.info = info
         self.notes: list[str] = []
         """What the caller may want to tell the user: damage, changes of size."""
+        self.lost: tuple[TimeRange, ...] = ()
+        """When frames of a video are missing or have errors; known when all of it was read."""
         self._open: list[Generator[Any, None, None]] = []
         self._tags = NO_TAGS
 
@@ -139,7 +142,8 @@ class Source:
         damage = Damage()
         reader = FrameReader(self.info.color_space, self.info.color_range)
         stored_size = self.info.stored_size
-        count, resized, woven, end = 0, 0, 0, 0.0
+        count, resized, woven = 0, 0, 0
+        lost = LostTimes(self.info.rate, damage.failures)
         with reading(path), open_frames(path) as container:
             self._tags = self._video_tags()
             stream = video_stream(container, path)
@@ -149,12 +153,14 @@ class Source:
                     count += 1
                     woven += frame.interlaced_frame
                     resized += (frame.width, frame.height) != stored_size
-                    end = _end_of(frame, length)
+                    lost.read(*_shown(frame, length), frame.is_corrupt)
                     is_sound = not (damage.bad_packets or damage.bad_frames)
                     yield self._picture(frame, length, reader)._replace(is_sound=is_sound)
         if count == 0:
             raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video")
-        self._tell(*damage_notes(path.name, claim, count, end, self.info.rate, damage))
+        self._tell(*damage_notes(path.name, claim, count, lost.end, self.info.rate, damage))
+        self.lost = lost.until(claim.end if falls_short(claim, lost.end, self.info.rate, damage) else 0.0)
+        self._tell(*lost_notes(path.name, self.lost))
         if woven:
             self._tell(interlaced_note(woven, count))
         if resized:
@@ -268,8 +274,10 @@ def _made(frame: Frame) -> Decoded:
     )
 
 
-def _end_of(frame: VideoFrame, length: int) -> float:
-    return float(((frame.pts or 0) + length) * (frame.time_base or 0))
+def _shown(frame: VideoFrame, length: int) -> tuple[float, float]:
+    """Return from when to when a frame is shown, in seconds."""
+    start, unit = frame.pts or 0, frame.time_base or 0
+    return float(start * unit), float((start + length) * unit)
 
 
 def _image_frame(photo: Photo, name: str) -> Frame:

@@ -23,7 +23,7 @@ class ShownTimes:
 
     def __init__(self) -> None:
         self.moved = 0
-        """Frames whose times did not increase."""
+        """Frames whose times did not increase, or lay before the start of the file."""
         self._trust = _Trust()
         self._order = _Order()
         self._last: int | None = None
@@ -48,10 +48,11 @@ class ShownTimes:
         when = self._order.shown(frame, self._trust.better(frame.pts, frame.dts))
         if when is None:
             when = 0 if self._last is None else self._last + self._length
+        earliest = 0 if self._last is None else self._last + 1
+        if when < earliest:
+            self.moved += 1
+            when = earliest
         if self._last is not None:
-            if when <= self._last:
-                self.moved += 1
-                when = self._last + 1
             self._length = when - self._last
         else:
             self._length = frame_duration(frame) or 1
