@@ -1,7 +1,7 @@
 #!/bin/bash
-# One film on a Slurm cluster, whose nodes see the same folder:
-#     deploy/slurm.sh /films/film.mkv /films/film.job [TASKS]
-# plans where it is run, then has every task of an array restore its share of the segments, and assembles in the end.
+# One film on a Slurm cluster whose nodes see the same folders:
+#     deploy/slurm.sh /films/film.mkv /films/film.job [WORKERS]
+# plans where it is run, lets each task of an array restore segments until none is left, and then assembles.
 # The same line goes on after a failure: segments that are done are not done again.
 #SBATCH --job-name=vfe
 #SBATCH --gres=gpu:1
@@ -10,10 +10,10 @@
 set -euo pipefail
 
 if [[ -n "${SLURM_ARRAY_TASK_ID:-}" ]]; then
-    exec vfe segment "$1" "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
+    exec vfe segment "$1" all
 fi
 
-film=$1 job=$2 tasks=${3:-8}
+film=$1 job=$2 workers=${3:-8}
 [[ -e "$job/job.json" ]] || vfe plan "$film" -o "$job"
-array=$(sbatch --parsable --array="0-$((tasks - 1))" "$0" "$job")
+array=$(sbatch --parsable --array="1-$workers" "$0" "$job")
 sbatch --parsable --job-name=vfe-assemble --dependency="afterok:$array" --wrap="vfe assemble '$job'"

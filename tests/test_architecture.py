@@ -39,8 +39,9 @@ LAYERS = {
     "restore": 7,
     "jobs": 8,
     "batch": 9,  # above the jobs of single files
-    "cli": 10,
-    "nodes": 10,
+    "cluster": 10,
+    "cli": 11,
+    "nodes": 11,
     "training": 6,  # beside loading, so that a training stage builds its networks from weights itself
 }
 FRONT_DOORS = {"vfe", "vfe.__init__", "vfe.__main__"}  # they may name anything

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..batch.clips import find_clips
@@ -19,6 +20,7 @@ from ..types import Notify, Progress, VFEError
 from ..video.output_name import output_for
 from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
 from .enhance_folder import enhance_folder
+from .on_cluster import enhance_on_cluster
 from .parser import WrongUsage, given_of, model_options_of, options_of
 from .progress import ProgressLine
 from .text import say
@@ -49,6 +51,9 @@ def run(args: argparse.Namespace) -> None:
         return
     if args.jobs or args.dry_run or args.watch:
         raise WrongUsage(f"--jobs, --dry-run and --watch are of folders and globs of videos; {args.input} is one clip")
+    if args.ray is not None:
+        enhance_on_cluster(args, options)
+        return
     enhance(args, options, model)
 
 
@@ -127,6 +132,11 @@ def restore(
 
 def summary(report: RestoreReport) -> str:
     """Frames, seconds, frames per second and where the result is, in one line."""
-    output = OUTPUT if report.output == PIPE else report.output
-    plural = "" if report.frames == 1 else "s"
-    return f"{report.frames} frame{plural} in {report.seconds:.1f} s, {report.fps:.1f} frames/s: {output}"
+    return summary_line(report.frames, report.seconds, report.output)
+
+
+def summary_line(frames: int, seconds: float, output: Path) -> str:
+    """Say how many frames were restored in how many seconds, and where they are."""
+    rate = frames / seconds if seconds > 0 else 0.0
+    plural = "" if frames == 1 else "s"
+    return f"{frames} frame{plural} in {seconds:.1f} s, {rate:.1f} frames/s: {OUTPUT if output == PIPE else output}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..batch.clips import Found
 from ..batch.option_files import OptionFiles
 from ..batch.plan import Choices, Failed, FileTask, Made, Planner
-from ..batch.pool import WorkerPool
+from ..batch.pool import Pool, WorkerPool
 from ..batch.record import Record
 from ..batch.run import Arrivals, Ended, Listed, run_batch
 from ..batch.watch import Watch
@@ -22,6 +22,7 @@ from ..video.pipe.streams import PIPE
 from ..video.suffixes import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from .errors import REPORTED, one_line
 from .folder_lines import FolderLines
+from .on_cluster import ray_pool
 from .parser import WrongUsage, given_of, model_options_of
 
 if TYPE_CHECKING:
@@ -54,12 +55,15 @@ def enhance_folder(args: argparse.Namespace, model: ModelOptions, found: Found) 
         _plan_only(planner, found, lines)
     else:
         arrivals = Watch(args.input, args.output) if args.watch else Listed(found)
-        _restore_all(planner, arrivals, WorkerPool(FileLoader(args), args.jobs or 1), lines)
+        workers = WorkerPool(FileLoader(args), args.jobs or 1) if args.ray is None else ray_pool(args)
+        _restore_all(planner, arrivals, workers, lines)
     if lines.failed:
         raise VFEError(f"{len(lines.failed)} of {lines.count} files could not be restored")
 
 
-def _restore_all(planner: Planner, arrivals: Arrivals, workers: WorkerPool, lines: FolderLines) -> None:
+def _restore_all(
+    planner: Planner, arrivals: Arrivals, workers: AbstractContextManager[Pool], lines: FolderLines
+) -> None:
     """Restore what arrives. Ctrl-C is how a watch ends; anything else it interrupts."""
     ending = () if arrivals.have_ended else (KeyboardInterrupt,)
     with suppress(*ending), lines, workers as pool:
@@ -91,6 +95,8 @@ def _check_usage(args: argparse.Namespace) -> None:
             raise WrongUsage(f"{option} is of one file, and {args.input} holds many")
     if args.output.suffix.lower() in {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES} and not args.output.is_dir():
         raise WrongUsage(f"{args.input} holds many files, and {args.output} names one; give a folder")
+    if args.ray is not None and args.jobs is not None:
+        raise WrongUsage("--jobs counts processes of this machine, and a cluster has its own; leave one of them out")
     if args.watch and args.dry_run:
         raise WrongUsage("--watch waits for files and --dry-run does nothing with them; give one of the two")
     try:

@@ -63,20 +63,9 @@ def restore_whole(
     `on_progress` gets the frames looked at, restored and assembled, each time from 0 on. Raises SegmentsMissing where
     segments failed three times, and VFEError for what cannot be read or written.
     """
-    info = probe(request.source)
-    plan = _earlier_plan(request, run, restorer, info, tell)
-    outcome = Result(run.folder, request.result)
-    assembled = None if plan is None else outcome.assembled()
-    if assembled is None:
-        check_output(request.result, info, overwrite=run.overwrite)
-    elif outcome.is_in_place(assembled):  # a run died when it had but to tidy up
-        _tidy_up(run)
-        return RestoreReport(request.result, assembled.frames, assembled.seconds, _NO_STAGES, assembled.notes)
-    if plan is None:
-        job = Job.plan(request, run.folder, restorer, on_progress, tell)
-    else:
-        job = Job.open(run.folder, restorer)
-        tell(f"going on with the job in {run.folder}: {job.status().done} of {plan.frames} frames are done")
+    job = begin(request, run, restorer, on_progress, tell)
+    if isinstance(job, RestoreReport):
+        return job
     try:
         report = _finish(job, request.result, run, on_progress)
         _tidy_up(run)
@@ -86,6 +75,29 @@ def restore_whole(
         tell(f"another process finished the same job: {request.result}")
         return RestoreReport(request.result, job.planned.frames, 0.0, _NO_STAGES)
     return report
+
+
+def begin(
+    request: JobRequest, run: WholeRun, restorer: Restorer, on_progress: Progress, tell: Notify
+) -> Job | RestoreReport:
+    """Return the job of an earlier run of the same request, or plan one; a report where all was done but to tidy up.
+
+    Raises VFEError as `restore_whole` does.
+    """
+    info = probe(request.source)
+    plan = _earlier_plan(request, run, restorer, info, tell)
+    outcome = Result(run.folder, request.result)
+    assembled = None if plan is None else outcome.assembled()
+    if assembled is None:
+        check_output(request.result, info, overwrite=run.overwrite)
+    elif outcome.is_in_place(assembled):
+        _tidy_up(run)
+        return RestoreReport(request.result, assembled.frames, assembled.seconds, _NO_STAGES, assembled.notes)
+    if plan is None:
+        return Job.plan(request, run.folder, restorer, on_progress, tell)
+    job = Job.open(run.folder, restorer)
+    tell(f"going on with the job in {run.folder}: {job.status().done} of {plan.frames} frames are done")
+    return job
 
 
 def _earlier_plan(request: JobRequest, run: WholeRun, restorer: Restorer, info: VideoInfo, tell: Notify) -> Plan | None:

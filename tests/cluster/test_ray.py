@@ -1,0 +1,133 @@
+"""Films on a real cluster of several nodes on this machine, whose workers die and whose machines come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from tests.support.clips import Clip, write_clip
+from tests.support.tiny_lite import tiny_lite
+from vfe.batch.clips import Clip as FoundClip
+from vfe.batch.given import GivenOptions
+from vfe.batch.plan import Failed, FileTask, Made
+from vfe.batch.worker import Progressed
+from vfe.cluster.pool import RayPool
+from vfe.cluster.tasks import Film
+from vfe.jobs.request import JobRequest, ModelRequest
+from vfe.jobs.whole import WholeRun, job_folder
+from vfe.options import ModelOptions, RestoreOptions
+from vfe.restore.restorer import load
+from vfe.types import VFEError
+from vfe.weights.lite import save_lite_model
+
+pytest.importorskip("ray", reason="no cluster to test with: Ray is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+
+FRAMES, SEGMENT = 130, 15
+NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    running = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    running.add_node(**NODE)
+    yield running
+    running.shutdown()
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ModelRequest:
+    save_lite_model(tmp_path / "tiny.safetensors", tiny_lite(0.02), {})
+    return ModelRequest(str(tmp_path / "tiny.safetensors"), "cpu", "fp32", options=ModelOptions(face_model="none"))
+
+
+def tasks_of(folder: Path, *names: str) -> list[FileTask]:
+    found = [FoundClip(folder / name, Path(name)) for name in names]
+    return [
+        FileTask(clip, clip.path.with_suffix(".out.mkv"), RestoreOptions(codec="ffv1"), GivenOptions())
+        for clip in found
+    ]
+
+
+def pool_of(address: str, model: ModelRequest) -> RayPool:
+    def film_of(task: FileTask) -> Film:
+        request = JobRequest(task.clip.path, task.output, task.options, model, segment_frames=SEGMENT)
+        return Film(request, WholeRun(job_folder(task.output)))
+
+    return RayPool(address, film_of, on_cpu=True, is_lite=True)
+
+
+def single_pass(source: Path, model: ModelRequest, to: Path) -> bytes:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # as many as a worker on a node with one processor has
+    try:
+        load(model.name, "cpu", "fp32", options=model.options).restore_file(source, to, RestoreOptions(codec="ffv1"))
+    finally:
+        torch.set_num_threads(before)
+    return to.read_bytes()
+
+
+def kill_a_worker() -> None:
+    """Kill one process of the cluster that is at a task."""
+    workers = [process for process in psutil.process_iter(["cmdline"]) if "ray::Worker" in _command(process)]
+    assert workers
+    workers[0].kill()
+
+
+def _command(process: psutil.Process) -> str:
+    return " ".join(process.info["cmdline"] or ())
+
+
+def test_the_film_is_the_same_whoever_dies(cluster: Any, model: ModelRequest, tmp_path: Path) -> None:  # noqa: ANN401
+    """A worker is killed, a node is removed and another one added while a film is restored: as by one process."""
+    film = write_clip(tmp_path / "film.mkv", Clip(frames=FRAMES, audio=True))
+    (node,) = cluster.worker_nodes
+    events = {
+        2: kill_a_worker,
+        4: lambda: cluster.remove_node(node),
+        6: lambda: cluster.add_node(**NODE),
+    }
+    heard: list[Progressed | Made | Failed] = []
+    with pool_of(cluster.address, model) as pool:
+        pool.submit(tasks_of(tmp_path, "film.mkv")[0])
+        steps = 0
+        while pool.is_busy:
+            heard += [report for _, report in pool.wait(None)]
+            steps += 1
+            events.pop(steps, lambda: None)()
+    assert not events
+    assert isinstance(heard[-1], Made), heard[-1]
+    assert heard[-1].frames == FRAMES
+    assert (tmp_path / "film.out.mkv").read_bytes() == single_pass(film, model, tmp_path / "one.mkv")
+    assert {path.name for path in tmp_path.iterdir()} == {"film.mkv", "film.out.mkv", "one.mkv", "tiny.safetensors"}
+
+
+def test_one_bad_film_stops_no_other(cluster: Any, model: ModelRequest, tmp_path: Path) -> None:  # noqa: ANN401
+    write_clip(tmp_path / "a.mkv", Clip(frames=20))
+    (tmp_path / "b.mkv").write_bytes(b"no video")
+    write_clip(tmp_path / "c.mkv", Clip(frames=40))
+    outcomes: dict[str, object] = {}
+    with pool_of(cluster.address, model) as pool:
+        for task in tasks_of(tmp_path, "a.mkv", "b.mkv", "c.mkv"):
+            assert pool.has_room
+            pool.submit(task)
+        while pool.is_busy:
+            outcomes |= {str(task.clip.name): report for task, report in pool.wait(None)}
+    assert isinstance(outcomes["a.mkv"], Made)
+    assert isinstance(outcomes["c.mkv"], Made)
+    assert outcomes["c.mkv"].frames == 40
+    assert isinstance(outcomes["b.mkv"], Failed)
+    assert "b.mkv" in outcomes["b.mkv"].reason
+    assert not (tmp_path / "b.out.mkv").exists()
+
+
+def test_no_cluster_is_one_line(model: ModelRequest) -> None:
+    with pytest.raises(VFEError, match=r"no Ray cluster at 127\.0\.0\.1:1 \("), pool_of("127.0.0.1:1", model):
+        pass

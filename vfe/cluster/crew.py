@@ -1,0 +1,117 @@
+"""The workers of a cluster: one for each GPU, or for a few processors, as many as there is room for at the moment.
+
+A worker that dies is started again by Ray, elsewhere where its machine is gone; machines that join are used. Ray's own
+`ActorPool` does not say with which task an actor died, and lets no actor go, so tasks are dealt out here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..types import VFEError
+from .tasks import Done, FilmWork, Mishap, Task
+from .worker import Worker
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+RESTARTS = 3
+"""How often Ray starts a worker that died, and how often it gives a task again that died with one."""
+CPUS_PER_WORKER = 4
+"""The processors of a worker without a GPU, where a machine has as many: our own choice."""
+LITE_SHARE = 0.5
+"""The share of a GPU that the lite model takes: our own choice, as one of it leaves much of a GPU idle."""
+_LOOK = 1.0  # seconds between two looks at which machines there are
+
+
+class Needs(NamedTuple):
+    """What a worker takes of a machine."""
+
+    cpus: float
+    gpus: float = 0.0
+
+    def fit_into(self, resources: dict[str, float]) -> int:
+        """Return how many workers a machine has room for."""
+        by_cpu = int(resources.get("CPU", 0.0) / self.cpus)
+        return min(by_cpu, int(resources.get("GPU", 0.0) / self.gpus)) if self.gpus else by_cpu
+
+
+class Crew:
+    """The workers, and what they are at."""
+
+    def __init__(self, ray: Any, *, on_cpu: bool, is_lite: bool) -> None:  # noqa: ANN401 - a module
+        """`on_cpu` says that no GPU is to be used. Raises VFEError where no machine has a processor for a worker."""
+        self._ray = ray
+        self._idle: list[Any] = []
+        self._busy: dict[ObjectRef[Done], tuple[Any, FilmWork, Task]] = {}
+        self.needs = self._needs(on_cpu, LITE_SHARE if is_lite else 1.0)
+
+    @property
+    def room(self) -> int:
+        """How many workers all machines have room for."""
+        return sum(self.needs.fit_into(resources) for resources in self._machines())
+
+    def work(self, films: Sequence[FilmWork], seconds: float | None) -> None:
+        """Deal out the tasks of films, and note what comes of those that end within so many seconds, None until one."""
+        until = None if seconds is None else time.monotonic() + seconds
+        ended = False
+        while not ended and (until is None or time.monotonic() < until):
+            self._deal(films)
+            if not self._busy:
+                if not any(film.waiting for film in films):
+                    return
+                time.sleep(_LOOK)  # no machine is left: one may join
+                continue
+            refs, _ = self._ray.wait(list(self._busy), num_returns=1, timeout=_LOOK)
+            for ref in refs:
+                actor, film, task = self._busy.pop(ref)
+                film.take(task, self._outcome(ref, actor))
+                ended = True
+
+    def dismiss(self) -> None:
+        """End all workers."""
+        for actor in [*self._idle, *(actor for actor, _, _ in self._busy.values())]:
+            self._ray.kill(actor)
+        self._idle.clear()
+        self._busy.clear()
+
+    def _deal(self, films: Sequence[FilmWork]) -> None:
+        """Give tasks to workers, hire as many as there is room for, and let those go that have nothing to do."""
+        waiting = sum(len(film.waiting) for film in films)
+        room = self.room
+        while len(self._idle) < waiting and len(self._idle) + len(self._busy) < room:
+            self._idle.append(self._hire())
+        for film in films:
+            while film.waiting and self._idle:
+                actor, task = self._idle.pop(), film.waiting.popleft()
+                self._busy[actor.do.remote(film.film, task)] = actor, film, task
+        while self._busy and self._idle:  # a worker whose machine is gone may wait for what these hold
+            self._ray.kill(self._idle.pop())
+
+    def _outcome(self, ref: ObjectRef[Done], actor: Any) -> Done:  # noqa: ANN401 - Ray's handles have no type
+        try:
+            done: Done = self._ray.get(ref)
+        except self._ray.exceptions.RayError as error:
+            self._ray.kill(actor)
+            return Mishap(f"its worker died ({type(error).__name__})")
+        self._idle.append(actor)
+        return done
+
+    def _hire(self) -> Any:  # noqa: ANN401
+        cpus, gpus = self.needs
+        remote = self._ray.remote(Worker)
+        return remote.options(num_cpus=cpus, num_gpus=gpus, max_restarts=RESTARTS, max_task_retries=RESTARTS).remote()
+
+    def _needs(self, on_cpu: bool, gpu_share: float) -> Needs:
+        machines = self._machines()
+        if not on_cpu and any(resources.get("GPU") for resources in machines):
+            return Needs(1.0, gpu_share)
+        most = max((resources.get("CPU", 0.0) for resources in machines), default=0.0)
+        if most < 1:
+            raise VFEError("no machine of the cluster has a processor for a worker; add one with ray start --address")
+        return Needs(min(most, CPUS_PER_WORKER))
+
+    def _machines(self) -> list[dict[str, float]]:
+        return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
