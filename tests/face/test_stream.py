@@ -99,7 +99,7 @@ class ShowOriginal(Brighten):
         return super().restore_window([frame[3:] for frame in frames], 0 * strength, check)
 
 
-def test_faces_come_with_what_they_were_before_another_model_restored_them() -> None:
+def test_faces_come_with_their_originals() -> None:
     """Crops of the original are those that this frame had on its way into the first model, which reads ahead."""
     frames, tracks = frames_of(26), crossing()
 

@@ -36,7 +36,7 @@ def random_lite(sees_original: bool) -> LiteModel:
     return net.requires_grad_(False)
 
 
-def test_both_latents_matter_and_the_velocity_has_the_shape_of_one() -> None:
+def test_both_latents_matter() -> None:
     net = random_lite(sees_original=True)
     z_lq, z_original = torch.randn(2, 1, CODEC.channels, 2, 8, 8).unbind(0)
     both = net(torch.cat([z_lq, z_original], 1))
