@@ -10,7 +10,7 @@ import torch
 
 from vfe.report.face_net import FaceNetLikeness
 from vfe.report.facexlib import WEIGHTS, FacexlibLikeness, find_weights
-from vfe.report.likeness import LIKENESS_SIDE, load_likeness
+from vfe.report.likeness import load_likeness
 from vfe.types import VFEError
 
 STAND_IN = """
@@ -63,7 +63,7 @@ def test_with_weights_it_is_asked(package: Path) -> None:
     likeness = load_likeness()
     assert isinstance(likeness, FacexlibLikeness)
     assert likeness.scale.tells_people_apart
-    face = torch.rand(3, LIKENESS_SIDE, LIKENESS_SIDE) * 2 - 1
+    face = torch.rand(3, 256, 256) * 2 - 1
     assert likeness.distance(face, face) == pytest.approx(0, abs=1e-5)
     assert likeness.distance(face, -face) > 0.5
 

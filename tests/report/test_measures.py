@@ -10,15 +10,16 @@ from torch import Tensor
 
 from vfe.report.colour import colour_shift
 from vfe.report.face_net import FaceNetLikeness
-from vfe.report.likeness import LIKENESS_SIDE
 from vfe.report.sharpness import sharpness
+
+SIDE = 256
 
 
 @pytest.fixture(scope="module")
 def portrait() -> Tensor:
     """(3, S, S) in [-1, 1], a face that fills the picture."""
     pixels = torch.from_numpy(skimage.data.astronaut()[40:200, 150:310]).permute(2, 0, 1).float() / 127.5 - 1
-    return F.interpolate(pixels[None], (LIKENESS_SIDE, LIKENESS_SIDE), mode="bicubic")[0].clamp(-1, 1)
+    return F.interpolate(pixels[None], (SIDE, SIDE), mode="bicubic")[0].clamp(-1, 1)
 
 
 def smaller(picture: Tensor, factor: int) -> Tensor:

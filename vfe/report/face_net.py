@@ -20,8 +20,8 @@ from ..face.detect.detector import FaceDetector
 from ..face.detect.net import Refiner
 from .likeness_scale import LikenessScale
 
-MARGIN = 24
-"""The pixels on each side of the crops that are left out: what is around the face."""
+MARGIN = 0.094
+"""The part of the crops' side that is left out on each side: what is around the face."""
 
 
 class FaceNetLikeness:
@@ -40,7 +40,8 @@ class FaceNetLikeness:
     @torch.inference_mode()
     def distance(self, before: Tensor, after: Tensor) -> float:
         """Return the distance of two aligned crops (3, S, S) in [-1, 1]."""
-        faces = torch.stack([before, after])[:, :, MARGIN:-MARGIN, MARGIN:-MARGIN]
+        margin = round(MARGIN * before.shape[-1])
+        faces = torch.stack([before, after])[:, :, margin:-margin, margin:-margin]
         side = self._refiner.config.side
         small = F.interpolate(faces, size=(side, side), mode="bilinear", antialias=True, align_corners=False)
         look = F.normalize(self._refiner.at_quarter(self._refiner.at_half(small)).flatten(1), dim=1)  # (2, K)

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..face.draw.sheet import best_frame, picture_of
 from ..face.paste.align import steady_similarities, take_aligned
 from ..face.track.tracks import FaceTrack
-from .likeness import LIKENESS_SIDE, Likeness
+from .likeness import Likeness
 from .picture import jpeg
 from .sharpness import sharpness
 
@@ -22,10 +22,10 @@ MOST_SAMPLES = 24
 """No face is measured on more frames."""
 SAMPLE_EVERY = 4
 """Of so many frames on which a face was seen, one is measured."""
-SHARPNESS_SIDES = (48, 256)
-"""The least and the largest side, in pixels, of the aligned crops of which the sharpness is measured.
+CROP_SIDES = (48, 256)
+"""The least and the largest side, in pixels, of the aligned crops that are measured.
 
-Between them it is that of the crop in the frame, so that nothing is measured that interpolation made.
+Between them it is that of the crop in the frame, so that no detail is measured that interpolation made.
 """
 
 
@@ -73,10 +73,10 @@ class FaceMeter:
             pictures = (jpeg(picture_of(pixels, self.track.boxes[at])) for pixels in (before, after))
             self.pictures = FacePictures(frame, *pictures)
         if frame in self._sampled:
-            matrix = self._matrices[at]
-            blurred, sharp = sharpness(_aligned((before, after), matrix, _sharpness_side(matrix)))
-            distance = self._likeness.distance(*_aligned((before, after), matrix, LIKENESS_SIDE))
-            self.samples.append(FaceSample(frame, blurred, sharp, distance))
+            faces = _aligned((before, after), self._matrices[at])
+            sharp_before, sharp_after = sharpness(faces)
+            distance = self._likeness.distance(faces[0], faces[1])
+            self.samples.append(FaceSample(frame, sharp_before, sharp_after, distance))
 
 
 def sampled_frames(track: FaceTrack) -> list[int]:
@@ -86,11 +86,8 @@ def sampled_frames(track: FaceTrack) -> list[int]:
     return [seen[(2 * number + 1) * len(seen) // (2 * count)] for number in range(count)] if seen else []
 
 
-def _aligned(pictures: tuple[Tensor, Tensor], matrix: Tensor, side: int) -> Tensor:
+def _aligned(pictures: tuple[Tensor, Tensor], matrix: Tensor) -> Tensor:
     """Return aligned crops of a face in two versions of a frame: (2, 3, S, S)."""
+    least, largest = CROP_SIDES
+    side = min(max(round(float(torch.linalg.det(matrix[:, :2]).abs().sqrt())), least), largest)
     return torch.stack([take_aligned(pixels, matrix, side) for pixels in pictures]).clamp(-1, 1)
-
-
-def _sharpness_side(matrix: Tensor) -> int:
-    least, largest = SHARPNESS_SIDES
-    return min(max(round(float(torch.linalg.det(matrix[:, :2]).abs().sqrt())), least), largest)

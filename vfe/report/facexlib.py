@@ -18,8 +18,8 @@ from .likeness_scale import LikenessScale
 
 WEIGHTS = Path("weights") / "recognition_arcface_ir_se50.pth"
 """Where facexlib keeps them, in its package."""
-FACE = (slice(35, 223), slice(32, 220))
-"""Rows and columns of an aligned crop of 256 pixels that the net is shown.
+TOP, LEFT, SHOWN = 35 / 256, 32 / 256, 188 / 256
+"""The square of an aligned crop that the net is shown: its top, left and side in sides of the crop.
 
 Eyes, nose and mouth are then within 3 of its 112 pixels of where it learned them.
 """
@@ -49,9 +49,10 @@ class FacexlibLikeness:
 
     @torch.inference_mode()
     def distance(self, before: Tensor, after: Tensor) -> float:
-        """Return the distance of two aligned crops (3, S, S) in [-1, 1] of 256 pixels."""
-        rows, columns = FACE
-        faces = F.adaptive_avg_pool2d(torch.stack([before, after])[:, :, rows, columns], SIDE)
+        """Return the distance of two aligned crops (3, S, S) in [-1, 1]."""
+        top, left, shown = (round(part * before.shape[-1]) for part in (TOP, LEFT, SHOWN))
+        faces = torch.stack([before, after])[:, :, top : top + shown, left : left + shown]
+        faces = F.interpolate(faces, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
         look = F.normalize(self._net(faces), dim=1)
         return max(0.0, 1 - float(look[0] @ look[1]))
 

@@ -15,9 +15,6 @@ from .face_net import FaceNetLikeness
 from .facexlib import FacexlibLikeness, find_weights
 from .likeness_scale import LikenessScale
 
-LIKENESS_SIDE = 256
-"""The side in pixels of the aligned crops that are compared."""
-
 
 class Likeness(Protocol):
     """The distance between two looks at a face: 1 - cos of two embeddings, 0 for the same picture."""
@@ -25,7 +22,7 @@ class Likeness(Protocol):
     scale: LikenessScale
 
     def distance(self, before: Tensor, after: Tensor) -> float:
-        """Return the distance of two aligned crops (3, S, S) in [-1, 1] of side LIKENESS_SIDE."""
+        """Return the distance of two aligned crops (3, S, S) in [-1, 1]."""
 
 
 def load_likeness() -> Likeness:

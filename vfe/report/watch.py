@@ -55,13 +55,14 @@ class Measured:
 class RunWatcher:
     """Takes the frames of a run twice: as they come, and as they are written, some frames later."""
 
-    def __init__(self, tracks: FaceTracks | None) -> None:
-        """`tracks` are the faces that are restored; None where faces were not looked for."""
+    def __init__(self, tracks: FaceTracks | None, frames: int | None = None) -> None:
+        """`tracks` are the faces that are restored, None where faces were not looked for; `frames` is the length of
+        the clip, as far as it is known."""
         self._tracks = tracks
         self._faces = {} if tracks is None or not tracks.tracks else _meters(tracks)
         self._cuts = CutWatcher() if tracks is None else None
         self._colours: EvenSample[ColourShift] = EvenSample(MOST_COLOURS, COLOUR_EVERY)
-        self._stills: EvenSample[Still] = EvenSample(MOST_STILLS)
+        self._stills: EvenSample[Still] = EvenSample(MOST_STILLS, every=max(1, -(-(frames or 0) // MOST_STILLS)))
         self._taken = self._seen = 0
 
     def take(self, before: Tensor) -> bool:

@@ -55,7 +55,7 @@ class Reporting:
         if plan.whole_frames and isinstance(pipeline, WindowPipeline):
             width, height = self.size
             self._window = pipeline.window_for(height, width)
-        self._watcher = RunWatcher(plan.tracks)
+        self._watcher = RunWatcher(plan.tracks, self.info.frames)
         return self._watcher
 
     def write(self, done: RestoreReport, find_faces: float, measure: float) -> None:
