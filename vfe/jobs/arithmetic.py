@@ -16,10 +16,12 @@ from ..pipeline.windows import WindowConfig, WindowPipeline
 from ..restore.restorer import Restorer
 from ..restore.work import FramePipeline
 
+_MOST_THREADS = 4096  # more than any machine has
+
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How a restorer computes. Equal ones give equal pixels, on machines that are alike."""
+    """How a restorer computes. Equal ones give equal pixels, on machines that are alike. ValueError for no threads."""
 
     device: str
     """The kind of device."""
@@ -32,6 +34,10 @@ class Arithmetic:
     """Of PyTorch, on the CPU, on which sums are divided among them."""
     capability: str
     """Which instructions of the CPU PyTorch uses."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threads <= _MOST_THREADS:
+            raise ValueError(f"threads is {self.threads}, needed is a number from 1 to {_MOST_THREADS}")
 
     def differences(self, other: Arithmetic) -> list[str]:
         """Return what differs from another, in words."""

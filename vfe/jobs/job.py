@@ -78,7 +78,7 @@ class Job:
         survey = Survey.read(where)
         if len(survey.frames) != plan.frames:
             raise VFEError(
-                f"{folder / PLAN}: has segments of {plan.frames} frames, the source has {len(survey.frames)}; plan anew"
+                f"{folder / PLAN}: has segments of {plan.frames} frames, not {len(survey.frames)}; plan the job anew"
             )
         return cls(folder, plan, survey, restorer)
 
@@ -97,7 +97,7 @@ class Job:
                 self.segment(number, partial(_report_on, report, done, total))
 
     def segment(self, number: int, on_progress: Progress | None = None) -> Record:
-        """Restore one segment, whether it is done or not, and return what vouches for it.
+        """Restore one segment, unless it is done and its chunk is sound, and return what vouches for it.
 
         `on_progress` gets its frames that are done. Raises TryFailed, which is a VFEError, where it could not be
         restored, and VFEError for a number that is none and a folder that cannot be written to.
@@ -106,6 +106,8 @@ class Job:
             last = len(self.planned.segments) - 1
             raise VFEError(f"{self.folder}: there is no segment {number}; needed is a number from 0 to {last}")
         files, request = self._files(number), self.planned.order.request
+        if (record := self._proved(files)) is not None:
+            return record
         with self._source() as source, computing_with(self.planned.arithmetic.threads):
             size = request.options.output_size(source.info.width, source.info.height)
             self._restorer = fitting(self.planned, self._restorer, size)
@@ -186,18 +188,19 @@ class Job:
 
     def _pieces(self) -> list[Piece]:
         """Return what the output is made of; damaged chunks are thrown away, for they are gaps."""
-        pieces = []
-        for stretch, files in self._segments():
-            record = files.record()
-            if record is not None:
-                with reading(files.chunk):
-                    sound = files.is_sound()
-                if not sound:
-                    record = None
-                    with writing(files.chunk):
-                        files.reject()
-            pieces.append(Piece(stretch, files, record))
-        return pieces
+        return [Piece(stretch, files, self._proved(files)) for stretch, files in self._segments()]
+
+    def _proved(self, files: SegmentFiles) -> Record | None:
+        """Return what vouches for a chunk that is sound; one that is not is thrown away."""
+        record = files.record()
+        if record is None:
+            return None
+        with reading(files.chunk):
+            if files.is_sound():
+                return record
+        with writing(files.chunk):
+            files.reject()
+        return None
 
     def _assembled(self, outcome: Result, pieces: list[Piece], source: Source, on_progress: Progress) -> Assembled:
         """Write the output into the job's folder, and vouch for it."""
