@@ -17,13 +17,14 @@ from tests.support.clips import Clip, read_pixels, write_clip
 from tests.support.mixing_pipeline import MixingPipeline
 from tests.support.small_jobs import STAND_IN, planned, request_of, single_pass, stand_in
 from tests.support.tiny_lite import tiny_lite
-from vfe.jobs.identity import fingerprint
+from vfe.files.fingerprint import fingerprint
 from vfe.jobs.job import Job
 from vfe.jobs.missing import SegmentsMissing
 from vfe.jobs.records import Held, SegmentFiles
 from vfe.jobs.status import State
 from vfe.jobs.work import TryFailed
 from vfe.jobs.worker import Worker
+from vfe.loading.request import LoadRequest
 from vfe.options import RestoreOptions
 from vfe.pipeline.one_step import OneStepPipeline
 from vfe.pipeline.windows import WindowConfig
@@ -161,10 +162,13 @@ def test_it_refuses_another_kind_of_arithmetic(clip: Path, tmp_path: Path) -> No
 def test_other_windows_than_planned_are_not_taken(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model whose windows follow from the memory is loaded again with those of the plan."""
     planned(clip)
-    asked = []
-    monkeypatch.setattr(
-        "vfe.restore.restorer.load_pipeline", lambda request, _: asked.append(request.window) or stand_in().pipeline
-    )
+    asked: list[WindowConfig | None] = []
+
+    def load(request: LoadRequest, _: object) -> MixingPipeline:
+        asked.append(request.window)
+        return MixingPipeline(request.window)
+
+    monkeypatch.setattr("vfe.restore.restorer.load_pipeline", load)
     job = Job.open(tmp_path / "job", Restorer(MixingPipeline(WindowConfig(5, 1))))
     job.run()
     job.assemble()
@@ -237,7 +241,7 @@ def test_one_image_needs_no_job(tmp_path: Path) -> None:
 def test_requests_that_make_no_sense() -> None:
     for changes in ({"segment_frames": 0}, {"chunks": "zip"}):
         with pytest.raises(ValueError, match="needed is"):
-            replace(request_of(Path("a"), Path("b")), **changes)  # type: ignore[arg-type]
+            replace(request_of(Path("a"), Path("b")), **changes)
     assert STAND_IN.from_json(json.loads(json.dumps(STAND_IN.to_json()))) == STAND_IN
 
 

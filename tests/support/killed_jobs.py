@@ -116,7 +116,7 @@ def check(result: Path, expected: bytes) -> None:
 
 def main(how: str, clip: str, result: str) -> None:
     torch.set_num_threads(1)
-    vfe.restore.restorer.load_pipeline = lambda *_: MixingPipeline(WindowConfig(9, 1))  # type: ignore[assignment]
+    setattr(vfe.restore.restorer, "load_pipeline", lambda *_: MixingPipeline(WindowConfig(9, 1)))  # noqa: B010
     line = ["enhance", clip, "-o", result, "--job", f"{Path(result).parent}/.{Path(result).name}.vfe-job"]
     line += ["--face-model", "none", "--segment-frames", "20", "--device", "cpu"]
     expected = Path(f"{clip}.expected").read_bytes()
