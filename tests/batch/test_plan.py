@@ -104,7 +104,7 @@ def test_names_that_unicode_writes_in_two_ways_are_one(folders: Folders) -> None
     assert "same name" in reason(planner, folders.clip("cafe\u0301.avi"))
 
 
-def test_the_command_line_comes_before_files_and_those_before_a_preset(folders: Folders) -> None:
+def test_the_command_line_comes_first_and_a_preset_last(folders: Folders) -> None:
     clip = folders.clip("a.mp4")
     (folders.root / "batch.yaml").write_text('"*": {preset: old-film, strength: 0.2, fidelity: 0.1, crf: 20}')
     (folders.root / "a.vfe.yaml").write_text("strength: 0.3\nfidelity: 0.2")
@@ -202,6 +202,20 @@ def test_what_a_killed_process_left_is_removed(ended: bool, folders: Folders) ->
         folders.planner().begin(task)
     assert not left.exists()
     assert others.exists()
+
+
+def test_what_the_disk_does_not_keep_has_failed(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    clip, planner = folders.clip("a.mp4"), folders.planner()
+    task = planned(planner, clip)
+    planner.begin(task)
+    task.output.write_bytes(b"restored")
+    with monkeypatch.context() as patch:
+        patch.setattr("vfe.batch.plan.flush", full)
+        assert planner.end(task, MADE) == Failed(f"{task.output}: No space left on device")
+    assert "was not made by such a run" in reason(folders.planner(), clip)
 
 
 def test_what_cannot_be_read_is_one_line(folders: Folders) -> None:

@@ -139,6 +139,7 @@ def test_names_that_are_no_text_are_told_in_one_line(
         (("--jobs", "0"), "'0'"),
         (("--jobs", "many"), "'many'"),
         (("--strength", "2"), "strength is 2"),
+        (("--window", "0"), "window is 0"),
         (("-o", "out.mp4"), "names one"),
     ],
 )
@@ -166,6 +167,8 @@ def test_outputs_need_a_place_of_their_own(
     ):
         assert_one_line_error(run_vfe(capsys, "enhance", tapes, "-o", output, "--model", model), part)
     assert_one_line_error(run_vfe(capsys, "enhance", tapes / "*.mp4", "-o", tapes, "--model", model), "of the inputs")
+    run = run_vfe(capsys, "enhance", tapes, "-o", tmp_path / "o", "--model", model, "--faces", "most")
+    assert_one_line_error(run, "most")
     (tapes / "batch.yaml").write_text("- 1")
     assert_one_line_error(run_vfe(capsys, "enhance", tapes, "-o", tmp_path / "o", "--model", model), "batch.yaml")
 
@@ -197,6 +200,16 @@ def stand_in_model(folder: Path) -> Path:
 def test_many_files_do_not_go_into_one_pipe(tapes: Path, tmp_path: Path) -> None:
     run = run_python("-m", "vfe", "enhance", tapes, "-o", "-", "--model", stand_in_model(tmp_path))
     assert_one_line_error(run, "one pipe", code=2)
+
+
+def test_the_process_that_deals_out_the_work_does_not_wait_for_torch(tapes: Path, tmp_path: Path) -> None:
+    (tapes / "batch.yaml").write_text('"*": {preset: tv}')
+    script = (
+        "import sys; from vfe.cli import main; code = main(sys.argv[1:]); sys.exit(code + 2 * ('torch' in sys.modules))"
+    )
+    line = ("enhance", tapes, "-o", tmp_path / "o", "--model", stand_in_model(tmp_path), "--dry-run")
+    run = run_python("-c", script, *line)
+    assert run.code == 0, run
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..files.aside import fitting_name, remove_leftovers
+from ..files.durable import flush
 from ..options import RestoreOptions
 from ..types import VFEError
 from ..video.files import refuse_pipe
@@ -17,7 +18,7 @@ from .clips import Clip
 from .given import GivenOptions
 from .option_files import OptionFiles
 from .presets import with_preset
-from .record import Entry, Record, State, as_json
+from .record import Entry, Record, as_json
 from .stamp import identity_of, stamp_of
 
 OVERWRITES = "--overwrite replaces it"
@@ -112,12 +113,22 @@ class Planner:
         self.record.write(self._begun[task.output])
         return None
 
-    def end(self, task: FileTask, outcome: Outcome) -> None:
-        """Note that a file that was begun is done, or failed. Raises OSError where the record cannot be written."""
-        state: State = "done" if isinstance(outcome, Made) else "failed"
-        if isinstance(outcome, Failed):
-            remove_leftovers(task.output)  # of a worker that died
-        self.record.write(replace(self._begun.pop(task.output), state=state, stamp=stamp_of(task.output)))
+    def end(self, task: FileTask, outcome: Made | Failed) -> Made | Failed:
+        """Note that a file that was begun is done, or failed, and return that: the disk may not keep what was made.
+
+        Raises OSError where the record cannot be written.
+        """
+        begun = self._begun.pop(task.output)
+        try:
+            if isinstance(outcome, Made):
+                flush(task.output)
+                self.record.write(replace(begun, state="done", stamp=stamp_of(task.output)))
+                return outcome
+        except OSError as error:
+            outcome = Failed(f"{task.output}: {error.strerror}")
+        remove_leftovers(task.output)  # of a worker that died
+        self.record.write(replace(begun, state="failed", stamp=None))
+        return outcome
 
     def _output(self, clip: Clip) -> Path:
         """Return where the result goes: as deep below the folder of outputs as the clip is below its own."""

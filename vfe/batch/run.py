@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from .clips import Clip, Found
-from .plan import Failed, FileTask, Outcome, Planner
+from .plan import Failed, FileTask, Made, Outcome, Planner
 from .pool import Pool
 from .worker import Progressed
 
@@ -116,9 +116,8 @@ class _Batch:
             elif isinstance(planned, FileTask):
                 self.pool.submit(planned)
 
-    def heard(self, task: FileTask, report: Progressed | Outcome) -> Event:
+    def heard(self, task: FileTask, report: Progressed | Made | Failed) -> Event:
         """Return the event that a report is, and note what is at an end."""
         if isinstance(report, Progressed):
             return Under(task.clip.name, report)
-        self.planner.end(task, report)
-        return Ended(task.clip.name, report, task.output)
+        return Ended(task.clip.name, self.planner.end(task, report), task.output)

@@ -45,10 +45,13 @@ def enhance_folder(args: argparse.Namespace, model: ModelOptions, found: Found) 
     _check_usage(args)
     if not args.dry_run:
         _make_folder(args.output)
+    note = _check_with_torch(args)
     record = Record(args.output)
     choices = Choices(args.output, given_of(args), _of_the_result(args, model), args.overwrite, not args.no_resume)
     planner = Planner(choices, OptionFiles(found.root), record)
     lines = FolderLines(sys.stdout, sys.stderr, None if args.watch else len(found.clips) + len(found.unread))
+    if note:
+        lines.note(note)
     if record.bad_lines:
         lines.note(f"{record.bad_lines} lines of {record.path} are no entries and count for nothing")
     if args.dry_run:
@@ -103,6 +106,20 @@ def _check_usage(args: argparse.Namespace) -> None:
         given_of(args).applied_to(RestoreOptions())
     except ValueError as error:
         raise WrongUsage(str(error)) from error
+
+
+def _check_with_torch(args: argparse.Namespace) -> str:
+    """Check what needs torch for it, but only where it was given; return a note on the window, or "" without one.
+
+    Raises WrongUsage for a window that is none, and VFEError for a choice of faces that is none.
+    """
+    from .enhance import window_of
+
+    if args.faces is not None:
+        from ..face.track.select import FaceSelection
+
+        FaceSelection.parse(args.faces)
+    return "" if args.window is None and args.overlap is None else window_of(args).note or ""
 
 
 def _make_folder(output: Path) -> None:

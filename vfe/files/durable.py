@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from .aside import hidden_name
+
+_CANNOT_FLUSH = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
+"""What file systems say that have no way to flush a file: some network drives and those of user programs."""
 
 
 def write_durably(path: Path, text: str) -> None:
@@ -26,10 +30,18 @@ def publish_durably(hidden: Path, path: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Put a file on the disk, or a folder with all that is in it. Raises OSError."""
-    for part in path.iterdir() if path.is_dir() else (path,):
+    """Put a file on the disk, or all files that lie in a folder. Raises OSError."""
+    for part in (p for p in path.iterdir() if p.is_file()) if path.is_dir() else (path,):
         with part.open("rb+") as file:
-            os.fsync(file.fileno())
+            _sync(file.fileno())
+
+
+def _sync(handle: int) -> None:
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _CANNOT_FLUSH:
+            raise
 
 
 def _flush_folder(folder: Path) -> None:
@@ -38,6 +50,6 @@ def _flush_folder(folder: Path) -> None:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        _sync(handle)
     finally:
         os.close(handle)

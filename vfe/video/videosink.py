@@ -16,6 +16,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from ..files.aside import hidden_name, real_path
+from ..files.durable import flush
 from .aspect import shown_aspect
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
@@ -145,6 +146,7 @@ class VideoSink:
             self._side.close()
         container, self._container = self._container, None
         container.close()
+        flush(self._temporary)  # so that, even where the power fails, the name is that of a whole file
         self._temporary.replace(self._real_path)
 
     def _discard(self) -> None:
