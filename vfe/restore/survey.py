@@ -34,6 +34,7 @@ FORMAT = "vfe-survey-1"
 HEAD, COLUMNS = "survey.json", "survey.safetensors"
 MAX_HEAD = 16 << 20  # bytes: a cut takes eight of them
 MAX_SIDE = 1 << 16  # pixels
+MAX_TIME_BASE = (1 << 31) - 1  # FFmpeg's are fractions of two 32-bit numbers
 
 
 @dataclass(frozen=True)
@@ -88,19 +89,19 @@ def take_survey(
 
     `on_progress` gets the frames that were read and, where known, their total. Raises VFEError as reading does.
     """
-    column, report = _Columns(), on_progress or no_progress
-    frames = column.noting(source.decoded(), lambda done: report(done, source.info.frames))
+    columns, report = _Columns(), on_progress or no_progress
+    frames = columns.noting(source.decoded(), lambda done: report(done, source.info.frames))
     planned = plan(decoded.frame() for decoded in frames)
     for _ in frames:  # those that the plan had no need to see
         pass
-    if not column.checksums:
+    if not columns.checksums:
         raise VFEError(f"{source.info.path}: no frame could be decoded")
-    if planned.tracks is not None and planned.tracks.frames != len(column.checksums):
+    if planned.tracks is not None and planned.tracks.frames != len(columns.checksums):
         raise VFEError(
             f"the faces are those of {planned.tracks.frames} frames, and {source.info.path} has "
-            f"{len(column.checksums)}; write them again with `vfe faces --json`"
+            f"{len(columns.checksums)}; write them again with `vfe faces --json`"
         )
-    return Survey(column.table(), planned, tuple(source.notes), source.lost)
+    return Survey(columns.table(), planned, tuple(source.notes), source.lost)
 
 
 def check_size(survey: Survey, size: tuple[int, int]) -> None:
@@ -182,7 +183,7 @@ def _read_head(path: Path) -> _Head:
         return _Head(
             frames=_natural(raw["frames"]),
             sound=None if raw["sound"] is None else _natural(raw["sound"], least=0),
-            time_base=None if raw["time_base"] is None else Fraction(*map(_natural, _list(raw["time_base"], 2))),
+            time_base=None if raw["time_base"] is None else _unit(raw["time_base"]),
             notes=_texts(raw["notes"]),
             lost=tuple(_time_range(times) for times in _list(raw["lost"])),
             whole_frames=plan["whole_frames"] is True,
@@ -205,6 +206,11 @@ def _time_range(raw: object) -> TimeRange:
     if not (isinstance(start, float) and isinstance(end, float) and 0 <= start <= end < math.inf):
         raise ValueError(f"{raw!r:.40} where a range of seconds is needed")
     return TimeRange(start, end)
+
+
+def _unit(value: object) -> Fraction:
+    numerator, denominator = (_natural(part, MAX_TIME_BASE) for part in _list(value, 2))
+    return Fraction(numerator, denominator)
 
 
 def _natural(value: object, most: int = 1 << 62, least: int = 1) -> int:

@@ -17,9 +17,12 @@ from .probe import video_stream
 from .times.edits import open_frames
 from .times.timeline import Timeline, used_streams
 
-LEADS = (1, 250)
-"""Frames before the wanted one at which reading starts, first and where that went wrong: 250 is the distance of key
-frames that x264 has if nobody says another one, and seeking in a broadcast may end between two of them."""
+LEADS = (1, 60, 250)
+"""Frames before the wanted one at which reading starts, one after the other until that goes well.
+
+Seeking in a broadcast ends between two key frames, and frames that are refreshed little by little have none. The key
+frames of broadcasts are less than 60 frames apart, those of x264 are 250 if nobody says another number.
+"""
 
 
 def seek_frames(path: Path, number: int, lead: int, table: FrameTable) -> Generator[VideoFrame, None, None]:
