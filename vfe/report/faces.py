@@ -49,7 +49,7 @@ class FacePictures:
 
 
 class FaceMeter:
-    """Measures one track on the frames that it wants."""
+    """Measures one track on a few frames."""
 
     def __init__(self, track: FaceTrack, likeness: Likeness, *, is_pictured: bool = True) -> None:
         """`is_pictured` says whether pictures of the face are kept."""
@@ -60,11 +60,9 @@ class FaceMeter:
         self._likeness = likeness
         self._shown = best_frame(track) if is_pictured else None
         self._sampled = frozenset(sampled_frames(track))
+        self.frames = self._sampled if self._shown is None else self._sampled | {self._shown}
+        """The frames of the clip that it wants to see."""
         self._matrices = steady_similarities(track.landmarks)
-
-    def wants(self, frame: int) -> bool:
-        """Return whether this frame of the clip is to be measured."""
-        return frame in self._sampled or frame == self._shown
 
     def see(self, frame: int, before: Tensor, after: Tensor) -> None:
         """Measure a wanted frame, given before and after, (3, H, W) in [-1, 1]."""

@@ -5,6 +5,7 @@ Pixels are (3, H, W) in [-1, 1]; those before have the size of those after.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -59,7 +60,11 @@ class RunWatcher:
         """`tracks` are the faces that are restored, None where faces were not looked for; `frames` is the length of
         the clip, as far as it is known."""
         self._tracks = tracks
-        self._faces = {} if tracks is None or not tracks.tracks else _meters(tracks)
+        self._faces = _meters(tracks) if tracks is not None and tracks.tracks else ()
+        self._wanting: defaultdict[int, list[FaceMeter]] = defaultdict(list)  # what measures a face, by the frame
+        for meter in self._faces:
+            for frame in meter.frames:
+                self._wanting[frame].append(meter)
         self._cuts = CutWatcher() if tracks is None else None
         self._colours: EvenSample[ColourShift] = EvenSample(MOST_COLOURS, COLOUR_EVERY)
         self._stills: EvenSample[Still] = EvenSample(MOST_STILLS, every=max(1, -(-(frames or 0) // MOST_STILLS)))
@@ -82,33 +87,28 @@ class RunWatcher:
     def measured(self) -> Measured:
         """Return everything, when no frame follows."""
         cuts = self._cuts.finish() if self._cuts is not None else self._tracks.cuts if self._tracks else ()
-        faces = None if self._tracks is None else tuple(self._faces.values())
+        faces = None if self._tracks is None else self._faces
         scale = faces[0].scale if faces else None
         return Measured(cuts, tuple(self._colours.kept), tuple(self._stills.kept), faces, scale)
 
     def _wants(self, frame: int) -> bool:
-        return self._colours.wants(frame) or self._stills.wants(frame) or bool(self._wanting(frame))
-
-    def _wanting(self, frame: int) -> list[FaceMeter]:
-        """Return what measures a face on this frame."""
-        here = self._tracks.at(frame) if self._faces and self._tracks else []
-        return [meter for track, _ in here if (meter := self._faces[track.number]).wants(frame)]
+        return self._colours.wants(frame) or self._stills.wants(frame) or frame in self._wanting
 
     def _measure(self, frame: int, before: Tensor, after: Tensor) -> None:
         if self._colours.wants(frame):
             self._colours.add(frame, colour_shift(before, after))
         if self._stills.wants(frame):
             self._stills.add(frame, Still(jpeg(before, STILL_SIDE), jpeg(after, STILL_SIDE)))
-        for meter in self._wanting(frame):
+        for meter in self._wanting.get(frame, ()):
             meter.see(frame, before, after)
 
 
-def _meters(tracks: FaceTracks) -> dict[int, FaceMeter]:
-    """Return what measures each face, by its number; pictures are kept of those that are seen longest."""
+def _meters(tracks: FaceTracks) -> tuple[FaceMeter, ...]:
+    """Return what measures each face; pictures are kept of those that are seen longest."""
     likeness = load_likeness()
     longest = sorted(tracks.tracks, key=lambda track: -int(track.seen.sum()))[:MOST_PICTURED]
     pictured = {track.number for track in longest}
-    return {track.number: FaceMeter(track, likeness, is_pictured=track.number in pictured) for track in tracks.tracks}
+    return tuple(FaceMeter(track, likeness, is_pictured=track.number in pictured) for track in tracks.tracks)
 
 
 class CutWatcher:
