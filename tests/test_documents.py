@@ -118,7 +118,7 @@ NAMED: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
     "extras": ("docs/python.md", extras),
     "models to pull": ("docs/wan.md", lambda: (entry.name for entry in CATALOGUE)),
     "kinds of weights": ("docs/wan.md", lambda: (KIND_TITLES[kind].removeprefix("Wan ") for kind in get_args(Kind))),
-    "public names": ("docs/python.md", lambda: (f"vfe.{name}" for name in ("load", "RestoreOptions", "VFEError"))),
+    "public names": ("docs/python.md", lambda: (f"vfe.{name}" for name in ("load", "RestoreOptions", "VFEError", "Job", "JobRequest", "ModelRequest"))),
 }
 """What is looked for -> the document that names it, and the names."""
 
@@ -267,7 +267,7 @@ def test_what_documents_name_exists(check: Check) -> None:
         (missing_places, "all of `training/configs/nothing_*.yaml`"),
         (missing_modules, "run `python -m benchmarks.nothing --help`"),
         (wrong_commands, "```sh\nvfe enhance a.mp4 -o b.mp4 --no-such-option\n```"),
-        (wrong_commands, "```sh\nvfe enhance a.mp4   # without an output\n```"),
+        (wrong_commands, "```sh\nvfe faces a.mp4   # without an output\n```"),
     ],
 )
 def test_what_is_not_there_is_found(check: Check, text: str) -> None:
