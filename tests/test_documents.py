@@ -118,7 +118,10 @@ NAMED: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
     "extras": ("docs/python.md", extras),
     "models to pull": ("docs/wan.md", lambda: (entry.name for entry in CATALOGUE)),
     "kinds of weights": ("docs/wan.md", lambda: (KIND_TITLES[kind].removeprefix("Wan ") for kind in get_args(Kind))),
-    "public names": ("docs/python.md", lambda: (f"vfe.{name}" for name in ("load", "RestoreOptions", "VFEError", "Job", "JobRequest", "ModelRequest"))),
+    "public names": (
+        "docs/python.md",
+        lambda: (f"vfe.{name}" for name in ("load", "RestoreOptions", "VFEError", "Job", "JobRequest", "ModelRequest")),
+    ),
 }
 """What is looked for -> the document that names it, and the names."""
 
