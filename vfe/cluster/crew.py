@@ -41,8 +41,16 @@ class Needs(NamedTuple):
 class Crew:
     """The workers, and what they are at."""
 
-    def __init__(self, ray: Any, *, on_cpu: bool, is_lite: bool) -> None:  # noqa: ANN401 - a module
+    def __init__(
+        self,
+        ray: Any,  # noqa: ANN401 - a module
+        *,
+        on_cpu: bool,
+        is_lite: bool,
+        cpus_per_worker: int = CPUS_PER_WORKER,
+    ) -> None:
         """`on_cpu` says that no GPU is to be used. Raises VFEError where no machine has a processor for a worker."""
+        self._cpus_per_worker = cpus_per_worker
         self._ray = ray
         self._idle: list[Any] = []
         self._busy: dict[ObjectRef[Done], tuple[Any, FilmWork, Task]] = {}
@@ -95,7 +103,8 @@ class Crew:
             done: Done = self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
             self._ray.kill(actor)
-            return Mishap(f"its worker died ({type(error).__name__})")
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            return Mishap(f"its worker died: {said[-1]}")  # the last line is the cause, after traces of Ray's own
         self._idle.append(actor)
         return done
 
@@ -111,7 +120,7 @@ class Crew:
         most = max((resources.get("CPU", 0.0) for resources in machines), default=0.0)
         if most < 1:
             raise VFEError("no machine of the cluster has a processor for a worker; add one with ray start --address")
-        return Needs(min(most, CPUS_PER_WORKER))
+        return Needs(min(most, self._cpus_per_worker))
 
     def _machines(self) -> list[dict[str, float]]:
         return [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
