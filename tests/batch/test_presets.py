@@ -8,8 +8,10 @@ import pytest
 
 from tests.support.cli_run import assert_one_line_error, run_vfe, use_stand_in
 from tests.support.clips import read_pixels, write_clip
+from tests.support.paths import ROOT
 from vfe.batch.given import GivenOptions
 from vfe.batch.presets import BUNDLED, config_folder, find_preset, with_preset
+from vfe.cli.presets import preset_lines
 from vfe.options import RestoreOptions
 from vfe.types import VFEError
 
@@ -29,6 +31,14 @@ def test_those_of_the_package_set_options_that_make_sense(name: str) -> None:
     options = with_preset(GivenOptions(preset=name)).applied_to(RestoreOptions())
     assert options != RestoreOptions()
     assert find_preset(name).why
+
+
+def test_the_documents_have_their_values() -> None:
+    text = (ROOT / "docs/options.md").read_text(encoding="utf-8")
+    lines = list(preset_lines())
+    for preset in BUNDLED:
+        options = lines[lines.index(f"{preset.name}: {preset.why}") + 1].strip()
+        assert f"| `{preset.name}` | `{options}` | " in text
 
 
 @pytest.mark.usefixtures("own")

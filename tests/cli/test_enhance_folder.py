@@ -202,7 +202,7 @@ def test_many_files_do_not_go_into_one_pipe(tapes: Path, tmp_path: Path) -> None
     assert_one_line_error(run, "one pipe", code=2)
 
 
-def test_the_process_that_deals_out_the_work_does_not_wait_for_torch(tapes: Path, tmp_path: Path) -> None:
+def test_dealing_out_the_work_does_not_wait_for_torch(tapes: Path, tmp_path: Path) -> None:
     (tapes / "batch.yaml").write_text('"*": {preset: tv}')
     script = (
         "import sys; from vfe.cli import main; code = main(sys.argv[1:]); sys.exit(code + 2 * ('torch' in sys.modules))"

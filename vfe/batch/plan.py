@@ -21,8 +21,6 @@ from .presets import with_preset
 from .record import Entry, Record, as_json
 from .stamp import identity_of, stamp_of
 
-OVERWRITES = "--overwrite replaces it"
-
 
 class FileTask(NamedTuple):
     """One file to restore."""
@@ -122,12 +120,13 @@ class Planner:
         try:
             if isinstance(outcome, Made):
                 flush(task.output)
-                self.record.write(replace(begun, state="done", stamp=stamp_of(task.output)))
-                return outcome
         except OSError as error:
             outcome = Failed(f"{task.output}: {error.strerror}")
-        remove_leftovers(task.output)  # of a worker that died
-        self.record.write(replace(begun, state="failed", stamp=None))
+        if isinstance(outcome, Made):
+            self.record.write(replace(begun, state="done", stamp=stamp_of(task.output)))
+        else:
+            remove_leftovers(task.output)  # of a worker that died
+            self.record.write(replace(begun, state="failed", stamp=None))
         return outcome
 
     def _output(self, clip: Clip) -> Path:
@@ -153,12 +152,14 @@ class Planner:
         entry = self.record.entry(self._key(task))
         if entry is None or not entry.made(there):
             what = "was changed since it was made" if entry and entry.state == "done" else "was not made by such a run"
-            return None if self.choices.overwrite else Failed(f"{task.output} exists and {what}; {OVERWRITES}")
-        difference = entry.difference(task.clip.path, task.clip.name.as_posix(), self._options(task))
-        if difference is None and self.choices.resume:
-            return Skipped("done before")
-        difference = difference or "before"
-        return None if self.choices.overwrite else Failed(f"{task.output} exists, made {difference}; {OVERWRITES}")
+        else:
+            difference = entry.difference(task.clip.path, task.clip.name.as_posix(), self._options(task))
+            if difference is None and self.choices.resume:
+                return Skipped("done before")
+            what = f"was made {difference or 'before'}"
+        if self.choices.overwrite:
+            return None
+        return Failed(f"{task.output} exists and {what}; --overwrite replaces it")
 
     def _key(self, task: FileTask) -> str:
         return task.output.relative_to(self.choices.output).as_posix()

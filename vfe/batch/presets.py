@@ -38,7 +38,7 @@ BUNDLED = (
     ),
     Preset(
         "webcam",
-        "one or two large faces, badly compressed: faces are made sharp, and the wall behind them is left as it is",
+        "one or two large faces, badly compressed: they are made sharp, a wall that fills the rest is left as it is",
         GivenOptions(region="auto", fidelity=0.2, crf=18),
     ),
     Preset(

@@ -17,7 +17,7 @@ The clock is this machine's: that of a network drive may differ."""
 
 
 class Watch:
-    """What is in a folder or a glob, and what comes later. A file that changes is taken again."""
+    """What is in a folder or a glob, and what comes later. A file that changes comes again."""
 
     have_ended = False
     pause = LOOK_SECONDS
