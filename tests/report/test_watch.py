@@ -53,7 +53,7 @@ def test_each_face_is_measured_on_its_own_frames() -> None:
     assert measured.cuts == (15,)
 
 
-def test_frames_are_kept_for_two_looks_only_where_they_are_measured() -> None:
+def test_frames_wait_only_where_they_are_measured() -> None:
     watcher = RunWatcher(tracks(400, 390))
     wanted = watched(watcher, 400)
     assert len(wanted) < 120

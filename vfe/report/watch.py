@@ -22,7 +22,7 @@ from .likeness import load_likeness
 from .likeness_scale import LikenessScale
 from .picture import jpeg
 
-MOST_STILLS = 4
+MOST_STILLS = 6
 STILL_SIDE = 720
 """The longest side of a still in pixels."""
 MOST_COLOURS, COLOUR_EVERY = 400, 4
