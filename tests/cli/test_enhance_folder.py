@@ -104,6 +104,12 @@ def test_a_glob_of_videos_is_a_batch(
     assert files(tmp_path / "out") == ["a.mp4", "c.mp4"]
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="later Pythons know what is meant")
+def test_a_pattern_that_is_none(model: str, tapes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = run_vfe(capsys, "enhance", tapes / "a**.mp4", "-o", tapes / "out", "--model", model)
+    assert_one_line_error(run, "a**.mp4: is no pattern", "'**/*.mp4'")
+
+
 def test_frames_alone_are_one_clip(model: str, tapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = run_vfe(capsys, "enhance", tapes / "reel", "-o", tmp_path / "out.mp4", "--model", model)
     assert run.code == 0, run.err

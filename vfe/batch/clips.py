@@ -18,7 +18,7 @@ from glob import has_magic
 from pathlib import Path
 from typing import NamedTuple
 
-from ..video.files import glob_root, is_image, natural_key
+from ..video.files import expand, is_image, natural_key
 from ..video.suffixes import READ_VIDEO_SUFFIXES
 
 RESULT = ".restored"
@@ -55,9 +55,9 @@ def find_clips(source: Path, output: Path, *, watch: bool = False) -> Found | No
         walk = _Walk(source, output)
         walk.look_into(source)
     elif has_magic(str(source)) and not source.exists():
-        root, pattern = glob_root(source)
+        root, matched = expand(source)
         walk = _Walk(root, output)
-        walk.match(root.glob(str(pattern)))
+        walk.match(matched)
     else:
         return None
     return None if walk.is_one_clip and not watch else walk.found(watch)

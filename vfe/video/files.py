@@ -39,7 +39,7 @@ def find_input(path: str | Path) -> Input:
         if path.is_dir():
             return _image_set(path, [p for p in path.iterdir() if is_image(p) and p.is_file()])
         if not path.exists() and has_magic(str(path)):
-            return _image_set(path, [p for p in _expand(path) if is_image(p) and p.is_file()])
+            return _image_set(path, [p for p in expand(path)[1] if is_image(p) and p.is_file()])
         if not path.exists():
             raise VFEError(f"{path}: no such file; give a video, an image, a folder of images or a glob of them")
     except OSError as error:
@@ -97,19 +97,17 @@ def _image_set(path: Path, found: list[Path]) -> Input:
     return Input(path, "images", tuple(sorted(found, key=natural_key)))
 
 
-def _expand(pattern: Path) -> list[Path]:
-    """Return the paths that a glob matches."""
-    root, rest = glob_root(pattern)
-    return list(root.glob(str(rest)))
+def expand(pattern: Path) -> tuple[Path, list[Path]]:
+    """Return the folder that a glob starts from, and the paths that it matches.
 
-
-def glob_root(pattern: Path) -> tuple[Path, Path]:
-    """Return the folder that a glob starts from, and the rest of it.
-
-    Folders of it that exist are taken literally, whatever brackets are in their names.
+    Folders of it that exist are taken literally, whatever brackets are in their names. Raises VFEError for a pattern
+    that is none.
     """
     folder, *parts = pattern.parts if pattern.anchor else (".", *pattern.parts)
     root = Path(folder)
     while parts and (root / parts[0]).exists():
         root /= parts.pop(0)
-    return root, Path(*parts)
+    try:
+        return root, list(root.glob(str(Path(*parts))))
+    except ValueError as error:  # before Python 3.13, of ** beside other characters
+        raise VFEError(f"{pattern}: is no pattern ({error}); put ** between slashes, as in '**/*.mp4'") from error
