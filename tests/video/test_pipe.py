@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clips import Clip, write_clip, write_image
+from tests.support.media import Media, make
 from tests.support.pipes import UNTOUCHED, ffmpeg, needs_ffmpeg, pattern, pipe_through
 from vfe.types import VFEError
 
@@ -113,8 +114,12 @@ def test_interlaced_is_written_as_from_files(tmp_path: Path) -> None:
 def test_what_y4m_cannot_hold_is_said(tmp_path: Path) -> None:
     film = write_clip(tmp_path / "film.mp4", Clip(audio=True, pts=(0, 40, 300, 900, 940, 980)))
     notes = " ".join(pipe_through(tmp_path, film, options=replace(UNTOUCHED, crf=20)).report.notes)
-    for words in ("crf has no meaning for Y4M", "sound and subtitles are left out", "frame times of the source vary"):
+    for words in ("crf has no meaning for Y4M", "pictures alone: sound", "frame times of the source vary"):
         assert words in notes
+    rich = make(tmp_path / "a.mkv", Media(audio="aac", subtitles="ass", metadata={"title": "A film"}, chapters=True))
+    (note,) = pipe_through(tmp_path, rich).report.notes
+    assert note == "left out, for Y4M holds pictures alone: sound, subtitles, chapters and metadata"
+    assert pipe_through(tmp_path, make(tmp_path / "bare.mp4")).report.notes == ()
     transparent = write_image(tmp_path / "a.png", pix_fmt="rgba64be")
     piped = pipe_through(tmp_path, transparent)
     assert any("alpha is dropped" in note for note in piped.report.notes)

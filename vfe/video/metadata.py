@@ -34,7 +34,7 @@ _QUICKTIME_LANGUAGES = {
     "gle": "iri",
 }  # fmt: skip
 _FROM_QUICKTIME = {code: name for name, code in _QUICKTIME_LANGUAGES.items() if code in {"sve", "iri"} or " " in code}
-_UNDETERMINED = "und"
+UNDETERMINED = "und"
 
 
 def fresh(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -54,10 +54,10 @@ def add_track_metadata(target: Stream, metadata: Mapping[str, str], output: Outp
     Return a sentence where the output has no code for the language; it calls the track `name`.
     """
     kept, container = fresh(metadata), output.format.name
-    language = kept.pop("language", _UNDETERMINED)
+    language = kept.pop("language", UNDETERMINED)
     language = _FROM_QUICKTIME.get(language, language)
     target.metadata.update(kept)
-    if language == _UNDETERMINED:
+    if language == UNDETERMINED:
         return []
     code = _QUICKTIME_LANGUAGES.get(language, language) if container == "mov" else language
     if not _comes_back(container, _ANY_RATE, "language", code):

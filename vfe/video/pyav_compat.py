@@ -76,6 +76,11 @@ def copy_chapters(source: InputContainer, target: OutputContainer, timeline: Tim
     return None
 
 
+def has_chapters(source: InputContainer) -> bool:
+    """Return whether a file has chapters; PyAV before 16 cannot read them, and none are seen."""
+    return hasattr(source, "chapters") and bool(source.chapters())
+
+
 def copy_disposition(source: Stream, target: Stream) -> None:
     """Copy whether a stream is the default, forced, for the deaf, and so on; PyAV before 17.1 takes a number only."""
     target.disposition = Disposition(source.disposition).value  # type: ignore[assignment]

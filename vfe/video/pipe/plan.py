@@ -9,6 +9,7 @@ from ..codecs import SinkConfig, chroma_of, colour_of
 from ..colour import UNSPECIFIED, guess_matrix, layout_of, matrix_weights
 from ..info import VideoInfo
 from ..pixels import FrameFormat
+from .left_out import left_out
 
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 _GRAY_DEPTHS = (8, 9, 10, 12, 16)
@@ -29,7 +30,7 @@ class Y4MPlan:
 def plan_y4m(info: VideoInfo, size: tuple[int, int], config: SinkConfig) -> Y4MPlan:
     """Choose the pixel format for frames of `size` (width, height) of this source.
 
-    Raises VFEError where a codec was asked for, for there is none.
+    Raises VFEError where a codec was asked for, for there is none, and for a file that can no longer be read.
     """
     if config.codec is not None:
         raise VFEError(f"standard output carries Y4M, no {config.codec}; leave the codec out, or write a file")
@@ -38,8 +39,7 @@ def plan_y4m(info: VideoInfo, size: tuple[int, int], config: SinkConfig) -> Y4MP
     notes = ["crf has no meaning for Y4M and is not used"] if config.crf is not None else []
     if info.has_alpha and not layout_of(pix_fmt).alpha:
         notes.append("alpha is dropped: Y4M holds it in 4:4:4 of 8 bits alone")
-    if info.audio or info.subtitles:
-        notes.append("sound and subtitles are left out: Y4M holds pictures alone")
+    notes += left_out(info)
     notes += info.hdr.notes_on_dynamic()
     if _says_too_little(info, size, target):
         tags = (target.matrix, info.color_primaries, info.color_transfer)
