@@ -44,12 +44,14 @@ class Media:
     subtitles: str | None = None
     chapters: bool = False
     metadata: dict[str, str] = field(default_factory=dict)
+    muxer: dict[str, str] = field(default_factory=dict)
+    """Options of the container."""
 
 
 def make(path: Path, media: Media | None = None) -> Path:
     """Write the file and return its path."""
     media = media or Media()
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=media.muxer) as container:
         container.metadata.update(media.metadata)
         stream = _video(container, media)
         sound = container.add_stream(media.audio, rate=48000) if media.audio else None

@@ -33,6 +33,7 @@ _MOV_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _AAC_BITS_PER_CHANNEL = 96_000
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
 _AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
+_SELF_CONTAINED = frozenset({"mpegts", "mpeg", "aac"})
 
 
 @dataclass
@@ -170,11 +171,17 @@ class SideStreams:
         codec = stream.codec_context.codec.canonical_name
         pcm = self._suffix == ".mov" and codec.startswith("pcm_")
         playable = _MOV_AUDIO if self._suffix == ".mov" else _MP4_AUDIO
-        if stream.sample_rate and (self._suffix == ".mkv" or codec in playable or pcm) and self._accepts(stream):
+        playable_here = self._suffix == ".mkv" or codec in playable or pcm
+        if not stream.sample_rate:
+            why = "it begins late in the file"
+        elif _lacks_configuration(stream):
+            why = "what decoders need beforehand is missing"
+        elif playable_here and self._accepts(stream):
             target = self._output.add_stream_from_template(stream)
             self._routes[stream.index] = Copy(stream, target, self._output)
             return target
-        why = f"{self._suffix} cannot hold it everywhere" if stream.sample_rate else "it begins late in the file"
+        else:
+            why = f"{self._suffix} cannot hold it everywhere"
         self._notes.append(f"audio {codec} is re-encoded as AAC: {why}")
         rate = stream.sample_rate if stream.sample_rate in _AAC_RATES else 48000
         encoded = self._output.add_stream("aac", rate=rate)
@@ -211,3 +218,12 @@ class SideStreams:
         except (*MEDIA_ERRORS, ValueError):
             return False
         return True
+
+
+def _lacks_configuration(stream: AudioStream) -> bool:
+    """Return whether a file lost what it should say of AAC sound before the first packet, which no output does without.
+
+    In transport streams and files of bare AAC, every packet says it.
+    """
+    bare = stream.codec_context.codec.canonical_name == "aac" and not stream.codec_context.extradata
+    return bare and stream.container.format.name not in _SELF_CONTAINED
