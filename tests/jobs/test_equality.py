@@ -11,7 +11,9 @@ import pytest
 from tests.support.clips import Clip, write_clip, write_image
 from tests.support.small_jobs import faces_of_list, request_of, single_pass, stand_in
 from vfe.jobs.job import Job
+from vfe.jobs.whole import WholeRun, restore_whole
 from vfe.options import RestoreOptions
+from vfe.types import no_progress
 
 
 @pytest.mark.parametrize("cuts", [(), (7, 21, 44)])
@@ -84,6 +86,26 @@ def test_processes_share_a_job(processes: int, tmp_path: Path) -> None:
     job.assemble()
     assert (tmp_path / "job.mkv").read_bytes() == single_pass(clip, stand_in(), options)
     assert not list((tmp_path / "job").glob("*.held"))
+
+
+@pytest.mark.slow
+def test_runs_of_the_same_line_share_the_work(tmp_path: Path) -> None:
+    """They plan, restore, assemble and tidy up at once, and all of them end well."""
+    clip = write_clip(tmp_path / "clip.mkv", Clip(frames=200))
+    fork = get_context("fork")
+    runs = [fork.Process(target=_restore, args=(clip, tmp_path / "film.mkv")) for _ in range(3)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(120)
+    assert [run.exitcode for run in runs] == [0, 0, 0]
+    assert (tmp_path / "film.mkv").read_bytes() == single_pass(clip, stand_in())
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mkv", "film.mkv", "one.mkv"}
+
+
+def _restore(clip: Path, result: Path) -> None:
+    request, run = request_of(clip, result, frames=30), WholeRun(clip.with_name("job"))
+    restore_whole(request, run, stand_in(), no_progress, lambda _: None)
 
 
 def _work(folder: Path) -> None:

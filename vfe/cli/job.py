@@ -46,7 +46,8 @@ def total_line(status: JobStatus) -> str:
     from ..jobs.status import State
 
     counts = ", ".join(f"{status.count(state)} {state.value}" for state in State)
-    line = f"{len(status.segments)} segments: {counts}; {status.done}/{status.frames} frames"
+    plural = "" if len(status.segments) == 1 else "s"
+    line = f"{len(status.segments)} segment{plural}: {counts}; {status.done}/{status.frames} frames"
     if status.rate:
         line += f", {status.rate:.1f} frames/s"
     if status.seconds_left and status.count(State.RUNNING):

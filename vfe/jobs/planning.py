@@ -15,7 +15,7 @@ from ..video.target import output_kind
 from .arithmetic import arithmetic_of
 from .chunks import output_of
 from .disk import chunk_bytes, disk_lines
-from .layout import survey_folder
+from .layout import PLAN, survey_folder
 from .leftovers import holds_only_leftovers, remove_job
 from .order import Order
 from .plan import Plan, folder_digest
@@ -56,12 +56,23 @@ def make_plan(
                 divided(len(survey.frames), survey.cuts, request.segment_frames),
             )
             plan.write(aside)
-            if folder.exists():
-                remove_job(folder)
-            aside.rename(folder)
+            _put(aside, folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
-    return plan, survey
+    if changed := Plan.read(folder).order.changes(order):
+        raise VFEError(f"{folder}: another process planned another job there, by {', '.join(changed)}; choose another")
+    return Plan.read(folder), Survey.read(survey_folder(folder))
+
+
+def _put(aside: Path, folder: Path) -> None:
+    """Give a planned job its name, unless another process did so with its own meanwhile. Raises OSError."""
+    if folder.exists() and holds_only_leftovers(folder):
+        remove_job(folder)
+    try:
+        aside.rename(folder)
+    except OSError:
+        if not (folder / PLAN).exists():
+            raise
 
 
 def check_is_free(folder: Path) -> None:

@@ -58,6 +58,11 @@ class Result:
         except OSError:
             return False
 
+    def placed(self) -> Assembled | None:
+        """Return what vouches for an output that lies where it belongs, without gaps; None where none does."""
+        assembled = self.assembled()
+        return assembled if assembled is not None and not assembled.gaps and self.is_in_place(assembled) else None
+
     def vouch(self, make: Callable[[str], Assembled]) -> Assembled:
         """Note that the output in the job's folder is whole, with what `make` makes of its fingerprint."""
         flush(self.aside)

@@ -21,12 +21,13 @@ from .order import Order
 from .plan import Plan
 from .records import TRIES
 from .request import JobRequest
-from .result import Result
+from .result import Assembled, Result
 from .status import State
 
 LONG_SECONDS = 60.0
 """The length of a clip from which on it is restored through a job: our own choice. Shorter ones are soon done again."""
 _NO_STAGES = StageSeconds(0.0, 0.0, 0.0)
+_PATIENCE = 10.0  # seconds in which another process deletes a job that is done
 _POLL = 1.0  # seconds between two looks at an assembly of another process
 
 
@@ -70,7 +71,7 @@ def restore_whole(
         report = _finish(job, request.result, run, on_progress)
         _tidy_up(run)
     except VFEError:
-        if (run.folder / PLAN).exists() or not request.result.exists():
+        if not _is_done_by_others(request, run):
             raise
         tell(f"another process finished the same job: {request.result}")
         return RestoreReport(request.result, job.planned.frames, 0.0, _NO_STAGES)
@@ -87,12 +88,12 @@ def begin(
     info = probe(request.source)
     plan = _earlier_plan(request, run, restorer, info, tell)
     outcome = Result(run.folder, request.result)
-    assembled = None if plan is None else outcome.assembled()
-    if assembled is None:
-        check_output(request.result, info, overwrite=run.overwrite)
-    elif outcome.is_in_place(assembled):
+    placed = None if plan is None else outcome.placed()
+    if placed is not None:
         _tidy_up(run)
-        return RestoreReport(request.result, assembled.frames, assembled.seconds, _NO_STAGES, assembled.notes)
+        return _report_of(placed, request.result)
+    if plan is None or outcome.assembled() is None:
+        check_output(request.result, info, overwrite=run.overwrite)
     if plan is None:
         return Job.plan(request, run.folder, restorer, on_progress, tell)
     job = Job.open(run.folder, restorer)
@@ -122,6 +123,8 @@ def _earlier_plan(request: JobRequest, run: WholeRun, restorer: Restorer, info: 
 def _finish(job: Job, result: Path, run: WholeRun, on_progress: Progress) -> RestoreReport:
     """Restore what is left, and assemble it; segments whose chunks turn out to be damaged are restored again."""
     for _ in range(TRIES):
+        if (placed := job.result(result).placed()) is not None:  # by another process
+            return _report_of(placed, result)
         job.run(on_progress)
         while job.assembling().held() is not None:
             time.sleep(_POLL)
@@ -131,6 +134,20 @@ def _finish(job: Job, result: Path, run: WholeRun, on_progress: Progress) -> Res
             if job.status().count(State.FAILED):
                 raise
     raise VFEError(f"{job.folder}: chunks are damaged again and again; check the disk, or name another one with --job")
+
+
+def _is_done_by_others(request: JobRequest, run: WholeRun) -> bool:
+    """Return whether another process put the result in its place and deletes the job, or has deleted it."""
+    until = time.monotonic() + _PATIENCE
+    while request.result.exists() and time.monotonic() < until:
+        if not (run.folder / PLAN).exists():
+            return True
+        time.sleep(_POLL)
+    return False
+
+
+def _report_of(placed: Assembled, result: Path) -> RestoreReport:
+    return RestoreReport(result, placed.frames, placed.seconds, _NO_STAGES, placed.notes)
 
 
 def _tidy_up(run: WholeRun) -> None:
