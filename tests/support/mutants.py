@@ -108,7 +108,7 @@ class Container(NamedTuple):
 
 
 CONTAINERS = (
-    Container(".mp4", Media(frames=FRAMES, audio="aac", chapters=True), boxes_of_mp4),
+    Container(".mp4", Media(frames=FRAMES, audio="aac", metadata={"title": "A film"}), boxes_of_mp4),
     Container(".mkv", Media(frames=FRAMES, codec="libvpx-vp9", audio="libopus"), elements_of_matroska),
     Container(".avi", Media(frames=FRAMES, codec="mpeg4", audio="libmp3lame"), chunks_of_avi),
     Container(".ts", Media(frames=FRAMES, codec="mpeg2video", audio="mp2"), packets_of_ts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -210,14 +210,28 @@ class SideStreams:
         return text
 
     def _accepts(self, stream: Stream) -> bool:
-        """Return whether the output can hold a stream, by writing a header in memory: only the muxer itself knows."""
+        """Return whether the output can hold a stream, by writing a file in memory: only the muxer itself knows.
+
+        MP4 and MOV describe their streams at the end, those that have a packet.
+        """
         try:
             with av.open(io.BytesIO(), "w", format=self._output.format.name) as trial:
-                trial.add_stream_from_template(stream, opaque=True)
+                target = trial.add_stream_from_template(stream, opaque=True)
                 trial.start_encoding()
+                if self._suffix != ".mkv":
+                    with suppress(*MEDIA_ERRORS):  # of what is in the packet
+                        trial.mux(_any_packet(target))
         except (*MEDIA_ERRORS, ValueError):
             return False
         return True
+
+
+def _any_packet(stream: Stream) -> Packet[Stream]:
+    packet: Packet[Stream] = Packet(bytes(16))
+    packet.stream, packet.time_base = stream, stream.time_base or Fraction(1, 1000)
+    packet.pts = packet.dts = 0
+    packet.duration = 1
+    return packet
 
 
 def _lacks_configuration(stream: AudioStream) -> bool:

@@ -1,6 +1,6 @@
 """What encoders need for frames that are smaller than their authors thought of, and which frames they do not take.
 
-Found by encoding sizes up to 70x70 and some larger ones under an allocator that checks its blocks, with x265 4.1 and
+Found by encoding sizes up to 70x70 and some larger ones under an allocator that checks its blocks, with x265 4.2 and
 FFmpeg 8.0. H.264, ProRes, PNG, TIFF, BMP, WebP and JPEG need nothing.
 """
 
