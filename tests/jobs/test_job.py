@@ -266,7 +266,7 @@ def test_short_memory_becomes_shorter_windows(tmp_path: Path) -> None:
     assert record.arithmetic.window == WindowConfig.of(13)
     job.segment(2)
     report = job.assemble()
-    assert [note for note in report.notes if note.startswith("frames 20 to 39 were restored with window of 13 frames")]
+    assert [note for note in report.notes if note.startswith("frames 20 to 39 were restored with window 13 frames")]
     assert (tmp_path / "job.mkv").read_bytes() != single_pass(clip, restorer)
 
 

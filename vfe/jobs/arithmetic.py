@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..device import dtype_name
+from ..models.dit.int8 import Int8Linear
 from ..pipeline.memory_aware import MemoryAwarePipeline
 from ..pipeline.one_step import OneStepPipeline
 from ..pipeline.windows import WindowConfig, WindowPipeline
@@ -77,7 +78,7 @@ def computing_with(threads: int) -> Iterator[None]:
 
 def _text(value: object) -> str:
     if isinstance(value, WindowConfig):
-        return f"of {value.frames} frames with {value.overlap} shared"
+        return f"{value.frames} frames with {value.overlap} shared"
     return str(value)
 
 
@@ -89,4 +90,7 @@ def _dtypes(pipeline: FramePipeline | WindowPipeline) -> str:
     model = getattr(pipeline, "model", None)
     if not isinstance(model, nn.Module):
         return "unknown"
-    return ", ".join(sorted({dtype_name(tensor.dtype) for tensor in (*model.parameters(), *model.buffers())}))
+    names = {dtype_name(tensor.dtype) for tensor in (*model.parameters(), *model.buffers())}
+    if any(isinstance(module, Int8Linear) for module in model.modules()):  # whose weights are no tensors of a module
+        names.add("int8")
+    return ", ".join(sorted(names))
