@@ -212,8 +212,11 @@ class SideStreams:
     def _accepts(self, stream: Stream) -> bool:
         """Return whether the output can hold a stream, by writing a file in memory: only the muxer itself knows.
 
-        MP4 and MOV describe their streams at the end, those that have a packet.
+        MP4 and MOV describe their streams at the end, those that have a packet. Of a stream whose codec nobody knows,
+        PyAV 14.2 must not be asked: it ends the process.
         """
+        if not stream.codec_context:
+            return False
         try:
             with av.open(io.BytesIO(), "w", format=self._output.format.name) as trial:
                 target = trial.add_stream_from_template(stream, opaque=True)
