@@ -69,6 +69,18 @@ def test_images_come_out_as_of_one_pass(is_video: bool, tmp_path: Path) -> None:
     assert report.notes == expected.notes
 
 
+def test_a_damaged_source_is_told_of_as_in_one_pass(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", Clip(frames=61))
+    clip.write_bytes(clip.read_bytes()[: clip.stat().st_size * 3 // 4])
+    job = Job.plan(request_of(clip, tmp_path / "job.mkv"), tmp_path / "job", stand_in())
+    job.run()
+    report, expected = job.assemble(), stand_in().restore_file(clip, tmp_path / "one.mkv")
+    assert report.lost
+    assert report.lost == expected.lost
+    assert report.notes == expected.notes
+    assert (tmp_path / "job.mkv").read_bytes() == (tmp_path / "one.mkv").read_bytes()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 3])
 def test_processes_share_a_job(processes: int, tmp_path: Path) -> None:
