@@ -16,6 +16,7 @@ from vfe.report.picture import jpeg
 from vfe.report.run_report import ReportedClip, ReportedFace, RunReport, Segment, Stages
 from vfe.report.watch import Still
 from vfe.types import Stretch
+from vfe.video.lost import TimeRange
 
 
 def grey(side: int = 8) -> bytes:
@@ -50,6 +51,7 @@ def run_report(frames: int = 24, faces: tuple[ReportedFace, ...] | None = (), **
         likeness=FaceNetLikeness.scale if faces else None,
         colours=tuple((frame, ColourShift(0.1, -0.2, 0.0)) for frame in range(0, frames, 4)),
         stills=((0, Still(grey(), grey())),),
+        lost=(TimeRange(0.1, 0.3),),
         notes=(),
     )
     return replace(report, **changed)  # type: ignore[arg-type]

@@ -56,4 +56,5 @@ def stand_in() -> None:
 if __name__ == "__mp_main__":  # in a worker, which imports the module of its parent under this name
     stand_in()
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
     sys.exit(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support.cli_run import BrightenPipeline
 from tests.support.media import Media, make
+from vfe.options import RestoreOptions
 from vfe.restore.restorer import Restorer
 from vfe.video.lost import LostTimes, TimeRange, lost_notes
 from vfe.video.read import Source, open_source
@@ -102,9 +104,11 @@ def test_a_whole_video_lost_nothing(tmp_path: Path) -> None:
 
 def test_the_report_of_a_run_has_the_times(tmp_path: Path) -> None:
     path = cut(make(tmp_path / "a.avi", Media(codec="mjpeg", frames=10, pix_fmt="yuvj420p")), range(6, 7))
-    report = Restorer(BrightenPipeline()).restore_file(path, tmp_path / "out.mkv")
+    options = RestoreOptions(report=tmp_path / "report.json")
+    report = Restorer(BrightenPipeline()).restore_file(path, tmp_path / "out.mkv", options)
     assert report.frames == 6
     assert report.lost == (TimeRange(0.24, 0.4),)
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["lost"] == [{"start": 0.24, "end": 0.4}]
     assert "frames of a.avi are missing or have errors at 0:00:00.240 to 0:00:00.400" in report.notes
 
 

@@ -64,6 +64,7 @@ def restore_whole(
     `on_progress` gets the frames looked at, restored and assembled, each time from 0 on. Raises SegmentsMissing where
     segments failed three times, and VFEError for what cannot be read or written.
     """
+    started, is_new = time.perf_counter(), not (run.folder / PLAN).exists()
     job = begin(request, run, restorer, on_progress, tell)
     if isinstance(job, RestoreReport):
         return job
@@ -75,7 +76,8 @@ def restore_whole(
             raise
         tell(f"another process finished the same job: {request.result}")
         return RestoreReport(request.result, job.planned.frames, 0.0, _NO_STAGES)
-    return report
+    # Of a job that is gone on with, the seconds are those of its segments: this run did not restore them all.
+    return replace(report, seconds=time.perf_counter() - started) if is_new else report
 
 
 def begin(

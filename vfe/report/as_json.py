@@ -49,6 +49,7 @@ def _numbers(report: RunReport) -> dict[str, Any]:
         },
         "likeness": None if report.likeness is None else report.likeness._asdict(),
         "faces": None if report.faces is None else [_face(face) for face in report.faces],
+        "lost": [{"start": lost.start, "end": lost.end} for lost in report.lost],
         "notes": report.notes,
     }  # fmt: skip
 

@@ -14,6 +14,7 @@ from ..options import RestoreOptions
 from ..tensor_io.source import printable
 from ..types import Stretch
 from ..video.info import VideoInfo
+from ..video.lost import TimeRange
 from ..video.pipe.streams import PIPE
 from .colour import ColourShift
 from .faces import FaceMeter, FacePictures, FaceSample
@@ -121,6 +122,8 @@ class Run:
     windows: tuple[Stretch, ...]
     """The windows in which whole frames were restored; none where only faces were."""
     notes: tuple[str, ...]
+    lost: tuple[TimeRange, ...] = ()
+    """The times of the source in which frames are missing or have errors."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ class RunReport:
     """What the likeness of the faces was measured with; None where there are none."""
     colours: tuple[tuple[int, ColourShift], ...]
     stills: tuple[tuple[int, Still], ...]
+    lost: tuple[TimeRange, ...]
+    """The times of the source in which frames are missing or have errors."""
     notes: tuple[str, ...]
 
     @classmethod
@@ -169,6 +174,7 @@ class RunReport:
             likeness=measured.likeness,
             colours=measured.colours,
             stills=measured.stills,
+            lost=run.lost,
             notes=tuple(printable(note, LONGEST_TEXT) for note in run.notes),
         )
 

@@ -72,6 +72,15 @@ class Reporting:
         grid = None if self._window is None else WindowGrid(self._window, done.frames)
         windows = tuple(grid.window(number) for number in range(grid.last + 1)) if grid else ()
         run = Run(
-            self.info, done.output, self.size, self.options, done.frames, done.seconds, stages, windows, done.notes
+            self.info,
+            done.output,
+            self.size,
+            self.options,
+            done.frames,
+            done.seconds,
+            stages,
+            windows,
+            done.notes,
+            done.lost,
         )
         write_report(self.path, RunReport.of(run, self._watcher.measured()))
