@@ -14,7 +14,10 @@ from vfe.types import Remedy, VFEError
 COMMAND = re.compile(r"`|(?<!\w)--\w|VFE_|FOLDERS_VARIABLE")
 # What no node calls, for it is how the command and Python find and load a model, and what the command does besides.
 NOT_CALLED = {
+    "batch",
     "cli",
+    "cluster",
+    "jobs",
     "text",
     "device.py",
     "face/detect/facexlib.py",

@@ -15,7 +15,7 @@ from tests.support.paths import ROOT
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMES = sorted({
     name for document in DOCUMENTS for name in re.findall(r"\bvfe(?:\.[A-Za-z_]\w*)+", document.read_text("utf-8"))
-    if not re.search(r"\.(mp4|md|py|safetensors|json|png)$", name)
+    if not re.search(r"\.(mp4|md|py|safetensors|json|png|yaml)$", name)
 })  # fmt: skip
 
 

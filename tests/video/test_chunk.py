@@ -119,7 +119,12 @@ def test_a_chunk_of_another_size_is_refused(tmp_path: Path) -> None:
         list(PictureChunks(FrameFormat("yuv420p", BT709, LIMITED), (48, 33), "raw").read(tmp_path / "chunk"))
 
 
-def test_equal_parts_give_equal_chunks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", CHUNK_CODECS)
+def test_equal_parts_give_equal_chunks(codec: ChunkCodec, tmp_path: Path) -> None:
+    """Two processes that restore the same segment at once do not spoil what vouches for the other's chunk."""
     for name in ("a", "b"):
         ImageChunks().write(tmp_path / name, [b"image", b"other"])
+        target = FrameFormat("yuv420p", BT709, LIMITED)
+        PictureChunks(target, (47, 33), codec).write(tmp_path / f"{name}.chunk", written("yuv420p"))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert (tmp_path / "a.chunk").read_bytes() == (tmp_path / "b.chunk").read_bytes()

@@ -102,7 +102,8 @@ def read_tracks(path: Path, info: VideoInfo) -> FaceTracks:
     if (tracks.width, tracks.height) != (info.width, info.height):
         raise VFEError(
             f"{path}: lists faces of frames of {tracks.width}x{tracks.height}, those of {info.path} are "
-            f"{info.width}x{info.height}; write the list of this clip with `vfe faces --json`"
+            f"{info.width}x{info.height}",
+            command="write the list of this clip with `vfe faces --json`",
         )
     return tracks
 

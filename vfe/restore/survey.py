@@ -99,7 +99,8 @@ def take_survey(
     if planned.tracks is not None and planned.tracks.frames != len(columns.checksums):
         raise VFEError(
             f"the faces are those of {planned.tracks.frames} frames, and {source.info.path} has "
-            f"{len(columns.checksums)}; write them again with `vfe faces --json`"
+            f"{len(columns.checksums)}",
+            command="write them again with `vfe faces --json`",
         )
     return Survey(columns.table(), planned, tuple(source.notes), source.lost)
 

@@ -62,7 +62,9 @@ class PictureChunks:
         if self.codec == "ffv1":
             options = options | ffv1_options(self.size)
         count = 0
-        with writing(path), av.open(f"file:{path}", "w", format=container) as output:
+        # Without random identifiers: two processes at one segment write the same bytes, so neither spoils the other's.
+        exact = {"fflags": "+bitexact"}
+        with writing(path), av.open(f"file:{path}", "w", format=container, options=exact) as output:
             stream = output.add_stream(encoder, rate=_ANY_RATE, options=options)
             assert isinstance(stream, VideoStream)
             stream.width, stream.height, stream.pix_fmt = *self.size, self.target.pix_fmt

@@ -144,7 +144,8 @@ def check_shots(tracks: FaceTracks) -> None:
         if not any(first <= track.start and track.stop <= stop for first, stop in tracks.shots):
             raise VFEError(
                 f"face {track.number} is on frames {track.start} to {track.stop - 1}, which is in no shot of the "
-                f"{tracks.frames} frames with cuts at {list(tracks.cuts)}; write the list again with `vfe faces`"
+                f"{tracks.frames} frames with cuts at {list(tracks.cuts)}",
+                command="write the list again with `vfe faces`",
             )
 
 
