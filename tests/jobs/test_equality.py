@@ -88,8 +88,8 @@ def test_processes_share_a_job(processes: int, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", Clip(frames=500))
     options = RestoreOptions(region="face", tracks=faces_of_list(tmp_path / "faces.json", 500, (133, 250)))
     job = Job.plan(request_of(clip, tmp_path / "job.mkv", frames=60, options=options), tmp_path / "job", stand_in())
-    fork = get_context("fork")
-    workers = [fork.Process(target=_work, args=(tmp_path / "job",)) for _ in range(processes)]
+    spawn = get_context("spawn")  # a fork of a process whose threads compute may wait for them for ever
+    workers = [spawn.Process(target=_work, args=(tmp_path / "job",)) for _ in range(processes)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -104,8 +104,8 @@ def test_processes_share_a_job(processes: int, tmp_path: Path) -> None:
 def test_runs_of_the_same_line_share_the_work(tmp_path: Path) -> None:
     """They plan, restore, assemble and tidy up at once, and all of them end well."""
     clip = write_clip(tmp_path / "clip.mkv", Clip(frames=200))
-    fork = get_context("fork")
-    runs = [fork.Process(target=_restore, args=(clip, tmp_path / "film.mkv")) for _ in range(3)]
+    spawn = get_context("spawn")  # a fork of a process whose threads compute may wait for them for ever
+    runs = [spawn.Process(target=_restore, args=(clip, tmp_path / "film.mkv")) for _ in range(3)]
     for run in runs:
         run.start()
     for run in runs:
