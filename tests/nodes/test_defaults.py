@@ -7,12 +7,13 @@ from dataclasses import fields
 import pytest
 
 from tests.support.comfy_pack import NODES, Loose
-from vfe.cli.parser import build_parser
+from vfe.cli.parser import build_parser, options_of
 from vfe.options import CRFS, LoraFile, RestoreOptions
 from vfe.pipeline.chosen_window import choose_window
 
 ARGUMENTS = build_parser().parse_args(["enhance", "clip.mp4", "-o", "restored.mp4"])
-COMMAND = vars(ARGUMENTS)
+COMMAND = vars(ARGUMENTS) | {name: value for name, value in vars(options_of(ARGUMENTS)).items() if value is not None}
+"""What the command comes to for each option where none is given."""
 INPUTS = {
     (node.removeprefix("VFE_"), given.id): given
     for node, kind in NODES.items()
