@@ -6,23 +6,12 @@ import io
 from pathlib import Path
 
 from tests.support.pool_work import task
+from tests.support.terminal import Clock, Terminal
 from vfe.batch.plan import Failed, Made, Skipped
 from vfe.batch.run import Ended, Noted, Under
 from vfe.batch.worker import Progressed
 from vfe.cli.folder_lines import LISTED_FAILURES, FolderLines
 from vfe.cli.progress import LOG_SECONDS
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_line_for_each_file_and_a_table() -> None:

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import io
 
+from tests.support.terminal import Clock, Terminal
 from vfe.cli.progress import LOG_SECONDS, ProgressLine, clock_text, progress_text
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def run_clip(stream: io.StringIO, total: int | None) -> ProgressLine:

@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.fake_hub import COMMIT, DATA, ENTRY, SHA256, UNPINNED, Hub
 from tests.support.paths import ROOT
+from tests.support.terminal import Terminal
 from vfe.cli.percent import PercentLine
 from vfe.library import download as downloads
 from vfe.library.catalogue import CatalogueEntry
@@ -258,11 +259,6 @@ def test_a_hash_is_made_with_progress(tmp_path: Path, monkeypatch: pytest.Monkey
     seen: list[tuple[int, int | None]] = []
     assert file_hash(path, lambda done, total: seen.append((done, total))) == SHA256
     assert seen == [(3000, 7000), (6000, 7000), (7000, 7000)]
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 def test_progress_is_for_terminals() -> None:

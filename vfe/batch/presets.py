@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..files.user_folders import SETTINGS
 from ..types import VFEError
 from .given import GivenOptions, read_given
 
@@ -53,15 +54,7 @@ def config_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.
     """Return the folder of the user's own settings: that of VFE_CONFIG, or vfe in the platform's folder for them."""
     if environ.get(CONFIG_VARIABLE):
         return Path(environ[CONFIG_VARIABLE]).expanduser()
-    home = Path.home()
-    if platform == "win32":
-        config = Path(environ.get("APPDATA") or home / "AppData" / "Roaming")
-    elif platform == "darwin":
-        config = home / "Library" / "Application Support"
-    else:
-        named = Path(environ.get("XDG_CONFIG_HOME", ""))
-        config = named if named.is_absolute() else home / ".config"  # the XDG rules: a relative one is to be ignored
-    return config / "vfe"
+    return SETTINGS.on(platform, environ) / "vfe"
 
 
 def preset_files() -> dict[str, Path]:

@@ -16,12 +16,12 @@ from ..batch.given import GivenOptions
 from ..library.find import find_model
 from ..library.folders import search_folders
 from ..options import ModelOptions, RestoreOptions
-from ..types import Notify, Progress, VFEError
+from ..types import Notify, Progress
 from ..video.output_name import output_for
 from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
 from .enhance_folder import enhance_folder
 from .on_cluster import enhance_on_cluster
-from .parser import WrongUsage, given_of, model_options_of, options_of
+from .parser import WrongUsage, all_options_of, given_of
 from .progress import ProgressLine
 from .text import say
 
@@ -36,12 +36,7 @@ CHOOSING_FACES = frozenset({"faces", "min_face", "blend"})
 
 def run(args: argparse.Namespace) -> None:
     """Restore the input; WrongUsage for values that make no sense, VFEError and OSError for what cannot be done."""
-    try:
-        options, model = options_of(args), model_options_of(args)
-    except VFEError:  # a preset that is none
-        raise
-    except ValueError as error:
-        raise WrongUsage(str(error)) from error
+    options, model = all_options_of(args)
     args.output = args.output or (PIPE if args.input == PIPE else output_for(args.input))
     check_pipes(args.input, args.output)
     find_model(args.model, search_folders(args.models, args.comfyui))

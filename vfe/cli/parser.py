@@ -23,6 +23,7 @@ from ..options import (
     ModelOptions,
     RestoreOptions,
 )
+from ..types import VFEError
 from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_segment, add_segments
 from .values import read_path as _path
@@ -114,6 +115,19 @@ def model_options_of(args: argparse.Namespace) -> ModelOptions:
         folders=tuple(args.models),
         comfyui=args.comfyui,
     )
+
+
+def all_options_of(args: argparse.Namespace) -> tuple[RestoreOptions, ModelOptions]:
+    """Return the options of restoring and of the model.
+
+    Raises WrongUsage where one makes no sense, and VFEError for a preset that is none.
+    """
+    try:
+        return options_of(args), model_options_of(args)
+    except VFEError:
+        raise
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
 
 
 def _add_enhance(parser: argparse.ArgumentParser) -> None:

@@ -7,22 +7,16 @@ import sys
 
 from ..library.find import find_model
 from ..library.folders import search_folders
-from ..types import VFEError
 from ..video.output_name import output_for
 from ..video.pipe.streams import PIPE
-from .parser import WrongUsage, model_options_of, options_of
+from .parser import WrongUsage, all_options_of
 from .progress import ProgressLine
 from .text import say
 
 
 def run(args: argparse.Namespace) -> None:
     """Write the job; WrongUsage for values that make no sense, VFEError and OSError for what cannot be done."""
-    try:
-        options, model = options_of(args), model_options_of(args)
-    except VFEError:  # a preset that is none
-        raise
-    except ValueError as error:
-        raise WrongUsage(str(error)) from error
+    options, model = all_options_of(args)
     if args.input == PIPE:
         raise WrongUsage("a job reads its source many times, and a pipe can be read once; give the name of a file")
     find_model(args.model, search_folders(args.models, args.comfyui))

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files.user_folders import CACHE
 from ..types import VFEError
 from .comfyui import comfyui_folders
 
@@ -59,15 +60,7 @@ def bundled_folders() -> list[Path]:
 
 def cache_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.environ) -> Path:
     """Return the folder into which `vfe models pull` puts files: vfe/models in the platform's cache folder."""
-    home = Path.home()
-    if platform == "win32":
-        cache = Path(environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif platform == "darwin":
-        cache = home / "Library" / "Caches"
-    else:
-        named = Path(environ.get("XDG_CACHE_HOME", ""))
-        cache = named if named.is_absolute() else home / ".cache"  # the XDG rules: a relative one is to be ignored
-    return cache / "vfe" / "models"
+    return CACHE.on(platform, environ) / "vfe" / "models"
 
 
 def hub_folder(environ: Mapping[str, str] = os.environ) -> Path:

@@ -60,12 +60,14 @@ class VideoSink:
         return self._plan.target
 
     def __enter__(self) -> VideoSink:
+        has_begun = False
         try:  # and no call after it: Ctrl-C between two calls would leave the file that has begun
             with writing(self.path):
                 self._start()
-        except BaseException:
-            self._discard()
-            raise
+            has_begun = True
+        finally:
+            if not has_begun:
+                self._discard()
         return self
 
     def write(self, frame: Frame) -> None:
@@ -97,12 +99,14 @@ class VideoSink:
         if kind is not None:
             self._discard()
             return
+        is_whole = False
         try:
             with writing(self.path):
                 self._finish()
-        except BaseException:
-            self._discard()
-            raise
+            is_whole = True
+        finally:
+            if not is_whole:
+                self._discard()
         self.notes += [*self._clock.notes(), *self.lost]
 
     def _start(self) -> None:
