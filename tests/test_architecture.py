@@ -39,6 +39,7 @@ LAYERS = {
     "restore": 7,
     "jobs": 8,
     "batch": 9,  # above the jobs of single files
+    "curation": 9,
     "cluster": 10,
     "cli": 11,
     "nodes": 11,
