@@ -18,9 +18,9 @@ from PIL import Image
 from torch import Tensor
 
 import vfe
-from training.degradations.h264 import FRAME_RATE
-from training.degradations.vividface import Degradation, degrade
 from training.demo import SEED, clean_clip, write_clip
+from vfe.degradations.h264 import FRAME_RATE
+from vfe.degradations.vividface import Degradation, degrade
 
 DEGRADATION = Degradation(sigma=2.5, ratio=4.0, noise=10.0, crf=25)
 """More of everything than the quickstart's, so that the damage is plain to see at the size of a web page."""

@@ -18,8 +18,8 @@ from benchmarks.quality import FIGURES
 from tests.support.node_sources import node_facts
 from tests.support.paths import CONFIGS, ROOT
 from training.burst.plan import STAGE_SHARES
-from training.degradations.mix import Shares
 from vfe.cli.parser import build_parser
+from vfe.degradations.mix import Shares
 from vfe.library.catalogue import CATALOGUE
 from vfe.library.find import KIND_TITLES
 from vfe.weights.recognise import Kind

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .degradations.h264 import FRAME_RATE
-from .degradations.vividface import Degradation, degrade
+from vfe.degradations.h264 import FRAME_RATE
+from vfe.degradations.vividface import Degradation, degrade
 
 FACE_CENTRE = (224.0, 108.0)  # x, y in pixels of the 512x512 portrait
 VIEW_SIDE = 192.0  # side in pixels of the portrait that a frame shows: the head and some background

@@ -22,12 +22,12 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from vfe.config import from_mapping
+from vfe.degradations.mix import DegradationMix, Degradations
+from vfe.degradations.protocol import Family
+from vfe.degradations.vividface import DegradationConfig
 from vfe.types import VFEError
 
 from .data.clips import DataConfig, camera_motion, list_items, read_frames, read_masks
-from .degradations.mix import DegradationMix, Degradations
-from .degradations.protocol import Family
-from .degradations.vividface import DegradationConfig
 
 LABEL_HEIGHT = 14
 

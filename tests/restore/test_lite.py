@@ -11,8 +11,8 @@ from torch import Tensor
 from tests.support.paths import DEV, LITE
 from training.data.clips import read_frames
 from training.data.dev_set import LEVELS, psnr, to_video
-from training.degradations.vividface import Degradation, degrade
 from training.losses.terms import luma, structure_loss
+from vfe.degradations.vividface import Degradation, degrade
 from vfe.pipeline.one_step import OneStepPipeline, TileConfig, WindowConfig
 from vfe.weights.lite import load_lite_model, read_lite_info
 

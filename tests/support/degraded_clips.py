@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from tests.support.clips import picture
-from training.degradations.film import FilmConfig
-from training.degradations.mix import DegradationMix
-from training.degradations.protocol import Family
-from training.degradations.second_order import SecondOrderConfig
-from training.degradations.vividface import DegradationConfig
-from training.degradations.webcam import WebcamConfig
+from vfe.degradations.film import FilmConfig
+from vfe.degradations.mix import DegradationMix
+from vfe.degradations.protocol import Family
+from vfe.degradations.second_order import SecondOrderConfig
+from vfe.degradations.vividface import DegradationConfig
+from vfe.degradations.webcam import WebcamConfig
 
 FAMILIES: dict[str, Family] = {
     "keep": DegradationConfig(),

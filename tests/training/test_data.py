@@ -12,9 +12,9 @@ from torch import Tensor
 
 from tests.support.training_set import write_training_set
 from training.data.clips import DataConfig, FaceClips, data_hash, list_items, to_batch
-from training.degradations.resample import area_matrix, gaussian_matrix
-from training.degradations.vividface import Degradation, DegradationConfig, degrade
 from training.run.stage import Slots
+from vfe.degradations.resample import area_matrix, gaussian_matrix
+from vfe.degradations.vividface import Degradation, DegradationConfig, degrade
 
 
 def noise_clip(frames: int = 6, height: int = 48, width: int = 64) -> Tensor:

@@ -16,9 +16,9 @@ from tests.support.tiny_vae import random_vae
 from tests.support.training_set import write_training_set
 from tests.support.wan_training import WanFiles, config_of, run_of, trained_weights, write_wan_files
 from training.data.clips import DataConfig
-from training.degradations.vividface import DegradationConfig
 from training.wan.fixed_pairs import CachedPairs, FixedPairs
 from training.wan.latent_cache import LatentFiles, LatentPair, key_of, vae_hash
+from vfe.degradations.vividface import DegradationConfig
 from vfe.types import VFEError
 
 

@@ -24,9 +24,9 @@ from training.losses.perceptual import (
     load_lpips,
     load_vgg19,
 )
-from training.losses.perceptual.lpips import weighted_distance
-from training.losses.perceptual.vgg import VGG16, VGG19, Widths, conv_stack
 from training.losses.terms import multi_scale_structure_loss
+from vfe.perceptual.lpips import weighted_distance
+from vfe.perceptual.vgg import VGG16, VGG19, Widths, conv_stack
 from vfe.tensor_io.load import build_on_meta
 from vfe.types import VFEError
 

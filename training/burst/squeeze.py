@@ -13,10 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfe.perceptual.lpips import weighted_distance
 from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
-
-from ..losses.perceptual.lpips import weighted_distance
 
 SQUEEZE_FILE = "squeezenet1_1.safetensors"
 BGR_MEAN = (104.0, 117.0, 123.0)  # of blue, green and red, in levels of 255

@@ -24,10 +24,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from vfe.degradations.frames import to_rgb
+from vfe.degradations.protocol import Family
 from vfe.types import padded_frames
 
-from ..degradations.frames import to_rgb
-from ..degradations.protocol import Family
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import Slots
 

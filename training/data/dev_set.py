@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vfe.degradations.vividface import Degradation, degrade
 from vfe.types import whole_frames
 
-from ..degradations.vividface import Degradation, degrade
 from ..losses.terms import luma, structure_loss
 from ..run.config import EvalConfig
 from .clips import read_frames

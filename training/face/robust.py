@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vfe.degradations.vividface import degrade
 from vfe.face.detect.detector import FaceDetector
 
 from ..data.dev_set import LEVELS
-from ..degradations.vividface import degrade
 from .pictures import Picture, read_frames, read_manifest, read_portrait
 from .score import best_match, to_frame
 from .turn import turned

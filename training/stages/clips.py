@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from vfe.degradations.mix import DegradationMix, Degradations
+from vfe.degradations.vividface import DegradationConfig
+
 from ..data.clips import Batch, DataConfig, FaceClips, data_hash, list_items, to_batch
 from ..data.dev_set import DevSet, dev_clips
-from ..degradations.mix import DegradationMix, Degradations
-from ..degradations.vividface import DegradationConfig
 from ..run.config import RunConfig
 from ..run.stage import Slots, Stage
 

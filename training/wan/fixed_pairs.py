@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 from tqdm import tqdm
 
+from vfe.degradations.mix import Degradations
+
 from ..data.clips import DataConfig, FaceClips, Item, list_items
-from ..degradations.mix import Degradations
 from ..run.stage import Slots
 from .latent_cache import LatentFiles, LatentPair, file_hash, key_of
 

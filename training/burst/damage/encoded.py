@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...degradations.codec import ENCODERS
-from ...degradations.codec import Codec as Encoder
+from vfe.degradations.codec import ENCODERS
+from vfe.degradations.codec import Codec as Encoder
+
 from .quantise import Codec
 
 PRESETS = ("veryfast", "fast", "medium")

@@ -1,11 +1,12 @@
 """Perceptual losses from weight files that the user has, and what stands in where there are none."""
 
+from vfe.perceptual.dists import Dists, load_dists
+from vfe.perceptual.lpips import Lpips, load_lpips
+from vfe.perceptual.vgg import VGG19Distance, load_vgg19
+
 from .choose import Chosen, MultiScaleStructure, choose_dists, choose_lpips, choose_vgg
-from .dists import Dists, load_dists
 from .files import PerceptualConfig
 from .frames import FrameLoss
-from .lpips import Lpips, load_lpips
-from .vgg import VGG19Distance, load_vgg19
 
 __all__ = [
     "Chosen",

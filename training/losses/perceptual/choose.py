@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from vfe.perceptual.dists import load_dists
+from vfe.perceptual.lpips import load_lpips
+from vfe.perceptual.vgg import load_vgg19
+
 from ..terms import multi_scale_structure_loss
-from .dists import load_dists
 from .files import PerceptualConfig
 from .frames import FrameLoss
-from .lpips import load_lpips
-from .vgg import load_vgg19
 
 STAND_IN = "multi-scale structure (1 - SSIM over up to five scales)"
 

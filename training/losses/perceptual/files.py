@@ -1,15 +1,9 @@
-"""The weight files of perceptual losses: which there are, and reading one strictly. Nothing is ever downloaded."""
+"""The weight files of perceptual losses. Nothing is ever downloaded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-from torch import Tensor
-
-from vfe.tensor_io.load import check_fits
-from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
 
 
@@ -37,19 +31,3 @@ class PerceptualConfig:
             )
         if self.chunk < 1:
             raise VFEError(f"perceptual.chunk={self.chunk} frames, needed at least 1")
-
-
-def read_weights(path: Path, wanted: Mapping[str, tuple[int, ...]], what: str) -> dict[str, Tensor]:
-    """The `wanted` tensors {name: shape} of a file in float32; `what` names the file that is meant.
-
-    Other parts of a network (`classifier.*` beside `features.*`) are left out; within a part every name and shape has
-    to fit. Raises VFEError, in one line, for a file that is no such one or holds NaN.
-    """
-    parts = {name.partition(".")[0] for name in wanted}
-    try:
-        source = open_tensors(path)
-        source = source.select({name: name for name in source if name.partition(".")[0] in parts})
-        check_fits(path, wanted, source)
-        return {name: source.get(name).float().clone() for name in wanted}
-    except VFEError as error:
-        raise VFEError(f"this file is not {what}: {error}") from error

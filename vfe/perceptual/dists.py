@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .files import read_weights
 from .vgg import IMAGENET_MEAN, IMAGENET_STD, VGG16_FILE
+from .weight_file import read_weights
 
 VGG16_STAGES = (
     (0, 2),

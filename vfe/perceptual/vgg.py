@@ -11,9 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from vfe.tensor_io.load import build_on_meta, load_strictly, shapes_of
-
-from .files import read_weights
+from ..tensor_io.load import build_on_meta, load_strictly, shapes_of
+from .weight_file import read_weights
 
 Widths = tuple[tuple[int, ...], ...]
 """Channels of each convolution, stage by stage."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from vfe.video.pixels import SWSCALE_FLAGS
+from ..video.pixels import SWSCALE_FLAGS
 
 LUMA = (0.299, 0.587, 0.114)
 

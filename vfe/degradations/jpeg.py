@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from ..types import VFEError
 from .frames import to_frames, to_planes
 from .random_walk import random_walk
 from .ranges import chance, check_range, check_share, integer
@@ -51,6 +51,10 @@ class JpegConfig:
 
 
 def _round_trip(frame: np.ndarray, quality: int) -> np.ndarray:
+    try:
+        from PIL import Image  # whose libjpeg has the qualities that the published recipes mean
+    except ModuleNotFoundError as error:
+        raise VFEError("degrading by JPEG needs Pillow, which is not installed: pip install pillow") from error
     buffer = io.BytesIO()
     Image.fromarray(frame).save(buffer, "JPEG", quality=quality)
     return np.asarray(Image.open(buffer))

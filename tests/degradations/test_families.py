@@ -14,28 +14,28 @@ import torch
 
 from tests.support.degraded_clips import FAMILIES, both_ways, degraded, digest, moving_clip
 from tests.support.paths import ROOT
-from training.degradations.blur import BlurConfig
-from training.degradations.chain import Chain, StoredConfig
-from training.degradations.codec import CodecConfig
-from training.degradations.denoise import DenoiseConfig
-from training.degradations.dust import DustConfig
-from training.degradations.exposure import ExposureConfig
-from training.degradations.fade import FadeConfig
-from training.degradations.film import FilmConfig
-from training.degradations.flicker import FlickerConfig
-from training.degradations.grain import GrainConfig
-from training.degradations.jpeg import JpegConfig
-from training.degradations.mix import DegradationMix, Shares
-from training.degradations.noise import NoiseConfig
-from training.degradations.resize import ResizeConfig
-from training.degradations.scratches import ScratchesConfig
-from training.degradations.second_order import PassConfig, SecondOrderConfig
-from training.degradations.sensor import SensorNoiseConfig
-from training.degradations.sharpen import SharpenConfig
-from training.degradations.tone import ToneConfig
-from training.degradations.vividface import Degradation, DegradationConfig, degrade
-from training.degradations.webcam import WebcamConfig
 from vfe.config import from_mapping
+from vfe.degradations.blur import BlurConfig
+from vfe.degradations.chain import Chain, StoredConfig
+from vfe.degradations.codec import CodecConfig
+from vfe.degradations.denoise import DenoiseConfig
+from vfe.degradations.dust import DustConfig
+from vfe.degradations.exposure import ExposureConfig
+from vfe.degradations.fade import FadeConfig
+from vfe.degradations.film import FilmConfig
+from vfe.degradations.flicker import FlickerConfig
+from vfe.degradations.grain import GrainConfig
+from vfe.degradations.jpeg import JpegConfig
+from vfe.degradations.mix import DegradationMix, Shares
+from vfe.degradations.noise import NoiseConfig
+from vfe.degradations.resize import ResizeConfig
+from vfe.degradations.scratches import ScratchesConfig
+from vfe.degradations.second_order import PassConfig, SecondOrderConfig
+from vfe.degradations.sensor import SensorNoiseConfig
+from vfe.degradations.sharpen import SharpenConfig
+from vfe.degradations.tone import ToneConfig
+from vfe.degradations.vividface import Degradation, DegradationConfig, degrade
+from vfe.degradations.webcam import WebcamConfig
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -165,7 +165,7 @@ def kinds_within(config: object) -> set[str]:
 
 
 def test_every_piece_belongs_to_a_family() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "training/degradations").glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "vfe/degradations").glob("*.py")]
     pieces = {name for source in sources for name in re.findall(r"^class (\w+Config)\b", source, re.MULTILINE)}
     assert pieces - kinds_within(DegradationMix()) == set()
 

@@ -11,8 +11,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from vfe.options import CRFS
-
+from ..options import CRFS
 from .codec import Codec
 from .frames import to_frames, to_planes
 from .ranges import chance, check_range, check_share, integer

@@ -18,11 +18,10 @@ import torch.nn.functional as F
 from av.video.reformatter import VideoReformatter
 from torch import Tensor
 
-from vfe.types import VFEError
-from vfe.video.colour import FULL
-from vfe.video.pixels import SWSCALE_FLAGS, FrameFormat, FrameWriter
-from vfe.video.x264 import reproducible_options
-
+from ..types import VFEError
+from ..video.colour import FULL
+from ..video.pixels import SWSCALE_FLAGS, FrameFormat, FrameWriter
+from ..video.x264 import reproducible_options
 from .frames import to_frames, to_planes, to_rgb
 from .ranges import Range, chance, check_range, check_share, integer, uniform
 

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfe.video.x264 import reproducible_options
-
+from ..video.x264 import reproducible_options
 from .frames import to_rgb
 
 FRAME_RATE = Fraction(25)

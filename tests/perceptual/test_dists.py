@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from tests.support.training_set import write_run, write_training_set
-from training.losses.perceptual.dists import VGG16_WIDTHS, Dists, load_dists
 from training.run.stage import Draw, Slots
 from training.stages.lite import LiteStage, LiteTrainConfig
 from training.train import load_config
+from vfe.perceptual.dists import VGG16_WIDTHS, Dists, load_dists
 
 
 @pytest.fixture(scope="module")

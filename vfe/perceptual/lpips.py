@@ -12,10 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfe.tensor_io.load import shapes_of
-
-from .files import read_weights
+from ..tensor_io.load import shapes_of
 from .vgg import VGG16, VGG16_FILE, VGGFeatures
+from .weight_file import read_weights
 
 STAGE_ENDS = (3, 8, 15, 22, 29)  # the last ReLU of each stage
 LIN_FILE = "the linear layers of LPIPS v0.1 on VGG16 (lpips/weights/v0.1/vgg.pth)"

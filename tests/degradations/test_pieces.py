@@ -9,25 +9,25 @@ import torch
 from torch import Tensor
 
 from tests.support.degraded_clips import both_ways, moving_clip
-from training.degradations.blur import Blur, Sinc, convolve
-from training.degradations.codec import ENCODERS, Codec, CodecConfig
-from training.degradations.denoise import Denoise
-from training.degradations.dropped_frames import Repeat
-from training.degradations.dust import Dust
-from training.degradations.exposure import Exposure
-from training.degradations.fade import Fade
-from training.degradations.flicker import Flicker
-from training.degradations.frames import to_planes
-from training.degradations.grain import Grain
-from training.degradations.jpeg import Jpeg
-from training.degradations.kernels import bell, sinc
-from training.degradations.noise import Noise
-from training.degradations.random_walk import correlated_noise, random_walk
-from training.degradations.resize import Resize
-from training.degradations.scratches import Scratches
-from training.degradations.sensor import SensorNoise
-from training.degradations.sharpen import Sharpen
-from training.degradations.weave import Interlace, Weave
+from vfe.degradations.blur import Blur, Sinc, convolve
+from vfe.degradations.codec import ENCODERS, Codec, CodecConfig
+from vfe.degradations.denoise import Denoise
+from vfe.degradations.dropped_frames import Repeat
+from vfe.degradations.dust import Dust
+from vfe.degradations.exposure import Exposure
+from vfe.degradations.fade import Fade
+from vfe.degradations.flicker import Flicker
+from vfe.degradations.frames import to_planes
+from vfe.degradations.grain import Grain
+from vfe.degradations.jpeg import Jpeg
+from vfe.degradations.kernels import bell, sinc
+from vfe.degradations.noise import Noise
+from vfe.degradations.random_walk import correlated_noise, random_walk
+from vfe.degradations.resize import Resize
+from vfe.degradations.scratches import Scratches
+from vfe.degradations.sensor import SensorNoise
+from vfe.degradations.sharpen import Sharpen
+from vfe.degradations.weave import Interlace, Weave
 from vfe.types import VFEError
 
 
