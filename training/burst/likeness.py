@@ -27,6 +27,8 @@ FACE_SHARE = 0.78
 """The part of an aligned picture's side that is looked at, around its middle."""
 SIDE = 160
 """The side in pixels to which that is scaled: people are told apart as well as at 224 (area under the curve .999)."""
+MAP_LAYERS = (11, 23)
+"""After how many layers `feature_maps` are taken: the last of 20 places a side, and the last of 10."""
 
 
 class SameConv(nn.Conv2d):
@@ -49,12 +51,24 @@ class LikenessNet(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
+        return F.normalize(self.layers(self._scaled(images)).float().mean((2, 3)), dim=1)
+
+    def feature_maps(self, images: Tensor) -> list[Tensor]:
+        """The features (N, C, h, w) of images (N, 3, S, S) in [0, 1] at two depths within, fine ones first."""
+        x, maps = self._scaled(images), []
+        for first, end in zip((0, *MAP_LAYERS), MAP_LAYERS, strict=False):
+            x = self.layers[first:end](x)
+            maps.append(x)
+        return maps
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        """The middle of the pictures as the layers want it: (N, 3, SIDE, SIDE), blue first."""
         side = images.shape[-1]
         margin = round(side * (1 - FACE_SHARE) / 2)
         face = images[:, :, margin : side - margin, margin : side - margin]
         face = F.interpolate(face.float(), size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
         x = (face * 255).flip(1) - face.new_tensor(BGR_MEAN)[:, None, None]
-        return F.normalize(self.layers(x.contiguous(memory_format=torch.channels_last)).float().mean((2, 3)), dim=1)
+        return x.contiguous(memory_format=torch.channels_last)
 
 
 class LikenessDistance(nn.Module):

@@ -15,10 +15,10 @@ from vfe.weights.adapter import load_prior
 from vfe.weights.lite import load_lite_model
 
 from ..lite.net import seeing_original, with_prior
-from ..losses.adversarial import Discriminator
 from ..run.optim import OptimConfig
 from .clips import PairConfig, PairMaker, Pairs, PairSource, held_out_pairs
 from .codes import CodebookStage, PredictStage
+from .feature_discriminator import FeatureDiscriminator
 from .frame_part import load_frame_part
 from .loop import BurstConfig, BurstLoop, BurstStage
 from .model import discriminator_config, fusion_config, new_restorer, prior_config, restorer_config
@@ -140,12 +140,13 @@ class Plan:
 
     def _adversary(self) -> BurstStage:
         net = seeing_original(self._load(self._made("fidelity", LAST_FILE)))
-        discriminator = Discriminator(discriminator_config(self.album.side, tiny=self.config.tiny)).to(self.device)
-        return self._restorer(
-            net, RestorerLossConfig(perceptual=0.3, adversarial=0.01, balanced_from=0.0), discriminator
-        )
+        discriminator = FeatureDiscriminator(self.album.side, *self.distances).to(self.device)
+        loss = RestorerLossConfig(perceptual=0.5, close_up=0.3, likeness=0.2, adversarial=0.1, balanced_from=0.0)
+        return self._restorer(net, loss, discriminator)
 
-    def _restorer(self, net: LiteModel, loss: RestorerLossConfig, discriminator: Discriminator | None) -> BurstStage:
+    def _restorer(
+        self, net: LiteModel, loss: RestorerLossConfig, discriminator: FeatureDiscriminator | None
+    ) -> BurstStage:
         restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, self.config.compile)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
         pairs, held_out = self._makers(frames)

@@ -20,7 +20,6 @@ from vfe.weights.lite import save_lite_model
 
 from ..lite.net import restore_video
 from ..losses.adversarial import (
-    Discriminator,
     RealAndGenerated,
     discriminator_loss,
     generator_loss,
@@ -31,6 +30,7 @@ from ..losses.terms import penalise, temporal_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .clips import Pairs, PairSource
 from .close_up import close_up
+from .feature_discriminator import FeatureDiscriminator
 from .likeness import LikenessDistance
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
@@ -47,7 +47,7 @@ class RestorerLossConfig:
     perceptual: float = 0.25
     close_up: float = 0.15
     """The weight of the perceptual distance of eyes, nose and mouth alone, at twice their size."""
-    likeness: float = 0.05
+    likeness: float = 0.15
     """The weight of the distance between the persons, where there is a network that tells people apart."""
     temporal: float = 0.2
     balanced_from: float = 0.5
@@ -93,7 +93,7 @@ class RestorerWithLoss(TrainableModule):
         net: LiteModel,
         loss: RestorerLossConfig,
         distances: ImageDistances,
-        discriminator: Discriminator | None = None,
+        discriminator: FeatureDiscriminator | None = None,
         compiled: bool = False,
     ) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class RestorerWithLoss(TrainableModule):
 class RestorerDiscriminatorWithLoss(TrainableModule):
     """The discriminator of the restorer with its loss, on the clips that the restorer's step hands on."""
 
-    def __init__(self, discriminator: Discriminator) -> None:
+    def __init__(self, discriminator: FeatureDiscriminator) -> None:
         super().__init__()
         self.critic = discriminator  # called so in the saved states of earlier runs
 

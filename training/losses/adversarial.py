@@ -107,7 +107,7 @@ def generator_loss(fake: Tensor) -> Tensor:
     return F.softplus(-fake.float()).mean()
 
 
-def logits_for_generator(discriminator: Discriminator, video: Tensor) -> Tensor:
+def logits_for_generator(discriminator: nn.Module, video: Tensor) -> Tensor:
     """The discriminator's logits of generated video (B, 3, T, H, W), with a gradient to the video alone: in the
     generator's step the discriminator's weights get none."""
     weights = {name: weight.detach() for name, weight in discriminator.named_parameters()}
