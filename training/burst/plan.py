@@ -15,6 +15,7 @@ from vfe.weights.adapter import load_prior
 from vfe.weights.lite import load_lite_model
 
 from ..lite.net import seeing_original, with_prior
+from ..losses.shifted import LATTICE
 from ..run.optim import OptimConfig
 from .clips import PairConfig, PairMaker, Pairs, PairSource, held_out_pairs
 from .codes import CodebookStage, PredictStage
@@ -140,7 +141,7 @@ class Plan:
 
     def _adversary(self) -> BurstStage:
         net = seeing_original(self._load(self._made("fidelity", LAST_FILE)))
-        discriminator = FeatureDiscriminator(self.album.side, *self.distances).to(self.device)
+        discriminator = FeatureDiscriminator(self.album.side - LATTICE, *self.distances).to(self.device)
         loss = RestorerLossConfig(perceptual=0.5, close_up=0.3, likeness=0.2, adversarial=0.1, balanced_from=0.0)
         return self._restorer(net, loss, discriminator)
 

@@ -26,6 +26,7 @@ from ..losses.adversarial import (
     logits_for_generator,
 )
 from ..losses.drawn_frames import drawn_frames, take_frames
+from ..losses.shifted import shifted
 from ..losses.terms import penalise, temporal_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .clips import Pairs, PairSource
@@ -121,7 +122,7 @@ class RestorerWithLoss(TrainableModule):
             if weights.temporal and x_hq.shape[2] > 1:
                 terms["temporal"] = weights.temporal * temporal_loss(x_hq, batch.clean, "charbonnier")
         chosen = drawn_frames(len(x_hq), x_hq.shape[2], weights.drawn_frames, draw)
-        real, generated = (take_frames(video, chosen) for video in (batch.clean, x_hq))
+        real, generated = shifted(draw, *(take_frames(video, chosen) for video in (batch.clean, x_hq)))
         faces, clean_faces = images(generated), images(real)
         terms["perceptual"] = weights.perceptual * self.distances.perceptual(faces, clean_faces)
         if weights.close_up:
