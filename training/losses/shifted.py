@@ -1,7 +1,7 @@
 """The same pictures, cut at another place each step, for losses by networks that look through strides.
 
-A strided convolution sees some pixels of a lattice better than others, and what learns by it weaves that lattice into its
-pictures. E-LPIPS (Kettunen et al. 2019) moves pictures for the same reason.
+A strided convolution sees some pixels of a lattice better than others, and what learns by it weaves that lattice into
+its pictures. E-LPIPS (Kettunen et al. 2019) moves pictures for the same reason.
 
 B batch, T H W frames.
 """
