@@ -35,10 +35,12 @@ class Blur:
     shape: BellShape = "gaussian"
     beta: float = 1.0
     step: float = 0.0
+    most_radius: int = MAX_KERNEL_RADIUS
+    """The kernel's largest radius in pixels, beyond which the bell is cut off."""
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         width = torch.from_numpy(random_walk(1.0, self.step, WIDTH_FACTORS, len(planes), rng)).double()
-        radius = min(MAX_KERNEL_RADIUS, max(1, round(KERNEL_SIGMAS * max(self.sigma) * float(width.max()))))
+        radius = min(self.most_radius, max(1, round(KERNEL_SIGMAS * max(self.sigma) * float(width.max()))))
         along, across = (width * max(sigma, 1e-3) for sigma in self.sigma)
         return convolve(planes, bell(self.shape, along, across, self.angle, self.beta, 2 * radius + 1))
 
@@ -70,8 +72,10 @@ class BlurConfig:
     sinc_cutoff: Range = (1.05, 3.14)
     walking: float = 0.5
     step: float = 0.02
+    most_radius: int = MAX_KERNEL_RADIUS
 
     def __post_init__(self) -> None:
+        check_range("most_radius", (1, self.most_radius), 1, 64)
         check_range("sigma", self.sigma, 0.0)
         check_range("generalised_beta", self.generalised_beta, 0.1)
         check_range("plateau_beta", self.plateau_beta, 1.0)
@@ -95,7 +99,9 @@ class BlurConfig:
         }[shape]
         first, second = uniform(self.sigma, rng), uniform(self.sigma, rng)
         sigma = (first, first) if chance(self.round_share, rng) else (first, second)
-        return Blur(sigma, uniform((0, np.pi), rng), shape, beta, self.step if chance(self.walking, rng) else 0.0)
+        angle = uniform((0, np.pi), rng)
+        step = self.step if chance(self.walking, rng) else 0.0
+        return Blur(sigma, angle, shape, beta, step, self.most_radius)
 
 
 def convolve(planes: Tensor, kernels: Tensor) -> Tensor:

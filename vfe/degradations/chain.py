@@ -15,7 +15,7 @@ from ..options import CRFS
 from .codec import Codec
 from .frames import to_frames, to_planes
 from .ranges import chance, check_range, check_share, integer
-from .resize import resized
+from .resize import ResizeMode, resized
 from .tone import Tone
 
 
@@ -36,6 +36,8 @@ class Chain:
     pieces: tuple[Piece, ...]
     stored: Codec | None = None
     tone: Tone | None = None
+    enlarged: ResizeMode = "bicubic"
+    """How the last piece's frames come back to the clean size."""
 
     def apply(self, clean: Tensor, rng: np.random.Generator) -> Tensor:
         """Degrade (T, H, W, 3) uint8; without pieces that is `clean` itself."""
@@ -43,7 +45,7 @@ class Chain:
         planes = to_planes(self.target(clean))
         for piece in self.pieces:
             planes = piece(planes, rng)
-        planes = resized(planes, size, "bicubic")
+        planes = resized(planes, size, self.enlarged)
         return to_frames(planes if self.stored is None else self.stored(planes, rng))
 
     def target(self, clean: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from .ranges import Range, chance, check_range, check_share, integer, uniform
 
 FRAME_RATE = Fraction(25)
 SIDE_MULTIPLE = 4  # H.263+ takes multiples of 4
+LEAST_BITS = 1000  # a second: x264 refuses less
 BT601_MATRIX = 5  # the number of H.273 for the matrix that JPEG uses
 QP_LAMBDA = 118  # FFmpeg's units in a quantiser step
 DAMAGED_RANGE = (0.3, 0.9)  # of a packet: its head holds what a decoder cannot do without
@@ -73,6 +74,10 @@ class Codec:
     damage: float = 0.0
     preset: str = "veryfast"
     """The preset of x264."""
+    rate: Fraction = FRAME_RATE
+    """The frames per second that the encoder is told: at fewer it spends more bits on each."""
+    bits_per_second: int | None = None
+    """A bit rate whatever the size of the frames, instead of `bits`."""
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:
         height, width = planes.shape[2:]
@@ -91,12 +96,14 @@ class Codec:
         assert isinstance(encoder, av.VideoCodecContext)
         encoder.height, encoder.width = frames.shape[1:3]
         pixels = "yuvj420p" if ENCODERS[self.encoder].full_range else "yuv420p"
-        encoder.pix_fmt, encoder.framerate, encoder.time_base = pixels, FRAME_RATE, 1 / FRAME_RATE
+        encoder.pix_fmt, encoder.framerate, encoder.time_base = pixels, self.rate, 1 / self.rate
         encoder.gop_size = self.keyframe
         if self.bits is not None:
-            encoder.bit_rate = round(self.bits * encoder.width * encoder.height * FRAME_RATE)
+            encoder.bit_rate = max(LEAST_BITS, round(self.bits * encoder.width * encoder.height * self.rate))
+        if self.bits_per_second is not None:
+            encoder.bit_rate = self.bits_per_second
         encoder.options = {"threads": "1", **self._options()}
-        if self.bits is None and self.encoder not in ("libx264", "libvpx"):
+        if self._is_constant and self.encoder not in ("libx264", "libvpx"):
             encoder.qmin = encoder.qmax = self.quality
         packets = []
         for index, picture in enumerate(_pictures(frames, pixels)):
@@ -104,8 +111,13 @@ class Codec:
             packets += encoder.encode(picture)
         return [*packets, *encoder.encode(None)], encoder.extradata
 
+    @property
+    def _is_constant(self) -> bool:
+        """Whether the quality is given, not the rate."""
+        return self.bits is None and self.bits_per_second is None
+
     def _options(self) -> dict[str, str]:
-        constant = self.bits is None
+        constant = self._is_constant
         if self.encoder == "libx264":
             rate = {"crf": str(self.quality)} if constant else {}
             return {"preset": self.preset, **rate, **reproducible_options()}
