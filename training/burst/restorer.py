@@ -26,6 +26,7 @@ from ..losses.adversarial import (
     logits_for_generator,
 )
 from ..losses.drawn_frames import drawn_frames, take_frames
+from ..losses.lattice import lattice_loss
 from ..losses.shifted import shifted
 from ..losses.terms import penalise, temporal_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
@@ -51,6 +52,8 @@ class RestorerLossConfig:
     likeness: float = 0.15
     """The weight of the distance between the persons, where there is a network that tells people apart."""
     temporal: float = 0.2
+    lattice: float = 0.0
+    """The weight of errors that repeat from block to block, to which a discriminator tempts."""
     balanced_from: float = 0.5
     """The share of the stage from which on clips are weighed by `damage_weight`. Not from the start: what cannot tell
     damage yet would learn to do nothing."""
@@ -59,8 +62,8 @@ class RestorerLossConfig:
     """How many frames of a clip the perceptual and the adversarial loss see, drawn anew each step."""
 
     def __post_init__(self) -> None:
-        weights = (self.latent, self.perceptual, self.close_up, self.likeness, self.temporal, self.adversarial)
-        if min(*weights, self.balanced_from) < 0 or self.drawn_frames < 1:
+        weights = (self.latent, self.perceptual, self.close_up, self.likeness, self.temporal, self.lattice)
+        if min(*weights, self.adversarial, self.balanced_from) < 0 or self.drawn_frames < 1:
             raise ValueError(f"weights need to be 0 or more, drawn_frames at least 1: {self}")
 
 
@@ -121,6 +124,8 @@ class RestorerWithLoss(TrainableModule):
                 terms["latent"] = weights.latent * (weight * (z_hq - z_clean).abs()).mean()
             if weights.temporal and x_hq.shape[2] > 1:
                 terms["temporal"] = weights.temporal * temporal_loss(x_hq, batch.clean, "charbonnier")
+            if weights.lattice:
+                terms["lattice"] = weights.lattice * lattice_loss(x_hq, batch.clean)
         chosen = drawn_frames(len(x_hq), x_hq.shape[2], weights.drawn_frames, draw)
         real, generated = shifted(draw, *(take_frames(video, chosen) for video in (batch.clean, x_hq)))
         faces, clean_faces = images(generated), images(real)
@@ -136,12 +141,19 @@ class RestorerWithLoss(TrainableModule):
         return StepOutput(terms, RealAndGenerated(real, generated.detach()))
 
 
+DISCRIMINATOR_RATE = 5.0
+"""Times the restorer's rate, for one that falls behind lets textures pass (two time scales, Heusel et al. 2017)."""
+
+
 class RestorerDiscriminatorWithLoss(TrainableModule):
     """The discriminator of the restorer with its loss, on the clips that the restorer's step hands on."""
 
     def __init__(self, discriminator: FeatureDiscriminator) -> None:
         super().__init__()
         self.critic = discriminator  # called so in the saved states of earlier runs
+
+    def rate_of(self, name: str) -> float:  # noqa: ARG002 - one for all
+        return DISCRIMINATOR_RATE
 
     def forward(self, batch: RealAndGenerated, draw: Draw) -> StepOutput:  # noqa: ARG002 - nothing is drawn
         return StepOutput({"discriminator": discriminator_loss(self.critic(batch.real), self.critic(batch.generated))})
