@@ -12,16 +12,19 @@ from ..video.colour import BT601_625, FULL
 from ..video.pixels import FrameFormat, FrameWriter
 from ..video.resize import resize
 
-JPEG_SCALE = "3"
-"""The quantiser of the JPEG encoder, from 1 (best) to 31: a page of a hundred faces has to stay small."""
+JPEG_SCALE = 3
+"""The quantiser of the JPEG encoder unless told otherwise: a page of a hundred faces has to stay small."""
 PIX_FMT = "yuvj444p"
 
 
-def jpeg(pixels: Tensor, longest: int | None = None) -> bytes:
-    """Return a JPEG file of pixels (3, H, W) in [-1, 1], made smaller where a side is longer than `longest`."""
+def jpeg(pixels: Tensor, longest: int | None = None, scale: int = JPEG_SCALE) -> bytes:
+    """Return a JPEG file of pixels (3, H, W) in [-1, 1], made smaller where a side is longer than `longest`.
+
+    `scale` is the quantiser of the encoder, from 1 (best) to 31.
+    """
     height, width = pixels.shape[-2:]
-    scale = min(1.0, (longest or max(width, height)) / max(width, height))
-    small = resize(pixels.float().cpu(), (max(1, round(width * scale)), max(1, round(height * scale))))
+    share = min(1.0, (longest or max(width, height)) / max(width, height))
+    small = resize(pixels.float().cpu(), (max(1, round(width * share)), max(1, round(height * share))))
     picture = FrameWriter(FrameFormat(PIX_FMT, BT601_625, FULL)).write(small, None)
     picture.pts = 0
     context = CodecContext.create("mjpeg", "w")
@@ -29,5 +32,5 @@ def jpeg(pixels: Tensor, longest: int | None = None) -> bytes:
     context.width, context.height, context.pix_fmt = picture.width, picture.height, PIX_FMT
     context.time_base = Fraction(1, 25)
     context.color_range = FULL
-    context.options = {"qmin": JPEG_SCALE, "qmax": JPEG_SCALE}
+    context.options = {"qmin": str(scale), "qmax": str(scale)}
     return b"".join(bytes(packet) for packet in [*context.encode(picture), *context.encode(None)])
