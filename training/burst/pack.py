@@ -1,7 +1,7 @@
 """Pack the training set: `python -m training.burst.pack --data ../shared/data/train --out runs/burst/data`.
 
 Open portraits that are sharp enough, and clips as every second frame, all aligned and in JPEG of 256x256; and the
-weights of the perceptual loss. At most 48 MiB; the same data give the same bytes.
+networks of the losses. At most 48 MiB; the same data give the same bytes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned
 from vfe.types import VFEError
 
 from ..data.clips import read_frames
+from .likeness import LIKENESS_FILE
 from .packed import PACK_FILE, Pack, write_pack
 from .squeeze import SQUEEZE_FILE
 
@@ -36,9 +37,9 @@ MAX_PACK_BYTES = 48 << 20  # bytes: what may travel beside a checkout
 class PackConfig:
     """Which items are packed, and how finely."""
 
-    quality: int = 88
+    quality: int = 82
     """The quality of the JPEGs of portraits."""
-    clip_quality: int = 82
+    clip_quality: int = 76
     stride: int = 2
     """Every so many frames of a clip, one is packed."""
     frames: int = 18
@@ -149,14 +150,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with manifest.json")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--squeeze", type=Path, help=f"weights of the perceptual loss, kept as {SQUEEZE_FILE}")
+    parser.add_argument(
+        "--likeness", type=Path, help=f"what training.burst.likeness_file made, kept as {LIKENESS_FILE}"
+    )
     parser.add_argument("--limit", type=int, default=MAX_PACK_BYTES, help="bytes")
     args = parser.parse_args(arguments)
     try:
         config = PackConfig()
         items = chosen_items(args.data, config)
         path = write_pack(args.out, pack(items, config))
-        if args.squeeze is not None:
-            shutil.copyfile(args.squeeze, args.out / SQUEEZE_FILE)
+        for given, name in ((args.squeeze, SQUEEZE_FILE), (args.likeness, LIKENESS_FILE)):
+            if given is not None:
+                shutil.copyfile(given, args.out / name)
     except VFEError as error:
         sys.exit(str(error))
     size = sum(file.stat().st_size for file in args.out.iterdir())
