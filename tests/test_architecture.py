@@ -41,7 +41,7 @@ LAYERS = {
     "restore": 7,
     "jobs": 8,
     "batch": 9,  # above the jobs of single files
-    "curation": 9,
+    "curation": 10,  # above the batch, of which it has its processes and the walk over folders
     "cluster": 10,
     "cli": 11,
     "nodes": 11,

@@ -46,21 +46,22 @@ class Found(NamedTuple):
     """What was passed over that somebody may have meant, a sentence each."""
 
 
-def find_clips(source: Path, output: Path, *, watch: bool = False) -> Found | None:
+def find_clips(source: Path, output: Path, *, watch: bool = False, pictures: bool = False) -> Found | None:
     """Return the clips of a folder or a glob, or None where `source` is one clip (or nothing), as it is without this.
 
-    What is in the folder `output` is passed over. With `watch`, a folder is never one clip: more may appear in it.
+    What is in the folder `output` is passed over. With `watch`, a folder is never one clip: more may appear in it. With
+    `pictures`, each image is a clip of its own, and none is a frame.
     """
     if source.is_dir():
-        walk = _Walk(source, output)
+        walk = _Walk(source, output, pictures)
         walk.look_into(source)
     elif has_magic(str(source)) and not source.exists():
         root, matched = expand(source)
-        walk = _Walk(root, output)
+        walk = _Walk(root, output, pictures)
         walk.match(matched)
     else:
         return None
-    return None if walk.is_one_clip and not watch else walk.found(watch)
+    return None if walk.is_one_clip and not (watch or pictures) else walk.found(watch)
 
 
 @dataclass
@@ -80,8 +81,8 @@ class _Folder:
 class _Walk:
     """Looks into folders, each once, however deep they are."""
 
-    def __init__(self, root: Path, output: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, output: Path, pictures: bool) -> None:
+        self.root, self.pictures = root, pictures
         self.folders: list[_Folder] = []  # each after the one above it
         self.unread: list[tuple[Path, str]] = []
         self.notes: list[str] = []
@@ -132,7 +133,7 @@ class _Walk:
             if folder.images:
                 self.notes.append(f"{folder.path} is passed over: it is in a folder of images, which are frames")
             return []
-        if not folder.images or folder.has_video or (folder.above is None and watch):
+        if self.pictures or not folder.images or folder.has_video or (folder.above is None and watch):
             return folder.videos + folder.images
         folder.is_frames = True
         return [folder.path]

@@ -1,4 +1,4 @@
-"""Processes that restore files side by side. One that dies costs the file that it was at, and a new one follows."""
+"""Processes that do tasks, as restoring files, side by side. One that dies costs its task, and a new one follows."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..types import VFEError
 from .plan import Failed, FileTask, Made
-from .worker import Load, Progressed, Ready, work
+from .worker import DoneT, LoadTools, Progressed, Ready, TaskT, work
 
 STOP_SECONDS = 10.0
 """The seconds that a worker has to tidy up when it is stopped."""
@@ -45,14 +45,17 @@ class Pool(Protocol):
         ...
 
 
-class WorkerPool:
+PoolT = TypeVar("PoolT", bound="TaskPool[Any, Any]")
+
+
+class TaskPool(Generic[TaskT, DoneT]):
     """Worker processes, started when there is work for them. Leaving the `with` block stops them."""
 
-    def __init__(self, load: Load, size: int) -> None:
+    def __init__(self, load: LoadTools[TaskT, DoneT], size: int) -> None:
         self._load, self._size = load, size
-        self._workers: list[_Worker] = []
+        self._workers: list[_Worker[TaskT, DoneT]] = []
 
-    def __enter__(self) -> WorkerPool:
+    def __enter__(self: PoolT) -> PoolT:
         return self
 
     def __exit__(
@@ -72,26 +75,29 @@ class WorkerPool:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a worker is at a file."""
+        """Whether a worker is at a task."""
         return any(worker.task is not None for worker in self._workers)
 
-    def submit(self, task: FileTask) -> None:
-        """Give a file to an idle worker, or to a new one."""
+    def submit(self, task: TaskT) -> None:
+        """Give a task to an idle worker, or to a new one."""
         idle = next((worker for worker in self._workers if worker.task is None), None)
         if idle is None:
             idle = _Worker(self._load, self._size)
             self._workers.append(idle)
         idle.begin(task)
 
-    def wait(self, seconds: float | None) -> list[Report]:
-        """Return what workers report, waiting for at most so long. Raises VFEError where the model cannot be loaded."""
+    def wait(self, seconds: float | None) -> list[tuple[TaskT, DoneT | Progressed | Failed]]:
+        """Return what workers report, waiting for at most so long. Raises VFEError where the model cannot be loaded.
+
+        A task whose process died has `Failed`.
+        """
         if not self._workers:
             time.sleep(seconds or 0)
             return []
         heard = wait([worker.connection for worker in self._workers], seconds)
         return [report for w in list(self._workers) if w.connection in heard for report in self._listen(w)]
 
-    def _listen(self, worker: _Worker) -> Iterator[Report]:
+    def _listen(self, worker: _Worker[TaskT, DoneT]) -> Iterator[tuple[TaskT, DoneT | Progressed | Failed]]:
         """Yield what one worker has to say; one that is gone is removed."""
         task = worker.task
         try:
@@ -114,10 +120,14 @@ class WorkerPool:
             yield task, said
 
 
-class _Worker:
+class WorkerPool(TaskPool[FileTask, "Made | Failed"]):
+    """Worker processes that restore files."""
+
+
+class _Worker(Generic[TaskT, DoneT]):
     """One process, seen from outside."""
 
-    def __init__(self, load: Load, processes: int) -> None:
+    def __init__(self, load: LoadTools[TaskT, DoneT], processes: int) -> None:
         # Spawned, for a fork of a process with threads or a GPU is not safe, and nothing else is on all systems.
         context = multiprocessing.get_context("spawn")
         self.connection: Connection
@@ -125,12 +135,12 @@ class _Worker:
         self.process = context.Process(target=work, args=(other, load, processes), daemon=True)
         self.process.start()
         other.close()  # so that its end is heard when the process ends
-        self.task: FileTask | None = None
+        self.task: TaskT | None = None
         self.is_ready = False
         self._exit_code: int | None = None
 
-    def begin(self, task: FileTask) -> None:
-        """Send a file. What goes wrong is heard when the worker is listened to."""
+    def begin(self, task: TaskT) -> None:
+        """Send a task. What goes wrong is heard when the worker is listened to."""
         self.task = task
         try:
             self.connection.send(task)

@@ -1,7 +1,8 @@
-"""A process that restores files, one after another, with a model of its own.
+"""A process that does tasks, such as restoring files, one after another, with a model of its own.
 
-What goes through the pipe: a `FileTask` down; up `Ready` when the model is loaded, `Progressed` now and then, and for
-each file a `Made` or a `Failed`. None down ends it, and so does the end of the process at the other side.
+What goes through the pipe: a task down; up `Ready` when the model is loaded, `Progressed` now and then, and for each
+task what became of it, for a file a `Made` or a `Failed`. None down ends it, and so does the end of the process at the
+other side.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..own_process import INTERRUPTED, keep_freed_memory, share_processor, signals_interrupt, wait_briefly
 from ..types import Progress
@@ -19,10 +20,17 @@ from .plan import Failed, FileTask, Made
 REPORT_SECONDS = 0.1
 """The least seconds between two reports of progress."""
 
-RestoreFile = Callable[[FileTask, Progress], Made | Failed]
-"""Restores one file. What it raises is a bug, and ends the process."""
-Load = Callable[[], RestoreFile | Failed]
-"""Loads the model. It is pickled, for it is called in the worker."""
+TaskT = TypeVar("TaskT")
+DoneT = TypeVar("DoneT")
+
+DoTask = Callable[[TaskT, Progress], DoneT]
+"""Does a task. What it raises is a bug, and ends the process."""
+LoadTools = Callable[[], DoTask[TaskT, DoneT] | Failed]
+"""Loads what tasks need. It is pickled, for it is called in the worker."""
+RestoreFile = DoTask[FileTask, Made | Failed]
+"""Restores one file."""
+Load = LoadTools[FileTask, Made | Failed]
+"""Loads the model."""
 
 
 class Ready(NamedTuple):
@@ -36,8 +44,8 @@ class Progressed(NamedTuple):
     total: int | None
 
 
-def work(connection: Connection, load: Load, processes: int) -> None:
-    """Load the model and restore what comes; `processes` share the machine."""
+def work(connection: Connection, load: LoadTools[TaskT, DoneT], processes: int) -> None:
+    """Load what is needed and do what comes; `processes` share the machine."""
     keep_freed_memory()
     wait_briefly()
     share_processor(processes)
@@ -48,14 +56,14 @@ def work(connection: Connection, load: Load, processes: int) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _serve(connection: Connection, load: Load) -> None:
-    restore = load()
-    if isinstance(restore, Failed):
-        connection.send(restore)
+def _serve(connection: Connection, load: LoadTools[TaskT, DoneT]) -> None:
+    do = load()
+    if isinstance(do, Failed):
+        connection.send(do)
         return
     connection.send(Ready())
     while (task := connection.recv()) is not None:
-        connection.send(restore(task, _Reporter(connection)))
+        connection.send(do(task, _Reporter(connection)))
 
 
 class _Reporter:

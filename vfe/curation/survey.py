@@ -1,0 +1,111 @@
+"""A first pass over a source: its frames, its shots and the faces in them, kept on the disk for when work goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from torch import Tensor
+
+from ..face.detect.detector import MIN_FRAME_SIDE, DetectConfig, FaceDetector
+from ..face.track.tracker import FaceTracker
+from ..face.track.tracks import FaceTrack, FaceTracks
+from ..files.aside import hidden_name
+from ..restore.region import RegionPlan
+from ..restore.survey import Survey, take_survey
+from ..types import Progress, VFEError
+from ..video.read import Frame, open_source
+from .sources import Part, Source
+
+DETECTION = DetectConfig(mirror=False)
+"""Half the time of a second look at the mirror image, which finds few faces more, and those small or blurred."""
+
+
+def survey_of(source: Source, folder: Path, detector: FaceDetector, on_progress: Progress | None = None) -> Survey:
+    """Return the survey that lies in `folder`, or take it and put it there. Raises VFEError for what cannot be read."""
+    if folder.is_dir():
+        try:
+            return Survey.read(folder)
+        except VFEError:  # damaged, or of another version
+            shutil.rmtree(folder)
+    survey = _take(source, detector, on_progress)
+    hidden = hidden_name(folder)
+    hidden.mkdir(parents=True)
+    try:
+        survey.write(hidden)
+        hidden.rename(folder)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+    return survey
+
+
+def _take(source: Source, detector: FaceDetector, on_progress: Progress | None) -> Survey:
+    with open_source(source.path) as opened:
+        info = opened.info
+        if min(info.width, info.height) < MIN_FRAME_SIDE:
+            raise VFEError(
+                f"{source.path}: frames of {info.width}x{info.height} are too small to find faces in, needed are sides "
+                f"of {MIN_FRAME_SIDE} and more"
+            )
+        finder = _Finder(source.parts, detector)
+        return take_survey(opened, finder.plan, on_progress)
+
+
+class _Finder:
+    """Finds the faces of the parts that are meant; other frames are passed over without a look at them."""
+
+    def __init__(self, parts: tuple[Part, ...], detector: FaceDetector) -> None:
+        self._parts, self._detector = parts, detector
+        self._first_time: float | None = None
+
+    def plan(self, frames: Iterable[Frame]) -> RegionPlan:
+        """Return the faces as a plan, in which a part is a shot or several."""
+        found: list[tuple[int, FaceTracks]] = []
+        tracker, began, count, size = None, 0, 0, (0, 0)
+        current: Part | None = None
+        for count, (part, pixels) in enumerate(self._meant(frames), start=1):
+            if part is not current and tracker is not None:
+                found.append((began, tracker.finish()))
+                tracker = None
+            current = part
+            size = (pixels.shape[-1], pixels.shape[-2])
+            if self._parts and part is None:
+                continue
+            if tracker is None:
+                tracker, began = FaceTracker(self._detector), count - 1
+            tracker.push(pixels)
+        if tracker is not None:
+            found.append((began, tracker.finish()))
+        return RegionPlan(True, _joined(found, count, size))
+
+    def _meant(self, frames: Iterable[Frame]) -> Iterator[tuple[Part | None, Tensor]]:
+        for number, frame in enumerate(frames):
+            yield self._part_of(number, frame), frame.pixels
+
+    def _part_of(self, number: int, frame: Frame) -> Part | None:
+        """Return the part that a frame is in."""
+        seconds = 0.0
+        if frame.pts is not None and frame.time_base is not None:
+            seconds = float(frame.pts * frame.time_base)
+        if self._first_time is None:
+            self._first_time = seconds
+        at = {"frames": float(number), "seconds": seconds - self._first_time}
+        return next((part for part in self._parts if part.start <= at[part.unit] < part.stop), None)
+
+
+def _joined(found: list[tuple[int, FaceTracks]], frames: int, size: tuple[int, int]) -> FaceTracks:
+    """Return the faces of parts, which begin at these frames, as those of a clip of so many frames."""
+    edges = {0, frames}
+    tracks: list[FaceTrack] = []
+    for began, part in found:
+        edges |= {began, *(began + cut for cut in part.cuts), began + part.frames}
+        tracks += [replace(track, start=track.start + began) for track in part.tracks]
+    return FaceTracks(
+        width=size[0],
+        height=size[1],
+        frames=frames,
+        cuts=tuple(sorted(edges - {0, frames})),
+        tracks=tuple(replace(track, number=number) for number, track in enumerate(tracks, start=1)),
+    )
