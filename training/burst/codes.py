@@ -94,8 +94,8 @@ class PredictStage(BurstStage):
         net = self.predictors.net
         target = target_codes(self.predictors.teacher, pair.clean)
         latents = net.latents(pair.degraded)
-        yield float((net.spatial_predictor.indices(latents.spatial) == target.spatial).float().mean())
-        yield float((net.temporal_predictor.indices(latents.temporal) == target.temporal).float().mean())
+        yield float((net.spatial_predictor.indices(latents.spatial) == target.spatial.indices).float().mean())
+        yield float((net.temporal_predictor.indices(latents.temporal) == target.temporal.indices).float().mean())
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         write_adapter(path, self.predictors.net, {**facts, "data_sha256": self.pairs.list_sha256}, torch.float32)

@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vfe.models.prior import DualCodebookPrior, PriorConfig
-from vfe.models.prior.prior import DualCodes
+from vfe.models.prior.prior import DualCodes, Latents
 
 from ..losses.adversarial import (
     Discriminator,
@@ -26,6 +26,7 @@ from ..losses.drawn_frames import drawn_frames, take_frames
 from ..losses.terms import code_loss, l1_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .decoder import PriorDecoder
+from .pairing import Pairing, check_pairing, paired
 from .revival import CodebookUsage
 
 
@@ -43,6 +44,8 @@ class CodebookLossConfig:
 
     perceptual: float = 1.0
     commitment: float = 0.25
+    pairing: Pairing = "sum"
+    """What is drawn to what in the code loss: `sum` is the paper's."""
     adversarial: float = 0.8
     adversary_from: float = 0.1
     drawn_frames: int | None = None
@@ -51,12 +54,13 @@ class CodebookLossConfig:
     def __post_init__(self) -> None:
         if self.drawn_frames is not None and self.drawn_frames < 1:
             raise ValueError(f"drawn_frames={self.drawn_frames}, needed at least 1, or None for all")
+        check_pairing(self.pairing)
         if min(self.perceptual, self.commitment, self.adversarial) < 0 or not 0 <= self.adversary_from <= 1:
             raise ValueError(f"weights need to be 0 or more, adversary_from from 0 to 1: {self}")
 
 
 class Autoencoder(nn.Module):
-    """Clean video (B, 3, T, H, W) to codes and back to video: D(z_qs + z_qt), with the codes."""
+    """Clean video (B, 3, T, H, W) to codes and back to video: D(z_qs + z_qt), with latents and codes."""
 
     def __init__(self, config: PriorConfig) -> None:
         super().__init__()
@@ -65,10 +69,11 @@ class Autoencoder(nn.Module):
         self.prior.temporal_predictor.requires_grad_(False)
         self.decoder = PriorDecoder(config)
 
-    def forward(self, video: Tensor) -> tuple[Tensor, DualCodes]:
-        codes = self.prior.quantize(self.prior.latents(video))
+    def forward(self, video: Tensor) -> tuple[Tensor, Latents, DualCodes]:
+        latents = self.prior.latents(video)
+        codes = self.prior.quantize(latents)
         z_q = rearrange(codes.spatial.codes + codes.temporal.codes, "b t h w d -> b d t h w")
-        return self.decoder(z_q), codes
+        return self.decoder(z_q), latents, codes
 
 
 class AutoencoderWithLoss(TrainableModule):
@@ -89,18 +94,16 @@ class AutoencoderWithLoss(TrainableModule):
 
     def forward(self, batch: CleanClips, draw: Draw) -> StepOutput:
         x, weights = batch.clean, self.config
-        x_hat, codes = self.net(x)
+        x_hat, latents, codes = self.net(x)
         with full_precision(x.device):
             x_hat = x_hat.float()
             real, generated = self._seen(x, x_hat, draw)
             self._count(codes)
-            books = codes.spatial, codes.temporal
+            pairs = paired(latents, codes, weights.pairing)
             terms = {
                 "l1": l1_loss(x_hat, x),
                 "perceptual": weights.perceptual * self.perceptual(generated, real),
-                "code": torch.stack(
-                    [code_loss(book.latents, book.entries, weights.commitment) for book in books]
-                ).sum(),
+                "code": torch.stack([code_loss(z, z_q, weights.commitment) for z, z_q in pairs]).sum(),
             }
         if weights.adversarial and draw.progress >= weights.adversary_from:
             logits = logits_for_generator(self._discriminator[0], generated)

@@ -6,16 +6,17 @@ B batch, t h w token grid, d width, K entries; video (B, 3, T, H, W) in [-1, 1].
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from vfe.models.prior import DualCodebookPrior
+from vfe.models.prior.prior import DualCodes
 
 from ..losses.terms import code_cross_entropy, feature_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
+from .pairing import Pairing, check_pairing, paired
 
 
 class ClipPairs(Protocol):
@@ -28,31 +29,22 @@ class ClipPairs(Protocol):
     def clean(self) -> Tensor: ...
 
 
-class Target(NamedTuple):
-    """The clean clip in terms of the codebooks."""
-
-    codes: Tensor  # z_qs + z_qt, (B, d, t, h, w)
-    spatial: Tensor  # (B, t, h, w) int64
-    temporal: Tensor  # (B, t, h, w) int64
-
-
 @torch.no_grad()
-def target_codes(teacher: DualCodebookPrior, clean: Tensor) -> Target:
+def target_codes(teacher: DualCodebookPrior, clean: Tensor) -> DualCodes:
     """The entries nearest to clean video (B, 3, T, H, W), by the encoder that was trained with the codebooks."""
-    codes = teacher.quantize(teacher.latents(clean))
-    z_q = rearrange(codes.spatial.codes + codes.temporal.codes, "b t h w d -> b d t h w")
-    return Target(z_q, codes.spatial.indices, codes.temporal.indices)
+    return teacher.quantize(teacher.latents(clean))
 
 
 class PredictorsWithLoss(TrainableModule):
-    """Encoder and predictors with MSE(z_l, sg(z_q)) + 0.5 (CE_s + CE_t).
+    """Encoder and predictors with MSE(z_l, sg(z_q)) + 0.5 (CE_s + CE_t), where `pairing` says what z_l and z_q are.
 
     The codebooks, and the copy of the encoder that reads the clean clips, are fixed.
     """
 
-    def __init__(self, prior: DualCodebookPrior, cross_entropy: float) -> None:
+    def __init__(self, prior: DualCodebookPrior, cross_entropy: float, pairing: Pairing = "sum") -> None:
         super().__init__()
-        self.cross_entropy = cross_entropy
+        check_pairing(pairing)
+        self.cross_entropy, self.pairing = cross_entropy, pairing
         self.teacher = deepcopy(prior).requires_grad_(False)
         self.net = prior.requires_grad_(True)
         for codebook in (prior.spatial_codebook, prior.temporal_codebook):
@@ -65,9 +57,10 @@ class PredictorsWithLoss(TrainableModule):
         spatial = self.net.spatial_predictor(latents.spatial)
         temporal = self.net.temporal_predictor(latents.temporal)
         with full_precision(batch.clean.device):
+            features = [feature_loss(z, z_q) for z, z_q in paired(latents, target, self.pairing)]
             terms = {
-                "feature": feature_loss(latents.encoded.float(), target.codes),
-                "spatial": self.cross_entropy * code_cross_entropy(spatial.movedim(-1, 1), target.spatial),
-                "temporal": self.cross_entropy * code_cross_entropy(temporal.movedim(-1, 1), target.temporal),
+                "feature": torch.stack(features).sum(),
+                "spatial": self.cross_entropy * code_cross_entropy(spatial.movedim(-1, 1), target.spatial.indices),
+                "temporal": self.cross_entropy * code_cross_entropy(temporal.movedim(-1, 1), target.temporal.indices),
             }
         return StepOutput(terms)

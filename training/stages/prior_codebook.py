@@ -20,6 +20,7 @@ from ..data.sheets import to_frames, write_sheet
 from ..losses.adversarial import Discriminator, DiscriminatorConfig
 from ..losses.perceptual import PerceptualConfig, choose_vgg
 from ..prior.autoencoder import Autoencoder, AutoencoderWithLoss, CodebookLossConfig, DiscriminatorWithLoss
+from ..prior.pairing import distance_share
 from ..run.recorded import NOT_RECORDED
 from .clips import ClipRunConfig, ClipStage
 
@@ -45,7 +46,10 @@ class PriorCodebookConfig(ClipRunConfig):
 
 
 class PriorCodebookStage(ClipStage):
-    """Codebook learning, scored by the PSNR in dB of clean dev clips that come back through the codes."""
+    """Codebook learning, scored by the PSNR in dB of clean dev clips that come back through the codes.
+
+    `distance_share` is told beside it: how far the sum of the codes is from z_h, over the variance of z_h.
+    """
 
     degrades = False
 
@@ -75,8 +79,12 @@ class PriorCodebookStage(ClipStage):
         if self.dev is None:
             return {}
         clean = [to_video(clean, self.device) for level, _, clean in self.dev.pairs if level == "mild"]
-        score = float(np.mean([psnr(self.net(video)[0].detach().clamp(-1, 1), video) for video in clean]))
-        return {"score": score, "psnr": score}
+        rows = []
+        for video in clean:
+            restored, latents, codes = self.net(video)
+            rows.append((psnr(restored.clamp(-1, 1), video), distance_share(latents, codes)))
+        score, apart = (float(value) for value in np.mean(rows, axis=0))
+        return {"score": score, "psnr": score, "distance_share": apart}
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:
