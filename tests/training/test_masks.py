@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from training.data.masks import align_mask
-from training.losses.terms import LossConfig, luma, penalise, structure_loss, switched_loss, temporal_loss
+from training.losses.terms import LossConfig, luma, penalise, structure_loss, switch_mask, switched_loss, temporal_loss
 
 
 @pytest.mark.parametrize("size", [(1, 8, 8), (5, 16, 24), (13, 40, 32)])
@@ -37,6 +37,27 @@ def test_switch_scores_face_or_frame_per_clip() -> None:
     square = (prediction - target).square()
     expected = torch.stack([square[0, :, :, 2:4, 2:4].mean(), square[1].mean(), square[2].mean()]).mean()
     assert torch.allclose(loss, expected)
+
+
+def test_the_frames_mean_is_that_of_the_masked_videos() -> None:
+    """mse(M x, M y) over all, which is the face's own mean times its share of the frame."""
+    prediction, target = torch.randn(2, 2, 3, 5, 8, 8).unbind(0)
+    mask = torch.zeros(2, 1, 5, 8, 8)
+    mask[:, :, :, 2:4, 2:4] = 1
+    on_face = torch.tensor([True, False])
+    loss = switched_loss(prediction, target, mask, on_face, face_mean="frame")
+    square = (prediction - target).square()
+    masked = torch.nn.functional.mse_loss(mask[0] * prediction[0], mask[0] * target[0])
+    assert torch.allclose(loss, (masked + square[1].mean()) / 2)
+    assert torch.allclose(masked, square[0, :, :, 2:4, 2:4].mean() / 16)
+
+
+def test_a_clip_without_a_face_is_not_masked() -> None:
+    mask = torch.zeros(3, 1, 1, 2, 2)
+    mask[:2, ..., :1] = 1
+    switched = switch_mask(mask, torch.tensor([True, False, True]))
+    assert torch.equal(switched[0], mask[0])
+    assert (switched[1:] == 1).all()
 
 
 def test_log_penalty_is_mean_psnr() -> None:
@@ -84,7 +105,13 @@ def test_penalties() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"face_probability": 1.5}, {"space": "fourier"}, {"penalty": "l7"}, {"space": "latent", "structure": 0.1}],
+    [
+        {"face_probability": 1.5},
+        {"face_mean": "nose"},
+        {"space": "fourier"},
+        {"penalty": "l7"},
+        {"space": "latent", "structure": 0.1},
+    ],
 )
 def test_a_loss_that_makes_no_sense_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError):

@@ -17,8 +17,11 @@ from tests.support.paths import ROOT
 from tests.support.tiny_prior import SMALL_PRIOR, TINY_PRIOR
 from tests.support.training_set import write_training_set
 from training.losses.adversarial import discriminator_loss
+from training.losses.terms import code_loss, feature_loss
 from training.prior.autoencoder import AutoencoderWithLoss, DiscriminatorWithLoss
 from training.prior.decoder import PriorDecoder
+from training.prior.naming import target_codes
+from training.prior.pairing import distance_share, paired
 from training.prior.revival import CodebookUsage
 from training.run.checkpoints import trainable_state
 from training.run.loop import Run
@@ -28,6 +31,7 @@ from training.stages.prior_predict import PriorPredictStage
 from training.train import load_config, start
 from vfe.models.prior import DualCodebookPrior
 from vfe.models.prior.codebook import Codebook
+from vfe.models.prior.prior import DualCodes, Latents
 from vfe.weights.adapter import load_prior, write_adapter
 
 pytestmark = pytest.mark.slow
@@ -107,6 +111,76 @@ def test_dead_entries_move_to_latents_and_live_ones_stay() -> None:
     for entry in entries[[0, 2]]:
         assert (latents.flatten(0, 1) == entry).all(1).any()
     assert usage.revive(codebook)["used"] == 0.0  # counted anew
+
+
+def latents_and_codes() -> tuple[Latents, DualCodes]:
+    """Of two different clips, with a gradient to every latent and to the entries of both books."""
+    torch.manual_seed(0)
+    z = [torch.randn(1, 8, 2, 2, 3, requires_grad=True) for _ in range(3)]
+    books = (Codebook(16, 8) for _ in range(2))
+    codes = [book(torch.randn(1, 2, 2, 3, 8)) for book in books]
+    return Latents(*z), DualCodes(*codes)
+
+
+def test_the_sum_of_both_books_is_paired_with_what_was_encoded() -> None:
+    latents, codes = latents_and_codes()
+    ((z, z_q),) = paired(latents, codes, "sum")
+    assert torch.equal(z, latents.encoded)
+    assert torch.equal(z_q, (codes.spatial.entries + codes.temporal.entries).movedim(-1, 1))
+    own, *heads = torch.autograd.grad((z * z_q.detach()).sum(), latents, allow_unused=True)
+    assert own is not None
+    assert heads == [None, None]
+
+
+def test_each_book_is_paired_with_its_own_latents() -> None:
+    latents, codes = latents_and_codes()
+    (z_s, q_s), (z_t, q_t) = paired(latents, codes, "book")
+    assert torch.equal(z_s, latents.spatial)
+    assert torch.equal(z_t, latents.temporal)
+    assert torch.equal(q_s, codes.spatial.entries.movedim(-1, 1))
+    assert torch.equal(q_t, codes.temporal.entries.movedim(-1, 1))
+
+
+def test_both_forms_add_up() -> None:
+    latents, codes = latents_and_codes()
+    assert len(paired(latents, codes, "both")) == 3
+    for found, wanted in zip(paired(latents, codes, "both")[1:], paired(latents, codes, "book"), strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+def test_the_distance_of_the_sum_is_a_share_of_the_variance() -> None:
+    latents, codes = latents_and_codes()
+    z = (codes.spatial.entries + codes.temporal.entries).movedim(-1, 1)
+    assert distance_share(latents._replace(encoded=z), codes) == 0
+    noise = torch.randn(z.shape)
+    expected = float((noise.square().mean() / (z + noise).var()).detach())
+    assert distance_share(latents._replace(encoded=z + noise), codes) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("pairing", ["sum", "book", "both"])
+def test_both_stages_use_the_pairing_of_their_run(tmp_path: Path, pairing: str) -> None:
+    code = start(load_config(codebook_run(tmp_path, loss={"pairing": pairing}, output=str(tmp_path / "code"))))
+    predict = start(load_config(predict_run(tmp_path), {"pairing": pairing}))
+    raw = next(iter(code.stage.batches(0, Slots(0, 2, 2))))
+    draw = Draw(0, 0, 0.0, Slots(0, 2, 2))
+    assert isinstance(code.stage, PriorCodebookStage)
+    assert isinstance(predict.stage, PriorPredictStage)
+    batch = code.stage.to_batch(raw)
+    _, latents, codes = code.stage.net(batch.clean)
+    wanted = torch.stack([code_loss(z, z_q) for z, z_q in paired(latents, codes, pairing)]).sum()  # type: ignore[arg-type]
+    assert torch.allclose(code.stage.autoencoder(batch, draw).terms["code"], wanted)
+    module = predict.stage.predictors
+    target = target_codes(module.teacher, batch.clean)
+    found = paired(module.net.latents(batch.degraded), target, pairing)  # type: ignore[arg-type]
+    terms = module(batch, draw).terms
+    assert torch.allclose(terms["feature"], torch.stack([feature_loss(z, z_q) for z, z_q in found]).sum())
+
+
+def test_the_papers_pairing_is_the_default_and_another_word_is_refused(tmp_path: Path) -> None:
+    assert load_config(codebook_run(tmp_path)).loss.pairing == "sum"  # type: ignore[attr-defined]
+    assert load_config(predict_run(tmp_path)).pairing == "sum"  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="pairing is 'both', needed sum or book or both"):
+        load_config(codebook_run(tmp_path, loss={"pairing": "both"}))
 
 
 def test_codebook_stage_learns_and_leaves_the_predictors(tmp_path: Path) -> None:

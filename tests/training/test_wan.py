@@ -208,8 +208,20 @@ def test_the_loss_switches_between_face_and_frame(probability: float, files: Wan
             mask, target = torch.zeros_like(restored[:, :1]), restored.clone()
             mask[..., :1], target[..., 1:] = 1, 0.0
             terms = module(WanBatch(z, target, mask), draw()).terms
-            name = "latent" if isinstance(module, DiTWithLatentLoss) else "pixel"
-            assert (terms[name] == 0) == (probability == 1)
+            assert all((term == 0) == (probability == 1) for term in terms.values())
+
+
+def test_a_perceptual_loss_may_see_all_of_the_frame(files: WanFiles) -> None:
+    loss = VividFaceLoss(face_probability=1.0, perceptual_mask=False)
+    module = DiTWithPixelLoss(load_trainable(train_config(files)), WanDecoder(random_vae()), nn.L1Loss(), loss)
+    z = latent_of(2, 2, 2, 2)
+    with torch.no_grad():
+        target = module.decoder(module.model(z))
+        mask = torch.zeros_like(target[:, :1])
+        mask[..., :1], target[..., 1:] = 1, 0.0
+        terms = module(WanBatch(z, target, mask), draw()).terms
+    assert terms["pixel"] == 0
+    assert terms["perceptual"] > 0
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])

@@ -27,6 +27,12 @@ LEVELS = {
 }
 
 
+MEASURES = ("psnr_gain", *(f"psnr_gain.{level}" for level in LEVELS), "ssim_gain", "flicker_ratio", "detail_ratio")
+"""What `evaluate` measures, and "perceptual_gain" where it is given a distance."""
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+"""A perceptual distance of two videos (1, 3, T, H, W) in [-1, 1], as a stage's loss has it: a scalar, 0 for equal."""
+
 Restore = Callable[[Tensor], Tensor]
 """Degraded video (1, 3, T, H, W) in [-1, 1] to restored video, called as training calls it: in the run's autocast."""
 
@@ -77,27 +83,31 @@ def restored(restore: Restore, video: Tensor, precision: str) -> Tensor:
 
 
 @torch.no_grad()
-def evaluate(restore: Restore, dev: DevSet, device: torch.device, precision: str) -> dict[str, float]:
+def evaluate(
+    restore: Restore, dev: DevSet, device: torch.device, precision: str, perceptual: Distance | None = None
+) -> dict[str, float]:
     """Means over the clips of what restoring changes.
 
-    `psnr_gain.<level>`, `psnr_gain` (dB) and `ssim_gain` are differences to the degraded input, above 0 where the
-    restored clip is nearer to the clean one. `flicker_ratio` divides the error's change from frame to frame by the
-    input's: below 1 it flickers less. `detail_ratio` divides gradient energy by the clean clip's: 1 is ideal.
+    `psnr_gain.<level>`, `psnr_gain` (dB), `ssim_gain` and, where there is a distance `perceptual`, `perceptual_gain`
+    are differences to the degraded input, above 0 where the restored clip is nearer to the clean one. `flicker_ratio`
+    divides the error's change from frame to frame by the input's: below 1 it flickers less. `detail_ratio` divides
+    gradient energy by the clean clip's: 1 is ideal.
     """
     rows: list[dict[str, float]] = []
     for level, degraded, clean in dev.pairs:
         lq, hq = to_video(degraded, device), to_video(clean, device)
         out = restored(restore, lq, precision)
         gain = psnr(out, hq) - psnr(lq, hq)
-        rows.append(
-            {
-                f"psnr_gain.{level}": gain,
-                "psnr_gain": gain,
-                "ssim_gain": float(structure_loss(lq, hq) - structure_loss(out, hq)),
-                "flicker_ratio": float((out - hq).diff(dim=2).abs().mean() / (lq - hq).diff(dim=2).abs().mean()),
-                "detail_ratio": gradient_energy(out) / gradient_energy(hq),
-            }
-        )
+        row = {
+            f"psnr_gain.{level}": gain,
+            "psnr_gain": gain,
+            "ssim_gain": float(structure_loss(lq, hq) - structure_loss(out, hq)),
+            "flicker_ratio": float((out - hq).diff(dim=2).abs().mean() / (lq - hq).diff(dim=2).abs().mean()),
+            "detail_ratio": gradient_energy(out) / gradient_energy(hq),
+        }
+        if perceptual is not None:
+            row["perceptual_gain"] = float(perceptual(lq, hq) - perceptual(out, hq))
+        rows.append(row)
     return {
         key: float(np.mean([row[key] for row in rows if key in row])) for key in {k: 0 for row in rows for k in row}
     }

@@ -7,7 +7,7 @@ masks have one channel. Perceptual, adversarial and warp losses have modules of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,9 @@ from torch import Tensor
 
 Penalty = Literal["mse", "charbonnier", "log"]
 """`log`: the logarithm of each clip's mean squared error, as in HINet (Chen et al. 2021), which is mean PSNR."""
+FaceMean = Literal["area", "frame"]
+"""What the face's error is divided by: `frame` is VividFace's mse(M x, M y), a mean over all of the frame; `area`, our
+own, a mean over the face alone, so that a small face counts as much as a large one."""
 CHARBONNIER_EPSILON = 1e-3  # half a grey level of 255: below it the loss is quadratic
 LOG_ERROR_FLOOR = 1e-5  # 56 dB: beyond it a clip is good enough to be left alone
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
@@ -34,6 +37,7 @@ class LossConfig:
     space: Literal["latent", "pixel"] = "pixel"
     penalty: Penalty = "mse"
     face_probability: float = 0.5
+    face_mean: FaceMean = "area"
     dists: float = 0.0
     structure: float = 0.0
     temporal: float = 0.0
@@ -41,12 +45,19 @@ class LossConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.face_probability <= 1:
             raise ValueError(f"face_probability={self.face_probability}, needed from 0 to 1")
+        check_face_mean(self.face_mean)
         if self.space not in ("latent", "pixel") or self.penalty not in ("mse", "charbonnier", "log"):
             raise ValueError(
                 f"loss is {self.penalty} in {self.space} space, needed mse, charbonnier or log, latent or pixel"
             )
         if self.space == "latent" and (self.dists or self.structure or self.temporal):
             raise ValueError("dists, structure and temporal losses are defined on pixels: use them in a pixel stage")
+
+
+def check_face_mean(face_mean: str) -> None:
+    """Raise ValueError for a name that is no `FaceMean`."""
+    if face_mean not in get_args(FaceMean):
+        raise ValueError(f"face_mean is {face_mean!r}, needed {' or '.join(get_args(FaceMean))}")
 
 
 def penalise(difference: Tensor, penalty: Penalty) -> Tensor:
@@ -61,18 +72,31 @@ def mean_of_clips(errors: Tensor, penalty: Penalty) -> Tensor:
     return (errors + LOG_ERROR_FLOOR).log().mean() if penalty == "log" else errors.mean()
 
 
-def switched_loss(
-    prediction: Tensor, target: Tensor, mask: Tensor, on_face: Tensor, penalty: Penalty = "mse"
-) -> Tensor:
-    """Eq. 6: mean penalty over the face where `on_face` (B,) is true, else over the whole frame.
+def switch_mask(mask: Tensor, on_face: Tensor) -> Tensor:
+    """M of eq. 6: the mask (B, 1, ...) of those clips whose switch `on_face` (B,) is true, ones for the others.
 
-    mask is (B, 1, ...), repeated over channels. A clip without a face pixel falls back to the whole frame.
+    A clip without a face pixel gets ones too, our own choice: it would teach nothing.
     """
     has_face = mask.flatten(1).any(1) & on_face
-    weight = torch.where(has_face.view(-1, *[1] * (mask.ndim - 1)), mask, torch.ones_like(mask))
-    error = penalise(prediction - target, penalty) * weight
-    area = weight.flatten(1).sum(1) * prediction.shape[1]
-    return mean_of_clips(error.flatten(1).sum(1) / area, penalty)
+    return torch.where(has_face.view(-1, *[1] * (mask.ndim - 1)), mask, torch.ones_like(mask))
+
+
+def switched_loss(
+    prediction: Tensor,
+    target: Tensor,
+    mask: Tensor,
+    on_face: Tensor,
+    penalty: Penalty = "mse",
+    face_mean: FaceMean = "area",
+) -> Tensor:
+    """Eq. 6: the penalty of the face where `on_face` (B,) is true, else of the whole frame, by `switch_mask`.
+
+    mask is (B, 1, ...), repeated over channels. `face_mean` says what a face's error is divided by.
+    """
+    weight = switch_mask(mask, on_face)
+    error = (penalise(prediction - target, penalty) * weight).flatten(1).sum(1)
+    counted = torch.ones_like(weight) if face_mean == "frame" else weight
+    return mean_of_clips(error / (counted.flatten(1).sum(1) * prediction.shape[1]), penalty)
 
 
 def luma(video: Tensor) -> Tensor:

@@ -1,7 +1,8 @@
-"""Which latents are drawn to which entries: z_h to the sum of both books, or each book's latents to its own.
+"""Which latents are drawn to which entries: z_h to the sum of both books, each book's latents to its own, or both.
 
-DVFace's eq. 10 and 11 pair z_h with z_q = z_qs + z_qt (`sum`). `book`, our own, pairs z_s with z_qs and z_t with z_qt,
-as a codebook learns that stands alone: then nothing makes z_h the sum of both.
+DVFace's eq. 10 and 11 pair z_h with z_q = z_qs + z_qt (`sum`): then nothing keeps z_s and z_t near the entries that
+they are looked up among. `book`, our own, pairs z_s with z_qs and z_t with z_qt, as a codebook learns that stands
+alone: then nothing makes z_h the sum. `both`, our own too, adds the two up.
 
 B batch, t h w token grid, d width.
 """
@@ -10,12 +11,13 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, get_args
 
+import torch
 from einops import rearrange
 from torch import Tensor
 
 from vfe.models.prior.prior import DualCodes, Latents
 
-Pairing = Literal["sum", "book"]
+Pairing = Literal["sum", "book", "both"]
 
 
 class Pair(NamedTuple):
@@ -32,16 +34,23 @@ def check_pairing(pairing: str) -> None:
 
 
 def paired(latents: Latents, codes: DualCodes, pairing: Pairing) -> tuple[Pair, ...]:
-    """The pairs of the code-level feature loss: one of the sum, or one of each book.
+    """The pairs of the code-level feature loss: one of the sum, one of each book, or all three.
 
     `latents` may be of another clip than `codes`, as those of a degraded clip are, but of the same size.
     """
     spatial, temporal = (rearrange(book.entries, "b t h w d -> b d t h w").float() for book in codes)
-    if pairing == "sum":
-        return (Pair(latents.encoded.float(), spatial + temporal),)
-    return Pair(latents.spatial.float(), spatial), Pair(latents.temporal.float(), temporal)
+    whole = Pair(latents.encoded.float(), spatial + temporal)
+    books = Pair(latents.spatial.float(), spatial), Pair(latents.temporal.float(), temporal)
+    match pairing:
+        case "sum":
+            return (whole,)
+        case "book":
+            return books
+        case "both":
+            return whole, *books
 
 
+@torch.no_grad()
 def distance_share(latents: Latents, codes: DualCodes) -> float:
     """Mean square of z_h - (z_qs + z_qt) over the variance of z_h: 0 where the codes say all, 1 where no more than its
     mean."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from vfe.degradations.vividface import DegradationConfig
 
 from ..data.clips import Batch, DataConfig, FaceClips, data_hash, list_items, to_batch
 from ..data.dev_set import DevSet, dev_clips
+from ..run.best import check_names, check_weights, mixed
 from ..run.config import RunConfig
 from ..run.stage import Slots, Stage
 
@@ -27,6 +28,13 @@ class ClipRunConfig(RunConfig):
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
     mix: DegradationMix | None = None
     """Several families of degradations, instead of `degradation`."""
+    best: dict[str, float] | None = None
+    """Weights of dev scores by name, whose sum says which weights are the best; None: the stage's own choice."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.best is not None:
+            check_weights(self.best)
 
     @property
     def degradations(self) -> Degradations:
@@ -43,9 +51,34 @@ class ClipStage(Stage):
     def __init__(self, config: ClipRunConfig, device: torch.device) -> None:
         self.clip_config, self.device = config, device
         self.batch = config.data.batch
+        self.best: Mapping[str, float] = {}
         self._dev: DevSet | None = None
         if config.eval.root is not None:
             dev_clips(config.eval)  # so that a wrong path is told now, not at the first scoring
+
+    def choose_best(self, scores: Collection[str], own: Mapping[str, float]) -> None:
+        """Score by the weights of the config, or by the stage's `own`; `scores` are the names of what it measures.
+
+        Raises ValueError where the config names another score.
+        """
+        self.best = self.clip_config.best or own
+        check_names(self.best, scores)
+
+    def scored(self, scores: Mapping[str, float]) -> dict[str, float]:
+        """What was measured, with `score` in front."""
+        return {"score": mixed(scores, self.best), **scores}
+
+    def state(self) -> dict[str, Any]:
+        return {"best": dict(self.best)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Raises ValueError where the run was scored otherwise. What older runs saved says nothing of it."""
+        before = state.get("best", dict(self.best))
+        if before != dict(self.best):
+            raise ValueError(
+                f"the run was scored by best={before}, not by {dict(self.best)}, and the two cannot be compared: "
+                "resume with the former, or give another output"
+            )
 
     def batches(self, start: int, slots: Slots) -> Iterable[tuple[Tensor, ...]]:
         workers = self.clip_config.workers

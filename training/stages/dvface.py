@@ -16,11 +16,12 @@ from vfe.models.prior.fusion import FusionConfig
 from vfe.weights.adapter import load_prior
 
 from ..data.clips import to_batch
-from ..data.dev_set import evaluate, write_samples
+from ..data.dev_set import MEASURES, evaluate, write_samples
 from ..dvface.net import DVFaceNet, LiteNet
 from ..losses.flow_warp import Flows, estimate_flows, warp_loss
 from ..losses.perceptual import PerceptualConfig, choose_lpips
 from ..losses.terms import penalise
+from ..run.best import WITH_PERCEPTION
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from ..wan.model import WanTrainConfig
@@ -97,7 +98,8 @@ class DVFaceWithLoss(TrainableModule):
 
 
 class DVFaceStage(ClipStage):
-    """Restorer, fusion and decoder on face clips, scored by the gain in PSNR over the degraded dev clips."""
+    """Restorer, fusion and decoder on face clips, scored by gains over the degraded dev clips, in PSNR and in the
+    perceptual distance."""
 
     def __init__(self, config: DVFaceConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -108,6 +110,8 @@ class DVFaceStage(ClipStage):
         perceptual = choose_lpips(config.perceptual)
         self.notes = (perceptual.line,)
         self.trainables = (DVFaceWithLoss(self.net, config.loss, perceptual.loss),)
+        self._distance = perceptual.loss
+        self.choose_best((*MEASURES, "perceptual_gain"), WITH_PERCEPTION)
 
     def to_batch(self, raw: tuple[Tensor, ...]) -> DVFaceBatch:  # type: ignore[override]
         degraded, clean, _ = to_batch(*raw)
@@ -117,8 +121,7 @@ class DVFaceStage(ClipStage):
     def evaluate(self) -> dict[str, float]:
         if self.dev is None:
             return {}
-        scores = evaluate(self.net, self.dev, self.device, self.config.precision)
-        return {"score": scores["psnr_gain"], **scores}
+        return self.scored(evaluate(self.net, self.dev, self.device, self.config.precision, self._distance))
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:

@@ -21,12 +21,13 @@ from vfe.weights.adapter import load_prior
 from vfe.weights.lite import save_lite_model
 
 from ..data.clips import Batch
-from ..data.dev_set import evaluate, write_samples
+from ..data.dev_set import MEASURES, evaluate, write_samples
 from ..data.masks import align_mask
 from ..lite.codec_scale import measure_scale
 from ..lite.net import restore_video, trainable_lite, with_prior
 from ..losses.perceptual import Chosen, PerceptualConfig, choose_dists
 from ..losses.terms import LossConfig, structure_loss, switched_loss, temporal_loss
+from ..run.best import BY_PSNR, WITH_PERCEPTION
 from ..run.recompute import checkpoint_blocks
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
@@ -111,10 +112,12 @@ class LiteWithLoss(TrainableModule):
     def latent_terms(self, z_hq: Tensor, batch: Batch, on_face: Tensor, config: LossConfig) -> dict[str, Tensor]:
         codec = self.net.codec
         mask = align_mask(batch.mask, codec.config.time, codec.config.space)
-        return {"latent": switched_loss(z_hq, codec.encode(batch.clean), mask, on_face, config.penalty)}
+        clean = codec.encode(batch.clean)
+        return {"latent": switched_loss(z_hq, clean, mask, on_face, config.penalty, config.face_mean)}
 
     def pixel_terms(self, x_hq: Tensor, batch: Batch, on_face: Tensor, config: LossConfig) -> dict[str, Tensor]:
-        terms = {"pixel": switched_loss(x_hq, batch.clean, batch.mask.unsqueeze(1), on_face, config.penalty)}
+        mask = batch.mask.unsqueeze(1)
+        terms = {"pixel": switched_loss(x_hq, batch.clean, mask, on_face, config.penalty, config.face_mean)}
         if config.dists and self.perceptual is not None:
             terms["perceptual"] = config.dists * self.perceptual(x_hq, batch.clean)
         if config.structure:
@@ -150,12 +153,15 @@ class LiteStage(ClipStage):
         perceptual = choose_dists(config.perceptual) if uses_dists else None
         self.notes = (perceptual.line if perceptual else "perceptual: no phase weighs dists, so none is used",)
         self.trainables = (LiteWithLoss(self.net, config, perceptual),)
+        self._distance = perceptual.loss if perceptual else None
+        names = MEASURES if perceptual is None else (*MEASURES, "perceptual_gain")
+        self.choose_best(names, BY_PSNR if perceptual is None else WITH_PERCEPTION)
 
     def evaluate(self) -> dict[str, float]:
         if self.dev is None:
             return {}
-        scores = evaluate(partial(restore_video, self.net), self.dev, self.device, self.config.precision)
-        return {"score": scores["psnr_gain"], **scores}
+        restore = partial(restore_video, self.net)
+        return self.scored(evaluate(restore, self.dev, self.device, self.config.precision, self._distance))
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:

@@ -24,6 +24,8 @@ from ..prior.pairing import distance_share
 from ..run.recorded import NOT_RECORDED
 from .clips import ClipRunConfig, ClipStage
 
+MEASURES = ("psnr", "perceptual", "distance_share")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PriorCodebookConfig(ClipRunConfig):
@@ -48,7 +50,8 @@ class PriorCodebookConfig(ClipRunConfig):
 class PriorCodebookStage(ClipStage):
     """Codebook learning, scored by the PSNR in dB of clean dev clips that come back through the codes.
 
-    `distance_share` is told beside it: how far the sum of the codes is from z_h, over the variance of z_h.
+    `perceptual` is their distance by the perceptual loss, lower is better, and `distance_share` how far the sum of the
+    codes is from z_h, over the variance of z_h.
     """
 
     degrades = False
@@ -64,6 +67,7 @@ class PriorCodebookStage(ClipStage):
         if config.loss.adversarial:
             adversary = DiscriminatorWithLoss(discriminator, config.loss.adversary_from)
             self.trainables = (self.autoencoder, adversary)
+        self.choose_best(MEASURES, {"psnr": 1.0})
 
     @property
     def net(self) -> Autoencoder:
@@ -75,6 +79,7 @@ class PriorCodebookStage(ClipStage):
             return {}
         return self.autoencoder.revive()
 
+    @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
         if self.dev is None:
             return {}
@@ -82,9 +87,10 @@ class PriorCodebookStage(ClipStage):
         rows = []
         for video in clean:
             restored, latents, codes = self.net(video)
-            rows.append((psnr(restored.clamp(-1, 1), video), distance_share(latents, codes)))
-        score, apart = (float(value) for value in np.mean(rows, axis=0))
-        return {"score": score, "psnr": score, "distance_share": apart}
+            restored = restored.clamp(-1, 1)
+            perceptual = float(self.autoencoder.perceptual(restored, video))
+            rows.append((psnr(restored, video), perceptual, distance_share(latents, codes)))
+        return self.scored(dict(zip(MEASURES, map(float, np.mean(rows, axis=0)), strict=True)))
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:

@@ -14,11 +14,13 @@ import torch
 
 from vfe.weights.adapter import load_prior, write_adapter
 
-from ..data.dev_set import to_video
+from ..data.dev_set import LEVELS, to_video
 from ..prior.naming import PredictorsWithLoss, target_codes
 from ..prior.pairing import Pairing, distance_share
 from ..run.recorded import NOT_RECORDED
 from .clips import ClipRunConfig, ClipStage
+
+SHARES = tuple(f"{book}.{level}" for level in LEVELS for book in ("spatial", "temporal"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,7 @@ class PriorPredictStage(ClipStage):
         prior = load_prior(Path(config.init), torch.float32)
         self.predictors = PredictorsWithLoss(prior, config.cross_entropy, config.pairing)
         self.trainables = (self.predictors,)
+        self.choose_best((*SHARES, "distance_share"), dict.fromkeys(SHARES, 1 / len(SHARES)))
 
     def evaluate(self) -> dict[str, float]:
         """`spatial.<level>` and `temporal.<level>`: shares of tokens whose entry is the clean clip's.
@@ -60,7 +63,7 @@ class PriorPredictStage(ClipStage):
             for name, right in (("spatial", spatial), ("temporal", temporal)):
                 found.setdefault(f"{name}.{level}", []).append(float(right.float().mean()))
         shares = {name: float(np.mean(values)) for name, values in found.items()}
-        return {"score": float(np.mean(list(shares.values()))), **shares, "distance_share": float(np.mean(apart))}
+        return self.scored({**shares, "distance_share": float(np.mean(apart))})
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         write_adapter(path, self.predictors.net, facts | self.data_facts(), torch.float32)

@@ -18,10 +18,11 @@ from vfe.weights.save import Origin, save_dit, save_lora
 from vfe.weights.wan_vae import load_vae
 
 from ..data.clips import to_batch
-from ..data.dev_set import evaluate, write_samples
+from ..data.dev_set import MEASURES, evaluate, write_samples
 from ..data.masks import align_mask
 from ..losses.perceptual import PerceptualConfig, choose_dists
-from ..losses.terms import switched_loss
+from ..losses.terms import FaceMean, check_face_mean, switch_mask, switched_loss
+from ..run.best import BY_PSNR, WITH_PERCEPTION
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import Draw, Slots, StepOutput, TrainableModule, full_precision
 from ..wan.decoder import WanDecoder
@@ -37,12 +38,21 @@ LATENT, PIXEL = "vividface_latent", "vividface_pixel"
 
 @dataclass(frozen=True, kw_only=True)
 class VividFaceLoss:
-    """The paper's two numbers: p of the switch between face and frame (eq. 6), lambda of DISTS (eq. 8)."""
+    """p of the switch between face and frame (eq. 6), lambda of DISTS (eq. 8), and how the face is cut out.
+
+    p is 0.5 by Table 4, and lambda the other of the two numbers, 0.1 and 0.5, that section 4.1 gives.
+    """
 
     face_probability: float = 0.5
     perceptual: float = 0.1
+    face_mean: FaceMean = "frame"
+    """`frame` is the paper's: the mask multiplies both videos and the mean goes over all of the frame."""
+    perceptual_mask: bool = True
+    """Whether DISTS too sees the masked videos in steps on the face: our reading of the figure, as the text leaves it
+    open. What is masked is 0, the middle grey. False shows it whole frames in every step."""
 
     def __post_init__(self) -> None:
+        check_face_mean(self.face_mean)
         if not 0 <= self.face_probability <= 1 or self.perceptual < 0:
             raise ValueError(
                 f"face_probability={self.face_probability}, perceptual={self.perceptual}: needed 0 to 1, 0 or more"
@@ -89,7 +99,8 @@ class DiTWithLatentLoss(TrainableModule):
         on_face = (draw.uniform(len(batch.z_lq)) < self.loss.face_probability).to(batch.z_lq.device)
         z_hq = self.model(batch.z_lq)
         with full_precision(z_hq.device):
-            return StepOutput({"latent": switched_loss(z_hq, batch.target, batch.mask, on_face)})
+            error = switched_loss(z_hq, batch.target, batch.mask, on_face, face_mean=self.loss.face_mean)
+        return StepOutput({"latent": error})
 
 
 class DiTWithPixelLoss(TrainableModule):
@@ -104,18 +115,21 @@ class DiTWithPixelLoss(TrainableModule):
         self.loss = loss
 
     def forward(self, batch: WanBatch, draw: Draw) -> StepOutput:
-        on_face = (draw.uniform(len(batch.z_lq)) < self.loss.face_probability).to(batch.z_lq.device)
+        loss, target = self.loss, batch.target
+        on_face = (draw.uniform(len(batch.z_lq)) < loss.face_probability).to(batch.z_lq.device)
         x_hq = self.decoder(self.model(batch.z_lq))
         with full_precision(x_hq.device):
+            seen = switch_mask(batch.mask, on_face) if loss.perceptual_mask else torch.ones_like(batch.mask)
             terms = {
-                "pixel": switched_loss(x_hq, batch.target, batch.mask, on_face),
-                "perceptual": self.loss.perceptual * self.perceptual(x_hq, batch.target),
+                "pixel": switched_loss(x_hq, target, batch.mask, on_face, face_mean=loss.face_mean),
+                "perceptual": loss.perceptual * self.perceptual(seen * x_hq, seen * target),
             }
         return StepOutput(terms)
 
 
 class VividFaceStage(ClipStage):
-    """One DiT with its loss on face clips; the VAE that encodes them is no part of it, and stays as it is."""
+    """One DiT with its loss on face clips, scored by gains over the degraded dev clips; the VAE that encodes them is no
+    part of it, and stays as it is."""
 
     def __init__(self, config: VividFaceConfig, device: torch.device) -> None:
         super().__init__(config, device)
@@ -124,6 +138,9 @@ class VividFaceStage(ClipStage):
         self.vae = load_vae(Path(config.model.vae))
         perceptual = choose_dists(config.perceptual) if config.stage == PIXEL else None
         self.notes = (perceptual.line,) if perceptual else ()
+        self._distance = perceptual.loss if perceptual else None
+        names = MEASURES if perceptual is None else (*MEASURES, "perceptual_gain")
+        self.choose_best(names, BY_PSNR if perceptual is None else WITH_PERCEPTION)
         self.trainables: tuple[TrainableModule, ...] = (DiTWithLatentLoss(self.model, config.loss),)
         if perceptual is not None:
             decoder = WanDecoder(self.vae, config.checkpointing)
@@ -166,8 +183,7 @@ class VividFaceStage(ClipStage):
     def evaluate(self) -> dict[str, float]:
         if self.dev is None:
             return {}
-        scores = evaluate(self.restore, self.dev, self.device, self.config.precision)
-        return {"score": scores["psnr_gain"], **scores}
+        return self.scored(evaluate(self.restore, self.dev, self.device, self.config.precision, self._distance))
 
     def samples(self, folder: Path) -> None:
         if self.dev is not None:

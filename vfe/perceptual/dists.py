@@ -1,10 +1,6 @@
 """DISTS, the perceptual loss of VividFace (Ding et al. 2020, "Image Quality Assessment: Unifying Structure and Texture
 Similarity"), from weight files that the user has: VGG16 and the published alpha and beta.
 
-It sees whole frames, also in steps whose MSE is on the face alone: VividFace's eq. 8 masks the MSE and leaves open what
-DISTS sees. Its means and covariances over places have no meaning across the edge of a mask, and pixels that are
-masked to zero on both sides would count as equal ones.
-
 B images, C channels, H W sides; images are in [0, 1].
 """
 
