@@ -179,8 +179,8 @@ def test_both_stages_use_the_pairing_of_their_run(tmp_path: Path, pairing: str) 
 def test_the_papers_pairing_is_the_default_and_another_word_is_refused(tmp_path: Path) -> None:
     assert load_config(codebook_run(tmp_path)).loss.pairing == "sum"  # type: ignore[attr-defined]
     assert load_config(predict_run(tmp_path)).pairing == "sum"  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="pairing is 'both', needed sum or book or both"):
-        load_config(codebook_run(tmp_path, loss={"pairing": "both"}))
+    with pytest.raises(ValueError, match="pairing is 'none', needed sum or book or both"):
+        load_config(codebook_run(tmp_path, loss={"pairing": "none"}))
 
 
 def test_codebook_stage_learns_and_leaves_the_predictors(tmp_path: Path) -> None:
