@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -83,7 +84,7 @@ def on_workers(clip: Path, folder: Path, segment: int, workers: int) -> float:
         num_cpus=workers,
         include_dashboard=False,
         log_to_driver=False,
-        logging_level="error",
+        logging_level=logging.ERROR,
         runtime_env=of_checkout,
     )
     crew = Crew(ray, on_cpu=True, is_lite=True, cpus_per_worker=1)

@@ -21,8 +21,24 @@ def test_without_ray_it_is_one_line(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     run = run_vfe(capsys, "enhance", clip, "--ray", "local")
-    assert_one_line_error(run, 'pip install "vfe[cluster]"')
+    assert_one_line_error(run, "pip install 'video-face-enhancement[cluster]'")
     assert {path.name for path in clip.parent.iterdir()} == {"clip.mkv"}
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--face-model", "none", "--faces", "largest"), "--faces, --min-face and --blend choose among them"),
+        (("--face-model", "none", "--fidelity", "0.5"), "--fidelity 0.5 is of a part for faces"),
+    ],
+)
+def test_what_the_model_has_no_use_for_is_refused(
+    options: tuple[str, ...], reason: str, clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_ray = run_vfe(capsys, "enhance", clip, "--ray", "127.0.0.1:1", *options)
+    assert with_ray.code == 2
+    assert reason in with_ray.err
+    assert with_ray == run_vfe(capsys, "enhance", clip, *options)
 
 
 @pytest.mark.parametrize("option", [("--compare", "both.mkv"), ("--report", "report.json")])

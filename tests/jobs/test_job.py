@@ -22,6 +22,7 @@ from vfe.jobs.job import Job
 from vfe.jobs.missing import SegmentsMissing
 from vfe.jobs.records import Held, SegmentFiles
 from vfe.jobs.status import State
+from vfe.jobs.whole import WholeRun, restore_whole
 from vfe.jobs.work import TryFailed
 from vfe.jobs.worker import Worker
 from vfe.loading.request import LoadRequest
@@ -29,7 +30,7 @@ from vfe.options import RestoreOptions
 from vfe.pipeline.one_step import OneStepPipeline
 from vfe.pipeline.windows import WindowConfig
 from vfe.restore.restorer import Restorer
-from vfe.types import CheckCancelled, VFEError
+from vfe.types import CheckCancelled, VFEError, no_progress
 
 
 class Failing(MixingPipeline):
@@ -112,6 +113,20 @@ def test_gaps_are_those_of_the_source_where_that_is_allowed(clip: Path, tmp_path
     job.segment(1)
     job.assemble(overwrite=True)
     assert (tmp_path / "job.mkv").read_bytes() == single_pass(clip, stand_in(), RestoreOptions(codec="ffv1"))
+
+
+def test_a_whole_run_keeps_its_job_where_there_are_gaps(clip: Path, tmp_path: Path) -> None:
+    request, broken = request_of(clip, tmp_path / "out.mkv"), Restorer(Failing(VFEError("no luck"), 3))
+    with pytest.raises(SegmentsMissing, match="no luck"):
+        restore_whole(request, WholeRun(tmp_path / "job"), broken, no_progress, print)
+    report = restore_whole(request, WholeRun(tmp_path / "job", allow_gaps=True), broken, no_progress, print)
+    assert any("frames 20 to 39 are those of the source" in note for note in report.notes)
+    assert "may still be restored" in report.notes[-1]
+    Job.open(tmp_path / "job", stand_in()).segment(1)
+    Job.open(tmp_path / "job", stand_in()).segment(2)
+    restore_whole(request, WholeRun(tmp_path / "job", overwrite=True), stand_in(), no_progress, print)
+    assert (tmp_path / "out.mkv").read_bytes() == single_pass(clip, stand_in())
+    assert not (tmp_path / "job").exists()
 
 
 def test_a_failed_segment_can_be_tried_by_hand(clip: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from .text import say
 def run(args: argparse.Namespace) -> None:
     """Write the result of the job, and delete the job; VFEError and OSError for what cannot be done."""
     from ..jobs.job import Job
+    from ..jobs.whole import gaps_note
 
     job = Job.open(args.job)
     progress = ProgressLine(sys.stderr)
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
         say(f"note: {note}")
     has_gaps = job.status().done < job.planned.frames
     if has_gaps:
-        say(f"note: {args.job} stays, for its missing segments may still be restored")
+        say(f"note: {gaps_note(args.job)}")
     elif not args.keep_work:
         job.remove()
     say(summary(report))

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     if args.jobs or args.dry_run or args.watch:
         raise WrongUsage(f"--jobs, --dry-run and --watch are of folders and globs of videos; {args.input} is one clip")
     if args.ray is not None:
-        enhance_on_cluster(args, options)
+        enhance_on_cluster(args, options, model)
         return
     enhance(args, options, model)
 
@@ -73,7 +73,7 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
     FaceSelection.parse(options.faces)  # before the model, which takes seconds to load
     window = window_of(args)
     restorer = load_restorer(args, model, tell)
-    check_fits(args.model, restorer, options, given_of(args))
+    check_fits(args.model, restorer.face_part is not None, options, given_of(args))
     if args.input == PIPE and restorer.finds_faces(options):
         tell(
             "note: faces are looked for in all of standard input before the first frame is restored; a temporary file"
@@ -97,19 +97,20 @@ def load_restorer(args: argparse.Namespace, model: ModelOptions, tell: Notify) -
     return load(args.model, args.device, args.dtype, window, model, notify=lambda plan: tell(f"plan: {plan}"))
 
 
-def check_fits(name: str, restorer: Restorer, options: RestoreOptions, given: GivenOptions) -> None:
+def check_fits(name: str, has_face_part: bool, options: RestoreOptions, given: GivenOptions) -> None:
     """Raise WrongUsage for an option that was given and is of no use to the model called `name`.
 
-    Those of a preset are not minded: it is for every model.
+    `has_face_part` says whether a part for faces comes with it. Options of a preset are not minded: it is for every
+    model.
     """
-    finds_faces = options.region != "frame" or (restorer.face_part is not None and options.fidelity < 1)
+    finds_faces = options.region != "frame" or (has_face_part and options.fidelity < 1)
     changed = {option for option, value in given.named.items() if value != getattr(RestoreOptions, option, value)}
     if not finds_faces and changed & CHOOSING_FACES:
         raise WrongUsage(
             f"{name} restores whole frames without looking for faces, and --faces, --min-face and --blend choose "
             "among them; add --region face, or --region auto"
         )
-    if restorer.face_part is None and "fidelity" in changed:
+    if not has_face_part and "fidelity" in changed:
         raise WrongUsage(f"--fidelity {options.fidelity} is of a part for faces, which {name} runs without here")
 
 

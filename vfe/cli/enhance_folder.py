@@ -58,7 +58,7 @@ def enhance_folder(args: argparse.Namespace, model: ModelOptions, found: Found) 
         _plan_only(planner, found, lines)
     else:
         arrivals = Watch(args.input, args.output) if args.watch else Listed(found)
-        workers = WorkerPool(FileLoader(args), args.jobs or 1) if args.ray is None else ray_pool(args)
+        workers = WorkerPool(FileLoader(args), args.jobs or 1) if args.ray is None else ray_pool(args, model)
         _restore_all(planner, arrivals, workers, lines)
     if lines.failed:
         raise VFEError(f"{len(lines.failed)} of {lines.count} files could not be restored")
@@ -160,7 +160,7 @@ class FileLoader:
         args = argparse.Namespace(**{**vars(self.args), "input": task.clip.path, "output": task.output})
         told: list[str] = []
         try:
-            check_fits(args.model, restorer, task.options, task.given)
+            check_fits(args.model, restorer.face_part is not None, task.options, task.given)
             report = restore(args, restorer, task.options, progress, told.append)
         except (*REPORTED, WrongUsage) as error:
             return Failed(_failed(error).reason.removeprefix(f"{task.clip.path}: "))

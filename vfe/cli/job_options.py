@@ -41,6 +41,7 @@ def add_long_clips(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--no-resume", action="store_true", help="start anew where an earlier run was killed")
     group.add_argument("--keep-work", action="store_true", help="keep the folder of the job when all is done")
+    group.add_argument("--allow-gaps", action="store_true", help="pass the source through where a segment failed")
     add_segments(group)
 
 

@@ -31,7 +31,11 @@ def restore_clip(
             tell(f"note: {alone} needs a single pass: where this run is killed, it starts anew")
         return restorer.restore_file(args.input, args.output, options, on_progress=progress)
     run = WholeRun(
-        args.job or job_folder(args.output), overwrite=args.overwrite, resume=not args.no_resume, keep=args.keep_work
+        args.job or job_folder(args.output),
+        overwrite=args.overwrite,
+        resume=not args.no_resume,
+        keep=args.keep_work,
+        allow_gaps=args.allow_gaps,
     )
     request = job_request(args, args.output, options, model_options_of(args))
     return restore_whole(request, run, restorer, progress, tell)

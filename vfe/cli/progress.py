@@ -49,19 +49,22 @@ class ProgressLine:
         self.label = f"{first}: " if first else ""
         self.clock = clock
         self.started = self.shown = clock()
+        self.before: int | None = None  # frames that were done when this began, by an earlier run
         self.done = 0
 
     def __call__(self, done: int, total: int | None) -> None:
         """Write the frames that are done, of `total` where that is known, unless a line was written just now."""
         now = self.clock()
         if done < self.done:  # a second pass over the file
-            self.started, self.label = now, ""
+            self.before, self.label = None, ""
+        if self.before is None:
+            self.started, self.before = now, done
         self.done = done
         rewrites = self.line.is_on_terminal
         if now - self.shown < (REDRAW_SECONDS if rewrites else LOG_SECONDS) and not (rewrites and done == 0):
             return
         self.shown = now
-        text = self.label + progress_text(done, total, now - self.started)
+        text = self.label + progress_text(done, total, now - self.started, self.before)
         if rewrites:
             bar = f"{_bar(done, total)} " if total else ""
             self.line.rewrite(bar + text)
@@ -73,12 +76,13 @@ class ProgressLine:
         self.line.clear()
 
 
-def progress_text(done: int, total: int | None, seconds: float) -> str:
+def progress_text(done: int, total: int | None, seconds: float, before: int = 0) -> str:
     """Return such as `120/300 frames, 24.1 frames/s, 0:07 left`.
 
-    A total is what the container says, and there may be more frames.
+    `before` frames were done before the seconds began. A total is what the container says, and there may be more
+    frames.
     """
-    rate = done / seconds if seconds > 0 else 0.0
+    rate = (done - before) / seconds if seconds > 0 else 0.0
     text = f"{done}/{total} frames" if total else f"{done} frames"
     if not rate:
         return text

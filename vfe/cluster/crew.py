@@ -1,7 +1,11 @@
 """The workers of a cluster: one for each GPU, or for a few processors, as many as there is room for at the moment.
 
-A worker that dies is started again by Ray, elsewhere where its machine is gone; machines that join are used. Ray's own
-`ActorPool` does not say with which task an actor died, and lets no actor go, so tasks are dealt out here.
+A worker that dies is started again by Ray, elsewhere where its machine is gone, and gets its task again; only one that
+dies again and again is an error here. Machines that join are used.
+
+Tasks are dealt out here, not by `ray.util.ActorPool`, for what that does with such an error (Ray 2.9.3 and 2.60): it
+forgets the task before it raises, and the error has no name of it, so that nobody knew which segment has failed; and
+the older one keeps the dead actor among its idle ones, where all three tries of each further segment are soon gone.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 RESTARTS = 3
-"""How often Ray starts a worker that died, and how often it gives a task again that died with one."""
+"""How often Ray starts a worker that died, and how often it gives a task again with which one died."""
 CPUS_PER_WORKER = 4
 """The processors of a worker without a GPU, where a machine has as many: our own choice."""
 LITE_SHARE = 0.5
@@ -62,7 +66,7 @@ class Crew:
         return sum(self.needs.fit_into(resources) for resources in self._machines())
 
     def work(self, films: Sequence[FilmWork], seconds: float | None) -> None:
-        """Deal out the tasks of films, and note what comes of those that end within so many seconds, None until one."""
+        """Deal out tasks of films until one ends, or so many seconds are over, and note what came of those that did."""
         until = None if seconds is None else time.monotonic() + seconds
         ended = False
         while not ended and (until is None or time.monotonic() < until):
@@ -77,6 +81,12 @@ class Crew:
                 actor, film, task = self._busy.pop(ref)
                 film.take(task, self._outcome(ref, actor))
                 ended = True
+
+    def described(self) -> str:
+        """Return how many workers there is room for, and what each takes of its machine, in words."""
+        cpus, gpus = self.needs
+        workers = "1 worker" if self.room == 1 else f"{self.room} workers"
+        return f"{workers}, each with " + (f"{gpus:g} of a GPU" if gpus else f"{cpus:g} processors")
 
     def dismiss(self) -> None:
         """End all workers."""
@@ -93,7 +103,7 @@ class Crew:
             self._idle.append(self._hire())
         for film in films:
             while film.waiting and self._idle:
-                actor, task = self._idle.pop(), film.waiting.popleft()
+                actor, task = self._idle.pop(), film.begin()
                 self._busy[actor.do.remote(film.film, task)] = actor, film, task
         while self._busy and self._idle:  # a worker whose machine is gone may wait for what these hold
             self._ray.kill(self._idle.pop())

@@ -15,15 +15,22 @@ from .tasks import Film, FilmWork, Mishap
 
 AHEAD = 2
 """Films for each worker that are begun: while the last segments of one are restored, others have work for the rest."""
+_LOOK = 1.0  # seconds between two looks at how far the segments are
 
 
 class RayPool:
-    """Restores files on the cluster at `address`; what `film_of` makes of a file says how. Use it in a `with` block."""
+    """Restores files on the cluster at `address`; what `film_of` makes of a file says how, or why that cannot be.
 
-    def __init__(self, address: str, film_of: Callable[[FileTask], Film], *, on_cpu: bool, is_lite: bool) -> None:
+    Use it in a `with` block.
+    """
+
+    def __init__(
+        self, address: str, film_of: Callable[[FileTask], Film | Failed], *, on_cpu: bool, is_lite: bool
+    ) -> None:
         self._address, self._film_of = address, film_of
         self._on_cpu, self._is_lite = on_cpu, is_lite
         self._works: list[tuple[FileTask, FilmWork]] = []
+        self._refused: list[Report] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> RayPool:
@@ -42,6 +49,11 @@ class RayPool:
         self._stack.close()
 
     @property
+    def workers(self) -> str:
+        """How many workers there is room for, and what each takes of its machine, in words."""
+        return self._crew.described()
+
+    @property
     def has_room(self) -> bool:
         """Whether another film may be begun."""
         return len(self._works) < AHEAD * max(self._crew.room, 1)
@@ -49,18 +61,23 @@ class RayPool:
     @property
     def is_busy(self) -> bool:
         """Whether films are being restored."""
-        return bool(self._works)
+        return bool(self._works or self._refused)
 
     def submit(self, task: FileTask) -> None:
         """Begin with a file."""
-        self._works.append((task, FilmWork(self._film_of(task))))
+        film = self._film_of(task)
+        if isinstance(film, Failed):
+            self._refused.append((task, film))
+        else:
+            self._works.append((task, FilmWork(film)))
 
     def wait(self, seconds: float | None) -> list[Report]:
-        """Return how far films came and which ended, after at most so many seconds, None as soon as anything did."""
-        self._crew.work([work for _, work in self._works], seconds)
-        reports = [(task, _report(work)) for task, work in self._works]
+        """Return how far films came and which ended, after at most so many seconds; never later than a look takes."""
+        refused, self._refused = self._refused, []
+        self._crew.work([work for _, work in self._works], 0.0 if refused else _LOOK if seconds is None else seconds)
+        reports = [(task, _report(work)) for task, work in self._works if work.frames or work.outcome]
         self._works = [(task, work) for task, work in self._works if work.outcome is None]
-        return reports
+        return [*refused, *reports]
 
 
 def _report(work: FilmWork) -> Progressed | Made | Failed:

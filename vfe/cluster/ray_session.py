@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,9 @@ def connected(address: str) -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
-        raise VFEError('a cluster needs Ray, which is not installed; pip install "vfe[cluster]"') from error
+        raise VFEError(
+            "a cluster needs Ray, which is not installed: pip install 'video-face-enhancement[cluster]'"
+        ) from error
     try:
         _connect(ray, address)
     except (RuntimeError, ValueError, OSError, OverflowError) as error:
@@ -40,7 +43,7 @@ def _connect(ray: Any, address: str) -> None:  # noqa: ANN401 - a module
     host, colon, port = address.rpartition(":")
     if colon and port.isdecimal() and "/" not in host:
         socket.create_connection((host, int(port)), _PATIENCE).close()  # Ray itself tries for minutes
-    quiet = {"log_to_driver": False, "logging_level": "error"}
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address != LOCAL:
         try:
             ray.init(address=address, **quiet)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
 from ..jobs.job import Job
 from ..jobs.missing import SegmentsMissing
 from ..jobs.request import ModelRequest
 from ..jobs.status import State
-from ..jobs.whole import begin
+from ..jobs.whole import begin, gaps_note
 from ..jobs.work import TryFailed
 from ..restore.restorer import Restorer
 from ..types import VFEError, no_progress
@@ -27,31 +30,34 @@ class Worker:
         """Do a task; what goes wrong with it is said in a line."""
         steps = {Kind.PLAN: self._plan, Kind.SEGMENT: self._restore, Kind.ASSEMBLE: self._assemble}
         try:
-            return steps[task.kind](film, task.segment)
+            return steps[task.kind](film, task)
         except TryFailed as error:
-            return Mishap(str(error))
+            return Mishap(str(error), is_noted=True)
         except VFEError as error:
             return Mishap(str(error), is_final=True)
         except _MISHAPS as error:
             return Mishap(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
-    def _plan(self, film: Film, _: int) -> Planned | Assembled:
+    def _plan(self, film: Film, _: Task) -> Planned | Assembled:
         told: list[str] = []
         job = begin(film.request, film.run, self._loaded(film), no_progress, told.append)
         return _planned(job, told) if isinstance(job, Job) else Assembled(job)
 
-    def _restore(self, film: Film, segment: int) -> Restored:
-        return Restored(Job.open(film.run.folder, self._loaded(film)).segment(segment).frames)
+    def _restore(self, film: Film, task: Task) -> Restored:
+        return Restored(Job.open(film.run.folder, self._loaded(film)).segment(task.segment).frames)
 
-    def _assemble(self, film: Film, _: int) -> Assembled | Planned:
-        job = Job.open(film.run.folder)
+    def _assemble(self, film: Film, task: Task) -> Assembled | Planned:
+        job, run = Job.open(film.run.folder), film.run
         try:
-            report = job.assemble(film.request.result, overwrite=film.run.overwrite)
-        except SegmentsMissing:
-            if job.status().count(State.FAILED):
+            report = job.assemble(film.request.result, overwrite=run.overwrite)
+        except SegmentsMissing as missing:
+            if set(missing.numbers) - set(task.given_up):
+                return _planned(job, [], task.given_up)  # chunks were damaged, and are restored again
+            if not run.allow_gaps:
                 raise
-            return _planned(job, [])  # chunks were damaged, and are restored again
-        if not film.run.keep:
+            report = job.assemble(film.request.result, allow_gaps=True, overwrite=run.overwrite)
+            return Assembled(replace(report, notes=(*report.notes, gaps_note(run.folder))))
+        if not run.keep:
             job.remove()
         return Assembled(report)
 
@@ -63,9 +69,10 @@ class Worker:
         return self._restorer
 
 
-def _planned(job: Job, told: list[str]) -> Planned:
-    """Return what is left of a job."""
+def _planned(job: Job, told: Sequence[str], given_up: Collection[int] = ()) -> Planned:
+    """Return what is left of a job, but for the segments that were given up."""
     status = job.status()
-    left = tuple(segment.number for segment in status.segments if segment.state is not State.DONE)
+    undone = {segment.number for segment in status.segments if segment.state is not State.DONE}
+    left = {number: job.planned.segment_id(number) for number in sorted(undone.difference(given_up))}
     done = sum(len(segment.stretch) for segment in status.segments if segment.state is State.DONE)
     return Planned(left, done, status.frames, tuple(told))

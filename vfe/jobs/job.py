@@ -19,7 +19,7 @@ from .assembly import Assembly, Piece
 from .chunks import output_of
 from .fitting import fitting
 from .holding import holding
-from .layout import PLAN, survey_folder
+from .layout import ASSEMBLY, PLAN, survey_folder
 from .leftovers import remove_job, remove_leftovers
 from .missing import SegmentsMissing
 from .plan import Plan, folder_digest
@@ -165,7 +165,7 @@ class Job:
 
     def assembling(self) -> SegmentFiles:
         """Return the files by which a process says that it assembles the output."""
-        return SegmentFiles(self.folder, "assembly")
+        return SegmentFiles(self.folder, ASSEMBLY)
 
     def remove(self) -> None:
         """Delete what the job has in its folder, and the folder. Raises VFEError where that is not allowed."""

@@ -12,6 +12,8 @@ ASSEMBLED = "assembled"
 """The stem of the whole output, on its way to its place."""
 VOUCHED = "assembled.ok"
 """What vouches for it."""
+ASSEMBLY = "assembly"
+"""What stands in place of a segment's id where a process says that it assembles the output."""
 
 
 def survey_folder(folder: Path) -> Path:

@@ -66,6 +66,11 @@ class JobStatus:
         """How long the rest takes at that rate; None where that is not known."""
         return (self.frames - self.done) / self.rate if self.rate else None
 
+    @property
+    def failed(self) -> frozenset[int]:
+        """The numbers of the segments that are marked as failed."""
+        return frozenset(segment.number for segment in self.segments if segment.state is State.FAILED)
+
     def count(self, state: State) -> int:
         """Return how many segments are in a state."""
         return sum(segment.state is state for segment in self.segments)

@@ -22,7 +22,6 @@ from .plan import Plan
 from .records import TRIES
 from .request import JobRequest
 from .result import Assembled, Result
-from .status import State
 
 LONG_SECONDS = 60.0
 """The length of a clip from which on it is restored through a job: our own choice. Shorter ones are soon done again."""
@@ -42,6 +41,8 @@ class WholeRun:
     """Whether what an earlier run did counts."""
     keep: bool = False
     """Whether the folder of the job stays when the result is in its place."""
+    allow_gaps: bool = False
+    """Whether the source passes through where a segment failed three times; the folder of the job stays then."""
 
 
 def is_long(info: VideoInfo) -> bool:
@@ -70,7 +71,10 @@ def restore_whole(
         return job
     try:
         report = _finish(job, request.result, run, on_progress)
-        _tidy_up(run)
+        if job.status().failed:
+            report = replace(report, notes=(*report.notes, gaps_note(run.folder)))
+        else:
+            _tidy_up(run)
     except VFEError:
         if not _is_done_by_others(request, run):
             raise
@@ -132,10 +136,18 @@ def _finish(job: Job, result: Path, run: WholeRun, on_progress: Progress) -> Res
             time.sleep(_POLL)
         try:
             return job.assemble(result, overwrite=run.overwrite, on_progress=on_progress)
-        except SegmentsMissing:
-            if job.status().count(State.FAILED):
+        except SegmentsMissing as missing:
+            if set(missing.numbers) - job.status().failed:
+                continue  # their chunks were damaged, and are restored again
+            if not run.allow_gaps:
                 raise
+            return job.assemble(result, allow_gaps=True, overwrite=run.overwrite, on_progress=on_progress)
     raise VFEError(f"{job.folder}: chunks are damaged again and again; check the disk, or name another one with --job")
+
+
+def gaps_note(folder: Path) -> str:
+    """Say why the folder of a job stays where the source fills the gaps of a result."""
+    return f"{folder} stays, for its missing segments may still be restored"
 
 
 def _is_done_by_others(request: JobRequest, run: WholeRun) -> bool:

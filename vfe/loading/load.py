@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..library.find import find_model
+from ..library.folders import ModelFolder
 from ..options import ModelOptions
 from ..pipeline.one_step import OneStepPipeline, WindowConfig
 from ..types import Notify, VFEError
@@ -31,12 +33,12 @@ def load_pipeline(request: LoadRequest, notify: Notify) -> OneStepPipeline:
     return load_wan_pipeline(request, notify)
 
 
-def face_model_for(request: LoadRequest) -> Path | None:
-    """Return the model for aligned faces that goes with the requested one: the one asked for, lite's own, or None."""
-    asked = request.options.face_model
+def face_model_for(path: Path, options: ModelOptions, folders: Sequence[ModelFolder]) -> Path | None:
+    """Return the model for aligned faces that goes with the one at `path`: the one asked for, lite's own, or None."""
+    asked = options.face_model
     if asked is None:
-        return find_model(LITE_FACES) if request.path == find_model(LITE) else None
-    return None if str(asked) == NO_FACE_MODEL else find_model(asked, request.folders)
+        return find_model(LITE_FACES) if path == find_model(LITE) else None
+    return None if str(asked) == NO_FACE_MODEL else find_model(asked, folders)
 
 
 def _refuse_wan_options(options: ModelOptions) -> None:

@@ -105,7 +105,7 @@ def load(
         name=None if path == Path(name_or_path) else str(name_or_path),
     )
     pipeline = load_pipeline(request, notify or tell or _notify_nobody)
-    face_model = face_model_for(request)
+    face_model = face_model_for(path, options, folders)
     if face_model is None:
         return Restorer(pipeline)
     faces = load_face_pipeline(face_model, request)
