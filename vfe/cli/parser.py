@@ -24,6 +24,7 @@ from ..options import (
     RestoreOptions,
 )
 from ..types import VFEError
+from .curate_options import add_curate
 from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_segment, add_segments
 from .values import read_path as _path
@@ -38,13 +39,14 @@ EXAMPLES = """examples:
   vfe enhance tapes/ -o restored/ --jobs 2 --preset old-film
   vfe plan film.mkv -o job; vfe segment job all; vfe assemble job
   vfe faces film.mp4 -o who.png --json faces.json
+  vfe curate videos/ -o data/train --open
   vfe compare clip.mp4 restored.mp4 -o side_by_side.png
   vfe info clip.mp4
   vfe models pull wan2.1-vae
 """
 DEFAULTS = RestoreOptions()
 """The defaults of `vfe enhance`, from the one table that the nodes have too."""
-COMMANDS = "enhance|plan|segment|assemble|job|presets|faces|compare|info|models|convert|export|embed-prompt"
+COMMANDS = "enhance|plan|segment|assemble|job|presets|faces|curate|compare|info|models|convert|export|embed-prompt"
 
 
 class WrongUsage(Exception):
@@ -75,6 +77,7 @@ def build_parser() -> Parser:
     add_job(commands.add_parser("job", help="how far a job is"))
     commands.add_parser("presets", help="list the presets of `vfe enhance`, with their values")
     _add_faces(commands.add_parser("faces", help="who is in a video: a numbered contact sheet, and JSON"))
+    add_curate(commands.add_parser("curate", help="make a training set of raw videos: clips of faces, scored"))
     _add_compare(commands.add_parser("compare", help="put two videos or images side by side"))
     info = commands.add_parser("info", help="versions, devices and models; or what a video or model file is")
     info.add_argument("file", nargs="?", type=_path, metavar="FILE", help="a video, an image or a .safetensors file")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from ..batch.worker import Progressed
+from ..types import VFEError
 from .candidate import Candidate
 from .manifest import where_is
 from .record import ClipLine, Listed, Record, SourceLine
 from .sources import Source
-from .work import ClipTask, Done, Looked, LookTask, Task, Unscored
+from .work import CannotScore, ClipTask, Done, Looked, LookTask, Task, Unscored
 
 
 class Pool(Protocol):
@@ -109,6 +110,8 @@ class Curation:
         if isinstance(done, ClipLine):
             self.record.write(done)
             return Scored(task.source, done)
+        if isinstance(done, CannotScore):
+            raise VFEError(f"the scorer cannot be used: {done.reason}")
         clip = task.candidate.stretch if isinstance(task, ClipTask) else None
         reason = f"not scored: {done.reason}" if isinstance(done, Unscored) else done.reason
         return NotDone(task.source, reason, None if clip is None else (clip.start, clip.stop))

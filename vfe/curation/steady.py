@@ -43,10 +43,10 @@ def steady_face(tracks: FaceTracks, stretch: Stretch, near: Box | None, config: 
     if not there:
         return Rejected("no face")
     faces = [_part(track, stretch) for track in there]
-    steady = [face for face in faces if float(face.seen.float().mean()) >= config.steady]
+    steady = [face for face in faces if int(face.seen.sum()) >= config.steady * len(stretch)]
     if not steady:
-        most = max(float(face.seen.float().mean()) for face in faces)
-        return Rejected(f"no steady face: the steadiest is seen on {100 * most:.0f} % of the frames")
+        most = max(int(face.seen.sum()) for face in faces)
+        return Rejected(f"no steady face: the steadiest is seen on {most} of {len(stretch)} frames")
     if near is not None:
         steady = [face for face in steady if _is_in(face, near)]
         if not steady:

@@ -69,8 +69,14 @@ class Unscored(NamedTuple):
     reason: str
 
 
+class CannotScore(NamedTuple):
+    """The scorer cannot be used at all, as where it has the wrong key: no other clip would fare better."""
+
+    reason: str
+
+
 Task = LookTask | ClipTask
-Done = Looked | ClipLine | Unscored | Failed
+Done = Looked | ClipLine | Unscored | CannotScore | Failed
 MakeScorer = Callable[[], Scorer]
 MakeParser = Callable[[], "HeadParser | None"]
 
@@ -127,7 +133,7 @@ class Worker:
             self._last = folder, survey_of(source, folder, self._detector, on_progress)
         return self._last[1]
 
-    def _clip(self, task: ClipTask) -> ClipLine | Unscored:
+    def _clip(self, task: ClipTask) -> ClipLine | Unscored | CannotScore:
         source, candidate = task.source, task.candidate
         survey = self._survey(source, candidate.content, no_progress)
         assert survey.tracks is not None
@@ -140,7 +146,10 @@ class Worker:
         sha256 = self._write(task, frames, face, fps)
         clip = face_clip(frames, face, candidate.window, float(fps))
         began = time.monotonic()
-        verdict = self._scorer.score(clip) if task.known is None else _verdict_in(task.known)
+        try:
+            verdict = self._scorer.score(clip) if task.known is None else _verdict_in(task.known)
+        except VFEError as error:
+            return CannotScore(str(error))
         if verdict.unscored:
             return Unscored(verdict.unscored)
         seconds = time.monotonic() - began if task.known is None else task.known.seconds

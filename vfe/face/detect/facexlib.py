@@ -27,6 +27,8 @@ PARSED_SIDE = 512
 """The side in pixels of the crops that BiSeNet looks at."""
 FACE_CLASSES = (1, 2, 3, 4, 5, 6, 10, 11, 12, 13)
 """BiSeNet's classes that are face: skin, brows, eyes, glasses, nose, mouth, lips; not ears, neck, hair."""
+HEAD_CLASSES = (*FACE_CLASSES, 7, 8, 9, 17, 18)
+"""Those that are head: also ears, earrings, hair and hat; not neck and clothes."""
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -61,15 +63,12 @@ class HeavyFaceDetector:
         """
         try:
             from facexlib.detection.retinaface import RetinaFace
-            from facexlib.parsing.bisenet import BiSeNet
         except ImportError as error:
-            raise VFEError(
-                f"facexlib cannot be used ({error}): pip install facexlib, or use the bundled net"
-            ) from error
+            raise VFEError(_missing(error)) from error
         target = torch.device(device)
         return cls(
             _filled(RetinaFace(network_name="resnet50", device=target), detector).to(target),
-            _filled(BiSeNet(num_class=19), parser).to(target),
+            load_parser(parser, target),
             config,
         )
 
@@ -100,9 +99,7 @@ class HeavyFaceDetector:
         boxes, landmarks = (torch.stack([part.to(ready) for part in parts]) for parts in _columns(faces))
         matrices = crop_matrices(boxes, roll_of(landmarks))
         crops = take_crops(ready, matrices, PARSED_SIDE)
-        mean, std = (crops.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
-        classes = self.parser(((crops + 1) / 2 - mean) / std)[0]
-        masks = classes.softmax(1)[:, list(FACE_CLASSES)].sum(1)
+        masks = parse(self.parser, crops, FACE_CLASSES)
         return [CloseFace(face, mask, matrix) for face, mask, matrix in zip(faces, masks, matrices, strict=True)]
 
     @torch.inference_mode()
@@ -110,6 +107,29 @@ class HeavyFaceDetector:
         """Return the region (H, W), 0 to 1, of a face on a frame (3, H, W), without what covers the face."""
         (close,) = self.follow(frame, [face])
         return put_back(close.mask, close.matrix, *frame.shape[-2:])
+
+
+def load_parser(path: Path, device: torch.device | str = "cpu") -> nn.Module:
+    """Read BiSeNet alone from the file `parsing_bisenet.pth`.
+
+    Raises VFEError where facexlib is missing or the file is not what its name says.
+    """
+    try:
+        from facexlib.parsing.bisenet import BiSeNet
+    except ImportError as error:
+        raise VFEError(_missing(error)) from error
+    return _filled(BiSeNet(num_class=19), path).to(torch.device(device))
+
+
+def parse(parser: nn.Module, crops: Tensor, classes: Sequence[int]) -> Tensor:
+    """Return how sure BiSeNet is of some classes together on crops (F, 3, S, S): (F, S, S), 0 to 1."""
+    mean, std = (crops.new_tensor(values)[:, None, None] for values in (IMAGENET_MEAN, IMAGENET_STD))
+    found: Tensor = parser(((crops + 1) / 2 - mean) / std)[0]
+    return found.softmax(1)[:, list(classes)].sum(1)
+
+
+def _missing(error: ImportError) -> str:
+    return f"facexlib cannot be used ({error}): pip install facexlib, or use the bundled net"
 
 
 def _columns(faces: Sequence[Face]) -> tuple[list[Tensor], list[Tensor]]:

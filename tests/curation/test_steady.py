@@ -1,0 +1,62 @@
+"""Whose face a clip is of."""
+
+from __future__ import annotations
+
+import torch
+
+from vfe.curation.config import CutConfig
+from vfe.curation.steady import SteadyFace, steady_face
+from vfe.curation.window import Rejected
+from vfe.face.detect.upright import crop_matrices
+from vfe.face.track.tracks import FaceTrack, FaceTracks, oval_masks
+from vfe.types import Stretch
+
+STRETCH = Stretch(10, 30)
+
+
+def track(number: int, start: int, frames: int, left: float, side: float = 50, unseen: int = 0) -> FaceTrack:
+    """A face that does not move, and is out of sight on the first frames."""
+    boxes = torch.tensor([[left, 20, left + side, 20 + side]]).repeat(frames, 1)
+    seen = torch.arange(frames) >= unseen
+    return FaceTrack(
+        number=number, start=start, boxes=boxes, landmarks=torch.zeros(frames, 5, 2) + left, scores=seen.float(),
+        seen=seen, presence=torch.ones(frames), masks=oval_masks(boxes),
+        matrices=crop_matrices(boxes, torch.zeros(frames)),
+    )  # fmt: skip
+
+
+def chosen(*tracks: FaceTrack, near: tuple[float, float, float, float] | None = None) -> SteadyFace | Rejected:
+    found = FaceTracks(width=320, height=180, frames=40, cuts=(), tracks=tracks)
+    return steady_face(found, STRETCH, near, CutConfig(least_face=10))
+
+
+def left_of(face: SteadyFace | Rejected) -> float:
+    assert isinstance(face, SteadyFace), face
+    return float(face.boxes[0, 0])
+
+
+def test_the_largest_face_that_stays_is_taken() -> None:
+    assert left_of(chosen(track(1, 0, 40, 10), track(2, 0, 40, 100, side=70), track(3, 25, 15, 200, side=99))) == 100
+
+
+def test_a_crop_list_chooses_the_face_that_it_means() -> None:
+    faces = track(1, 0, 40, 10), track(2, 0, 40, 100, side=70)
+    assert left_of(chosen(*faces, near=(0, 0, 80, 90))) == 10
+    assert chosen(*faces, near=(250, 0, 320, 90)) == Rejected("no face where the crop list has one")
+
+
+def test_a_face_that_is_seen_too_seldom_is_none() -> None:
+    assert chosen(track(1, 12, 28, 10)) == Rejected("no steady face: the steadiest is seen on 18 of 20 frames")
+    assert chosen(track(1, 0, 40, 10, unseen=12)) == Rejected(
+        "no steady face: the steadiest is seen on 18 of 20 frames"
+    )
+    assert chosen(track(1, 30, 10, 10)) == Rejected("no face")
+
+
+def test_before_a_track_begins_the_face_is_where_it_will_be_and_counts_as_unseen() -> None:
+    face = chosen(track(1, 11, 29, 10))
+    assert isinstance(face, SteadyFace)
+    assert len(face.boxes) == 20
+    assert face.seen.tolist() == [False] + [True] * 19
+    assert float(face.scores[0]) == 0
+    assert torch.equal(face.boxes[0], face.boxes[1])
