@@ -22,7 +22,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from vfe.config import from_mapping
-from vfe.degradations.mix import DegradationMix, Degradations
+from vfe.degradations.mix import DegradationMix
+from vfe.degradations.presets import preset_family
 from vfe.degradations.protocol import Family
 from vfe.degradations.vividface import DegradationConfig
 from vfe.types import VFEError
@@ -67,11 +68,11 @@ def clips_of_data(data: DataConfig, sheet: SheetConfig) -> Iterator[tuple[str, T
         yield item.path.stem, frames[: sheet.frames]
 
 
-def families_of(degradation: Degradations) -> dict[str, Family]:
-    """The families that a config draws from, by name."""
-    if isinstance(degradation, DegradationConfig):
-        return {"keep": degradation}
-    return {name: family for name, (_, family) in degradation.families().items()}
+def families_of(name: str, degradation: Family) -> dict[str, Family]:
+    """The families that a config draws from, by name; `name` is that of a single one."""
+    if isinstance(degradation, DegradationMix):
+        return {name: family for name, (_, family) in degradation.families().items()}
+    return {name: degradation}
 
 
 def cells_of(clean: Tensor, families: dict[str, Family], sheet: SheetConfig, row: int) -> list[Cell]:
@@ -110,25 +111,29 @@ def _two_frames(frames: Tensor, side: int) -> np.ndarray:
     return torch.cat(list(scaled.permute(0, 2, 3, 1))).round_().clamp_(0, 255).byte().numpy()
 
 
-def read_config(path: Path | None) -> tuple[DataConfig | None, Degradations]:
-    """The sections `data`, and `mix` or `degradation`, of a run, defaults where missing; without a file the mix's."""
+def read_config(path: Path | None) -> tuple[DataConfig | None, dict[str, Family]]:
+    """The section `data` of a run and what its `preset`, `mix` or `degradation` draws from, defaults where missing.
+
+    Without a file it is the mix's.
+    """
     raw = {} if path is None else yaml.safe_load(path.read_text(encoding="utf-8"))
     data = from_mapping(DataConfig, raw["data"], "data") if "data" in raw else None
+    if raw.get("preset") is not None:
+        return data, families_of(raw["preset"], preset_family(raw["preset"]))
     if path is None or raw.get("mix") is not None:
-        return data, from_mapping(DegradationMix, raw.get("mix", {}), "mix")
-    return data, from_mapping(DegradationConfig, raw.get("degradation", {}), "degradation")
+        return data, families_of("mix", from_mapping(DegradationMix, raw.get("mix", {}), "mix"))
+    return data, families_of("keep", from_mapping(DegradationConfig, raw.get("degradation", {}), "degradation"))
 
 
 def write_sheet(config: Path | None, clip: Path | None, sheet: SheetConfig, output: Path) -> None:
     """Write the contact sheet as PNG; raises VFEError where there is nothing to show."""
-    data, degradation = read_config(config)
+    data, families = read_config(config)
     if clip is not None:
         clips = iter([(clip.stem, read_frames(clip)[: sheet.frames])])
     elif data is not None:
         clips = islice(clips_of_data(data, sheet), sheet.clips)
     else:
         raise VFEError("nothing to degrade: name a run with a section `data`, or a clip with --clip")
-    families = families_of(degradation)
     rows = [(name, cells_of(frames, families, sheet, row)) for row, (name, frames) in enumerate(clips)]
     output.parent.mkdir(parents=True, exist_ok=True)
     draw_sheet(rows, sheet.side).save(output)

@@ -16,7 +16,7 @@ from vfe.models.prior.fusion import AsymmetricFusion, FusionConfig
 from vfe.models.prior.latents import frame_difference
 from vfe.models.wan_vae import WanVAE
 
-WAN_MILLIONS = 1624.55  # DiT, VAE, prior and fusion together, as DVFace publishes
+WAN_MILLIONS = 1624.55  # DiT, VAE, prior and fusion together, of the default sizes
 
 
 def clip(frames: int = 9, height: int = 32, width: int = 48, batch: int = 1) -> Tensor:
@@ -28,7 +28,7 @@ def prior() -> DualCodebookPrior:
     return tiny_adapter().prior
 
 
-def test_published_number_of_parameters() -> None:
+def test_number_of_parameters_of_the_default_sizes() -> None:
     with torch.device("meta"):
         parts = [WanDiT(DiTConfig()), WanVAE(), DualCodebookPrior(PriorConfig()), AsymmetricFusion(FusionConfig())]
     assert count_parameters(parts) / 1e6 == pytest.approx(WAN_MILLIONS, rel=0.02)

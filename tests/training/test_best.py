@@ -50,7 +50,7 @@ def test_an_unknown_score_is_named() -> None:
         check_names({"lpips": 1.0}, MEASURES)
 
 
-def test_perception_keeps_the_sharp_one_where_psnr_keeps_the_blurred(root: Path) -> None:
+def test_perception_keeps_the_sharp_where_psnr_keeps_the_blur(root: Path) -> None:
     """One restorer gives the clean clip blurred, the other with all its details and a shade too dark."""
     dev = DevSet(EvalConfig(root=str(root), clips=1, frames=5))
 

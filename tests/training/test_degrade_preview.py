@@ -42,6 +42,13 @@ def test_a_run_of_the_keep_formula_has_one_column_of_it(tmp_path: Path) -> None:
     assert pixels(tmp_path / "sheet.png").shape[1] == 2 * 40
 
 
+def test_a_run_with_a_preset_has_one_column_of_it(tmp_path: Path) -> None:
+    run = write_run(tmp_path, write_training_set(tmp_path / "data"), preset="severe")
+    assert list(read_config(run)[1]) == ["severe"]
+    write_sheet(run, None, SHEET, tmp_path / "sheet.png")
+    assert pixels(tmp_path / "sheet.png").shape[1] == 2 * 40
+
+
 def test_one_clip_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = write_clip(tmp_path / "clip.mp4", Clip(frames=6, width=64, height=48))
     arguments = ["--clip", str(clip), "-o", str(tmp_path / "new/sheet.png"), "--draws", "1", "--side", "32"]

@@ -18,6 +18,7 @@ from tests.support.wan_training import WanFiles, config_of, run_of, trained_weig
 from training.data.clips import DataConfig
 from training.wan.fixed_pairs import CachedPairs, FixedPairs
 from training.wan.latent_cache import LatentFiles, LatentPair, key_of, vae_hash
+from vfe.degradations.presets import preset_family
 from vfe.degradations.vividface import DegradationConfig
 from vfe.types import VFEError
 
@@ -88,6 +89,7 @@ def test_every_input_of_a_pair_changes_its_key(files: WanFiles, root: Path, tmp_
         ),
         FixedPairs(replace(data, face_share=0.1), how, 0, 2).facts(0),
     ]
+    others += [FixedPairs(data, preset_family(name), 0, 2).facts(0) for name in ("severe", "mix", "webcam")]
     keys = [key_of(cached.vae_hash, torch.float32, facts) for facts in others]
     keys += [key_of(cached.vae_hash, torch.bfloat16, pairs.facts(0)), key_of("another", torch.float32, pairs.facts(0))]
     assert len({key, *keys}) == len(keys) + 1

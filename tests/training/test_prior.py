@@ -176,7 +176,7 @@ def test_both_stages_use_the_pairing_of_their_run(tmp_path: Path, pairing: str) 
     assert torch.allclose(terms["feature"], torch.stack([feature_loss(z, z_q) for z, z_q in found]).sum())
 
 
-def test_the_papers_pairing_is_the_default_and_another_word_is_refused(tmp_path: Path) -> None:
+def test_the_papers_pairing_is_the_default(tmp_path: Path) -> None:
     assert load_config(codebook_run(tmp_path)).loss.pairing == "sum"  # type: ignore[attr-defined]
     assert load_config(predict_run(tmp_path)).pairing == "sum"  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="pairing is 'none', needed sum or book or both"):

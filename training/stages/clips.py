@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from vfe.degradations.mix import DegradationMix, Degradations
+from vfe.degradations.mix import DegradationMix
+from vfe.degradations.presets import NAMES, preset_family
+from vfe.degradations.protocol import Family
 from vfe.degradations.vividface import DegradationConfig
 
 from ..data.clips import Batch, DataConfig, FaceClips, data_hash, list_items, to_batch
@@ -28,6 +30,8 @@ class ClipRunConfig(RunConfig):
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
     mix: DegradationMix | None = None
     """Several families of degradations, instead of `degradation`."""
+    preset: str | None = None
+    """A named family of `vfe degrade`, as it is, instead of `degradation` and `mix`."""
     best: dict[str, float] | None = None
     """Weights of dev scores by name, whose sum says which weights are the best; None: the stage's own choice."""
 
@@ -35,11 +39,18 @@ class ClipRunConfig(RunConfig):
         super().__post_init__()
         if self.best is not None:
             check_weights(self.best)
+        if self.preset is not None and self.preset not in NAMES:
+            raise ValueError(f"preset is {self.preset!r}, needed one of {', '.join(NAMES)}")
+        if self.preset is not None and (self.mix is not None or self.degradation != DegradationConfig()):
+            raise ValueError(f"preset {self.preset} is given beside mix or degradation: leave one of them out")
 
     @property
-    def degradations(self) -> Degradations:
-        """What degrades the clips: the mix where the config has one, else the one family."""
-        return self.mix or self.degradation
+    def degradations(self) -> Family:
+        """What degrades the clips: the preset or the mix where the config has one, else the one family.
+
+        Raises VFEError where this PyAV lacks an encoder of the preset.
+        """
+        return preset_family(self.preset) if self.preset else self.mix or self.degradation
 
 
 class ClipStage(Stage):

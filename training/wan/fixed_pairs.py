@@ -6,7 +6,7 @@ T frames, H W sides, t h w latent grid.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from itertools import count
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 from tqdm import tqdm
 
-from vfe.degradations.mix import Degradations
+from vfe.degradations.protocol import Family
 
 from ..data.clips import DataConfig, FaceClips, Item, list_items
 from ..run.stage import Slots
@@ -26,10 +26,16 @@ from .latent_cache import LatentFiles, LatentPair, file_hash, key_of
 PAIR_FIELDS = ("frames", "side", "segment", "face_share")
 
 
+def _plain(degradation: Family) -> dict[str, Any]:
+    """Every number of a family, all of which are dataclasses."""
+    assert is_dataclass(degradation) and not isinstance(degradation, type)
+    return asdict(degradation)
+
+
 class _OneItem(FaceClips):
     """`FaceClips` of a single item: how a pair is made of a clip stands there alone."""
 
-    def __init__(self, item: Item, config: DataConfig, degradation: Degradations) -> None:
+    def __init__(self, item: Item, config: DataConfig, degradation: Family) -> None:
         self.config, self.degradation = config, degradation
         self._videos, self._images = ([], [item]) if item.is_image else ([item], [])
 
@@ -41,7 +47,7 @@ class FixedPairs:
     """Pairs by number. Each is a function of its clip's bytes, its variant, the seed and the configs, and of nothing
     else, so that the pairs of an item stay the same when others join or leave the data."""
 
-    def __init__(self, config: DataConfig, degradation: Degradations, seed: int, variants: int) -> None:
+    def __init__(self, config: DataConfig, degradation: Family, seed: int, variants: int) -> None:
         self.config, self.degradation, self.seed, self.variants = config, degradation, seed, variants
         self.items = list_items(config)
 
@@ -62,7 +68,7 @@ class FixedPairs:
             "label": file_hash(item.label) if item.label else None,
             "image": item.is_image,
             "data": {name: getattr(self.config, name) for name in PAIR_FIELDS},
-            "degradation": asdict(self.degradation),
+            "degradation": _plain(self.degradation),
             "seed": self.seed,
             "variant": variant,
         }

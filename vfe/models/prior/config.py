@@ -1,4 +1,4 @@
-"""The sizes of the prior; the defaults go with Wan2.1-T2V-1.3B and give DVFace's published number of parameters."""
+"""The sizes of the prior; the defaults go with Wan2.1-T2V-1.3B. DVFace's paper gives none of them: they are ours."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ class PredictorConfig:
     layers: int = 6
     ffn_dim: int = 2048
     window: tuple[int, int, int] | None = None
-    """The attention window in tokens (time, height, width). 0 takes all of an axis; None, as in DVFace, all tokens."""
+    """The attention window in tokens (time, height, width). 0 takes all of an axis; None, as in DVFace (its token
+    sequences are of all t h w), all tokens."""
     places: tuple[int, int] | None = None
     """The rows and columns of tokens, each of which has a learned embedding, for clips of one size; None: any size."""
 

@@ -28,7 +28,8 @@ TemporalFusion = Literal["shared", "independent", "none"]
 
 @dataclass(frozen=True, kw_only=True)
 class FusionConfig:
-    """The sizes of the fusion; the defaults go with Wan2.1-T2V-1.3B, the switches are DVFace's ablations."""
+    """The sizes of the fusion; the defaults go with Wan2.1-T2V-1.3B and are ours, the switches are DVFace's
+    ablations."""
 
     dim: int = 1536
     """The width of the DiT's tokens."""
@@ -41,7 +42,8 @@ class FusionConfig:
     hidden: int = 1536
     """The width of the MLP that gives gamma and beta."""
     window: tuple[int, int] | None = None
-    """The sides of the attention windows in tokens; None takes a whole latent frame, as in DVFace."""
+    """The sides of the attention windows in tokens; None takes a whole latent frame. DVFace's paper does not say how far
+    its attention reaches: that no frame sees another is ours."""
     spatial: SpatialFusion = "guided"
     temporal: TemporalFusion = "shared"
 
