@@ -23,8 +23,10 @@ from vfe.cli.parser import build_parser
 
 COMMAND = re.compile(r"(?:python3?|torchrun [^`\n]*?|accelerate launch [^`\n]*?) -m training\.train ([^`\n]*)")
 PROCESSES = (1, 2, 4, 8)
-ON_SEVERAL = ("lite_gpu", "prior_codebook", "prior_predict", "dvface", "dvface_full", "vividface_fine")
-ON_SEVERAL += tuple(f"vividface_{space}{size}" for space in ("latent", "pixel") for size in ("", "_full"))
+ON_SEVERAL = (
+    *("lite_gpu", "prior_codebook", "prior_predict", "dvface", "dvface_full", "vividface_fine"),
+    *(f"vividface_{space}{size}" for space in ("latent", "pixel") for size in ("", "_full")),
+)
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ class FusionConfig:
     hidden: int = 1536
     """The width of the MLP that gives gamma and beta."""
     window: tuple[int, int] | None = None
-    """The sides of the attention windows in tokens; None takes a whole latent frame. DVFace's paper does not say how far
-    its attention reaches: that no frame sees another is ours."""
+    """The sides of the attention windows in tokens; None takes a whole latent frame. DVFace's paper does not say how
+    far its attention reaches: that no frame sees another is ours."""
     spatial: SpatialFusion = "guided"
     temporal: TemporalFusion = "shared"
 
