@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.clips import Clip, write_clip, write_image
 from tests.support.media import Media, make
-from tests.support.pipes import UNTOUCHED, ffmpeg, needs_ffmpeg, pattern, pipe_through
+from tests.support.pipes import PATTERN, UNTOUCHED, ffmpeg, needs_ffmpeg, pattern, pipe_through
 from vfe.types import VFEError
 
 EIGHT_BITS = ["yuv420p", "yuv411p", "yuva444p", "gray"]
@@ -69,6 +69,24 @@ def test_odd_sizes(size: str, tmp_path: Path) -> None:
     piped = pipe_through(tmp_path, given)
     assert piped.header[1:3] == [f"{side}{n}" for side, n in zip("WH", size.split("x"), strict=True)]
     assert len(piped.y4m.partition(b"\n")[2]) == len(given.partition(b"\n")[2])
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("pix_fmt", ["yuv420p10le", "yuv422p16le"])
+def test_deep_frames_of_odd_width(pix_fmt: str, frames: int, tmp_path: Path) -> None:
+    """The ffmpeg program cuts their rows of chroma; what we write it reads."""
+    odd = ("-vf", f"scale=35:27,format={pix_fmt}")
+    ffmpeg(*PATTERN[:-1], str(frames), *odd, "-c:v", "ffv1", tmp_path / "odd.mkv")
+    piped = pipe_through(tmp_path, tmp_path / "odd.mkv")
+    assert len(frames_of("-", piped.y4m).splitlines()) == frames
+    assert pipe_through(tmp_path, piped.y4m).report.frames == frames
+    whole = ffmpeg("-i", tmp_path / "odd.mkv", "-pix_fmt", "yuv444p16le", "-strict", "-1", "-f", "yuv4mpegpipe", "-")
+    assert pipe_through(tmp_path, whole).report.frames == frames
+    theirs = ffmpeg("-i", tmp_path / "odd.mkv", "-strict", "-1", "-f", "yuv4mpegpipe", "-")
+    if len(theirs.partition(b"\n")[2]) < len(piped.y4m.partition(b"\n")[2]):  # as FFmpeg 5.1 does
+        with pytest.raises(VFEError, match="give it -pix_fmt yuv444p16le before"):
+            pipe_through(tmp_path, theirs)
 
 
 @needs_ffmpeg

@@ -21,7 +21,7 @@ from ..pixels import FrameReader
 from ..probe import describe_stream, video_stream
 from ..read import Decoded, Source, interlaced_note
 from .streams import INPUT, standard_input
-from .y4m import Y4M, Frames, broken_header, chroma_location, frame_bytes, read_header
+from .y4m import Y4M, Frames, broken_header, chroma_location, cut_frame_bytes, frame_bytes, read_header
 
 
 def open_piped_source(*, keeps: bool) -> PipedSource:
@@ -47,8 +47,9 @@ class PipedSource(Source):
         self._container, self._kept = container, kept
         self._stream = stream = video_stream(container, INPUT)
         decoder = stream.codec_context
-        self._size = frame_bytes(decoder.pix_fmt or "", decoder.width, decoder.height)
-        self._frames = Frames(file, self._size)
+        layout = decoder.pix_fmt or "", decoder.width, decoder.height
+        self._size = frame_bytes(*layout)
+        self._frames = Frames(file, self._size, cut_frame_bytes(*layout))
         self._coming = iter(self._frames)
         self._first = next(self._coming, None)
         if self._first is None:

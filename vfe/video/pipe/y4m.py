@@ -44,6 +44,17 @@ def frame_bytes(pix_fmt: str, width: int, height: int) -> int:
     return sum(plane.width * plane.height * ((plane.bits + 7) // 8) for plane in planes)
 
 
+def cut_frame_bytes(pix_fmt: str, width: int, height: int) -> int | None:
+    """Return how many bytes of such a frame the ffmpeg program writes where it loses some; None where it writes all.
+
+    It takes half of the bytes of a row of luma for a row of chroma (FFmpeg 5.1), so that of odd widths and more than 8
+    bits half a sample is missing at the end of each. FFmpeg itself reads no such stream.
+    """
+    planes = VideoFormat(pix_fmt, width, height).components
+    lost = sum(plane.height for plane in planes if plane.bits > 8 and plane.width * 2 > width > plane.width)
+    return frame_bytes(pix_fmt, width, height) - lost if lost else None
+
+
 def chroma_location(header: bytes) -> str | None:
     """Return where chroma samples lie in 4:2:0 of 8 bits, as encoders of FFmpeg name it; None where nothing is said."""
     tags = {b"C420mpeg2": "left", b"C420paldv": "topleft", b"C420jpeg": "center"}
@@ -51,11 +62,14 @@ def chroma_location(header: bytes) -> str | None:
 
 
 class Frames:
-    """The frames of a stream, after its header, as bytes. They end where the stream does, or where it is broken."""
+    """The frames of a stream, after its header, as bytes. They end where the stream does, or where it is broken.
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        """`size` is that of a frame in bytes."""
-        self._file, self._size = file, size
+    Iterating raises VFEError where the ffmpeg program has cut them.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, cut: int | None = None) -> None:
+        """`size` is that of a frame in bytes, and `cut` that of one which the ffmpeg program has cut."""
+        self._file, self._size, self._cut = file, size, cut
         self.fault = ""
         """What is wrong with the stream where the frames ended; empty where it is whole."""
 
@@ -65,6 +79,11 @@ class Frames:
                 self.fault = "something else than a frame follows" if len(line) > len(_FRAME) else "it is cut short"
                 return
             data = self._file.read(self._size)
+            if self._cut is not None and data[self._cut : self._cut + len(_FRAME)] == _FRAME[: len(data) - self._cut]:
+                raise VFEError(
+                    f"{INPUT}: ffmpeg left bytes of the colours out, as it does for odd widths and more than 8 bits; "
+                    "give it -pix_fmt yuv444p16le before -f yuv4mpegpipe"
+                )
             if len(data) < self._size:
                 self.fault = "its last frame is cut short"
                 return
