@@ -34,7 +34,7 @@ class CodebookStage(BurstStage):
         held_out: Pairs,
         loss: SqueezeDistance,
     ) -> None:
-        weights = CodebookLossConfig(adversarial=0.1, adversary_from=0.5, drawn_frames=1)
+        weights = CodebookLossConfig(pairing="book", adversarial=0.1, adversary_from=0.5, drawn_frames=1)
         device = held_out.clean.device
         discriminator = Discriminator(discriminator_config).to(device)
         self.autoencoder = AutoencoderWithLoss(config, weights, FrameLoss(loss), discriminator).to(device)
