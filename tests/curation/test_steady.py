@@ -53,7 +53,7 @@ def test_a_face_that_is_seen_too_seldom_is_none() -> None:
     assert chosen(track(1, 30, 10, 10)) == Rejected("no face")
 
 
-def test_before_a_track_begins_the_face_is_where_it_will_be_and_counts_as_unseen() -> None:
+def test_before_a_track_begins_the_face_is_where_it_will_be() -> None:
     face = chosen(track(1, 11, 29, 10))
     assert isinstance(face, SteadyFace)
     assert len(face.boxes) == 20

@@ -26,5 +26,5 @@ def test_a_long_shot_is_divided_evenly() -> None:
     assert [len(stretch) for stretch in stretches_of(0, 130, CutConfig())] == [65, 65]
 
 
-def test_where_halves_would_be_too_short_as_many_of_the_least_as_fit_are_taken() -> None:
+def test_where_halves_are_too_short_the_least_length_is_taken() -> None:
     assert [len(s) for s in stretches_of(0, 20, CutConfig(least_frames=13, most_frames=17))] == [13]

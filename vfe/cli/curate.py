@@ -16,7 +16,7 @@ from ..curation.run import Curation, Origin
 from ..curation.sheet import SHEET, write_sheet
 from ..curation.sources import Sources
 from ..curation.work import Done, Task, Tools
-from ..files.aside import written_aside
+from ..files.aside import remove_leftovers, written_aside
 from ..types import VFEError
 from ..video.probe import probe
 from .curate_lines import CurateLines
@@ -75,6 +75,7 @@ def _finish(args: argparse.Namespace, record: Record, lines: CurateLines) -> Non
     outcome = decide(args.output, record, args.keep_above)
     publish(args.output, record, outcome, args.keep_above)
     sheet = args.output / SHEET
+    remove_leftovers(sheet)
     with written_aside(sheet) as aside:
         write_sheet(aside, args.output, outcome)
     lines.table(outcome, args.keep_above)

@@ -15,7 +15,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from torch import Tensor
 
-from ..files.aside import hidden_name
+from ..files.aside import hidden_name, remove_leftovers
 from ..files.durable import publish_durably
 from ..video.colour import BT709, LIMITED
 from ..video.errors import writing
@@ -58,6 +58,7 @@ def write_labels(path: Path, labels: Labels) -> None:
 
 def _published(path: Path, write: Callable[[Path], object]) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(path)
     hidden = hidden_name(path, path.suffix)
     try:
         with writing(path):

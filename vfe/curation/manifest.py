@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..files.aside import remove_leftovers
 from ..files.durable import write_durably
 from ..types import VFEError
 from .record import ClipLine, LeftOut, Record, SourceLine, file_of
@@ -90,6 +91,7 @@ def publish(folder: Path, record: Record, outcome: Outcome, keep_above: float) -
     head = {"format": FORMAT, "keep_above": keep_above, "scorers": scorers}
     lines = ",\n".join("  " + json.dumps(item) for item in items)
     text = json.dumps(head, indent=1)[:-2] + ',\n "items": [\n' + lines + "\n ]\n}\n"
+    remove_leftovers(folder / MANIFEST)
     write_durably(folder / MANIFEST, text)
     for line in {line.clip: line for line in record.clips}.values():
         if line.clip not in kept:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..face.detect.detector import MIN_FRAME_SIDE, DetectConfig, FaceDetector
 from ..face.track.tracker import FaceTracker
 from ..face.track.tracks import FaceTrack, FaceTracks
-from ..files.aside import hidden_name
+from ..files.aside import hidden_name, remove_leftovers
 from ..restore.region import RegionPlan
 from ..restore.survey import Survey, take_survey
 from ..types import Progress, VFEError
@@ -31,6 +31,7 @@ def survey_of(source: Source, folder: Path, detector: FaceDetector, on_progress:
         except VFEError:  # damaged, or of another version
             shutil.rmtree(folder)
     survey = _take(source, detector, on_progress)
+    remove_leftovers(folder)
     hidden = hidden_name(folder)
     hidden.mkdir(parents=True)
     try:
