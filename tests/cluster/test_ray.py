@@ -8,10 +8,10 @@ from typing import Any
 
 import psutil
 import pytest
-import torch
 
 from tests.support.clips import Clip, write_clip
 from tests.support.dying_worker import DEADLY, FRAMES_OF_EACH, SEGMENTS, DyingWorker, segment_id
+from tests.support.one_process import by_one_process
 from tests.support.tiny_lite import tiny_lite
 from vfe.batch.clips import Clip as FoundClip
 from vfe.batch.given import GivenOptions
@@ -27,7 +27,6 @@ from vfe.jobs.request import JobRequest, ModelRequest
 from vfe.jobs.status import State
 from vfe.jobs.whole import WholeRun, job_folder
 from vfe.options import ModelOptions, RestoreOptions
-from vfe.restore.restorer import load
 from vfe.types import VFEError
 from vfe.weights.lite import save_lite_model
 
@@ -35,6 +34,7 @@ pytest.importorskip("ray", reason="no cluster to test with: Ray is not installed
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 FRAMES, SEGMENT = 130, 15
+LOSSLESS = RestoreOptions(codec="ffv1")
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
 
@@ -57,10 +57,7 @@ def model(tmp_path: Path) -> ModelRequest:
 
 def tasks_of(folder: Path, *names: str) -> list[FileTask]:
     found = [FoundClip(folder / name, Path(name)) for name in names]
-    return [
-        FileTask(clip, clip.path.with_suffix(".out.mkv"), RestoreOptions(codec="ffv1"), GivenOptions())
-        for clip in found
-    ]
+    return [FileTask(clip, clip.path.with_suffix(".out.mkv"), LOSSLESS, GivenOptions()) for clip in found]
 
 
 def pool_of(address: str, model: ModelRequest) -> RayPool:
@@ -69,16 +66,6 @@ def pool_of(address: str, model: ModelRequest) -> RayPool:
         return Film(request, WholeRun(job_folder(task.output)))
 
     return RayPool(address, film_of, on_cpu=True, is_lite=True)
-
-
-def single_pass(source: Path, model: ModelRequest, to: Path) -> bytes:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # as many as a worker on a node with one processor has
-    try:
-        load(model.name, "cpu", "fp32", options=model.options).restore_file(source, to, RestoreOptions(codec="ffv1"))
-    finally:
-        torch.set_num_threads(before)
-    return to.read_bytes()
 
 
 def kill_a_worker(folder: Path) -> None:
@@ -132,7 +119,7 @@ def test_the_film_is_the_same_whoever_dies(
     assert not mishaps
     assert isinstance(heard[-1], Made), heard[-1]
     assert heard[-1].frames == FRAMES
-    assert (tmp_path / "film.out.mkv").read_bytes() == single_pass(film, model, tmp_path / "one.mkv")
+    assert (tmp_path / "film.out.mkv").read_bytes() == by_one_process(film, model, tmp_path / "one.mkv", LOSSLESS)
     assert {path.name for path in tmp_path.iterdir()} == {"film.mkv", "film.out.mkv", "one.mkv", "tiny.safetensors"}
 
 
