@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tests.support.paths import ROOT
 from tests.support.training_set import write_training_set
-from training.data.dev_set import LEVELS, DevSet, evaluate
+from training.data.dev_set import LEVELS, MEASURES, DevSet, evaluate, to_video
 from training.run.config import EvalConfig
 
 CPU = torch.device("cpu")
@@ -52,7 +52,22 @@ def test_the_clean_clip_gains_and_has_all_details() -> None:
     assert scores["detail_ratio"] == pytest.approx(1, abs=1e-3)
 
 
+def test_what_is_measured_is_listed() -> None:
+    assert set(unchanged()) == set(MEASURES)
+
+
+def test_a_distance_adds_a_gain() -> None:
+    """By a distance of our own, of a restorer that gives the middle grey, rounded to 8 bits."""
+    scores = evaluate(torch.zeros_like, dev_set(), CPU, "no", lambda a, b: (a - b).abs().mean())
+    gains = []
+    for _, degraded, clean in dev_set().pairs:
+        lq, hq = (to_video(frames, CPU) for frames in (degraded, clean))
+        gains.append(float((lq - hq).abs().mean() - (1 / 255 - hq).abs().mean()))
+    assert set(scores) == {*MEASURES, "perceptual_gain"}
+    assert scores["perceptual_gain"] == pytest.approx(sum(gains) / len(gains), abs=1e-4)
+
+
 def test_every_score_is_in_the_documents() -> None:
     text = (ROOT / "docs/training.md").read_text(encoding="utf-8")
-    names = {name.partition(".")[0] for name in unchanged()}
+    names = {name.partition(".")[0] for name in (*MEASURES, "perceptual_gain")}
     assert [name for name in sorted(names) if f"`{name}`" not in text] == []
