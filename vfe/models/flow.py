@@ -21,7 +21,8 @@ StepRule = Literal["vividface", "dvface"]
 class OneStepFlow:
     """z_hq = z_lq - s v(z_lq, t*): s = 1 in VividFace (eq. 3), s = t*/1000 in DVFace.
 
-    `rule` is part of a checkpoint: weights trained with one are wrong by a factor of t*/1000 with the other.
+    t* is a choice of who trains: DVFace's paper does not give its own, and 400 is what VividFace's weights are run at
+    here. `rule` is part of a checkpoint: weights trained with one are wrong by a factor of t*/1000 with the other.
     """
 
     rule: StepRule = "vividface"
