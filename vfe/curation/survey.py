@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-
-from torch import Tensor
 
 from ..face.detect.detector import MIN_FRAME_SIDE, DetectConfig, FaceDetector
 from ..face.track.tracker import FaceTracker
 from ..face.track.tracks import FaceTrack, FaceTracks
 from ..files.aside import hidden_name, remove_leftovers
 from ..restore.region import RegionPlan
-from ..restore.survey import Survey, take_survey
+from ..restore.survey import Survey, survey_pictures
 from ..types import Progress, VFEError
-from ..video.read import Frame, open_source
+from ..video.read import Decoded, open_source
 from .sources import Part, Source
 
 DETECTION = DetectConfig(mirror=False)
@@ -50,46 +48,43 @@ def _take(source: Source, detector: FaceDetector, on_progress: Progress | None) 
                 f"{source.path}: frames of {info.width}x{info.height} are too small to find faces in, needed are sides "
                 f"of {MIN_FRAME_SIDE} and more"
             )
-        finder = _Finder(source.parts, detector)
-        return take_survey(opened, finder.plan, on_progress)
+        finder = _Finder(source.parts, (info.width, info.height), detector)
+        return survey_pictures(opened, finder.plan, on_progress)
 
 
 class _Finder:
-    """Finds the faces of the parts that are meant; other frames are passed over without a look at them."""
+    """Finds the faces of the parts that are meant; of other pictures no frame is made."""
 
-    def __init__(self, parts: tuple[Part, ...], detector: FaceDetector) -> None:
-        self._parts, self._detector = parts, detector
+    def __init__(self, parts: tuple[Part, ...], size: tuple[int, int], detector: FaceDetector) -> None:
+        self._parts, self._size, self._detector = parts, size, detector
         self._first_time: float | None = None
 
-    def plan(self, frames: Iterable[Frame]) -> RegionPlan:
+    def plan(self, pictures: Iterable[Decoded]) -> RegionPlan:
         """Return the faces as a plan, in which a part is a shot or several."""
         found: list[tuple[int, FaceTracks]] = []
-        tracker, began, count, size = None, 0, 0, (0, 0)
+        tracker, began, count = None, 0, 0
         current: Part | None = None
-        for count, (part, pixels) in enumerate(self._meant(frames), start=1):
+        for number, picture in enumerate(pictures):
+            count = number + 1
+            part = self._part_of(number, picture)
             if part is not current and tracker is not None:
                 found.append((began, tracker.finish()))
                 tracker = None
             current = part
-            size = (pixels.shape[-1], pixels.shape[-2])
             if self._parts and part is None:
                 continue
             if tracker is None:
-                tracker, began = FaceTracker(self._detector), count - 1
-            tracker.push(pixels)
+                tracker, began = FaceTracker(self._detector), number
+            tracker.push(picture.frame().pixels)
         if tracker is not None:
             found.append((began, tracker.finish()))
-        return RegionPlan(True, _joined(found, count, size))
+        return RegionPlan(True, _joined(found, count, self._size))
 
-    def _meant(self, frames: Iterable[Frame]) -> Iterator[tuple[Part | None, Tensor]]:
-        for number, frame in enumerate(frames):
-            yield self._part_of(number, frame), frame.pixels
-
-    def _part_of(self, number: int, frame: Frame) -> Part | None:
-        """Return the part that a frame is in."""
+    def _part_of(self, number: int, picture: Decoded) -> Part | None:
+        """Return the part that a picture is in."""
         seconds = 0.0
-        if frame.pts is not None and frame.time_base is not None:
-            seconds = float(frame.pts * frame.time_base)
+        if picture.pts is not None and picture.time_base is not None:
+            seconds = float(picture.pts * picture.time_base)
         if self._first_time is None:
             self._first_time = seconds
         at = {"frames": float(number), "seconds": seconds - self._first_time}

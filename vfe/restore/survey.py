@@ -89,10 +89,17 @@ def take_survey(
 
     `on_progress` gets the frames that were read and, where known, their total. Raises VFEError as reading does.
     """
+    return survey_pictures(source, lambda pictures: plan(decoded.frame() for decoded in pictures), on_progress)
+
+
+def survey_pictures(
+    source: Source, plan: Callable[[Iterable[Decoded]], RegionPlan], on_progress: Progress | None = None
+) -> Survey:
+    """Do the same for a `plan` that makes frames of the pictures that it looks at only."""
     columns, report = _Columns(), on_progress or no_progress
-    frames = columns.noting(source.decoded(), lambda done: report(done, source.info.frames))
-    planned = plan(decoded.frame() for decoded in frames)
-    for _ in frames:  # those that the plan had no need to see
+    pictures = columns.noting(source.decoded(), lambda done: report(done, source.info.frames))
+    planned = plan(pictures)
+    for _ in pictures:  # those that the plan had no need to see
         pass
     if not columns.checksums:
         raise VFEError(f"{source.info.path}: no frame could be decoded")
