@@ -9,6 +9,12 @@ import pytest
 
 from tests.support.cli_run import assert_one_line_error, run_vfe
 from tests.support.clips import Clip, write_clip
+from vfe.batch.clips import Clip as FoundClip
+from vfe.batch.plan import FileTask
+from vfe.cli.on_cluster import film_of
+from vfe.cli.parser import all_options_of, build_parser, given_of
+from vfe.cluster.tasks import Film
+from vfe.jobs.whole import WholeRun
 
 
 @pytest.fixture
@@ -23,6 +29,28 @@ def test_without_ray_it_is_one_line(
     run = run_vfe(capsys, "enhance", clip, "--ray", "local")
     assert_one_line_error(run, "pip install 'video-face-enhancement[cluster]'")
     assert {path.name for path in clip.parent.iterdir()} == {"clip.mkv"}
+
+
+def test_workers_get_names_that_hold_in_every_folder(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clip.parent)
+    Path("faces.json").write_text("{}", encoding="utf-8")
+    Path("own.safetensors").touch()
+    Path("models").mkdir()
+    line = (
+        "enhance clip.mkv -o out.mkv --ray --job work --allow-gaps --region face --tracks faces.json "
+        "--face-model own.safetensors --models models"
+    )
+    args = build_parser().parse_args(line.split())
+    options, model = all_options_of(args)
+    film = film_of(args, model)(FileTask(FoundClip(args.input, args.input), args.output, options, given_of(args)))
+    assert isinstance(film, Film)
+    request, folder = film.request, clip.parent
+    assert (request.source, request.result) == (clip, folder / "out.mkv")
+    assert request.options.tracks == folder / "faces.json"
+    assert request.model.options.face_model == str(folder / "own.safetensors")
+    assert request.model.options.folders == (folder / "models",)
+    assert film.run == WholeRun(folder / "work", allow_gaps=True)
+    assert args.ray == "local"
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,10 @@ def add_long_clips(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--ray",
+        nargs="?",
+        const="local",
         metavar="ADDRESS",
-        help="restore on a Ray cluster: auto, local, or HOST:PORT of its head; folders of clips too",
+        help="restore on a Ray cluster: local (default), auto, or HOST:PORT of its head; folders of clips too",
     )
     group.add_argument("--no-resume", action="store_true", help="start anew where an earlier run was killed")
     group.add_argument("--keep-work", action="store_true", help="keep the folder of the job when all is done")

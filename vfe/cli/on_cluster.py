@@ -72,7 +72,7 @@ def ray_pool(args: argparse.Namespace, model: ModelOptions) -> RayPool:
 def film_of(args: argparse.Namespace, model: ModelOptions) -> Callable[[FileTask], Film | Failed]:
     """Return what makes a film of a file, with absolute names, as workers run in other folders."""
     from ..cluster.tasks import Film
-    from ..jobs.request import ModelRequest, options_from_json, options_to_json
+    from ..jobs.request import ModelRequest
     from ..jobs.whole import WholeRun, job_folder
     from .enhance import check_fits
     from .long_clips import job_request
@@ -87,9 +87,10 @@ def film_of(args: argparse.Namespace, model: ModelOptions) -> Callable[[FileTask
             request = job_request(of_file, output, task.options, model)
         except WrongUsage as error:
             return Failed(str(error))
+        tracks = None if task.options.tracks is None else task.options.tracks.absolute()
         request = replace(
             request,
-            options=options_from_json(options_to_json(request.options)),
+            options=replace(task.options, tracks=tracks),
             model=ModelRequest.from_json(request.model.to_json()),
         )
         run = WholeRun(
