@@ -16,6 +16,7 @@ from vfe.jobs.records import Held, SegmentFiles
 from vfe.jobs.request import JobRequest
 from vfe.jobs.whole import WholeRun
 from vfe.jobs.worker import Worker as Process
+from vfe.restore.restorer import RestoreReport, StageSeconds
 
 LACKING = 1
 
@@ -73,6 +74,16 @@ def test_frames_within_segments_count(tmp_path: Path) -> None:
     work.begin()
     SegmentFiles(tmp_path, "assembly").hold(Held(Process.this(), time.time(), 7))
     assert work.done == 7
+
+
+@pytest.mark.parametrize("done_before", [0, 10])
+def test_seconds_are_those_of_the_run_that_restored_it_all(done_before: int, tmp_path: Path) -> None:
+    work = FilmWork(Film(JobRequest(tmp_path / "film.mkv", tmp_path / "out.mkv"), WholeRun(tmp_path)))
+    work.take(work.begin(), Planned({}, done_before, 20))
+    of_segments = RestoreReport(tmp_path / "out.mkv", 20, 1000.0, StageSeconds(0.0, 900.0, 100.0))
+    work.take(work.begin(), Assembled(of_segments))
+    assert isinstance(work.outcome, RestoreReport)
+    assert (work.outcome.seconds == 1000) == bool(done_before)
 
 
 def test_a_segment_that_fails_is_noted_and_given_up(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -88,6 +89,8 @@ class FilmWork:
         self.notes: list[str] = []
         self.outcome: RestoreReport | Mishap | None = None
         """What became of it; None while it is worked on."""
+        self._began = time.perf_counter()
+        self._goes_on = False  # with what an earlier run did
         self._done = 0  # frames of segments that are restored
         self._ids: dict[int, str] = {}
         self._left: set[int] = set()  # segments that are waiting or worked on
@@ -121,12 +124,16 @@ class FilmWork:
             self._done += done.frames
             self._end_segment(task.segment)
         else:
-            self.outcome = done.report
+            # Of a job that is gone on with, the seconds are those of its segments: this run did not restore them all.
+            is_new = task.kind is Kind.ASSEMBLE and not self._goes_on
+            self.outcome = replace(done.report, seconds=time.perf_counter() - self._began) if is_new else done.report
 
     def _take_plan(self, task: Task, planned: Planned) -> None:
         if self._tries[task] > TRIES:  # of an assembly, whose chunks are damaged again and again
             self.outcome = Mishap("chunks are damaged again and again; check the disk")
             return
+        if task.kind is Kind.PLAN and planned.done:
+            self._goes_on = True
         self._done, self.frames = planned.done, planned.frames
         self._ids, self._left = dict(planned.left), set(planned.left)
         self.notes += planned.notes
