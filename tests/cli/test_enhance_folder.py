@@ -77,6 +77,23 @@ def test_the_same_line_again_does_what_is_left(
     assert "another strength (1.0, now 0.5)" in run.out
 
 
+def test_each_file_has_its_report(model: str, tapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ("enhance", tapes, "-o", tmp_path / "restored", "--model", model, "--report")
+    run_vfe(capsys, *line, tmp_path / "reports")
+    assert files(tmp_path / "reports") == ["a.mp4.html", "c.mp4.html", "reel.html"]
+    page = (tmp_path / "reports" / "c.mp4.html").read_text(encoding="ascii")
+    assert "c.avi: restored" in page
+    assert "3 of 4" not in run_vfe(capsys, *line, tmp_path / "reports").out, "what is done has its report"
+    assert_one_line_error(run_vfe(capsys, *line, tmp_path / "no" / "where"), "no such folder")
+    run = run_vfe(capsys, *line, tmp_path / "restored" / "*.json", "--overwrite", "--strength", "0.5")
+    assert "done     3" in run.out
+    assert [name for name in files(tmp_path / "restored") if name.endswith(".json")] == [
+        "a.mp4.json",
+        "c.mp4.json",
+        "reel.json",
+    ]
+
+
 def test_a_dry_run_does_nothing(model: str, tapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tapes / "a.vfe.yaml").write_text("strength: 0.5")
     run = run_vfe(capsys, "enhance", tapes, "-o", tmp_path / "out", "--model", model, "--dry-run")
@@ -139,7 +156,7 @@ def test_names_that_are_no_text_are_told_in_one_line(
     ("arguments", "part"),
     [
         (("--compare", "both.mp4"), "--compare is of one file"),
-        (("--report", "r.json"), "--report is of one file"),
+        (("--report", "r.json"), "r.json is one report"),
         (("--job", "job"), "--job is of one file"),
         (("--watch", "--dry-run"), "--watch"),
         (("--jobs", "0"), "'0'"),

@@ -38,8 +38,10 @@ def test_the_three_parts(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "3 segments: 1 waiting, 0 running, 2 done, 0 failed; 41/61 frames" in told.out
     assert_one_line_error(run_vfe(capsys, "assemble", tmp_path / "job"), "segment 1 is not restored", "--allow-gaps")
     assert run_vfe(capsys, "segment", tmp_path / "job", "all").code == 0
-    run = run_vfe(capsys, "assemble", tmp_path / "job")
+    assert_one_line_error(run_vfe(capsys, "assemble", tmp_path / "job", "--report", "r.txt"), ".html", code=2)
+    run = run_vfe(capsys, "assemble", tmp_path / "job", "--report", tmp_path / "film.html")
     assert run.code == 0, run.err
+    assert "Segments" in (tmp_path / "film.html").read_text(encoding="ascii")
     assert str(tmp_path / "clip.restored.mkv") in run.out
     assert (tmp_path / "clip.restored.mkv").read_bytes() == single_pass(clip, stand_in())
     assert not (tmp_path / "job").exists()

@@ -45,11 +45,10 @@ def test_each_face_is_measured_on_its_own_frames() -> None:
     watcher = RunWatcher(tracks(30, 2, 17))
     watched(watcher, 30)
     measured = watcher.measured()
-    assert measured.faces is not None
-    frames = [[sample.frame for sample in meter.samples] for meter in measured.faces]
-    assert frames == [sampled_frames(meter.track) for meter in measured.faces] == [[4, 9], [19, 24]]
-    assert all(meter.pictures for meter in measured.faces)
-    assert all(sample.distance < 0.01 for meter in measured.faces for sample in meter.samples)
+    frames = [[sample.frame for sample in face.samples] for face in measured.faces]
+    assert frames == [sampled_frames(track) for track in tracks(30, 2, 17).tracks] == [[4, 9], [19, 24]]
+    assert all(face.pictures for face in measured.faces)
+    assert all(sample.distance < 0.01 for face in measured.faces for sample in face.samples)
     assert measured.cuts == (15,)
 
 
@@ -70,7 +69,7 @@ def test_cuts_are_found_where_nobody_looked_for_faces() -> None:
         watcher.see(torch.zeros(3, SIDE, SIDE), torch.zeros(3, SIDE, SIDE))
     measured = watcher.measured()
     assert measured.cuts == (12,)
-    assert measured.faces is None
+    assert measured.faces == ()
 
 
 def test_long_tracks_are_measured_on_so_many_frames() -> None:

@@ -43,7 +43,19 @@ def test_it_says_what_was_restored(run: tuple[Path, dict[str, Any]]) -> None:
     assert report["output"] == {"name": "out.mkv", "width": 64, "height": 48}
     assert report["options"]["codec"] == "ffv1"
     assert "report" not in report["options"]
-    assert report["segments"] == [{"start": 0, "stop": 20, "seconds": report["seconds"], "retries": 0}]
+    assert report["model"] == {"name": "", "faces": None}
+    assert report["segments"] == [
+        {
+            "start": 0,
+            "stop": 20,
+            "seconds": report["seconds"],
+            "fps": report["fps"],
+            "retries": 0,
+            "failures": [],
+            "worker": None,
+            "passed_through": False,
+        }
+    ]
 
 
 def test_it_measures_the_colours_of_some_frames(run: tuple[Path, dict[str, Any]]) -> None:

@@ -2,11 +2,13 @@
 
 The command runs in forks of this process, so that torch is imported once. `at-random` kills 20 runs at random moments;
 `at-each-step` kills before each call that changes what is on the disk. The same line goes on, and what it wrote in the
-end is compared with CLIP.expected. It says how often it killed.
+end is compared with CLIP.expected; runs that are killed at random moments write a
+report too. It says how often it killed.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -66,9 +68,11 @@ def at_random(line: list[str], result: Path, expected: bytes) -> None:
             raise SystemExit(f"exit code {code} after {kills} kills")
         films += 1
         check(result, expected)
+        check_report(result)
         if kills >= KILLS:
             break
         result.unlink()
+        report_of(result).unlink()
     sys.stdout.write(f"{kills} kills, {films} films")
 
 
@@ -114,11 +118,24 @@ def check(result: Path, expected: bytes) -> None:
         raise SystemExit("the film differs from that of one pass")
 
 
+def check_report(result: Path) -> None:
+    """Leave with an error unless the report is there and tells of all frames."""
+    report = json.loads(report_of(result).read_text(encoding="ascii"))
+    if sum(segment["stop"] - segment["start"] for segment in report["segments"]) != report["frames"]:
+        raise SystemExit("the report tells of other segments")
+
+
+def report_of(result: Path) -> Path:
+    """Where the report of a film is."""
+    return result.with_suffix(".json")
+
+
 def main(how: str, clip: str, result: str) -> None:
     torch.set_num_threads(1)
     setattr(vfe.restore.restorer, "load_pipeline", lambda *_: MixingPipeline(WindowConfig(9, 1)))  # noqa: B010
     line = ["enhance", clip, "-o", result, "--job", f"{Path(result).parent}/.{Path(result).name}.vfe-job"]
     line += ["--face-model", "none", "--segment-frames", "20", "--device", "cpu"]
+    line += ["--report", str(report_of(Path(result)))] if how == "at-random" else []
     expected = Path(f"{clip}.expected").read_bytes()
     {"at-random": at_random, "at-each-step": at_each_step}[how](line, Path(result), expected)
 

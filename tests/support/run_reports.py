@@ -13,7 +13,7 @@ from vfe.report.face_net import FaceNetLikeness
 from vfe.report.faces import FacePictures, FaceSample
 from vfe.report.memory import PeakMemory
 from vfe.report.picture import jpeg
-from vfe.report.run_report import ReportedClip, ReportedFace, RunReport, Segment, Stages
+from vfe.report.run_report import ModelNames, ReportedClip, ReportedFace, RunReport, Segment, Stages
 from vfe.report.watch import Still
 from vfe.types import Stretch
 from vfe.video.lost import TimeRange
@@ -29,7 +29,8 @@ def reported_face(number: int, start: int, stop: int, samples: int = 3) -> Repor
     step = max(1, (stop - start) // max(samples, 1))
     measured = tuple(FaceSample(start + step * at, 2.0 + at, 3.0 + at, 0.01) for at in range(samples))
     pictures = FacePictures(start, grey(), grey()) if samples else None
-    return ReportedFace(number, start, stop, stop - start - 1, (Stretch(start, start + 1),), 64.0, measured, pictures)
+    unseen, windows = (Stretch(start, start + 1),), (Stretch(start, stop),)
+    return ReportedFace(number, start, stop, stop - start - 1, unseen, 64.0, windows, measured, pictures)
 
 
 def run_report(frames: int = 24, faces: tuple[ReportedFace, ...] | None = (), **changed: object) -> RunReport:
@@ -40,11 +41,12 @@ def run_report(frames: int = 24, faces: tuple[ReportedFace, ...] | None = (), **
         kind="video" if frames > 1 else "image",
         rate=Fraction(25),
         options=RestoreOptions(),
+        model=ModelNames("lite", "lite_faces"),
         frames=frames,
         seconds=2.0,
         stages=Stages(0.1, 0.2, 1.2, 0.3, 0.1),
         memory=PeakMemory(600 << 20, None),
-        segments=(Segment(0, frames, 2.0, 0),),
+        segments=(Segment(0, frames, 2.0),),
         cuts=(),
         windows=(Stretch(0, frames),),
         faces=faces,

@@ -19,6 +19,7 @@ from .given import GivenOptions
 from .option_files import OptionFiles
 from .presets import with_preset
 from .record import Entry, Record, as_json
+from .report_names import ReportNames
 from .stamp import identity_of, stamp_of
 
 
@@ -67,6 +68,8 @@ class Choices:
     overwrite: bool = False
     resume: bool = True
     """Whether what is done counts."""
+    reports: ReportNames | None = None
+    """Where the report of each file goes; None where none is wanted."""
 
 
 class Planner:
@@ -84,8 +87,10 @@ class Planner:
         try:
             refuse_pipe(clip.path)
             given = self.choices.given.over(self.files.given(clip))
-            kept = RestoreOptions(overwrite=self.choices.overwrite)
-            task = FileTask(clip, self._output(clip), with_preset(given).applied_to(kept), given)
+            output, reports = self._output(clip), self.choices.reports
+            report = None if reports is None else reports.report_of(output.relative_to(self.choices.output))
+            kept = RestoreOptions(overwrite=self.choices.overwrite, report=report)
+            task = FileTask(clip, output, with_preset(given).applied_to(kept), given)
             return self._taken(task) or self._there(task) or task
         except VFEError as error:
             return Failed(str(error))
@@ -95,12 +100,14 @@ class Planner:
             return Failed(str(error))
 
     def begin(self, task: FileTask) -> Failed | None:
-        """Make the folder of a file's output and note that it is begun, or return why it cannot be.
+        """Make the folders of a file's output and report and note that it is begun, or return why it cannot be.
 
         Raises OSError where the record cannot be written.
         """
         try:
-            task.output.parent.mkdir(parents=True, exist_ok=True)
+            for path in (task.output, task.options.report):
+                if path is not None:
+                    path.parent.mkdir(parents=True, exist_ok=True)
             identity, there = identity_of(task.clip.path), stamp_of(task.output)
         except OSError as error:
             return Failed(f"{error.filename}: {error.strerror}")

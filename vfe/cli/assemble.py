@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from .enhance import summary
+from .parser import check_report_name
 from .progress import ProgressLine
 from .text import say
 
@@ -15,10 +16,17 @@ def run(args: argparse.Namespace) -> None:
     from ..jobs.job import Job
     from ..jobs.whole import gaps_note
 
+    check_report_name(args.report)
     job = Job.open(args.job)
     progress = ProgressLine(sys.stderr)
     try:
-        report = job.assemble(args.output, allow_gaps=args.allow_gaps, overwrite=args.overwrite, on_progress=progress)
+        report = job.assemble(
+            args.output,
+            allow_gaps=args.allow_gaps,
+            overwrite=args.overwrite,
+            report=args.report,
+            on_progress=progress,
+        )
     finally:
         progress.clear()
     for note in report.notes:

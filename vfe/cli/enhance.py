@@ -21,7 +21,7 @@ from ..video.output_name import output_for
 from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
 from .enhance_folder import enhance_folder
 from .on_cluster import enhance_on_cluster
-from .parser import WrongUsage, all_options_of, given_of
+from .parser import WrongUsage, all_options_of, check_report_name, given_of
 from .progress import ProgressLine
 from .text import say
 
@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> None:
     if found is not None:
         enhance_folder(args, model, found)
         return
+    check_report_name(args.report)
     if args.jobs or args.dry_run or args.watch:
         raise WrongUsage(f"--jobs, --dry-run and --watch are of folders and globs of videos; {args.input} is one clip")
     if args.ray is not None:

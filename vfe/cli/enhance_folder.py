@@ -14,6 +14,7 @@ from ..batch.option_files import OptionFiles
 from ..batch.plan import Choices, Failed, FileTask, Made, Planner
 from ..batch.pool import Pool, WorkerPool
 from ..batch.record import Record
+from ..batch.report_names import ReportNames
 from ..batch.run import Arrivals, Ended, Listed, run_batch
 from ..batch.watch import Watch
 from ..options import ModelOptions, RestoreOptions
@@ -43,11 +44,16 @@ def enhance_folder(args: argparse.Namespace, model: ModelOptions, found: Found) 
     if not found.clips and not found.unread and not args.watch:
         raise VFEError(f"{args.input}: no videos or images there; `vfe info FILE` says whether a file is one")
     _check_usage(args)
+    reports = _reports_of(args)
     if not args.dry_run:
         _make_folder(args.output)
+        if reports is not None:
+            _make_folder(reports.folder)
     note = _check_with_torch(args)
     record = Record(args.output)
-    choices = Choices(args.output, given_of(args), _of_the_result(args, model), args.overwrite, not args.no_resume)
+    choices = Choices(
+        args.output, given_of(args), _of_the_result(args, model), args.overwrite, not args.no_resume, reports
+    )
     planner = Planner(choices, OptionFiles(found.root), record)
     lines = FolderLines(sys.stdout, sys.stderr, None if args.watch else len(found.clips) + len(found.unread))
     if note:
@@ -93,7 +99,7 @@ def _check_usage(args: argparse.Namespace) -> None:
     """Raise WrongUsage for what fits one file alone."""
     if args.output == PIPE:
         raise WrongUsage(f"{args.input} holds many files, which cannot be written to one pipe; give a folder")
-    for option, value in (("--compare", args.compare), ("--report", args.report), ("--job", args.job)):
+    for option, value in (("--compare", args.compare), ("--job", args.job)):
         if value is not None:
             raise WrongUsage(f"{option} is of one file, and {args.input} holds many")
     if args.output.suffix.lower() in {*VIDEO_SUFFIXES, *IMAGE_SUFFIXES} and not args.output.is_dir():
@@ -106,6 +112,14 @@ def _check_usage(args: argparse.Namespace) -> None:
         given_of(args).applied_to(RestoreOptions())
     except ValueError as error:
         raise WrongUsage(str(error)) from error
+
+
+def _reports_of(args: argparse.Namespace) -> ReportNames | None:
+    """Return where the reports go; WrongUsage for the name of one report."""
+    try:
+        return None if args.report is None else ReportNames.of(args.report)
+    except ValueError as error:
+        raise WrongUsage(f"{args.input} holds many files, and {error}") from error
 
 
 def _check_with_torch(args: argparse.Namespace) -> str:

@@ -64,6 +64,13 @@ def add_assemble(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.add_argument("--allow-gaps", action="store_true", help="pass the source through where a segment is missing")
     parser.add_argument("--keep-work", action="store_true", help="keep the folder of the job")
+    add_report(parser)
+
+
+def add_report(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+    """Add the option of a report."""
+    report = "also write what was done, in numbers and pictures: .html or .json (of many files, a folder)"
+    group.add_argument("--report", type=read_path, metavar="FILE", help=report)
 
 
 def add_job(parser: argparse.ArgumentParser) -> None:

@@ -36,6 +36,7 @@ def restore_clip(
         resume=not args.no_resume,
         keep=args.keep_work,
         allow_gaps=args.allow_gaps,
+        report=options.report,
     )
     request = job_request(args, args.output, options, model_options_of(args))
     return restore_whole(request, run, restorer, progress, tell)
@@ -45,9 +46,7 @@ def needs_single_pass(args: argparse.Namespace, options: RestoreOptions) -> str:
     """Return what of a command line a job cannot do, in the words of the command; "" where it can do all of it."""
     if PIPE in (args.input, args.output):
         return "a pipe"
-    if options.compare is not None:
-        return "--compare"
-    return "--report" if options.report is not None else ""
+    return "" if options.compare is None else "--compare"
 
 
 def job_request(args: argparse.Namespace, result: Path, options: RestoreOptions, model: ModelOptions) -> JobRequest:

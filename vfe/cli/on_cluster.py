@@ -99,6 +99,7 @@ def film_of(args: argparse.Namespace, model: ModelOptions) -> Callable[[FileTask
             resume=not args.no_resume,
             keep=args.keep_work,
             allow_gaps=args.allow_gaps,
+            report=None if task.options.report is None else task.options.report.absolute(),
         )
         return Film(request, run)
 

@@ -19,6 +19,7 @@ from ..options import (
     DEFAULT_DTYPE,
     DTYPES,
     REGIONS,
+    REPORT_SUFFIXES,
     LoraFile,
     ModelOptions,
     RestoreOptions,
@@ -26,7 +27,7 @@ from ..options import (
 from ..types import VFEError
 from .curate_options import add_curate
 from .folder_options import add_folders
-from .job_options import add_assemble, add_job, add_long_clips, add_segment, add_segments
+from .job_options import add_assemble, add_job, add_long_clips, add_report, add_segment, add_segments
 from .values import read_path as _path
 
 EXAMPLES = """examples:
@@ -98,7 +99,9 @@ def options_of(args: argparse.Namespace) -> RestoreOptions:
 
     Raises ValueError where one makes no sense, of which VFEError is a kind: that for a preset that is none.
     """
-    files = RestoreOptions(compare=args.compare, report=args.report, overwrite=args.overwrite, tracks=args.tracks)
+    # A name that is none of a report is that of a folder of them, for many files.
+    report = args.report if args.report is not None and args.report.suffix.lower() in REPORT_SUFFIXES else None
+    files = RestoreOptions(compare=args.compare, report=report, overwrite=args.overwrite, tracks=args.tracks)
     return with_preset(given_of(args)).applied_to(files)
 
 
@@ -133,6 +136,14 @@ def all_options_of(args: argparse.Namespace) -> tuple[RestoreOptions, ModelOptio
         raise WrongUsage(str(error)) from error
 
 
+def check_report_name(report: Path | None) -> None:
+    """Raise WrongUsage for the name of a report that says of neither kind of file that it is one."""
+    try:
+        RestoreOptions(report=report)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from error
+
+
 def _add_enhance(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and options of `vfe enhance`."""
     parser.add_argument("input", type=_path, metavar="INPUT", help="video, image, folder, quoted glob or - (Y4M)")
@@ -142,8 +153,7 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     add_folders(parser.add_argument_group("folders and globs of videos"))
     beside = parser.add_argument_group("beside the output")
     beside.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
-    report = "also write what was done, in numbers and pictures: .html or .json"
-    beside.add_argument("--report", type=_path, metavar="FILE", help=report)
+    add_report(beside)
     _add_restoring(parser)
 
 

@@ -49,13 +49,13 @@ class Worker:
     def _assemble(self, film: Film, task: Task) -> Assembled | Planned:
         job, run = Job.open(film.run.folder), film.run
         try:
-            report = job.assemble(film.request.result, overwrite=run.overwrite)
+            report = job.assemble(film.request.result, overwrite=run.overwrite, report=run.report)
         except SegmentsMissing as missing:
             if set(missing.numbers) - set(task.given_up):
                 return _planned(job, [], task.given_up)  # chunks were damaged, and are restored again
             if not run.allow_gaps:
                 raise
-            report = job.assemble(film.request.result, allow_gaps=True, overwrite=run.overwrite)
+            report = job.assemble(film.request.result, allow_gaps=True, overwrite=run.overwrite, report=run.report)
             return Assembled(replace(report, notes=(*report.notes, gaps_note(run.folder))))
         if not run.keep:
             job.remove()

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from ..report.memory import PeakMemory
+from ..restore.reporting import check_report
 from ..restore.restorer import Restorer, RestoreReport, StageSeconds
 from ..restore.survey import Survey
 from ..types import Notify, Progress, Stretch, VFEError, no_progress
@@ -25,6 +27,7 @@ from .missing import SegmentsMissing
 from .plan import Plan, folder_digest
 from .planning import make_plan
 from .records import TRIES, Record, SegmentFiles
+from .reported import JobReport
 from .request import JobRequest
 from .result import Assembled, Result
 from .status import JobStatus, status_of
@@ -127,13 +130,15 @@ class Job:
         *,
         allow_gaps: bool = False,
         overwrite: bool = False,
+        report: Path | None = None,
         on_progress: Progress | None = None,
     ) -> RestoreReport:
         """Put the chunks together into `result`, by default where the request wanted it, with sound and all the rest.
 
         Every chunk is proved by its hash first, and one that is damaged is thrown away. `allow_gaps` passes the source
-        through where a segment is missing, which the notes of the report say. Raises SegmentsMissing without it, and
-        VFEError where the result cannot be written.
+        through where a segment is missing, which the notes say. `report` is a page or JSON to which is written what
+        was done, as by `report`. Raises SegmentsMissing without leave for gaps, and VFEError where the result or the
+        report cannot be written.
         """
         place = self._place(result)
         outcome = Result(self.folder, place)
@@ -145,15 +150,39 @@ class Job:
             assembled = outcome.assembled()
             if assembled is None or assembled.gaps != len(gaps):
                 check_output(place, source.info, overwrite=overwrite)
+                if report is not None:
+                    check_report(report, source.info, (place,), overwrite=overwrite)
                 assembled = self._assembled(outcome, pieces, source, on_progress or no_progress)
             if not outcome.is_in_place(assembled):
                 check_output(place, source.info, overwrite=overwrite or outcome.has_begun_to_move())
                 outcome.publish()
+            if report is not None:
+                made = JobReport(self.planned, self.survey, source)
+                made.write(report, made.of(pieces, assembled, place), overwrite=overwrite)
         restoring = sum(piece.record.seconds for piece in pieces if piece.record is not None)
-        stages = StageSeconds(decode=0.0, restore=restoring, encode=assembled.seconds)
-        return RestoreReport(
-            place, assembled.frames, restoring + assembled.seconds, stages, assembled.notes, self.survey.lost
-        )
+        stages = StageSeconds(decode=0.0, restore=self.planned.seconds + restoring, encode=assembled.seconds)
+        return RestoreReport(place, assembled.frames, sum(stages), stages, assembled.notes, self.survey.lost)
+
+    def report(self, path: Path, result: str | Path | None = None, *, overwrite: bool = False) -> None:
+        """Write a page or JSON, as its name says, of a result that is in its place: what was done, in numbers and
+        pictures.
+
+        A report of this job that is there already stays. Raises VFEError where something else is there without leave
+        to `overwrite`, where the result is not in its place, and where nothing can be written.
+        """
+        place = self._place(result)
+        outcome = Result(self.folder, place)
+        assembled = outcome.assembled()
+        if assembled is None or not outcome.is_in_place(assembled):
+            raise VFEError(f"{place}: is not what this job made; assemble it first")
+        pieces = [Piece(stretch, files, files.record()) for stretch, files in self._segments()]
+        with self._source() as source:
+            made = JobReport(self.planned, self.survey, source)
+            made.write(path, made.of(pieces, assembled, place), overwrite=overwrite)
+
+    def is_whole(self) -> bool:
+        """Return whether all that segments left is there: it is not when they are not done, or are being deleted."""
+        return all(files.record() is not None and files.measured.exists() for _, files in self._segments())
 
     def status(self) -> JobStatus:
         """Return how far the job is, whoever works on it."""
@@ -213,7 +242,8 @@ class Job:
             notes = Assembly(self.planned, self.survey, source, output).write(pieces, report)
             seconds = time.perf_counter() - started
             with writing(outcome.aside):
-                return outcome.vouch(lambda seen: Assembled(seen, self.planned.frames, seconds, gaps, notes))
+                peak, frames = PeakMemory.now(), self.planned.frames
+                return outcome.vouch(lambda seen: Assembled(seen, frames, seconds, gaps, notes, peak))
 
     def _segments(self) -> Iterator[tuple[Stretch, SegmentFiles]]:
         for number, stretch in enumerate(self.planned.segments):

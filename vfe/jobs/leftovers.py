@@ -13,7 +13,7 @@ from .layout import ASSEMBLED, PLAN, SURVEY, VOUCHED
 from .worker import Worker
 
 _OURS = re.compile(
-    rf"{SURVEY}|{re.escape(PLAN)}|{ASSEMBLED}(\..*)?|assembly\.held|\d{{5,}}-[0-9a-f]{{16}}\.(chunk|ok|held|failed-\d+)"
+    rf"{SURVEY}|{re.escape(PLAN)}|{ASSEMBLED}(\..*)?|assembly\.held|\d{{5,}}-[0-9a-f]{{16}}\.(chunk|measured|ok|held|failed-\d+)"
     r"|\..*\.part|\..*\.vfe-[0-9a-f]{8}.*|\..*\.held\.\d+"
 )
 """The names that a job gives. Whatever else lies in its folder is somebody's, and stays."""

@@ -22,4 +22,5 @@ def smaller(restorer: Restorer) -> Restorer | None:
     shorter = next((frames for frames in _SHORTER if frames < pipeline.window.frames), None)
     if shorter is None:
         return None
-    return Restorer(OneStepPipeline(pipeline.model, WindowConfig.of(shorter), pipeline.tile), restorer.face_part)
+    pipeline = OneStepPipeline(pipeline.model, WindowConfig.of(shorter), pipeline.tile)
+    return Restorer(pipeline, restorer.face_part, restorer.name)

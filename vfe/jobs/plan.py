@@ -11,6 +11,7 @@ from typing import Any
 
 from ..config import from_mapping
 from ..files.durable import write_durably
+from ..report.run_report import ModelNames
 from ..types import Stretch, VFEError
 from .arithmetic import Arithmetic
 from .layout import PLAN
@@ -30,6 +31,10 @@ class Plan:
     survey: str
     """The SHA-256 of what a first pass over the source learned."""
     segments: tuple[Stretch, ...]
+    model: ModelNames
+    """What the model and its part for faces are called, for reports."""
+    seconds: float
+    """How long the first pass took."""
 
     def __post_init__(self) -> None:
         starts = [0, *(segment.stop for segment in self.segments)]
@@ -58,6 +63,8 @@ class Plan:
             "arithmetic": asdict(self.arithmetic),
             "survey": self.survey,
             "segments": [asdict(segment) for segment in self.segments],
+            "model": asdict(self.model),
+            "seconds": self.seconds,
         }
         write_durably(folder / PLAN, json.dumps(raw, indent=1) + "\n")
 
@@ -70,7 +77,8 @@ class Plan:
             if not isinstance(raw, Mapping) or raw.get("format") != FORMAT:
                 raise ValueError(f"is not of the format {FORMAT}")
             plain = from_mapping(_PlainPlan, raw, PLAN)
-            return cls(Order.from_json(plain.order), plain.arithmetic, plain.survey, plain.segments)
+            order = Order.from_json(plain.order)
+            return cls(order, plain.arithmetic, plain.survey, plain.segments, plain.model, plain.seconds)
         except FileNotFoundError:
             raise VFEError(f"{folder}: is no job, it has no {PLAN}; make one with `vfe plan`") from None
         except OSError as error:
@@ -86,6 +94,8 @@ class _PlainPlan:
     arithmetic: Arithmetic
     survey: str
     segments: tuple[Stretch, ...]
+    model: ModelNames
+    seconds: float
 
 
 def folder_digest(folder: Path) -> str:

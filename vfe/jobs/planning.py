@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 from ..files.aside import hidden_name
+from ..restore.reporting import names_of
 from ..restore.restorer import Restorer
 from ..restore.survey import Survey
 from ..types import Notify, Progress, VFEError
@@ -31,7 +33,7 @@ def make_plan(
     Raises VFEError for what cannot be read or written, and for a folder that something else is in.
     """
     check_is_free(folder)
-    options = request.options
+    started, options = time.perf_counter(), request.options
     with open_source(request.source) as source:
         info = source.info
         if output_kind(request.result, info) == "image":
@@ -54,6 +56,8 @@ def make_plan(
                 arithmetic_of(restorer, size),
                 folder_digest(survey_folder(aside)),
                 divided(len(survey.frames), survey.cuts, request.segment_frames),
+                names_of(restorer),
+                round(time.perf_counter() - started, 3),
             )
             plan.write(aside)
             _put(aside, folder)

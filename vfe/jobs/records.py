@@ -1,20 +1,23 @@
 """What lies on the disk of a segment: its chunk, what vouches for it, who works on it, and the tries that failed.
 
-`ID.chunk` is the result, `ID.ok` vouches for it, `ID.held` says who works on it, and `ID.failed-N` why try N failed.
+`ID.chunk` is the result, `ID.measured` what a report is to say of it, `ID.ok` vouches for both, `ID.held` says who
+works on it, and `ID.failed-N` why try N failed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ..config import from_mapping
 from ..files.durable import publish_durably, write_durably
 from ..library.download import file_hash
+from ..report.memory import PeakMemory
 from .arithmetic import Arithmetic
 from .worker import Worker
 
@@ -26,8 +29,19 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class SegmentStages:
+    """Seconds of the parts of the work on a segment."""
+
+    decode: float
+    restore: float
+    encode: float
+    """Into the chunk."""
+    measure: float
+
+
+@dataclass(frozen=True)
 class Record:
-    """What vouches for a chunk."""
+    """What vouches for a chunk, and for what was measured of it."""
 
     sha256: str
     size: int
@@ -40,6 +54,13 @@ class Record:
     """What the last bits of the pixels hang on."""
     notes: tuple[str, ...]
     """What could not be kept of the frames, and what was different from an undisturbed run."""
+    measured: str
+    """The SHA-256 of what was measured of the frames."""
+    stages: SegmentStages
+    memory: PeakMemory
+    """That of the worker."""
+    failures: tuple[str, ...]
+    """Why earlier tries failed."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +73,17 @@ class Held:
     frames: int
 
 
+class Contents(NamedTuple):
+    """What tells the files of a segment from others."""
+
+    size: int
+    """Of the chunk, in bytes."""
+    sha256: str
+    """Of the chunk."""
+    measured: str
+    """The SHA-256 of what was measured."""
+
+
 class SegmentFiles:
     """The files of one segment in the folder of a job."""
 
@@ -59,6 +91,7 @@ class SegmentFiles:
         self.folder = folder
         self.id = segment_id
         self.chunk = folder / f"{segment_id}.chunk"
+        self.measured = folder / f"{segment_id}.measured"
         self._ok = folder / f"{segment_id}.ok"
         self._held = folder / f"{segment_id}.held"
 
@@ -71,18 +104,24 @@ class SegmentFiles:
             return None
 
     def is_sound(self) -> bool:
-        """Return whether the chunk is the one that was vouched for, to the bit. Raises OSError as reading does."""
+        """Return whether what was vouched for is there, to the bit. Raises OSError as reading does."""
         record = self.record()
-        return record is not None and file_hash(self.chunk) == record.sha256
+        return record is not None and self.is_measured(record) and file_hash(self.chunk) == record.sha256
+
+    def is_measured(self, record: Record) -> bool:
+        """Return whether what was measured is what a record vouches for. Raises OSError as reading does."""
+        return self.measured.is_file() and file_hash(self.measured) == record.measured
 
     def aside(self) -> Path:
         """Return the name under which this process writes the chunk."""
         return self.folder / f".{self.id}.{Worker.this().tag}.part"
 
-    def vouch(self, aside: Path, record: Callable[[int, str], Record]) -> Record:
-        """Put a finished chunk in its place, and then what vouches for it, made of its size and SHA-256."""
-        made = record(aside.stat().st_size, file_hash(aside))
+    def vouch(self, aside: Path, measured: str, record: Callable[[Contents], Record]) -> Record:
+        """Put a finished chunk, and what was `measured` of it, in their places, and then what vouches for them."""
+        digest = hashlib.sha256(measured.encode()).hexdigest()
+        made = record(Contents(aside.stat().st_size, file_hash(aside), digest))
         self._ok.unlink(missing_ok=True)  # what it vouches for goes
+        write_durably(self.measured, measured)
         publish_durably(aside, self.chunk)
         write_durably(self._ok, json.dumps(asdict(made), indent=1))
         for path in self._failed():
@@ -91,8 +130,8 @@ class SegmentFiles:
 
     def reject(self) -> None:
         """Forget the chunk."""
-        self._ok.unlink(missing_ok=True)
-        self.chunk.unlink(missing_ok=True)
+        for path in (self._ok, self.chunk, self.measured):
+            path.unlink(missing_ok=True)
 
     def fail(self, reason: str) -> None:
         """Note that one more try failed."""

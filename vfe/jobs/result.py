@@ -14,6 +14,7 @@ from ..config import from_mapping
 from ..files.aside import move_to
 from ..files.durable import flush, write_durably
 from ..files.fingerprint import fingerprint
+from ..report.memory import PeakMemory
 from ..video.errors import writing
 from .layout import ASSEMBLED, VOUCHED
 from .records import read_json
@@ -33,6 +34,8 @@ class Assembled:
     gaps: int
     """How many segments are those of the source."""
     notes: tuple[str, ...]
+    memory: PeakMemory
+    """That of the process that assembled it."""
 
 
 class Result:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..restore.reporting import check_report
 from ..restore.restorer import Restorer, RestoreReport, StageSeconds
 from ..types import Notify, Progress, VFEError
 from ..video.errors import writing
@@ -43,6 +44,8 @@ class WholeRun:
     """Whether the folder of the job stays when the result is in its place."""
     allow_gaps: bool = False
     """Whether the source passes through where a segment failed three times; the folder of the job stays then."""
+    report: Path | None = None
+    """A page or JSON to which is written what was done."""
 
 
 def is_long(info: VideoInfo) -> bool:
@@ -96,10 +99,13 @@ def begin(
     outcome = Result(run.folder, request.result)
     placed = None if plan is None else outcome.placed()
     if placed is not None:
+        _report_late(request, run)
         _tidy_up(run)
         return _report_of(placed, request.result)
     if plan is None or outcome.assembled() is None:
         check_output(request.result, info, overwrite=run.overwrite)
+        if run.report is not None:
+            check_report(run.report, info, (request.result,), overwrite=run.overwrite)
     if plan is None:
         return Job.plan(request, run.folder, restorer, on_progress, tell)
     job = Job.open(run.folder, restorer)
@@ -135,19 +141,29 @@ def _finish(job: Job, result: Path, run: WholeRun, on_progress: Progress) -> Res
         while job.assembling().held() is not None:
             time.sleep(_POLL)
         try:
-            return job.assemble(result, overwrite=run.overwrite, on_progress=on_progress)
+            return job.assemble(result, overwrite=run.overwrite, report=run.report, on_progress=on_progress)
         except SegmentsMissing as missing:
             if set(missing.numbers) - job.status().failed:
                 continue  # their chunks were damaged, and are restored again
             if not run.allow_gaps:
                 raise
-            return job.assemble(result, allow_gaps=True, overwrite=run.overwrite, on_progress=on_progress)
+            return job.assemble(
+                result, allow_gaps=True, overwrite=run.overwrite, report=run.report, on_progress=on_progress
+            )
     raise VFEError(f"{job.folder}: chunks are damaged again and again; check the disk, or name another one with --job")
 
 
 def gaps_note(folder: Path) -> str:
     """Say why the folder of a job stays where the source fills the gaps of a result."""
     return f"{folder} stays, for its missing segments may still be restored"
+
+
+def _report_late(request: JobRequest, run: WholeRun) -> None:
+    """Write the report of a result that is in its place, unless that was done: the job is deleted only afterwards."""
+    if run.report is not None:
+        job = Job.open(run.folder)
+        if job.is_whole():
+            job.report(run.report, request.result, overwrite=run.overwrite)
 
 
 def _is_done_by_others(request: JobRequest, run: WholeRun) -> bool:

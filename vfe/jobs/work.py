@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from av.error import FFmpegError
 
 from ..pipeline.memory_aware import is_out_of_memory, release_memory
+from ..report.memory import PeakMemory
 from ..restore.restorer import Restorer
+from ..restore.stretch_reporting import StretchReporting
 from ..restore.survey import Survey
-from ..types import Progress, VFEError
+from ..types import Progress, Stretch, VFEError
 from ..video.errors import reason, writing
 from ..video.read import Frame, Source
 from .arithmetic import arithmetic_of
 from .chunks import Output
 from .memory import smaller
 from .plan import Plan
-from .records import Record, SegmentFiles
+from .records import Contents, Record, SegmentFiles, SegmentStages
 from .worker import Worker
 
 _MISHAPS = (VFEError, OSError, MemoryError, FFmpegError, RuntimeError)
@@ -47,7 +49,7 @@ class SegmentWork:
         started = time.perf_counter()
         aside = files.aside()
         try:
-            while (frames := self._write(restorer, files, on_progress)) is None:
+            while (reporting := self._write(restorer, files, on_progress)) is None:
                 # Outside of a handler, whose traceback would keep the tensors of the failed step.
                 release_memory()
                 shorter = smaller(restorer)
@@ -55,44 +57,63 @@ class SegmentWork:
                     raise TryFailed("out of memory with the shortest windows; free memory, or restore smaller frames")
                 restorer = shorter
             with writing(aside):
-                return files.vouch(aside, self._record(restorer, frames, time.perf_counter() - started))
+                seconds = time.perf_counter() - started
+                return files.vouch(
+                    aside, reporting.measured().to_json(), self._record(restorer, reporting, seconds, files.failures())
+                )
         finally:
             aside.unlink(missing_ok=True)
 
-    def _write(self, restorer: Restorer, files: SegmentFiles, on_progress: Progress) -> int | None:
-        """Write the chunk aside and return the number of its frames; None where memory ran out."""
+    @property
+    def stretch(self) -> Stretch:
+        """The frames of the segment."""
+        return self.plan.segments[self.number]
+
+    def _write(self, restorer: Restorer, files: SegmentFiles, on_progress: Progress) -> StretchReporting | None:
+        """Write the chunk aside and return what was measured of it; None where memory ran out."""
+        reporting = StretchReporting(self.source.info, self.survey, self.stretch)
         try:
-            frames = self.output.write_chunk(files.aside(), self._frames(restorer, on_progress))
+            frames = self.output.write_chunk(files.aside(), self._frames(restorer, reporting, on_progress))
         except _OutOfMemory:
             return None
-        if frames != len(self.plan.segments[self.number]):
-            raise TryFailed(f"{frames} frames came out, {len(self.plan.segments[self.number])} were expected")
-        return frames
+        if frames != len(self.stretch):
+            raise TryFailed(f"{frames} frames came out, {len(self.stretch)} were expected")
+        return reporting
 
-    def _frames(self, restorer: Restorer, on_progress: Progress) -> Iterator[Frame]:
+    def _frames(self, restorer: Restorer, reporting: StretchReporting, on_progress: Progress) -> Iterator[Frame]:
         """Yield the restored frames; what goes wrong with them is told from what goes wrong with the disk."""
-        options, stretch = self.plan.order.request.options, self.plan.segments[self.number]
+        options = self.plan.order.request.options
         try:
-            yield from restorer.restore_stretch(self.source, self.survey, options, stretch, on_progress)
+            yield from restorer.restore_stretch(
+                self.source, self.survey, options, self.stretch, on_progress, reporting=reporting
+            )
         except _MISHAPS as error:
             if is_out_of_memory(error):
                 raise _OutOfMemory from None
             raise TryFailed(reason(error)) from error
 
-    def _record(self, restorer: Restorer, frames: int, seconds: float) -> Callable[[int, str], Record]:
-        """Return what makes the record of a chunk of so many bytes and that SHA-256."""
+    def _record(
+        self, restorer: Restorer, reporting: StretchReporting, seconds: float, failures: tuple[str, ...]
+    ) -> Callable[[Contents], Record]:
+        """Return what makes the record of a chunk, and of what was measured of it."""
         size = self.plan.order.request.options.output_size(self.source.info.width, self.source.info.height)
-        arithmetic = arithmetic_of(restorer, size)
+        arithmetic, (decode, restore, measure) = arithmetic_of(restorer, size), reporting.seconds
+        encode = max(0.0, seconds - decode - restore - measure)
+        stages = SegmentStages(*(round(stage, 3) for stage in (decode, restore, encode, measure)))
 
-        def record(size: int, sha256: str) -> Record:
+        def record(contents: Contents) -> Record:
             return Record(
-                sha256=sha256,
-                size=size,
-                frames=frames,
+                sha256=contents.sha256,
+                size=contents.size,
+                frames=len(self.stretch),
                 seconds=round(seconds, 3),
                 worker=str(Worker.this()),
                 arithmetic=arithmetic,
                 notes=tuple(self.output.sink.lost),
+                measured=contents.measured,
+                stages=stages,
+                memory=PeakMemory.now(),
+                failures=failures,
             )
 
         return record

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 
 from .. import __version__
 from ..options import RestoreOptions
 from ..types import Stretch
-from .run_report import Change, ReportedFace, RunReport
+from .run_report import Change, ReportedFace, RunReport, Segment
 
 FORMAT = "vfe-report-1"
 DECIMALS = 4
@@ -35,13 +35,14 @@ def _numbers(report: RunReport) -> dict[str, Any]:
             "rate": float(report.rate),
         },
         "output": {"name": report.output.name, "width": report.output.width, "height": report.output.height},
+        "model": asdict(report.model),
         "options": given_options(report.options),
         "frames": report.frames,
         "seconds": report.seconds,
         "fps": report.fps,
         "stages": report.stages._asdict(),
-        "memory": report.memory._asdict(),
-        "segments": [segment._asdict() for segment in report.segments],
+        "memory": asdict(report.memory),
+        "segments": [_segment(segment) for segment in report.segments],
         "cuts": report.cuts,
         "windows": _bounds(report.windows),
         "colour_shift": report.colour._asdict() | {
@@ -59,6 +60,10 @@ def given_options(options: RestoreOptions) -> dict[str, Any]:
     return {option.name: getattr(options, option.name) for option in fields(options) if option.name not in OF_FILES}
 
 
+def _segment(segment: Segment) -> dict[str, Any]:
+    return segment._asdict() | {"fps": segment.fps, "retries": len(segment.failures)}
+
+
 def _face(face: ReportedFace) -> dict[str, Any]:
     return {
         "number": face.number,
@@ -67,6 +72,7 @@ def _face(face: ReportedFace) -> dict[str, Any]:
         "seen": face.seen,
         "unseen": _bounds(face.unseen),
         "side": face.side,
+        "windows": _bounds(face.windows),
         "sharpness": _change(face.sharpness),
         "distance": face.distance,
         "samples": [sample._asdict() for sample in face.samples],

@@ -7,6 +7,17 @@ from typing import Generic, TypeVar
 Thing = TypeVar("Thing")
 
 
+def spacing(count: int, most: int, every: int = 1) -> int:
+    """Return the distance of what an `EvenSample` keeps of `count` things in the end, where it begins with `every`.
+
+    >>> spacing(1000, 400, 4), spacing(1601, 400, 4)
+    (4, 8)
+    """
+    while -(-count // every) > most:
+        every *= 2
+    return every
+
+
 class EvenSample(Generic[Thing]):
     """Keeps at most `most` things of those numbered 0, 1, 2, ..., evenly spaced.
 

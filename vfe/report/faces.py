@@ -48,16 +48,24 @@ class FacePictures:
     after: bytes
 
 
+@dataclass(frozen=True)
+class MeasuredFace:
+    """What was measured of one track."""
+
+    number: int
+    samples: tuple[FaceSample, ...] = ()
+    pictures: FacePictures | None = None
+
+
 class FaceMeter:
     """Measures one track on a few frames."""
 
     def __init__(self, track: FaceTrack, likeness: Likeness, *, is_pictured: bool = True) -> None:
         """`is_pictured` says whether pictures of the face are kept."""
         self.track = track
-        self.samples: list[FaceSample] = []
-        self.pictures: FacePictures | None = None
-        self.scale = likeness.scale
-        self._likeness = likeness
+        self._samples: list[FaceSample] = []
+        self._pictures: FacePictures | None = None
+        self.likeness = likeness
         self._shown = best_frame(track) if is_pictured else None
         self._sampled = frozenset(sampled_frames(track))
         self.frames = self._sampled if self._shown is None else self._sampled | {self._shown}
@@ -69,12 +77,16 @@ class FaceMeter:
         at = frame - self.track.start
         if frame == self._shown:
             pictures = (jpeg(picture_of(pixels, self.track.boxes[at])) for pixels in (before, after))
-            self.pictures = FacePictures(frame, *pictures)
+            self._pictures = FacePictures(frame, *pictures)
         if frame in self._sampled:
             faces = _aligned((before, after), self._matrices[at])
             sharp_before, sharp_after = sharpness(faces)
-            distance = self._likeness.distance(faces[0], faces[1])
-            self.samples.append(FaceSample(frame, sharp_before, sharp_after, distance))
+            distance = self.likeness.distance(faces[0], faces[1])
+            self._samples.append(FaceSample(frame, sharp_before, sharp_after, distance))
+
+    def measured(self) -> MeasuredFace:
+        """Return what was measured so far."""
+        return MeasuredFace(self.track.number, tuple(self._samples), self._pictures)
 
 
 def sampled_frames(track: FaceTrack) -> list[int]:

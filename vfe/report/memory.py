@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import psutil
 import torch
 
 
-class PeakMemory(NamedTuple):
+@dataclass(frozen=True)
+class PeakMemory:
     """Peaks in bytes since the process started, which in a long-lived one may be those of an earlier run."""
 
     process: int
     """Memory of the machine."""
     device: int | None
     """What PyTorch took of a CUDA device; None where none was used."""
+
+    def __or__(self, other: PeakMemory) -> PeakMemory:
+        """Return the higher peaks of two processes."""
+        devices = [peak for peak in (self.device, other.device) if peak is not None]
+        return PeakMemory(max(self.process, other.process), max(devices, default=None))
 
     @classmethod
     def now(cls) -> PeakMemory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -9,7 +10,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from ..face.track.tracks import FaceTrack
+from ..face.track.tracks import FaceTrack, FaceTracks
 from ..options import RestoreOptions
 from ..tensor_io.source import printable
 from ..types import Stretch
@@ -17,7 +18,7 @@ from ..video.info import VideoInfo
 from ..video.lost import TimeRange
 from ..video.pipe.streams import PIPE
 from .colour import ColourShift
-from .faces import FaceMeter, FacePictures, FaceSample
+from .faces import FacePictures, FaceSample, MeasuredFace
 from .likeness_scale import LikenessScale
 from .memory import PeakMemory
 from .watch import Measured, Still
@@ -59,8 +60,27 @@ class Segment(NamedTuple):
     start: int
     stop: int
     seconds: float
-    retries: int
-    """How often it failed before."""
+    failures: tuple[str, ...] = ()
+    """Why each try failed before."""
+    worker: str | None = None
+    """The process that restored it, by its machine and number; None in a run that is no job, and for a gap."""
+    passed_through: bool = False
+    """Whether its frames are those of the source, as it could not be restored."""
+
+    @property
+    def fps(self) -> float:
+        """Frames restored per second."""
+        return (self.stop - self.start) / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class ModelNames:
+    """What restored the frames."""
+
+    name: str
+    """The name of the model, or of its file; "" where it has none, as one that was not loaded by `vfe.load`."""
+    faces: str | None
+    """That of the part for faces; None without one."""
 
 
 class Change(NamedTuple):
@@ -83,16 +103,25 @@ class ReportedFace:
     unseen: tuple[Stretch, ...]
     side: float
     """The side in pixels of a square with the area of its median box."""
+    windows: tuple[Stretch, ...]
+    """The frames of the clip in which it was restored together; by the part for faces, where there is one."""
     samples: tuple[FaceSample, ...]
     pictures: FacePictures | None
 
     @classmethod
-    def of(cls, meter: FaceMeter) -> ReportedFace:
-        """Return what was measured of a track."""
-        track = meter.track
-        seen = int(track.seen.sum())
-        samples = tuple(meter.samples)
-        return cls(track.number, track.start, track.stop, seen, unseen_of(track), track.side, samples, meter.pictures)
+    def of(cls, track: FaceTrack, windows: Sequence[Stretch], measured: MeasuredFace) -> ReportedFace:
+        """Return a track and what was measured of it."""
+        return cls(
+            number=track.number,
+            start=track.start,
+            stop=track.stop,
+            seen=int(track.seen.sum()),
+            unseen=unseen_of(track),
+            side=track.side,
+            windows=tuple(windows),
+            samples=measured.samples,
+            pictures=measured.pictures,
+        )
 
     @property
     def sharpness(self) -> Change | None:
@@ -116,11 +145,17 @@ class Run:
     size: tuple[int, int]
     """The (width, height) of the output."""
     options: RestoreOptions
-    frames: int
-    seconds: float
+    model: ModelNames
     stages: Stages
+    memory: PeakMemory
+    segments: tuple[Segment, ...]
+    seconds: float
+    tracks: FaceTracks | None
+    """The faces that were restored; None where faces were not looked for."""
     windows: tuple[Stretch, ...]
     """The windows in which whole frames were restored; none where only faces were."""
+    face_windows: Mapping[int, Sequence[Stretch]]
+    """The windows in which each face was restored, by its number."""
     notes: tuple[str, ...]
     lost: tuple[TimeRange, ...] = ()
     """The times of the source in which frames are missing or have errors."""
@@ -137,6 +172,7 @@ class RunReport:
     rate: Fraction
     """The mean number of frames per second of the source."""
     options: RestoreOptions
+    model: ModelNames
     frames: int
     seconds: float
     stages: Stages
@@ -156,21 +192,22 @@ class RunReport:
 
     @classmethod
     def of(cls, run: Run, measured: Measured) -> RunReport:
-        """Return the report of a run that was one pass over its frames."""
+        """Return the report of a run."""
         return cls(
             source=ReportedClip.of(run.info.path, (run.info.width, run.info.height)),
             output=ReportedClip.of(run.output, run.size),
             kind=run.info.kind,
             rate=run.info.rate,
             options=run.options,
-            frames=run.frames,
+            model=run.model,
+            frames=run.segments[-1].stop,
             seconds=run.seconds,
             stages=run.stages,
-            memory=PeakMemory.now(),
-            segments=(Segment(0, run.frames, run.seconds, 0),),
+            memory=run.memory,
+            segments=run.segments,
             cuts=measured.cuts,
             windows=run.windows,
-            faces=None if measured.faces is None else tuple(ReportedFace.of(meter) for meter in measured.faces),
+            faces=None if run.tracks is None else tuple(_faces(run.tracks, run.face_windows, measured.faces)),
             likeness=measured.likeness,
             colours=measured.colours,
             stills=measured.stills,
@@ -187,6 +224,15 @@ class RunReport:
     def colour(self) -> ColourShift:
         """The mean shift of the colours over the frames that were measured."""
         return ColourShift(*(fmean(values) for values in zip(*(shift for _, shift in self.colours), strict=True)))
+
+
+def _faces(
+    tracks: FaceTracks, windows: Mapping[int, Sequence[Stretch]], measured: Sequence[MeasuredFace]
+) -> Iterator[ReportedFace]:
+    by_number = {face.number: face for face in measured}
+    for track in tracks.tracks:
+        face = by_number.get(track.number, MeasuredFace(track.number))
+        yield ReportedFace.of(track, windows.get(track.number, ()), face)
 
 
 def unseen_of(track: FaceTrack) -> tuple[Stretch, ...]:

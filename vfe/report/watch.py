@@ -15,9 +15,10 @@ from torch import Tensor
 
 from ..face.track.shots import THUMBNAIL_SIDE, CutFinder
 from ..face.track.tracks import FaceTracks
+from ..pipeline.windows import ClipPart
 from .colour import ColourShift, colour_shift
-from .even import EvenSample
-from .faces import FaceMeter
+from .even import EvenSample, spacing
+from .faces import FaceMeter, MeasuredFace
 from .likeness import load_likeness
 from .likeness_scale import LikenessScale
 from .picture import jpeg
@@ -47,8 +48,8 @@ class Measured:
     colours: tuple[tuple[int, ColourShift], ...]
     """The shift of the colours on some frames, in order."""
     stills: tuple[tuple[int, Still], ...]
-    faces: tuple[FaceMeter, ...] | None
-    """None where faces were not looked for."""
+    faces: tuple[MeasuredFace, ...]
+    """Those that were watched, in the order of their tracks."""
     likeness: LikenessScale | None
     """What the likeness of the faces was measured with; None where there are none."""
 
@@ -56,19 +57,23 @@ class Measured:
 class RunWatcher:
     """Takes the frames of a run twice: as they come, and as they are written, some frames later."""
 
-    def __init__(self, tracks: FaceTracks | None, frames: int | None = None) -> None:
+    def __init__(self, tracks: FaceTracks | None, frames: int | None = None, part: ClipPart | None = None) -> None:
         """`tracks` are the faces that are restored, None where faces were not looked for; `frames` is the length of
-        the clip, as far as it is known."""
+        the clip, as the file tells it if it does.
+
+        Of a part of a clip, the frames that are wanted come and no others. They are measured where they are in a run
+        over the whole clip, so that `joined` makes the same of all parts; cuts are looked for in whole clips alone.
+        """
         self._tracks = tracks
-        self._faces = _meters(tracks) if tracks is not None and tracks.tracks else ()
+        self._faces = _meters(tracks, part) if tracks is not None else ()
         self._wanting: defaultdict[int, list[FaceMeter]] = defaultdict(list)  # what measures a face, by the frame
         for meter in self._faces:
             for frame in meter.frames:
                 self._wanting[frame].append(meter)
-        self._cuts = CutWatcher() if tracks is None else None
-        self._colours: EvenSample[ColourShift] = EvenSample(MOST_COLOURS, COLOUR_EVERY)
-        self._stills: EvenSample[Still] = EvenSample(MOST_STILLS, every=max(1, -(-(frames or 0) // MOST_STILLS)))
-        self._taken = self._seen = 0
+        self._cuts = CutWatcher() if tracks is None and part is None else None
+        self._colours: EvenSample[ColourShift] = EvenSample(MOST_COLOURS, colour_spacing(part))
+        self._stills: EvenSample[Still] = EvenSample(MOST_STILLS, _still_spacing(frames, part))
+        self._taken = self._seen = 0 if part is None else part.wanted.start
 
     def take(self, before: Tensor) -> bool:
         """Take the next frame as it comes; return whether it is wanted again beside what it becomes."""
@@ -87,8 +92,8 @@ class RunWatcher:
     def measured(self) -> Measured:
         """Return everything, when no frame follows."""
         cuts = self._cuts.finish() if self._cuts is not None else self._tracks.cuts if self._tracks else ()
-        faces = None if self._tracks is None else self._faces
-        scale = faces[0].scale if faces else None
+        faces = tuple(meter.measured() for meter in self._faces)
+        scale = self._faces[0].likeness.scale if self._faces else None
         return Measured(cuts, tuple(self._colours.kept), tuple(self._stills.kept), faces, scale)
 
     def _wants(self, frame: int) -> bool:
@@ -103,12 +108,26 @@ class RunWatcher:
             meter.see(frame, before, after)
 
 
-def _meters(tracks: FaceTracks) -> tuple[FaceMeter, ...]:
-    """Return what measures each face; pictures are kept of those that are seen longest."""
+def colour_spacing(part: ClipPart | None) -> int:
+    """Return how far apart the frames are whose colours are measured; of a whole clip, to begin with."""
+    return COLOUR_EVERY if part is None else spacing(part.frames, MOST_COLOURS, COLOUR_EVERY)
+
+
+def _still_spacing(frames: int | None, part: ClipPart | None) -> int:
+    first = max(1, -(-(frames or 0) // MOST_STILLS))
+    return first if part is None else spacing(part.frames, MOST_STILLS, first)
+
+
+def _meters(tracks: FaceTracks, part: ClipPart | None) -> tuple[FaceMeter, ...]:
+    """Return what measures each face of a clip or a part; pictures are kept of those of the clip seen longest."""
+    watched = [track for track in tracks.tracks
+               if part is None or (track.start < part.wanted.stop and part.wanted.start < track.stop)]  # fmt: skip
+    if not watched:
+        return ()
     likeness = load_likeness()
     longest = sorted(tracks.tracks, key=lambda track: -int(track.seen.sum()))[:MOST_PICTURED]
     pictured = {track.number for track in longest}
-    return tuple(FaceMeter(track, likeness, is_pictured=track.number in pictured) for track in tracks.tracks)
+    return tuple(FaceMeter(track, likeness, is_pictured=track.number in pictured) for track in watched)
 
 
 class CutWatcher:

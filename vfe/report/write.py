@@ -15,6 +15,10 @@ def write_report(path: Path, report: RunReport) -> None:
 
     Raises OSError as writing does.
     """
-    text = page(report) if path.suffix.lower() == ".html" else as_json(report)
     with written_aside(path) as aside:
-        aside.write_text(text, encoding="ascii")
+        aside.write_bytes(encoded(path, report))
+
+
+def encoded(path: Path, report: RunReport) -> bytes:
+    """Return what `write_report` writes."""
+    return (page(report) if path.suffix.lower() == ".html" else as_json(report)).encode("ascii")

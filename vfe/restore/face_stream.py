@@ -15,7 +15,7 @@ from torch import Tensor
 from ..face.paste.aligned import AlignedPatcher
 from ..face.paste.paste import FaceConfig, FacePatcher, Patch, Patcher, paste
 from ..face.track.tracks import FaceTrack, FaceTracks
-from ..pipeline.windows import ClipPart, ClipStream, WindowPipeline
+from ..pipeline.windows import ClipPart, ClipStream, WindowConfig, WindowPipeline
 from ..types import Progress, Stretch, no_progress
 
 
@@ -28,6 +28,8 @@ class FacePart:
     """Whether eyes, nose and mouth of its crops lie where the template has them; else crops are upright windows."""
     sees_original: bool = False
     """Whether it takes, beside crops of frames that another model restored, those of the frames as they were."""
+    name: str = ""
+    """The name of the model, or of its file."""
 
     def patcher(self, track: FaceTrack, config: FaceConfig) -> Patcher:
         """Return what cuts out and pastes back the face of one track."""
@@ -35,8 +37,12 @@ class FacePart:
 
     def crops_needed(self, track: FaceTrack, config: FaceConfig, wanted: Stretch) -> Stretch:
         """Return the crops of a track, numbered from its first frame on, that go into wanted frames of the clip."""
+        return _part_of(track, wanted).needed(self.window(track, config))
+
+    def window(self, track: FaceTrack, config: FaceConfig) -> WindowConfig:
+        """Return the windows in which the crops of a track are restored."""
         side = self.patcher(track, config).side
-        return _part_of(track, wanted).needed(self.pipeline.window_for(side, side))
+        return self.pipeline.window_for(side, side)
 
     def frames_needed(self, tracks: FaceTracks, config: FaceConfig, wanted: Stretch) -> Stretch:
         """Return the frames that go into those that are wanted of a clip: they, and the rest of the faces' windows."""

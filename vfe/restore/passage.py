@@ -32,7 +32,7 @@ class Passage:
     ) -> None:
         """`size` is the (width, height) of the output; `keeps_pixels` keeps those of the source at this size.
 
-        `watcher` sees the frames of a whole clip.
+        `watcher` sees the frames that come out.
         """
         self.work = work
         self.size = size

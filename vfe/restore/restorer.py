@@ -35,7 +35,8 @@ from .ends import entered, open_input, open_output
 from .face_stream import FacePart
 from .passage import Passage
 from .region import WHOLE_FRAMES, RegionPlan
-from .reporting import Reporting
+from .reporting import FileRun, Reporting
+from .stretch_reporting import StretchReporting
 from .survey import Survey, check_size, take_survey
 from .work import FramePipeline, decide_work
 
@@ -106,20 +107,23 @@ def load(
     )
     pipeline = load_pipeline(request, notify or tell or _notify_nobody)
     face_model = face_model_for(path, options, folders)
+    name = request.name or path.name
     if face_model is None:
-        return Restorer(pipeline)
+        return Restorer(pipeline, name=name)
     faces = load_face_pipeline(face_model, request)
-    return Restorer(pipeline, FacePart(faces, is_aligned=True, sees_original=faces.model.sees_original))
+    part = FacePart(faces, is_aligned=True, sees_original=faces.model.sees_original, name=face_model.stem)
+    return Restorer(pipeline, part, name)
 
 
 class Restorer:
     """A loaded model. It keeps no state between calls: the same input gives the same output."""
 
-    def __init__(self, pipeline: FramePipeline, face_part: FacePart | None = None) -> None:
+    def __init__(self, pipeline: FramePipeline, face_part: FacePart | None = None, name: str = "") -> None:
         """`pipeline` restores whole frames or upright crops of faces, and then `face_part`, if any, the faces in
-        them."""
+        them. `name` is that of the model, for reports."""
         self.pipeline = pipeline
         self.face_part = face_part
+        self.name = name
 
     def restore_frames(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
@@ -159,11 +163,13 @@ class Restorer:
                 comparison = entered(stack, beside)
             sink = entered(stack, open_output(dst, source.info, size, options))
             reporting = None if options.report is None else Reporting(options.report, source.info, dst, options)
+            if reporting is not None:
+                reporting.check()
             searching = time.perf_counter()
             plan = self._plan(source.info, source, options, on_progress)
             work = decide_work(self.pipeline, self.face_part, plan, options, size)
             searched = time.perf_counter() - searching
-            watcher = None if reporting is None else reporting.watch(plan, self.pipeline)
+            watcher = None if reporting is None else reporting.watch(plan)
             passage = Passage(work, size, keeps_pixels=comparison is not None, watcher=watcher)
             passage.restore += searched
             run = _FileRun(source, sink, comparison)
@@ -176,7 +182,7 @@ class Restorer:
         notes = (*source.notes, *sink.notes, *work.notes)
         report = RestoreReport(dst, passage.given, seconds, stages, notes, source.lost)
         if reporting is not None:
-            reporting.write(report, searched, passage.measure)
+            reporting.write(report, FileRun(self, plan, work, searched, passage.measure))
         return report
 
     def finds_faces(self, options: RestoreOptions) -> bool:
@@ -200,20 +206,24 @@ class Restorer:
         options: RestoreOptions,
         stretch: Stretch,
         on_progress: Progress | None = None,
+        reporting: StretchReporting | None = None,
     ) -> Iterator[Frame]:
         """Yield the frames of a stretch as `restore_file` hands them to its output, to the bit.
 
         `survey` is what `survey` gave for the same source and options. `on_progress` gets the frames of the stretch
-        that are restored and their number. Memory is bounded by the window and the margins that the stretch needs on
-        both sides. Raises VFEError where the source is not the one of the survey, and ValueError for a stretch that
-        reaches beyond it.
+        that are restored and their number; `reporting` measures them. Memory is bounded by the window and the margins
+        that the stretch needs on both sides. Raises VFEError where the source is not the one of the survey, and
+        ValueError for a stretch that reaches beyond it.
         """
         size = options.output_size(source.info.width, source.info.height)
         check_size(survey, size)
         part = ClipPart(stretch, len(survey.frames))
         work = decide_work(self.pipeline, self.face_part, survey.plan, options, size)
         needed = work.restoration.needed(part)
-        report, total, passage = on_progress or no_progress, len(stretch), Passage(work, size, part)
+        watcher = None if reporting is None else reporting.watcher
+        report, total, passage = on_progress or no_progress, len(stretch), Passage(work, size, part, watcher=watcher)
+        if reporting is not None:
+            reporting.follow(passage)
         report(0, total)
         with closing(source.frames_from(needed.start, survey.frames)) as frames:
             restored = passage.of(islice(frames, len(needed)), lambda _done, _total: report(passage.given, total))

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..face.paste.paste import FaceConfig, PasteConfig
 from ..face.track.tracks import FaceTracks
 from ..options import RestoreOptions
-from ..pipeline.windows import ClipPart, ClipStream, WindowPipeline
+from ..pipeline.windows import ClipPart, ClipStream, WindowConfig, WindowPipeline
 from ..types import Progress, Stretch
 from .blend import blend_over
 from .face_stream import FacePart, FaceStream, restore_frames_and_faces
@@ -148,6 +148,16 @@ def decide_work(
         return Work(refined(frames, FaceConfig(paste=PasteConfig(blend=options.blend))), plan.notes)
     faces = FacesAlone(FacePart(windowed(pipeline)), tracks, options.strength)
     return Work(Blended(refined(faces, FaceConfig()), options.blend), plan.notes, is_partial=True)
+
+
+def face_windows(restoration: Restoration, tracks: FaceTracks | None) -> dict[int, WindowConfig]:
+    """Return the windows in which each face is restored, by its number: by the part for faces, where there is one."""
+    if isinstance(restoration, Blended):
+        return face_windows(restoration.over, tracks)
+    if tracks is None or not isinstance(restoration, FacesAlone | AndFaces):
+        return {}
+    config = FaceConfig() if isinstance(restoration, FacesAlone) else restoration.config
+    return {track.number: restoration.part.window(track, config) for track in tracks.tracks}
 
 
 def windowed(pipeline: FramePipeline) -> WindowPipeline:

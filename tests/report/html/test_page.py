@@ -106,7 +106,7 @@ def test_faces_share_a_lane_where_they_do_not_overlap() -> None:
 
 def test_segments_of_a_job_are_told() -> None:
     assert "Segments" not in read(run_report()).text
-    told = read(run_report(segments=(Segment(0, 12, 1.0, 0), Segment(12, 24, 1.0, 2)))).text
+    told = read(run_report(segments=(Segment(0, 12, 1.0), Segment(12, 24, 1.0, (HOSTILE,))))).text
     assert "frames 12\u201323" in told
 
 

@@ -56,6 +56,7 @@ def _card(face: ReportedFace, scale: LikenessScale | None) -> Element:
     where = f"{span(face.start, face.stop)}, {round(face.side)} pixels"
     unseen = face.stop - face.start - face.seen
     where += f", out of sight on {unseen}" if unseen else ""
+    where += f", restored in {counted(len(face.windows), 'window')}" if face.windows else ""
     return element("article", number, element("p", where, class_="hint"), *_pictures(face), *_measured(face, scale))
 
 

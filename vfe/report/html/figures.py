@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from ..as_json import given_options
-from ..run_report import RunReport
+from ..run_report import RunReport, Segment
 from .element import Child, element
 from .plot import Axes, Line, frame_axis, lines_drawing
 from .words import bytes_text, grouped, seconds_text, signed, span
@@ -72,23 +72,37 @@ def times(report: RunReport) -> Element:
 
 
 def segments(report: RunReport) -> list[Element]:
-    """Return the segments of a job; of a single pass, which is one segment, nothing."""
-    if len(report.segments) < 2:
+    """Return the segments of a job; of a single pass, which is one segment that nobody else worked on, nothing."""
+    if len(report.segments) < 2 and not any(segment.worker or segment.failures for segment in report.segments):
         return []
-    rows = [
-        [span(segment.start, segment.stop), seconds_text(segment.seconds), grouped(segment.retries)]
-        for segment in report.segments[:MOST_SEGMENTS]
-    ]
-    return [element("section", element("h2", "Segments"), table(("frames", "time", "retries"), rows))]
+    rows = [_segment(segment) for segment in report.segments[:MOST_SEGMENTS]]
+    heads = ("frames", "time", "frames/s", "process", "failed tries")
+    return [element("section", element("h2", "Segments"), table(heads, rows))]
+
+
+def _segment(segment: Segment) -> list[Child]:
+    where = span(segment.start, segment.stop)
+    failed: list[Child] = [grouped(len(segment.failures))]
+    failed += [element("div", reason, class_="hint") for reason in dict.fromkeys(segment.failures)]
+    tries = element("span", *failed)
+    if segment.passed_through:
+        return [where, "", "", "not restored: as in the source", tries]
+    return [where, seconds_text(segment.seconds), f"{segment.fps:.3g}", segment.worker or "", tries]
 
 
 def options(report: RunReport) -> Element:
     """Return the options of the run."""
     given = [
         element("div", element("dt", name.replace("_", " ")), element("dd", _shown(value)))
-        for name, value in given_options(report.options).items()
+        for name, value in {**_model(report), **given_options(report.options)}.items()
     ]
     return element("section", element("h2", "Options"), element("dl", *given, class_="options"))
+
+
+def _model(report: RunReport) -> dict[str, str]:
+    """Return what restored the frames, as options are shown."""
+    faces = report.model.faces
+    return {"model": report.model.name or "unnamed", "face model": "none" if faces is None else faces or "unnamed"}
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[Child]]) -> Element:

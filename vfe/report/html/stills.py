@@ -13,15 +13,15 @@ MOVE = "this.parentNode.style.setProperty('--at', this.value + '%')"
 """What the slider over a still does; without scripts the still stays half before and half after."""
 
 
-def stills(report: RunReport) -> Element:
-    """Return whole frames before and after, under a slider that goes from one to the other."""
+def stills(report: RunReport) -> list[Element]:
+    """Return whole frames before and after, under a slider that goes from one to the other; where there are any."""
+    if not report.stills:
+        return []
     rate = report.rate if report.kind == "video" else None
     pairs = [_pair(f"{moment(frame, rate)}", still.before, still.after) for frame, still in report.stills]
     explained = "Move the slider: left of it the frame as it came, right of it as it was written."
-    return element(
-        "section", element("h2", "Before and after"), element("p", explained, class_="hint"),
-        element("div", *pairs, class_="stills"),
-    )  # fmt: skip
+    heading, hint = element("h2", "Before and after"), element("p", explained, class_="hint")
+    return [element("section", heading, hint, element("div", *pairs, class_="stills"))]
 
 
 def picture(jpeg: bytes, alt: str, **attributes: object) -> Element:

@@ -41,7 +41,7 @@ def _body(report: RunReport) -> Element:
         "main",
         _tiles(report),
         *_notes(report),
-        stills(report),
+        *stills(report),
         *_shots(report),
         faces_section(report),
         colours(report),
