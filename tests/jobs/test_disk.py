@@ -63,7 +63,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root mounts a file system")
 def test_a_small_disk(tmp_path: Path) -> None:
-    """A real one: what is done stays, and the same line goes on when there is space."""
+    """A real one is refused; and what is done there regardless stays, and the same line goes on when there is space."""
     clip = write_clip(tmp_path / "clip.mkv", Clip(frames=60))
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -71,6 +71,9 @@ def test_a_small_disk(tmp_path: Path) -> None:
         pytest.skip("this machine does not let its root mount a file system")
     try:
         run = enhance(clip, "--job-codec", "raw", "--job", disk / "job")
+        assert_one_line_error(run, "are free there, and the chunks take 0.3 MB", "--job-codec ffv1", "--no-disk-check")
+        assert list(disk.iterdir()) == []
+        run = enhance(clip, "--job-codec", "raw", "--job", disk / "job", "--no-disk-check")
         assert_one_line_error(run, "disk full", "free some space")
         done = len(list((disk / "job").glob("*.ok")))
         assert 0 < done < 3

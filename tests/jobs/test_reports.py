@@ -67,7 +67,7 @@ def test_it_has_the_numbers_of_one_pass(region: str, tmp_path: Path) -> None:
     assert 0 < sum(of_job["stages"].values()) <= of_job["seconds"] + 0.01
 
 
-def test_cuts_are_those_of_one_pass_where_no_faces_are_looked_for(tmp_path: Path) -> None:
+def test_cuts_are_those_of_one_pass_without_faces(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", Clip(frames=30))
     restorer, film = stand_in(), tmp_path / "film.mkv"
     job = Job.plan(request_of(clip, film, frames=9), tmp_path / "job", restorer)
@@ -156,7 +156,7 @@ def test_a_report_that_is_there_stops_the_run_before_it_begins(tmp_path: Path) -
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mkv", "job.json"}
 
 
-def test_whoever_goes_on_when_the_result_is_there_writes_the_report(tmp_path: Path) -> None:
+def test_a_report_is_written_late_where_the_result_is_there(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mkv", Clip(frames=20))
     request, report = request_of(clip, tmp_path / "film.mkv"), tmp_path / "job.json"
     run = WholeRun(tmp_path / "job", keep=True, report=report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from ..video.files import refuse_pipe
 from ..video.output_name import restored_suffix
 from .clips import Clip
 from .given import GivenOptions
+from .hold import Hold
 from .option_files import OptionFiles
 from .presets import with_preset
 from .record import Entry, Record, as_json
@@ -81,6 +83,7 @@ class Planner:
         self.record = record
         self._names: dict[str, Path] = {}  # of outputs, as a disk that does not tell case has them -> of the clip
         self._begun: dict[Path, Entry] = {}
+        self._holds: dict[Path, Hold] = {}
 
     def plan(self, clip: Clip) -> FileTask | Skipped | Failed:
         """Return what to do with a clip."""
@@ -99,17 +102,25 @@ class Planner:
         except ValueError as error:  # of layers that each were right
             return Failed(str(error))
 
-    def begin(self, task: FileTask) -> Failed | None:
-        """Make the folders of a file's output and report and note that it is begun, or return why it cannot be.
+    def begin(self, task: FileTask) -> Skipped | Failed | None:
+        """Make the folders of a file's output and report and note that it is begun, or return why it is not.
 
         Raises OSError where the record cannot be written.
         """
+        hold = Hold(task.output)
         try:
             for path in (task.output, task.options.report):
                 if path is not None:
                     path.parent.mkdir(parents=True, exist_ok=True)
+            if (holder := hold.take()) is not None:
+                return Skipped(f"another run is at it ({holder})")
+            self._holds[task.output] = hold
+            if (done := self._there(task)) is not None:  # by another run, a moment ago
+                self._release(task)
+                return done
             identity, there = identity_of(task.clip.path), stamp_of(task.output)
         except OSError as error:
+            self._release(task)
             return Failed(f"{error.filename}: {error.strerror}")
         name, options, before = task.clip.name.as_posix(), self._options(task), self.record.entry(self._key(task))
         if before is not None and before.state == "begun":
@@ -124,6 +135,28 @@ class Planner:
         Raises OSError where the record cannot be written.
         """
         begun = self._begun.pop(task.output)
+        try:
+            return self._ended(task, begun, outcome)
+        finally:
+            self._release(task)
+
+    def heard(self, task: FileTask) -> None:
+        """Give other runs a sign that a file is still being restored."""
+        if task.output in self._holds:
+            with suppress(OSError):  # a drive that is gone for now: it is seen when the output is written
+                self._holds[task.output].sign()
+
+    def release(self) -> None:
+        """Leave to other runs what is not done."""
+        for hold in self._holds.values():
+            hold.release()
+        self._holds.clear()
+
+    def _release(self, task: FileTask) -> None:
+        if task.output in self._holds:
+            self._holds.pop(task.output).release()
+
+    def _ended(self, task: FileTask, begun: Entry, outcome: Made | Failed) -> Made | Failed:
         try:
             if isinstance(outcome, Made):
                 flush(task.output)
@@ -157,6 +190,8 @@ class Planner:
         if there is None:
             return None
         entry = self.record.entry(self._key(task))
+        if entry is None or not entry.made(there):  # as far as is known: another run may have made it since
+            entry = self.record.read_again().entry(self._key(task))
         if entry is None or not entry.made(there):
             what = "was changed since it was made" if entry and entry.state == "done" else "was not made by such a run"
         else:

@@ -81,6 +81,11 @@ class Record:
         """Return what is known of an output of this name."""
         return self._entries.get(output)
 
+    def read_again(self) -> Record:
+        """Read what other runs wrote since. Raises OSError where it cannot be read."""
+        self._entries |= {entry.output: entry for entry in self._read()}
+        return self
+
     def write(self, entry: Entry) -> None:
         """Append an entry and wait until the disk has it. Raises OSError as writing does."""
         line = "\n" * self._ends_amid + json.dumps(asdict(entry)) + "\n"
@@ -95,7 +100,7 @@ class Record:
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
-            for line in file:
+            for line in filter(bytes.strip, file):
                 self._ends_amid = not line.endswith(b"\n")
                 try:
                     yield from_mapping(Entry, json.loads(line))

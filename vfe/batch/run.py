@@ -76,13 +76,16 @@ def run_batch(planner: Planner, arrivals: Arrivals, pool: Pool) -> Iterator[Even
     Raises VFEError where no file can be restored, and OSError where the record cannot be written.
     """
     batch = _Batch(planner, pool)
-    while True:
-        yield from batch.take(arrivals.next())
-        yield from batch.begin()
-        if not pool.is_busy and not batch.waiting and arrivals.have_ended:
-            return
-        for task, report in pool.wait(arrivals.pause):
-            yield batch.heard(task, report)
+    try:
+        while True:
+            yield from batch.take(arrivals.next())
+            yield from batch.begin()
+            if not pool.is_busy and not batch.waiting and arrivals.have_ended:
+                return
+            for task, report in pool.wait(arrivals.pause):
+                yield batch.heard(task, report)
+    finally:
+        planner.release()
 
 
 class _Batch:
@@ -119,5 +122,6 @@ class _Batch:
     def heard(self, task: FileTask, report: Progressed | Made | Failed) -> Event:
         """Return the event that a report is, and note what is at an end."""
         if isinstance(report, Progressed):
+            self.planner.heard(task)
             return Under(task.clip.name, report)
         return Ended(task.clip.name, self.planner.end(task, report), task.output)

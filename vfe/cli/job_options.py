@@ -27,6 +27,7 @@ def add_segments(group: argparse._ArgumentGroup) -> None:
         default=CHUNK_CODECS[0],
         help=f"how segments wait on the disk: smaller or faster (default: {CHUNK_CODECS[0]})",
     )
+    group.add_argument("--no-disk-check", action="store_true", help="begin on a disk that looks too small, too")
 
 
 def add_long_clips(group: argparse._ArgumentGroup) -> None:

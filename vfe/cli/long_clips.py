@@ -61,6 +61,7 @@ def job_request(args: argparse.Namespace, result: Path, options: RestoreOptions,
             model=ModelRequest(args.model, args.device, args.dtype, window_of(args).config, model),
             chunks=args.job_codec,
             segment_frames=args.segment_frames,
+            checks_disk=not args.no_disk_check,
         )
     except ValueError as error:
         raise WrongUsage(str(error)) from error

@@ -16,7 +16,7 @@ from ..video.read import open_source
 from ..video.target import output_kind
 from .arithmetic import arithmetic_of
 from .chunks import output_of
-from .disk import chunk_bytes, disk_lines
+from .disk import DiskNeed
 from .layout import PLAN, survey_folder
 from .leftovers import holds_only_leftovers, remove_job
 from .order import Order
@@ -30,7 +30,8 @@ def make_plan(
 ) -> tuple[Plan, Survey]:
     """Look through a source, divide it, and write the plan into a new folder; `tell` hears what the disk needs.
 
-    Raises VFEError for what cannot be read or written, and for a folder that something else is in.
+    Raises VFEError for what cannot be read or written, for a folder that something else is in, and for a disk that is
+    too small.
     """
     check_is_free(folder)
     started, options = time.perf_counter(), request.options
@@ -41,11 +42,12 @@ def make_plan(
         size = options.output_size(info.width, info.height)
         output = output_of(request, info, request.result)  # what no encoder takes fails first
         if info.frames:
-            for line in disk_lines(folder.absolute().parent, chunk_bytes(output, info.frames, size), output):
-                tell(line)
+            _look_at_disk(request, folder, DiskNeed.of(output, info.frames, size), tell)
         order = Order.of(request, info)
         survey = restorer.survey(source, options, on_progress)
         order.check_source(info)  # it may have been written to meanwhile
+        if not info.frames:
+            _look_at_disk(request, folder, DiskNeed.of(output, len(survey.frames), size), tell)
     with writing(folder):
         aside = hidden_name(folder)
         try:
@@ -66,6 +68,15 @@ def make_plan(
     if changed := Plan.read(folder).order.changes(order):
         raise VFEError(f"{folder}: another process planned another job there, by {', '.join(changed)}; choose another")
     return Plan.read(folder), Survey.read(survey_folder(folder))
+
+
+def _look_at_disk(request: JobRequest, folder: Path, need: DiskNeed, tell: Notify) -> None:
+    """Tell what the disk needs. Raises VFEError where it will not do and nobody said to go on regardless."""
+    disk = folder.absolute().parent
+    if request.checks_disk:
+        need.check(disk)
+    for line in need.lines(disk):
+        tell(line)
 
 
 def _put(aside: Path, folder: Path) -> None:

@@ -64,6 +64,8 @@ class JobRequest:
     """How pictures wait in chunks: smaller as FFV1, faster as raw planes."""
     segment_frames: int = SEGMENT_FRAMES
     """The frames of a segment, unless a cut is near its end."""
+    checks_disk: bool = True
+    """Whether a disk is refused that has too little space for a clean clip; the job itself does not know of it."""
 
     def __post_init__(self) -> None:
         if self.chunks not in CHUNK_CODECS:
