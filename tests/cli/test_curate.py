@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+import vfe.cli.curate
 from tests.support.counting_scorer import CountingScorer
 from tests.support.curated import FRAMES, SMALL, STILL, curate, write_raw
 from tests.support.training_set import write_run
 from training import train
 from training.data.clips import DataConfig, FaceClips, list_items, read_frames, read_masks
+from vfe.cli import main
 from vfe.curation.record import Record
 
 
@@ -111,6 +114,25 @@ def test_training_reads_the_set(made: Path) -> None:
 def test_a_run_trains_on_the_set(made: Path, tmp_path: Path) -> None:
     train.main([str(write_run(tmp_path, made)), "--set", "steps=2", "--set", "eval.every_steps=2"])
     assert (tmp_path / "run" / "last.safetensors").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_processes_that_die_cost_their_clip(
+    made: Path, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = [raw / "still.mkv", raw / "portraits", "-o", tmp_path / "set", "--jobs", "2", *SMALL]
+    line += ["--keep-above", "20", "--open", "--licence", "CC0"]
+    for scorer in (CountingScorer(tmp_path / "notes", dies_at=1), CountingScorer(tmp_path / "notes")):
+        monkeypatch.setattr(vfe.cli.curate, "scorer_choice", lambda _, scorer=scorer: scorer)
+        code = main(["curate", *map(str, line)])
+        said = capsys.readouterr().out
+        assert code == (1 if scorer.dies_at else 0)
+        assert ("portraits/one.png 0-0: failed: its process was ended by SIGKILL" in said) == bool(scorer.dies_at)
+        kinds = [item["kind"] for item in items_of(tmp_path / "set")]
+        assert kinds == (["hq_video"] if scorer.dies_at else ["hq_image", "hq_video"])
+    assert len((tmp_path / "notes").read_text().splitlines()) == 2
+    assert {item["sha256"] for item in items_of(tmp_path / "set")} == {item["sha256"] for item in items_of(made)}
 
 
 def test_the_sheet_shows_it(made: Path) -> None:
