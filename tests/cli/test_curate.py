@@ -171,9 +171,7 @@ def test_finish_applies_a_threshold_without_a_score(made: Path, monkeypatch: pyt
     assert notes.read_text() == scored
 
 
-def test_a_clip_whose_file_is_gone_is_cut_out_again(
-    made: Path, raw: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_clip_whose_file_is_gone_is_cut_out_again(made: Path, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = made.parent.parent / "notes"
     before, (file,) = notes.read_text(), (made / "hq_video").glob("*.mp4")
     content = file.read_bytes()

@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import torch
 
+from tests.support.still_track import track
 from vfe.curation.config import CutConfig
 from vfe.curation.steady import SteadyFace, steady_face
 from vfe.curation.window import Rejected
-from vfe.face.detect.upright import crop_matrices
-from vfe.face.track.tracks import FaceTrack, FaceTracks, oval_masks
+from vfe.face.track.tracks import FaceTrack, FaceTracks
 from vfe.types import Stretch
 
 STRETCH = Stretch(10, 30)
-
-
-def track(number: int, start: int, frames: int, left: float, side: float = 50, unseen: int = 0) -> FaceTrack:
-    """A face that does not move, and is out of sight on the first frames."""
-    boxes = torch.tensor([[left, 20, left + side, 20 + side]]).repeat(frames, 1)
-    seen = torch.arange(frames) >= unseen
-    return FaceTrack(
-        number=number, start=start, boxes=boxes, landmarks=torch.zeros(frames, 5, 2) + left, scores=seen.float(),
-        seen=seen, presence=torch.ones(frames), masks=oval_masks(boxes),
-        matrices=crop_matrices(boxes, torch.zeros(frames)),
-    )  # fmt: skip
 
 
 def chosen(*tracks: FaceTrack, near: tuple[float, float, float, float] | None = None) -> SteadyFace | Rejected:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.curated import STILL, write_film
+from tests.support.described_media import hdr_clip
 from tests.support.moving_faces import film
 from vfe.curation.candidate import part_at, stretches_in
 from vfe.curation.config import CutConfig
@@ -64,6 +65,12 @@ def test_a_damaged_survey_is_taken_anew(video: Path, detector: FaceDetector, tmp
     survey_of(source, tmp_path / "survey", detector)
     (tmp_path / "survey" / "survey.json").write_text("{")
     assert len(survey_of(source, tmp_path / "survey", detector).frames) == 20
+
+
+def test_hdr_is_refused(detector: FaceDetector, tmp_path: Path) -> None:
+    clip = hdr_clip(tmp_path / "hdr.mkv")
+    with pytest.raises(VFEError, match=r"hdr.mkv: is HDR"):
+        survey_of(Source(clip, "hdr.mkv", "hq_video"), tmp_path / "survey", detector)
 
 
 def test_frames_that_are_too_small_are_one_line(detector: FaceDetector, tmp_path: Path) -> None:

@@ -65,11 +65,20 @@ def surveyed_as(content: str, source: Source) -> str:
 
 
 def stretches_in(source: Source, table: FrameTable, tracks: FaceTracks, config: CutConfig) -> list[Stretch]:
-    """Return the stretches of a surveyed source; a portrait is one of a single frame."""
+    """Return the stretches of a surveyed source; a portrait is one of a single frame.
+
+    What of a shot is before its first face and after its last one is no part of any, unless there is no face in it.
+    """
     if source.kind == "hq_image":
         return [Stretch(0, 1)]
     shots = [shot for shot in tracks.shots if not source.parts or part_at(source, table, shot[0]) is not None]
-    return [stretch for shot in shots for stretch in stretches_of(*shot, config)]
+    return [stretch for shot in shots for stretch in stretches_of(*_with_faces(shot, tracks), config)]
+
+
+def _with_faces(shot: tuple[int, int], tracks: FaceTracks) -> tuple[int, int]:
+    """Return the frames of a shot from its first face to its last one; all of them where there is none."""
+    there = [track for track in tracks.tracks if shot[0] <= track.start < shot[1]]
+    return (min(track.start for track in there), max(track.stop for track in there)) if there else shot
 
 
 def part_at(source: Source, table: FrameTable, frame: int) -> Part | None:

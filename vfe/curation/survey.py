@@ -14,6 +14,7 @@ from ..files.aside import hidden_name, remove_leftovers
 from ..restore.region import RegionPlan
 from ..restore.survey import Survey, survey_pictures
 from ..types import Progress, VFEError
+from ..video.hdr import ColourCoding
 from ..video.read import Decoded, open_source
 from .sources import Part, Source
 
@@ -48,6 +49,8 @@ def _take(source: Source, detector: FaceDetector, on_progress: Progress | None) 
                 f"{source.path}: frames of {info.width}x{info.height} are too small to find faces in, needed are sides "
                 f"of {MIN_FRAME_SIDE} and more"
             )
+        if ColourCoding(info.color_primaries, info.color_transfer, info.hdr).is_hdr:
+            raise VFEError(f"{source.path}: is HDR (PQ or HLG), and training takes SDR; convert it first")
         finder = _Finder(source.parts, (info.width, info.height), detector)
         return survey_pictures(opened, finder.plan, on_progress)
 
