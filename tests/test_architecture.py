@@ -43,6 +43,7 @@ LAYERS = {
     "batch": 9,  # above the jobs of single files
     "curation": 10,  # above the batch, of which it has its processes and the walk over folders
     "cluster": 10,
+    "score": 10,  # beside the cluster; it takes the clips of folders as batch finds them
     "cli": 11,
     "nodes": 11,
     "training": 6,  # beside loading, so that a training stage builds its networks from weights itself

@@ -28,6 +28,7 @@ from ..types import VFEError
 from .curate_options import add_curate
 from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_report, add_segment, add_segments
+from .score_options import add_degrade, add_score
 from .values import read_path as _path
 
 EXAMPLES = """examples:
@@ -42,12 +43,16 @@ EXAMPLES = """examples:
   vfe faces film.mp4 -o who.png --json faces.json
   vfe curate videos/ -o data/train --open
   vfe compare clip.mp4 restored.mp4 -o side_by_side.png
+  vfe degrade clean.mp4 -o lq.mp4 --preset medium; vfe score restored.mp4 --reference clean.mp4 --input lq.mp4
   vfe info clip.mp4
   vfe models pull wan2.1-vae
 """
 DEFAULTS = RestoreOptions()
 """The defaults of `vfe enhance`, from the one table that the nodes have too."""
-COMMANDS = "enhance|plan|segment|assemble|job|presets|faces|curate|compare|info|models|convert|export|embed-prompt"
+COMMANDS = (
+    "enhance|plan|segment|assemble|job|presets|faces|curate|compare|score|degrade|info|models|convert|export|"
+    "embed-prompt"
+)
 
 
 class WrongUsage(Exception):
@@ -80,6 +85,8 @@ def build_parser() -> Parser:
     _add_faces(commands.add_parser("faces", help="who is in a video: a numbered contact sheet, and JSON"))
     add_curate(commands.add_parser("curate", help="make a training set of raw videos: clips of faces, scored"))
     _add_compare(commands.add_parser("compare", help="put two videos or images side by side"))
+    add_score(commands.add_parser("score", help="how good a restored clip is, or a folder of them"))
+    add_degrade(commands.add_parser("degrade", help="make the damaged twin of a clean clip, or of a folder of them"))
     info = commands.add_parser("info", help="versions, devices and models; or what a video or model file is")
     info.add_argument("file", nargs="?", type=_path, metavar="FILE", help="a video, an image or a .safetensors file")
     _add_models(commands.add_parser("models", help="list the model files that are found, or download some"))

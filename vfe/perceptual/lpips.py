@@ -1,11 +1,12 @@
-"""LPIPS (Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric"), version 0.1 on
-VGG16: DVFace's perceptual loss (eq. 14).
+"""LPIPS (Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric"), version 0.1: on
+VGG16 DVFace's perceptual loss (eq. 14), on AlexNet the one that its authors recommend for comparing results.
 
 N images, C channels, H W sides; images are in [0, 1].
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -13,11 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..tensor_io.load import shapes_of
+from .alexnet import ALEXNET_FILE, ALEXNET_WIDTHS, AlexNetFeatures
 from .vgg import VGG16, VGG16_FILE, VGGFeatures
 from .weight_file import read_weights
 
 STAGE_ENDS = (3, 8, 15, 22, 29)  # the last ReLU of each stage
 LIN_FILE = "the linear layers of LPIPS v0.1 on VGG16 (lpips/weights/v0.1/vgg.pth)"
+ALEX_LIN_FILE = "the linear layers of LPIPS v0.1 on AlexNet (lpips/weights/v0.1/alex.pth)"
 LENGTH_EPSILON = 1e-10
 
 
@@ -46,11 +49,26 @@ class Lpips(nn.Module):
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Mean distance of (N, 3, H, W) images, sides of 16 and more: 0 for equal ones."""
-        terms = [
-            weighted_distance(a, b, weight.flatten())
-            for a, b, weight in zip(self.vgg(prediction), self.vgg(target), self.weights, strict=True)
-        ]
-        return torch.stack(terms).sum()
+        return summed_distance(self.vgg(prediction), self.vgg(target), self.weights)
+
+
+class LpipsAlex(nn.Module):
+    """The same on AlexNet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alexnet = AlexNetFeatures()
+        self.weights = nn.ParameterList(torch.ones(1, width, 1, 1) for width in ALEXNET_WIDTHS)
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Mean distance of (N, 3, H, W) images, sides of 32 and more: 0 for equal ones."""
+        return summed_distance(self.alexnet(prediction), self.alexnet(target), self.weights)
+
+
+def summed_distance(prediction: list[Tensor], target: list[Tensor], weights: Iterable[Tensor]) -> Tensor:
+    """The sum over stages of `weighted_distance` of the features of two batches of images."""
+    stages = zip(prediction, target, weights, strict=True)
+    return torch.stack([weighted_distance(a, b, weight.flatten()) for a, b, weight in stages]).sum()
 
 
 def load_lpips(vgg16: Path, lpips: Path) -> Lpips:
@@ -61,7 +79,20 @@ def load_lpips(vgg16: Path, lpips: Path) -> Lpips:
     """
     model = Lpips()
     model.vgg.load_state_dict(read_weights(vgg16, shapes_of(model.vgg), VGG16_FILE))
-    wanted = {f"lin{index}.model.1.weight": tuple(weight.shape) for index, weight in enumerate(model.weights)}
-    published = read_weights(lpips, wanted, LIN_FILE)
-    model.weights.load_state_dict({str(index): published[name] for index, name in enumerate(wanted)})
+    _load_linear(model.weights, lpips, LIN_FILE)
     return model.eval().requires_grad_(False)
+
+
+def load_lpips_alex(alexnet: Path, lpips: Path) -> LpipsAlex:
+    """Load LPIPS on AlexNet likewise, from torchvision's state dict and lpips/weights/v0.1/alex.pth."""
+    model = LpipsAlex()
+    model.alexnet.load_state_dict(read_weights(alexnet, shapes_of(model.alexnet), ALEXNET_FILE))
+    _load_linear(model.weights, lpips, ALEX_LIN_FILE)
+    return model.eval().requires_grad_(False)
+
+
+def _load_linear(weights: nn.ParameterList, path: Path, what: str) -> None:
+    """Fill the weights of the stages with the published linear layers."""
+    wanted = {f"lin{index}.model.1.weight": tuple(weight.shape) for index, weight in enumerate(weights)}
+    published = read_weights(path, wanted, what)
+    weights.load_state_dict({str(index): published[name] for index, name in enumerate(wanted)})

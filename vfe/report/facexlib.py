@@ -48,13 +48,22 @@ class FacexlibLikeness:
         return cls(load_strictly(net, source.get, weights, device=CPU, dtype=torch.float32))
 
     @torch.inference_mode()
+    def embed(self, faces: Tensor) -> Tensor:
+        """Return the embeddings (N, K) of aligned crops (N, 3, S, S) in [-1, 1]."""
+        embedded: Tensor = self._net(arcface_crops(faces))
+        return embedded
+
     def distance(self, before: Tensor, after: Tensor) -> float:
         """Return the distance of two aligned crops (3, S, S) in [-1, 1]."""
-        top, left, shown = (round(part * before.shape[-1]) for part in (TOP, LEFT, SHOWN))
-        faces = torch.stack([before, after])[:, :, top : top + shown, left : left + shown]
-        faces = F.interpolate(faces, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
-        look = F.normalize(self._net(faces), dim=1)
+        look = F.normalize(self.embed(torch.stack([before, after])), dim=1)
         return max(0.0, 1 - float(look[0] @ look[1]))
+
+
+def arcface_crops(faces: Tensor) -> Tensor:
+    """Return what ArcFace and its kin are shown of aligned crops (N, 3, S, S): (N, 3, 112, 112)."""
+    top, left, shown = (round(part * faces.shape[-1]) for part in (TOP, LEFT, SHOWN))
+    cut = faces[:, :, top : top + shown, left : left + shown]
+    return F.interpolate(cut, size=(SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)
 
 
 def find_weights() -> Path | None:

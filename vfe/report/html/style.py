@@ -91,5 +91,7 @@ td + td, th + td { text-align: right; } thead th + th { text-align: right; }
 tbody tr:last-child > * { border-bottom: 0; }
 .options { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .6rem 1.25rem; margin: 0; }
 .options dd { text-align: left; }
+.bar { fill: var(--mark); }
+.wide { overflow-x: auto; } .wide table { max-width: none; }
 @media print { body { background: none; } main > section, article { break-inside: avoid; } }
 """

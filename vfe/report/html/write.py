@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element, tostring
+from xml.etree.ElementTree import Element
 
-from ... import __version__
 from ..run_report import RunReport
+from .document import document
 from .element import element
 from .faces import faces_section
 from .figures import colours, options, segments, times
 from .stills import stills
-from .style import STYLE
 from .timeline import timeline
 from .words import bytes_text, counted, grouped, seconds_text, signed
-
-ONLY_ITSELF = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-"""A browser loads nothing else for this page, whatever is in it."""
 
 
 def page(report: RunReport) -> str:
     """Return the report as HTML in ASCII."""
-    html = element("html", _head(report), _body(report), lang="en")
-    return "<!DOCTYPE html>\n" + tostring(html, encoding="us-ascii", method="html").decode("ascii") + "\n"
-
-
-def _head(report: RunReport) -> Element:
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=ONLY_ITSELF),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", f"{report.source.name}: restored"),
-        element("style", STYLE),
-    )
-
-
-def _body(report: RunReport) -> Element:
     main = element(
         "main",
         _tiles(report),
@@ -49,14 +28,9 @@ def _body(report: RunReport) -> Element:
         *segments(report),
         options(report),
     )
-    made = element("footer", f"Made by vfe {__version__}. The same numbers in JSON: --report FILE.json")
-    return element("body", _header(report), main, made)
-
-
-def _header(report: RunReport) -> Element:
-    names = element("p", element("bdi", report.source.name), " \u2192 ", element("bdi", report.output.name))
-    names.set("class", "names")
-    return element("header", element("h1", "Restoration report"), names)
+    names = element("span", element("bdi", report.source.name), " \u2192 ", element("bdi", report.output.name))
+    hint = "The same numbers in JSON: --report FILE.json"
+    return document("Restoration report", names, main, hint, tab=f"{report.source.name}: restored")
 
 
 def _tiles(report: RunReport) -> Element:
