@@ -36,9 +36,7 @@ def add_degrade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clean", type=_path, nargs="?", metavar="CLEAN", help="a clean clip, or a folder of clips")
     parser.add_argument("-o", "--output", type=_path, metavar="LQ", help="the damaged twin, or a folder of them")
     parser.add_argument("--preset", metavar="NAME", help="how it is damaged; --list says which there are")
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="the same gives the same bytes (default: 0)"
-    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same gives the same bytes (default: 0)")
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each clip")
     parser.add_argument("--crf", type=int, metavar="N", help="how the twin is stored, nearly lossless (default: 4)")
     parser.add_argument("--list", action="store_true", help="list the presets and their sources")

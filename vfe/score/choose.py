@@ -8,6 +8,7 @@ from ..types import VFEError
 from .flow import NO_FLOW, has_flow
 from .metric import Figure, Metric, Missing
 from .metrics.akd5 import Akd5
+from .metrics.colour import Colour
 from .metrics.detail import Detail
 from .metrics.e_warp import EWarp
 from .metrics.face_psnr import FacePsnr
@@ -74,7 +75,7 @@ class Networks:
 
 def choose_metrics(networks: Networks, has_reference: bool, has_input: bool) -> list[Metric]:
     """Return new metrics for one version of the clips, in the order of the tables."""
-    compared: list[Metric] = [Psnr(), PsnrOfFrames(), FacePsnr(), Ssim(), Detail(), Flicker()]
+    compared: list[Metric] = [Psnr(), PsnrOfFrames(), FacePsnr(), Ssim(), Detail(), Colour(), Flicker()]
     faces: list[Metric] = [Akd5(), Tlme5()]
     options = networks.options
     if networks.perceptual is not None:

@@ -92,7 +92,7 @@ class LabelledFace:
     def __init__(self, path: Path) -> None:
         """Raises VFEError where the file is none of labels."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 self._masks = np.unpackbits(arrays["masks"], axis=-1)
                 self._boxes = torch.from_numpy(arrays["boxes"]).float()
                 self._landmarks = torch.from_numpy(arrays["landmarks5"]).float()

@@ -14,8 +14,8 @@ from .moment import Moment
 MOST_POINTS = 400
 """A curve over the frames of a clip keeps no more points, evenly spaced, so that memory is bounded."""
 
-Better = Literal["higher", "lower", "one"]
-"""Which figures are better: higher or lower ones, or those near 1."""
+Better = Literal["higher", "lower", "one", "zero"]
+"""Which figures are better: higher or lower ones, or those near 1 or 0."""
 
 
 class Figure(NamedTuple):

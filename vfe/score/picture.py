@@ -62,8 +62,8 @@ class Picture:
 
     @cached_property
     def grey(self) -> npt.NDArray[np.uint8]:
-        """The luma cut to 8 bits (H, W), in which flow is looked for."""
-        return self.luma.byte().numpy()
+        """The luma rounded to 8 bits (H, W), in which flow is looked for."""
+        return self.luma.round().byte().numpy()
 
 
 class Step:

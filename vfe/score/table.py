@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .metric import Figure
 from .scores import ClipScores, Scores
 
-ARROWS = {"higher": "higher is better", "lower": "lower is better", "one": "1 is ideal"}
+ARROWS = {"higher": "higher is better", "lower": "lower is better", "one": "1 is ideal", "zero": "0 is ideal"}
 NONE = "NaN"
 
 

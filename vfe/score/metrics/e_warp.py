@@ -2,9 +2,9 @@
 
 Read in their code (evaluate_WarpError.py, utils.detect_occlusion): for each pair of frames, the later one is taken
 along the forward flow to the earlier one; the squared differences of RGB in [0, 1] over pixels that are not occluded
-are divided by their number; the mean over the pairs. A pixel is occluded where |w + b|^2 > 0.01 (|w|^2 + |b|^2) + 0.5,
-with b the flow that lies on it and w the flow back, taken along b, or where motion ends, which is where
-|grad b|^2 > 0.01 |b|^2 + 0.002.
+are divided by their number; the mean over the pairs. Figures are 1000 times that, as those with a star in DVFace's
+tables seem to be. A pixel is occluded where |w + b|^2 > 0.01 (|w|^2 + |b|^2) + 0.5, with b the flow that lies on it and
+w the flow back, taken along b, or where motion ends, which is where |grad b|^2 > 0.01 |b|^2 + 0.002.
 
 H W sides.
 """
@@ -24,7 +24,7 @@ from ..picture import Step
 
 
 class EWarp(OfFrames):
-    """The error by the flow of the reference or, without one, of the input; or by the flow of the clip itself.
+    """1000 times the error by the flow of the reference or, without one, of the input; or by that of the clip itself.
 
     Lai et al. take the input's. By its own flow a clip may be measured without any other; a blurred one is then steady.
     """
@@ -45,7 +45,7 @@ class EWarp(OfFrames):
         shown = moment.shown_step
         flows = moment.truth.flow_step if self._flow_of == "truth" else shown
         assert shown is not None and flows is not None
-        return warping_error(shown, flows)
+        return 1e3 * warping_error(shown, flows)
 
 
 def warping_error(shown: Step, flows: Step) -> float:

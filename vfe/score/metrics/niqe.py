@@ -88,8 +88,8 @@ def read_model(path: Path) -> NaturalModel:
 
 def _arrays(path: Path) -> dict[str, Values]:
     if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 

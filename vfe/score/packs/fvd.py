@@ -74,9 +74,16 @@ def frechet_distance(a: Features, b: Features) -> float:
     means = a.mean(0) - b.mean(0)
     covs = [np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b)]
     # tr (C_a C_b)^(1/2) is the sum of the singular values of A^T B, of which C_a = A A^T and C_b = B B^T.
-    roots = [(x - x.mean(0)).T / math.sqrt(len(x) - 1) for x in (a, b)]
+    roots = [_root(cov) for cov in covs]
     shared = np.linalg.svd(roots[0].T @ roots[1], compute_uv=False).sum()
     return float(means @ means + np.trace(covs[0]) + np.trace(covs[1]) - 2 * shared)
+
+
+def _root(covariance: Features) -> Features:
+    """Return A (K, K) of a covariance A A^T."""
+    values, vectors = np.linalg.eigh(covariance)
+    root: Features = vectors * np.sqrt(values.clip(min=0))
+    return root
 
 
 def load_i3d(path: Path, device: str) -> Network:
