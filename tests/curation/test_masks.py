@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 import vfe.curation.head_parser
 from vfe.curation.cut import masks_of
+from vfe.curation.head import HEAD, head_boxes
 from vfe.curation.head_parser import ParserChoice
-from vfe.curation.masks import HEAD, grown_masks, head_boxes, oval_masks
+from vfe.curation.masks import grown_masks, oval_masks
 from vfe.curation.steady import SteadyFace
 from vfe.curation.window import Window
 from vfe.face.detect.upright import crop_matrices

@@ -50,6 +50,15 @@ def test_where_the_margin_does_not_fit_the_frame_it_is_less() -> None:
     assert window(boxes, (300, 140), CutConfig(least_face=40, margin=0.5)) == (90, 0, 140)
 
 
+def test_the_window_of_a_head_has_what_there_is_of_it() -> None:
+    boxes = moving(1, (100, 10), (0, 0))
+    config = CutConfig(least_face=40, mask="head", margin=0.0)
+    assert window(boxes, (300, 180), config) == (88, 0, 84), "the hair is above the frame"
+    lower = moving(1, (100, 80), (0, 0))
+    _, top, side = window(lower, (300, 180), config)  # type: ignore[misc]
+    assert (top, top + side) == (54, 144)
+
+
 @pytest.mark.parametrize(
     ("boxes", "reason"),
     [

@@ -12,7 +12,6 @@ from ..types import Stretch
 from ..video.files import find_input
 from ..video.frame_table import FrameTable
 from .config import CutConfig, MaskKind
-from .masks import head_boxes
 from .sources import Part, Source
 from .steady import SteadyFace, steady_face
 from .stretches import stretches_of
@@ -99,8 +98,7 @@ def face_in(
     face = steady_face(tracks, stretch, near, config)
     if isinstance(face, Rejected):
         return face
-    boxes = head_boxes(face.boxes) if config.mask == "head" else face.boxes
-    window = window_of(boxes, (tracks.width, tracks.height), face.size, config)
+    window = window_of(face.boxes, (tracks.width, tracks.height), face.size, config)
     return window if isinstance(window, Rejected) else (face, window)
 
 

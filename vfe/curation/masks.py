@@ -12,16 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..face.detect.upright import CROP_SCALE, invert, sampling_grid, unit_grid
+from .head import HEAD
 from .steady import SteadyFace
 from .window import Window
 
 MASK_SIDE = 96
 """The side of the masks that training reads."""
-HEAD = (0.2, 0.42, 0.2, 0.06)
-"""How far a head goes beyond the face's box on the left, top, right and bottom, in widths and heights of the box.
-
-Set by eye on clips of heads with hair and ears: our own choice.
-"""
 HEAD_RADII = (0.5 + (HEAD[0] + HEAD[2]) / 2, 0.5 + (HEAD[1] + HEAD[3]) / 2)
 """Half of the axes of the oval that stands for a head, in widths and heights of the box."""
 HEAD_RISE = (HEAD[1] - HEAD[3]) / 2
@@ -29,13 +25,6 @@ HEAD_RISE = (HEAD[1] - HEAD[3]) / 2
 
 HeadParser = Callable[[Tensor], Tensor]
 """Takes crops (T, S, S, 3) uint8 and gives the share of head (T, M, M), 0 to 1, of each pixel of the masks."""
-
-
-def head_boxes(boxes: Tensor) -> Tensor:
-    """Return boxes (T, 4) of faces, grown to those of heads."""
-    width, height = (boxes[:, 2:] - boxes[:, :2]).unbind(-1)
-    left, top, right, bottom = HEAD
-    return boxes + torch.stack([-left * width, -top * height, right * width, bottom * height], -1)
 
 
 def oval_masks(face: SteadyFace, window: Window) -> Tensor:

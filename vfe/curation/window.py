@@ -10,6 +10,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from .config import CutConfig
+from .head import head_boxes
 
 OUTSIDE = 0.05
 """How far a box may reach beyond the frame, in sizes of the face: detectors are not surer than that."""
@@ -35,18 +36,20 @@ def face_size(boxes: Tensor) -> float:
 
 
 def window_of(boxes: Tensor, size: tuple[int, int], face: float, config: CutConfig) -> Window | Rejected:
-    """Return the window around boxes (T, 4) in frames of `size` (width, height).
+    """Return the window around faces with boxes (T, 4) in frames of `size` (width, height), or around their heads.
 
-    `face` is the size of the face in them, as `face_size` gives it.
+    `face` is the size of the face in them, as `face_size` gives it. A face has to be in the frame; of a head, what
+    there is of it.
     """
     width, height = size
     if face < config.least_face:
         return Rejected(f"too small: the face has {face:.0f} of {config.least_face:.0f} pixels")
-    left, top = boxes[:, :2].min(0).values.tolist()
-    right, bottom = boxes[:, 2:].max(0).values.tolist()
+    left, top, right, bottom = _around(boxes)
     outside = OUTSIDE * face
     if left < -outside or top < -outside or right > width + outside or bottom > height + outside:
         return Rejected("cut off: the face leaves the frame")
+    if config.mask == "head":
+        left, top, right, bottom = _around(head_boxes(boxes))
     left, top, right, bottom = max(left, 0.0), max(top, 0.0), min(right, width), min(bottom, height)
     needed = max(right - left, bottom - top)
     side = _even(needed * (1 + config.margin))
@@ -59,6 +62,13 @@ def window_of(boxes: Tensor, size: tuple[int, int], face: float, config: CutConf
         return Rejected(f"moves too far: the window is {side / face:.1f} times as wide as the face")
     x, y = (_placed(low, high, side, most) for low, high, most in ((left, right, width), (top, bottom, height)))
     return Window(x, y, side)
+
+
+def _around(boxes: Tensor) -> tuple[float, float, float, float]:
+    """Return the box around boxes (T, 4)."""
+    left, top = boxes[:, :2].min(0).values.tolist()
+    right, bottom = boxes[:, 2:].max(0).values.tolist()
+    return left, top, right, bottom
 
 
 def _even(length: float) -> int:
