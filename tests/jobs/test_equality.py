@@ -14,6 +14,7 @@ from vfe.jobs.job import Job
 from vfe.jobs.whole import WholeRun, restore_whole
 from vfe.options import RestoreOptions
 from vfe.types import no_progress
+from vfe.video.read import open_source
 
 
 @pytest.mark.parametrize("cuts", [(), (7, 21, 44)])
@@ -79,6 +80,35 @@ def test_a_damaged_source_is_told_of_as_in_one_pass(tmp_path: Path) -> None:
     assert report.lost == expected.lost
     assert report.notes == expected.notes
     assert (tmp_path / "job.mkv").read_bytes() == (tmp_path / "one.mkv").read_bytes()
+
+
+@pytest.mark.parametrize("region", ["face", "auto"])
+@pytest.mark.parametrize("harm", ["bits", "hole"])
+def test_a_damaged_source_gives_the_bytes_of_one_pass(harm: str, region: str, tmp_path: Path) -> None:
+    """Of damaged frames that are decoded from memory which other frames have left, too."""
+    clip = damaged(write_clip(tmp_path / "clip.mp4", Clip(frames=61, audio=True)), harm)
+    with open_source(clip) as source:
+        count = sum(1 for _ in source)
+    options = RestoreOptions(region=region, tracks=faces_of_list(tmp_path / "faces.json", count, (21,)))  # type: ignore[arg-type]
+    restorer = stand_in(knows_faces=True)
+    job = Job.plan(request_of(clip, tmp_path / "job.mp4", frames=17, options=options), tmp_path / "job", restorer)
+    assert job.survey.frames.sound is not None, "the harm is seen"
+    job.run()
+    report, expected = job.assemble(), restorer.restore_file(clip, tmp_path / "again.mp4", options)
+    assert (tmp_path / "job.mp4").read_bytes() == single_pass(clip, restorer, options)
+    assert (report.notes, report.lost) == (expected.notes, expected.lost)
+
+
+def damaged(clip: Path, harm: str) -> Path:
+    """Flip bits of a clip, or lose a piece of it."""
+    data, chance = bytearray(clip.read_bytes()), random.Random(5)
+    if harm == "bits":
+        for _ in range(6):
+            data[chance.randrange(len(data) // 4, 3 * len(data) // 4)] ^= 1 << chance.randrange(8)
+    else:
+        data[len(data) // 2 : len(data) // 2 + len(data) // 20] = bytes(len(data) // 20)
+    clip.write_bytes(data)
+    return clip
 
 
 @pytest.mark.slow

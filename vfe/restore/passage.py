@@ -74,7 +74,8 @@ class Passage:
         alpha = None if frame.alpha is None else resize(frame.alpha, self.size)
         is_kept = self._is_watched(pixels) or self.keeps_pixels
         kept = pixels if is_kept else torch.empty(0)  # a window of large frames is not held twice
-        return replace(frame, pixels=kept, alpha=alpha, stored=frame.stored if self.work.is_partial else None)
+        stored = frame.stored.kept() if self.work.is_partial and frame.stored is not None else None
+        return replace(frame, pixels=kept, alpha=alpha, stored=stored)
 
     def _next_restored(self, restored: Iterator[Tensor]) -> Tensor | None:
         start, others = time.perf_counter(), self.decode + self.measure
