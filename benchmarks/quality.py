@@ -1,8 +1,9 @@
-"""How well clips are restored: `python -m benchmarks.quality --score score.py --data DATA`.
+"""How well clips are restored: `python -m benchmarks.quality --data DATA`.
 
-Runs a score script that degrades the clean clips of DATA at fixed levels, restores them and compares.
+Degrades the clean clips of DATA at fixed levels, restores them and compares, by `vfe degrade` and `vfe score`.
 Writes results/quality.md and .json: each figure beside that of the untouched input, and which goals are reached.
-The script is called as `score.py --data DATA --enhance COMMAND --json FILE`, COMMAND holding {input} and {output}.
+With `--score score.py` a script does all that instead, which may have judges that are not bundled; it is called as
+`score.py --data DATA --enhance COMMAND --json FILE`, COMMAND holding {input} and {output}.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from . import own_score
 from .machine import RESULTS, cpu_name, table
 
 Means = dict[str, float]
@@ -132,9 +134,18 @@ def run_score(args: argparse.Namespace, model: Path) -> dict[str, object]:
         return raw
 
 
+def run_own(args: argparse.Namespace, model: Path) -> dict[str, object]:
+    """Measure by the commands of this project."""
+    levels = args.levels or ["mild", "medium", "severe"]
+    work = own_score.Work(args.data.resolve(), levels, args.clips, args.frames)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) if args.keep is None else args.keep.resolve()
+        return own_score.measure(work, place, enhance_command(model, args.enhance), list(FIGURES))
+
+
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
-    parser.add_argument("--score", type=Path, required=True, help="the score script")
+    parser.add_argument("--score", type=Path, help="a score script, instead of `vfe degrade` and `vfe score`")
     parser.add_argument("--data", type=Path, required=True, help="the folder with the clean clips")
     parser.add_argument("--model", default="lite", help="a bundled model or a file")
     parser.add_argument("--enhance", default="", metavar="OPTIONS", help="more options of `vfe enhance`, as one text")
@@ -156,13 +167,14 @@ def main(argv: list[str]) -> None:
         model = find_model(args.model).resolve()
     except VFEError as error:
         sys.exit(str(error))
-    raw = run_score(args, model)
+    raw = run_own(args, model) if args.score is None else run_score(args, model)
     summary: Summary = raw["summary"]  # type: ignore[assignment] # the layout is the score script's
     about = {
         "model": f"{model.stem} (sha256 {hashlib.sha256(model.read_bytes()).hexdigest()[:16]})",
         "clips": f"{args.clips or 'all'} of {args.data.resolve().name}, {args.frames} frames each",
         "options": args.enhance or "none",
         "machine": cpu_name(),
+        "judged by": "vfe score" if args.score is None else args.score.name,
     }
     text = report_text(summary, about)
     print(text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +13,12 @@ import av
 import pytest
 import torch
 
-from benchmarks import quality, speed
+from benchmarks import own_score, quality, speed
 from benchmarks.machine import peak_rss, table
 from benchmarks.quality import Summary, enhance_command, goals, report_text
 from benchmarks.speed import Machine, Measurement, make_clip
 from benchmarks.traffic import cost_of
+from tests.support.clips import Clip, write_clip
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +113,27 @@ def test_quality_runs_the_script_and_writes_results(tmp_path: Path, capsys: pyte
     with pytest.raises(SystemExit) as stop:
         quality.main(arguments)
     assert stop.value.code == 3
+
+
+def test_quality_by_our_own_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean = tmp_path / "data" / "hq_video"
+    clean.mkdir(parents=True)
+    for name in ("a", "b", "c"):
+        write_clip(clean / f"{name}.mp4", Clip(frames=3))
+    copy = shlex.join([sys.executable, "-c", "import shutil, sys; shutil.copytree(*sys.argv[1:])"])
+    work = own_score.Work(clean.parent, ["mild", "severe"], clips=2, frames=2)
+    raw = own_score.measure(work, tmp_path / "kept", f"{copy} {{input}} {{output}}", list(quality.FIGURES))
+    assert [(row["clip"], row["level"]) for row in raw["rows"]] == [
+        (clip, level) for level in ("mild", "severe") for clip in ("a", "b")
+    ]
+    found = raw["summary"]
+    assert found["mild"]["out"]["psnr"] == found["mild"]["lq"]["psnr"] > found["severe"]["lq"]["psnr"]
+    assert found["all"]["lq"]["psnr"] == pytest.approx(
+        (found["mild"]["lq"]["psnr"] + found["severe"]["lq"]["psnr"]) / 2
+    )
+    assert math.isnan(found["all"]["out"]["percept"])
+    assert "| mild |" in report_text(found, {"model": "a copy"})
+    capsys.readouterr()
 
 
 def test_strict_fails_on_a_missed_goal(tmp_path: Path) -> None:
