@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -30,8 +31,8 @@ def job(tmp_path: Path) -> Job:
     return job
 
 
-def film_of(job: Job, *, allow_gaps: bool = False) -> Film:
-    return Film(job.planned.order.request, WholeRun(job.folder, allow_gaps=allow_gaps))
+def film_of(job: Job, *, allow_gaps: bool = False, report: Path | None = None) -> Film:
+    return Film(job.planned.order.request, WholeRun(job.folder, allow_gaps=allow_gaps, report=report))
 
 
 def assembly(*given_up: int) -> Task:
@@ -51,12 +52,21 @@ def test_what_was_given_up_is_missing(job: Job) -> None:
     assert job.folder.exists()
 
 
-def test_what_was_given_up_is_a_gap_where_that_is_allowed(job: Job) -> None:
-    done = Worker().do(film_of(job, allow_gaps=True), assembly(LACKING))
+def test_what_was_given_up_is_a_gap_where_that_is_allowed(job: Job, tmp_path: Path) -> None:
+    done = Worker().do(film_of(job, allow_gaps=True, report=tmp_path / "report.json"), assembly(LACKING))
     assert isinstance(done, Assembled)
     assert any("frames 20 to 39 are those of the source" in note for note in done.report.notes)
     assert f"{job.folder} stays" in done.report.notes[-1]
     assert job.folder.exists()
+    assert "frames 20 to 39 are those of the source" in (tmp_path / "report.json").read_text(encoding="utf-8")
+
+
+def test_the_report_of_a_film_is_written(job: Job, tmp_path: Path) -> None:
+    job.segment(LACKING)
+    done = Worker().do(film_of(job, report=tmp_path / "report.json"), assembly())
+    assert isinstance(done, Assembled)
+    assert len(json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["segments"]) == 3
+    assert not job.folder.exists()
 
 
 def test_frames_within_segments_count(tmp_path: Path) -> None:
