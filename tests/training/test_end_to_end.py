@@ -21,7 +21,6 @@ from tests.support.paths import CONFIGS
 from tests.support.tiny_prior import TINY_PRIOR, tiny_fusion
 from tests.support.wan_training import WanFiles, write_wan_files
 from tests.support.weight_layouts import TINY_DIT
-from training.data.clips import read_frames
 from training.demo import clean_clip, write_clip
 from training.run.recorded import recorded
 from training.train import main as train
@@ -54,7 +53,7 @@ def write_videos(folder: Path) -> Path:
 
 def trained(name: str, **changes: Any) -> Path:  # noqa: ANN401 - values of a YAML file
     """`python -m training.train` with a shipped run at tiny size; returns the folder of what it made."""
-    settings = {**SMALL, "steps": 2, **{key.replace("__", "."): value for key, value in changes.items()}}
+    settings = {**SMALL, "steps": 2, **changes}
     train([str(CONFIGS / f"{name}.yaml"), "--set", *(f"{key}={json.dumps(value)}" for key, value in settings.items())])
     return Path("runs") / name
 
@@ -76,47 +75,48 @@ def curated(capsys: pytest.CaptureFixture[str], videos: Path) -> list[dict[str, 
     return items
 
 
-def test_vividface_and_dvface_from_raw_videos_to_a_score(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
-    items = curated(capsys, write_videos(folder / "videos"))
-    assert len(items) == CLIPS
+def trained_vividface(files: WanFiles) -> Path:
+    """The LoRA of latents, pixels, and pixels of curated clips."""
+    init, folder = None, Path()
+    for name in ("vividface_latent", "vividface_pixel", "vividface_fine"):
+        folder = trained(name, model=model_of(files, {**LORA, "init": init}, "vividface"))
+        init = str(folder / "last.safetensors")
+    return folder / "last.safetensors"
 
-    # VividFace: latents, pixels, and fine
-    files = write_wan_files(folder / "models")
-    latent = trained("vividface_latent", model=model_of(files, LORA, "vividface"))
-    goes_on = {**LORA, "init": str(latent / "last.safetensors")}
-    pixel = trained("vividface_pixel", model=model_of(files, goes_on, "vividface"))
-    fine = trained(
-        "vividface_fine", model=model_of(files, {**LORA, "init": str(pixel / "last.safetensors")}, "vividface")
-    )
 
-    # DVFace: both stages of the prior, then DiT, fusion and decoder
+def trained_dvface(files: WanFiles) -> Path:
+    """The folder of a run of DVFace, with a prior by its two stages."""
     codebook = trained("prior_codebook", model=recorded(TINY_PRIOR), discriminator={"width": 4, "stages": 1})
     predict = trained("prior_predict", init=str(codebook / "last.safetensors"))
     fusion = recorded(tiny_fusion(TINY_DIT.dim, TINY_DIT.layers))
     prior = str(predict / "last.safetensors")
-    dvface = trained("dvface", wan=model_of(files, LORA, "dvface"), prior=prior, fusion=fusion)
+    return trained("dvface", wan=model_of(files, LORA, "dvface"), prior=prior, fusion=fusion)
 
-    # What users load
+
+def scored(capsys: pytest.CaptureFixture[str], result: str, clean: str) -> dict[str, Any]:
+    """The means of `vfe score`, of the result and of the clip that it was made from."""
+    run = run_vfe(capsys, "score", result, "--reference", clean, "--input", "lq.mp4", "--json", f"{result}.json")
+    assert run.code == 0, run.err
+    means: dict[str, Any] = json.loads(Path(f"{result}.json").read_text())["mean"]
+    return means
+
+
+def test_vividface_and_dvface_from_raw_videos_to_a_score(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    items = curated(capsys, write_videos(folder / "videos"))
+    assert len(items) == CLIPS
+    files = write_wan_files(folder / "models")
+    lora, dvface = trained_vividface(files), trained_dvface(files)
     for form in ("comfyui", "adapter", "vae"):
         run = run_vfe(capsys, "export", dvface, "-o", f"{form}.safetensors", "--as", form)
         assert run.code == 0, run.err
-    clip = f"data/train/{items[0]['file']}"
-    common = (
-        "--model",
-        files.dit,
-        "--context",
-        files.context,
-        "--device",
-        "cpu",
-        "--dtype",
-        "fp32",
-        "--region",
-        "frame",
-    )
-    for output, more in (
-        ("vivid.mp4", ("--vae", files.vae, "--lora", fine / "last.safetensors")),
-        ("dv.mp4", ("--vae", "vae.safetensors", "--lora", "comfyui.safetensors", "--adapter", "adapter.safetensors")),
-    ):
-        run = run_vfe(capsys, "enhance", clip, "-o", output, "--region", "frame", *common, *more)
+    clean = f"data/train/{items[0]['file']}"
+    run = run_vfe(capsys, "degrade", clean, "-o", "lq.mp4", "--preset", "mild", "--seed", 0)
+    assert run.code == 0, run.err
+    vivid = ("--vae", files.vae, "--lora", lora)
+    dual = ("--vae", "vae.safetensors", "--lora", "comfyui.safetensors", "--adapter", "adapter.safetensors")
+    for output, own in (("vivid.mp4", vivid), ("dual.mp4", dual)):
+        model = ("--model", files.dit, "--context", files.context, "--device", "cpu", "--dtype", "fp32", *own)
+        run = run_vfe(capsys, "enhance", "lq.mp4", "-o", output, "--region", "frame", *model)
         assert run.code == 0, run.err
-        assert read_frames(Path(output)).shape == read_frames(Path(clip)).shape
+        means = scored(capsys, output, clean)
+        assert means["result"]["psnr"]["value"] < means["input"]["psnr"]["value"]  # the weights are random
