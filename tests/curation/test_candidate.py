@@ -9,14 +9,14 @@ import pytest
 
 from tests.support.still_track import track
 from vfe.curation.candidate import Candidate, content_of, stretches_in, surveyed_as
-from vfe.curation.config import CutConfig
+from vfe.curation.config import ClipConfig
 from vfe.curation.sources import Part, Source
 from vfe.curation.window import Window
 from vfe.face.track.tracks import FaceTracks
 from vfe.types import Stretch
 from vfe.video.frame_table import FrameTable
 
-CONFIG = CutConfig(least_frames=5, most_frames=9)
+CONFIG = ClipConfig(least_frames=5, most_frames=9)
 TABLE = FrameTable(tuple(range(60)))
 VIDEO = Source(Path("a.mp4"), "a.mp4", "hq_video")
 CANDIDATE = Candidate("c0ffee", Stretch(0, 9), Window(2, 4, 64), 32, "oval")

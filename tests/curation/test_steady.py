@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from tests.support.still_track import track
-from vfe.curation.config import CutConfig
+from vfe.curation.config import ClipConfig
 from vfe.curation.steady import SteadyFace, steady_face
 from vfe.curation.window import Rejected
 from vfe.face.track.tracks import FaceTrack, FaceTracks
@@ -16,7 +16,7 @@ STRETCH = Stretch(10, 30)
 
 def chosen(*tracks: FaceTrack, near: tuple[float, float, float, float] | None = None) -> SteadyFace | Rejected:
     found = FaceTracks(width=320, height=180, frames=40, cuts=(), tracks=tracks)
-    return steady_face(found, STRETCH, near, CutConfig(least_face=10))
+    return steady_face(found, STRETCH, near, ClipConfig(least_face=10))
 
 
 def left_of(face: SteadyFace | Rejected) -> float:

@@ -10,13 +10,13 @@ from tests.support.curated import STILL, write_film
 from tests.support.described_media import hdr_clip
 from tests.support.moving_faces import film
 from vfe.curation.candidate import part_at, stretches_in
-from vfe.curation.config import CutConfig
+from vfe.curation.config import ClipConfig
 from vfe.curation.sources import Part, Source
 from vfe.curation.survey import survey_of
 from vfe.face.detect.detector import DetectConfig, FaceDetector
 from vfe.types import Stretch, VFEError
 
-CONFIG = CutConfig(least_frames=5, most_frames=5)
+CONFIG = ClipConfig(least_frames=5, most_frames=5)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from ..batch.pool import TaskPool
-from ..curation.config import CutConfig
+from ..curation.config import ClipConfig
 from ..curation.head_parser import ParserChoice
 from ..curation.layouts import find_sources
 from ..curation.manifest import MANIFEST, check_manifest, decide, publish
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
         raise VFEError(f"{lines.not_done} sources or clips failed; the same command goes on with them")
 
 
-def _curate(args: argparse.Namespace, config: CutConfig, record: Record, lines: CurateLines) -> None:
+def _curate(args: argparse.Namespace, config: ClipConfig, record: Record, lines: CurateLines) -> None:
     """Cut out and score what is not done yet. Ctrl-C leaves what is done."""
     choice = scorer_choice(args)
     scorer = choice()
@@ -126,10 +126,10 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise VFEError(f"{args.output}: no such folder; curate videos into it first")
 
 
-def _config(args: argparse.Namespace) -> CutConfig:
+def _config(args: argparse.Namespace) -> ClipConfig:
     """Return how clips are cut out. Raises WrongUsage for values that make no sense."""
     try:
-        return CutConfig(
+        return ClipConfig(
             side=args.side,
             least_frames=args.least_frames,
             most_frames=args.most_frames,

@@ -99,7 +99,7 @@ def _found(event: Found) -> str:
     if looked.left_out:
         reasons = "; ".join(dict.fromkeys(stretch.reason for stretch in looked.left_out))
         text += f", {len(looked.left_out)} left out ({reasons})"
-    return text + ("" if clips or looked.left_out else ", no shot is long enough")
+    return text + ("" if clips or looked.left_out else ", no face stays for long enough")
 
 
 def _place(event: NotDone) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from ..curation.config import MASK_KINDS, CutConfig
+from ..curation.config import MASK_KINDS, ClipConfig
 from ..curation.layouts import LAYOUTS
 from .folder_options import read_count
 from .values import read_path
 
-DEFAULTS = CutConfig()
+DEFAULTS = ClipConfig()
 SCORERS = ("heuristic", "openai", "transformers")
 ENDPOINT = "http://127.0.0.1:8000"
 """Where vLLM serves by default."""

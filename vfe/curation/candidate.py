@@ -11,7 +11,7 @@ from ..files.fingerprint import fingerprint
 from ..types import Stretch
 from ..video.files import find_input
 from ..video.frame_table import FrameTable
-from .config import CutConfig, MaskKind
+from .config import ClipConfig, MaskKind
 from .sources import Part, Source
 from .steady import SteadyFace, steady_face
 from .stretches import stretches_of
@@ -63,7 +63,7 @@ def surveyed_as(content: str, source: Source) -> str:
     return _hash(content, *((part.start, part.stop, part.unit) for part in source.parts))[:16]
 
 
-def stretches_in(source: Source, table: FrameTable, tracks: FaceTracks, config: CutConfig) -> list[Stretch]:
+def stretches_in(source: Source, table: FrameTable, tracks: FaceTracks, config: ClipConfig) -> list[Stretch]:
     """Return the stretches of a surveyed source; a portrait is one of a single frame.
 
     What of a shot is before its first face and after its last one is no part of any, unless there is no face in it.
@@ -90,7 +90,7 @@ def part_at(source: Source, table: FrameTable, frame: int) -> Part | None:
 
 
 def face_in(
-    source: Source, table: FrameTable, tracks: FaceTracks, stretch: Stretch, config: CutConfig
+    source: Source, table: FrameTable, tracks: FaceTracks, stretch: Stretch, config: ClipConfig
 ) -> tuple[SteadyFace, Window] | Rejected:
     """Return the face of a stretch and the window around it."""
     part = part_at(source, table, stretch.start)

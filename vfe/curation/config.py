@@ -12,7 +12,7 @@ MASK_KINDS: tuple[MaskKind, ...] = ("oval", "head")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CutConfig:
+class ClipConfig:
     """What is cut out, and what is not. Raises ValueError for values that make no sense.
 
     VividFace (section 3.3) has tight boxes, which are a margin of 0; it gives no other number, so the others are our

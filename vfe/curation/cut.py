@@ -52,9 +52,19 @@ def cut_frames(path: Path, table: FrameTable, stretch: Stretch, window: Window, 
     return crops
 
 
-def face_clip(frames: Tensor, face: SteadyFace, window: Window, fps: float) -> FaceClip:
-    """Return a face as scorers see it, from the crops (T, S, S, 3) of its clip."""
-    labels = labels_of(face, window, frames.shape[1], torch.zeros(0))
+def labels_of(face: SteadyFace, window: Window, side: int, masks: Tensor) -> Labels:
+    """Return the labels of a face in the crops of a window with S = `side`, with its masks (T, M, M)."""
+    corner, scale = face.boxes.new_tensor([window.left, window.top]), side / window.side
+    return Labels(
+        masks=masks,
+        boxes=((face.boxes - corner.repeat(2)) * scale).float(),
+        landmarks=((face.landmarks - corner) * scale).float(),
+        seen=face.seen,
+    )
+
+
+def face_clip(frames: Tensor, labels: Labels, face: SteadyFace, fps: float) -> FaceClip:
+    """Return a face as scorers see it, from the crops (T, S, S, 3) of its clip and their labels."""
     return FaceClip(
         frames=frames,
         boxes=labels.boxes,
@@ -62,17 +72,6 @@ def face_clip(frames: Tensor, face: SteadyFace, window: Window, fps: float) -> F
         confidence=face.scores.float(),
         face_px=face.size,
         fps=fps,
-    )
-
-
-def labels_of(face: SteadyFace, window: Window, side: int, masks: Tensor) -> Labels:
-    """Return the labels of a face in the crops of a window with S = `side`, and the masks as they are."""
-    corner, scale = face.boxes.new_tensor([window.left, window.top]), side / window.side
-    return Labels(
-        masks=masks,
-        boxes=((face.boxes - corner.repeat(2)) * scale).float(),
-        landmarks=((face.landmarks - corner) * scale).float(),
-        seen=face.seen,
     )
 
 

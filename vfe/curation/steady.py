@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..face.track.tracks import FaceTrack, FaceTracks
 from ..types import Stretch
-from .config import CutConfig
+from .config import ClipConfig
 from .sources import Box
 from .window import Rejected, face_size
 
@@ -34,7 +34,7 @@ class SteadyFace:
         return face_size(self.boxes[self.seen])
 
 
-def steady_face(tracks: FaceTracks, stretch: Stretch, near: Box | None, config: CutConfig) -> SteadyFace | Rejected:
+def steady_face(tracks: FaceTracks, stretch: Stretch, near: Box | None, config: ClipConfig) -> SteadyFace | Rejected:
     """Return the face of a stretch, within one shot: the largest that is seen on enough of its frames.
 
     Of several, `near`, a box xyxy that a crop list gives, chooses those whose middle is in it.

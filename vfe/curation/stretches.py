@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..types import Stretch, whole_frames
-from .config import CutConfig
+from .config import ClipConfig
 
 
-def stretches_of(start: int, stop: int, config: CutConfig) -> list[Stretch]:
+def stretches_of(start: int, stop: int, config: ClipConfig) -> list[Stretch]:
     """Return the stretches of a shot of frames `start` to `stop` - 1: of 4n+1 frames, one after another.
 
     There are as few as may be, and they are about equally long, so that little is left out at the end. A shot that is

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from .config import CutConfig
+from .config import ClipConfig
 from .head import head_boxes
 
 OUTSIDE = 0.05
@@ -35,7 +35,7 @@ def face_size(boxes: Tensor) -> float:
     return float((boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(-1).sqrt().median())
 
 
-def window_of(boxes: Tensor, size: tuple[int, int], face: float, config: CutConfig) -> Window | Rejected:
+def window_of(boxes: Tensor, size: tuple[int, int], face: float, config: ClipConfig) -> Window | Rejected:
     """Return the window around faces with boxes (T, 4) in frames of `size` (width, height), or around their heads.
 
     `face` is the size of the face in them, as `face_size` gives it. A face has to be in the frame; of a head, what

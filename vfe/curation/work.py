@@ -18,15 +18,15 @@ from ..types import Progress, VFEError, no_progress
 from ..video.errors import MEDIA_ERRORS
 from ..video.probe import probe
 from .candidate import Candidate, content_of, face_in, stretches_in, surveyed_as
-from .config import CutConfig
-from .cut import cut_frames, face_clip, labels_of, masks_of
+from .clip import FaceClip
+from .config import ClipConfig
+from .cut import Labels, cut_frames, face_clip, labels_of, masks_of
 from .files import write_clip, write_labels, write_picture
 from .manifest import candidate_path
 from .masks import HeadParser
 from .record import ClipLine, LeftOut
 from .sharpness import sharpness
 from .sources import Source
-from .steady import SteadyFace
 from .survey import DETECTION, survey_of
 from .verdict import Scorer, Verdict
 from .window import Rejected
@@ -87,7 +87,7 @@ class Tools:
 
     folder: Path
     """The folder of the set."""
-    config: CutConfig
+    config: ClipConfig
     scorer: MakeScorer
     parser: MakeParser
 
@@ -143,8 +143,10 @@ class Worker:
         face, _ = found
         frames = cut_frames(source.path, survey.frames, candidate.stretch, candidate.window, candidate.side)
         fps = probe(source.path).rate
-        sha256 = self._write(task, frames, face, fps)
-        clip = face_clip(frames, face, candidate.window, float(fps))
+        masks = masks_of(frames, face, candidate.window, candidate.mask, self._parser)
+        labels = labels_of(face, candidate.window, candidate.side, masks)
+        sha256 = self._write(task, frames, labels, fps)
+        clip = face_clip(frames, labels, face, float(fps))
         began = time.monotonic()
         try:
             verdict = self._scorer.score(clip) if task.known is None else _verdict_in(task.known)
@@ -153,10 +155,22 @@ class Worker:
         if verdict.unscored:
             return Unscored(verdict.unscored)
         seconds = time.monotonic() - began if task.known is None else task.known.seconds
+        return self._line(task, clip, verdict, sha256, seconds)
+
+    def _write(self, task: ClipTask, frames: Tensor, labels: Labels, fps: Fraction) -> str:
+        """Write the files of a clip, and return the hash of the one with the pictures."""
+        kind, clip = task.source.kind, task.candidate.clip
+        write_labels(self.folder / "labels" / f"{clip}.npz", labels)
+        path = candidate_path(self.folder, kind, clip)
+        return write_clip(path, frames, fps) if kind == "hq_video" else write_picture(path, frames[0])
+
+    def _line(self, task: ClipTask, clip: FaceClip, verdict: Verdict, sha256: str, seconds: float) -> ClipLine:
+        """Return what the record has of a clip."""
+        candidate = task.candidate
         return ClipLine(
             key=task.key,
             clip=candidate.clip,
-            kind=source.kind,
+            kind=task.source.kind,
             content=candidate.content,
             frames=(candidate.stretch.start, candidate.stretch.stop),
             window=(candidate.window.left, candidate.window.top, candidate.window.side),
@@ -167,24 +181,15 @@ class Worker:
             penalty=verdict.penalty,
             total=verdict.total,
             side=candidate.side,
-            fps=float(fps) if source.kind == "hq_video" else 0.0,
+            fps=clip.fps if task.source.kind == "hq_video" else 0.0,
             mask=self._mask_name(),
-            face=round(face.size, 1),
-            sharp=round(sharpness(frames, clip.boxes), 1),
+            face=round(clip.face_px, 1),
+            sharp=round(sharpness(clip.frames, clip.boxes), 1),
             sha256=sha256,
             seconds=round(seconds, 2),
             why=verdict.why,
             raw=verdict.raw,
         )
-
-    def _write(self, task: ClipTask, frames: Tensor, face: SteadyFace, fps: Fraction) -> str:
-        """Write the files of a clip, and return the hash of the one with the pictures."""
-        candidate = task.candidate
-        masks = masks_of(frames, face, candidate.window, candidate.mask, self._parser)
-        labels = labels_of(face, candidate.window, candidate.side, masks)
-        write_labels(self.folder / "labels" / f"{candidate.clip}.npz", labels)
-        path = candidate_path(self.folder, task.source.kind, candidate.clip)
-        return write_clip(path, frames, fps) if task.source.kind == "hq_video" else write_picture(path, frames[0])
 
     def _mask_name(self) -> str:
         """Return what masks cover and by what they are made."""
