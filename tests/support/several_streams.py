@@ -52,3 +52,23 @@ def two_videos(path: Path, second: str = "libx264") -> Path:
             assert isinstance(stream, av.VideoStream)
             container.mux(stream.encode(None))
     return path
+
+
+def broken_and_whole(path: Path) -> Path:
+    """Two videos, of which the packets of the first and larger one hold nothing."""
+    whole = two_videos(path.with_name("whole.mp4"))
+    with av.open(str(whole)) as source, av.open(str(path), "w") as container:
+        streams = {stream.index: container.add_stream_from_template(stream) for stream in source.streams.video}
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            copy = av.Packet(bytes(len(bytes(packet))) if packet.stream_index == 0 else bytes(packet))
+            copy.pts, copy.dts, copy.time_base, copy.is_keyframe = (
+                packet.pts,
+                packet.dts,
+                packet.time_base,
+                packet.is_keyframe,
+            )
+            copy.stream = streams[packet.stream_index]
+            container.mux(copy)
+    return path

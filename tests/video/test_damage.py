@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.clips import write_audio, write_image
+from tests.support.clips import read_pixels, write_audio, write_image
+from tests.support.copied_media import copy
 from tests.support.media import Media, make
+from tests.support.several_streams import broken_and_whole
 from vfe.types import VFEError
 from vfe.video.probe import probe
 from vfe.video.read import open_source
@@ -125,3 +127,14 @@ def _moov_first(data: bytes) -> bytes:
         moov[entry] = moved.to_bytes(4, "big")
     rest = b"".join(box for name, box in boxes.items() if name not in {b"ftyp", b"moov"})
     return boxes[b"ftyp"] + bytes(moov) + rest
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_video_that_decodes_is_taken_where_the_best_does_not(suffix: str, tmp_path: Path) -> None:
+    path = broken_and_whole(tmp_path / f"clip{suffix}")
+    info = probe(path)
+    assert (info.stream, info.width) == (1, 48)
+    with open_source(path) as source:
+        assert [tuple(frame.pixels.shape) for frame in source] == [(3, 48, 48)] * 8
+    copy(path, tmp_path / "out.mkv")
+    assert read_pixels(tmp_path / "out.mkv").shape == (8, 48, 48, 3)

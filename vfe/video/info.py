@@ -66,6 +66,8 @@ class VideoInfo:
     """The mastering display and the light levels of HDR10."""
     chroma_location: str | None = None
     """Where the chroma samples of Y4M in 4:2:0 lie, as encoders of FFmpeg name it; None where nothing is said."""
+    stream: int | None = None
+    """The number of its stream in the file; None for images."""
     is_piped: bool = False
     """Whether it comes from standard input: frames alone, and no file that can be opened again."""
 

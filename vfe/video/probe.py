@@ -48,18 +48,26 @@ def probe(path: str | Path) -> VideoInfo:
     return _still_info(source, read_photo(source.images[0]))
 
 
-def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the stream to restore: the best one that is not cover art. Raises VFEError where there is none."""
+def video_stream(container: InputContainer, path: Path, number: int | None = None) -> VideoStream:
+    """Return the stream of a number, which `probe` found; without it the best one that is not cover art.
+
+    Raises VFEError where there is none.
+    """
+    streams = _video_streams(container, path)
+    return next((stream for stream in streams if stream.index == number), streams[0])
+
+
+def _video_streams(container: InputContainer, path: Path) -> list[VideoStream]:
+    """Return the streams that may be restored, the best one first. Raises VFEError where there is none."""
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
-    candidates = [s for s in pictures if s.codec_context is not None] or pictures
-    best = container.streams.best("video")
-    stream = best if best in candidates else (candidates[0] if candidates else None)
-    if not isinstance(stream, VideoStream):
+    candidates = [s for s in pictures if s.codec_context is not None]
+    if not pictures:
         has = "only audio" if container.streams.audio else "no video"
         raise VFEError(f"{path}: has {has}; needed is a file with a video stream")
-    if stream.codec_context is None:
+    if not candidates:
         raise VFEError(f"{path}: its video codec is not supported by this FFmpeg; convert it to H.264 first")
-    return stream
+    best = container.streams.best("video")
+    return sorted(candidates, key=lambda stream: stream != best)
 
 
 def stream_seconds(stream: VideoStream) -> float | None:
@@ -74,18 +82,27 @@ def stream_seconds(stream: VideoStream) -> float | None:
 
 
 def _probe(path: Path) -> VideoInfo:
-    with reading(path), open_video(path) as container:
-        stream = video_stream(container, path)
-        damage = Damage()
-        with closing(decode_frames(container, stream, damage)) as frames:
-            frame = next(frames, None)
-        if frame is None:
-            raise VFEError(f"{path}: no frame can be decoded, {damage.cause}; needed is a whole video or image")
-        info = describe_stream(path, container, stream, frame)
+    info = _described(path)
     if info.container != Y4M:
         return info
     with path.open("rb") as file:
         return replace(info, chroma_location=chroma_location(file.readline(LONGEST_LINE)))
+
+
+def _described(path: Path) -> VideoInfo:
+    """Describe the first stream of a video of which a frame can be decoded, from the best one on."""
+    tried: list[Damage] = []
+    while True:
+        with reading(path), open_video(path) as container:
+            streams, damage = _video_streams(container, path), Damage()
+            if len(tried) == len(streams):
+                raise VFEError(f"{path}: no frame can be decoded, {tried[0].cause}; needed is a whole video or image")
+            stream = streams[len(tried)]
+            with closing(decode_frames(container, stream, damage)) as frames:
+                frame = next(frames, None)
+            if frame is not None:
+                return describe_stream(path, container, stream, frame)
+        tried.append(damage)
 
 
 class _Pace(NamedTuple):
@@ -133,6 +150,7 @@ def describe_stream(path: Path, container: InputContainer, stream: VideoStream, 
         metadata=dict(container.metadata),
         track_metadata=dict(stream.metadata),
         hdr=read_hdr(frame, codec),
+        stream=stream.index,
     )
 
 

@@ -123,7 +123,7 @@ class Source:
         assert table.durations is not None
         reader = FrameReader(self.info.color_space, self.info.color_range)
         self._tags = self._video_tags()
-        with reading(self.info.path), closing(seek_frames(self.info.path, number, lead, table)) as frames:
+        with reading(self.info.path), closing(seek_frames(self.info, number, lead, table)) as frames:
             for frame, length in zip(frames, table.durations[number:], strict=False):
                 yield self._picture(frame, length, reader)
 
@@ -146,7 +146,7 @@ class Source:
         lost = LostTimes(self.info.rate, damage.failures)
         with reading(path), open_frames(path) as container:
             self._tags = self._video_tags()
-            stream = video_stream(container, path)
+            stream = video_stream(container, path, self.info.stream)
             claim = claim_of(container, stream)
             with closing(decode_frames(container, stream, damage)) as frames:
                 for frame, length in with_lengths(frames, self.info.rate, damage):

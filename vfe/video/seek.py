@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 from av.container import InputContainer
 from av.video.frame import VideoFrame
@@ -13,6 +12,7 @@ from av.video.stream import VideoStream
 from .decode import Damage, decode_frames
 from .errors import MEDIA_ERRORS
 from .frame_table import FrameTable
+from .info import VideoInfo
 from .probe import video_stream
 from .times.edits import open_frames
 from .times.timeline import Timeline, used_streams
@@ -25,15 +25,15 @@ frames of broadcasts are less than 60 frames apart, those of x264 are 250 if nob
 """
 
 
-def seek_frames(path: Path, number: int, lead: int, table: FrameTable) -> Generator[VideoFrame, None, None]:
+def seek_frames(info: VideoInfo, number: int, lead: int, table: FrameTable) -> Generator[VideoFrame, None, None]:
     """Yield the frames of a video from `number` on, with the times of the table, as far as seeking finds them.
 
     It seeks to the key frame before the one that comes `lead` frames earlier. Raises what FFmpeg raises when it opens
     the file.
     """
     assert table.pts is not None
-    with open_frames(path) as container:
-        stream = video_stream(container, path)
+    with open_frames(info.path) as container:
+        stream = video_stream(container, info.path, info.stream)
         if not _seek(container, stream, table.pts[max(0, number - lead)]):
             return
         with closing(decode_frames(container, stream, Damage())) as frames:

@@ -52,7 +52,7 @@ class SideStreams:
         self._output, self._suffix, self._notes = output, suffix, notes
         self._routes: dict[int, Route] = {}
         self._refused: dict[int, _Refused] = {}
-        video = video_stream(self._input, info.path)
+        video = video_stream(self._input, info.path, info.stream)
         # What is wrong with the file, the video's reader tells.
         mended = MendedPackets(self._input, used_streams(self._input, video), lambda _: None)
         self._timeline = mended.timeline

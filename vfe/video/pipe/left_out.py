@@ -31,7 +31,7 @@ def left_out(info: VideoInfo) -> list[str]:
     if info.kind != "video" or info.container in OWN_FORMATS or info.is_piped:
         return []
     with reading(info.path), open_video(info.path) as container:
-        found = _beside(container, video_stream(container, info.path))
+        found = _beside(container, video_stream(container, info.path, info.stream))
     found += ["metadata"] if fresh(info.metadata) or _names_track(info) else []
     if not found:
         return []
