@@ -40,6 +40,10 @@ def converse(question: str, ask: Ask) -> Verdict:
 
 
 def key_of(scorer: str, prompt: Prompt, settings: dict[str, object]) -> str:
-    """Return the SHA-256 of a scorer, its prompt and its settings, which have to be values of JSON."""
-    known = {"scorer": scorer, "system": prompt.system, "question": prompt.question, "settings": settings}
+    """Return the key of a scorer with its prompt and its settings, which have to be values of JSON."""
+    return hash_of({"scorer": scorer, "system": prompt.system, "question": prompt.question, "settings": settings})
+
+
+def hash_of(known: dict[str, object]) -> str:
+    """Return the SHA-256 of values of JSON, whatever their order."""
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
