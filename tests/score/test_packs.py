@@ -217,3 +217,8 @@ def test_weights_are_found_in_the_users_folder_first(tmp_path: Path, monkeypatch
 def test_options_that_make_no_sense(wrong: dict[str, object]) -> None:
     with pytest.raises(VFEError):
         ScoreOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_device_that_is_not_there_is_told() -> None:
+    with pytest.raises(VFEError):
+        Networks(ScoreOptions(device="nothing"))

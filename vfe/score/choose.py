@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..device import choose_device
 from ..types import VFEError
 from .flow import NO_FLOW, has_flow
 from .metric import Figure, Metric, Missing
@@ -37,6 +38,7 @@ class Networks:
 
     def __init__(self, options: ScoreOptions) -> None:
         self.options = options
+        self.device = str(choose_device(options.device))
         self.notes: list[str] = []
         """Licences, for people to read."""
         weights, packs = options.weights, options.packs
@@ -46,8 +48,8 @@ class Networks:
         self.perceptual = PerceptualNetworks(weights) if "perceptual" in packs else None
         self.recogniser = load_recogniser(weights) if "identity" in packs else None
         i3d = find_weights(weights, I3D) if "fvd" in packs else None
-        self.i3d = None if i3d is None else load_i3d(i3d, options.device)
-        self.pyiqa = PyiqaNetworks(options.device) if "pyiqa" in packs else None
+        self.i3d = None if i3d is None else load_i3d(i3d, self.device)
+        self.pyiqa = PyiqaNetworks(self.device) if "pyiqa" in packs else None
         self._check()
 
     def _check(self) -> None:
@@ -79,7 +81,7 @@ def choose_metrics(networks: Networks, has_reference: bool, has_input: bool) -> 
     faces: list[Metric] = [Akd5(), Tlme5()]
     options = networks.options
     if networks.perceptual is not None:
-        faces += networks.perceptual.metrics(options.every, options.device)
+        faces += networks.perceptual.metrics(options.every, networks.device)
     alone: list[Metric] = [Niqe("niqe_own", networks.niqe_own)]
     alone.append(Missing(Figure("niqe", "lower"), NO_NIQE) if networks.niqe is None else Niqe("niqe", networks.niqe))
     if networks.recogniser is not None:
