@@ -20,6 +20,7 @@ from ..jobs.worker import Worker
 
 SUFFIX = ".vfe-held"
 _HEARTBEAT = 5.0  # seconds between two signs of life
+_LARGEST = 1 << 12  # bytes that such a file may have
 _BEING_WRITTEN = 10.0  # seconds in which a file that names nobody may be one that is just being written
 
 
@@ -62,7 +63,8 @@ class Hold:
         """Return who makes the output; None where that is nobody who is still there."""
         try:
             signed = min(self.path.stat().st_mtime, time.time())
-            worker = from_mapping(Worker, json.loads(self.path.read_bytes()))
+            with self.path.open("rb") as file:
+                worker = from_mapping(Worker, json.loads(file.read(_LARGEST)))
         except FileNotFoundError:
             return None
         except (ValueError, RecursionError):
