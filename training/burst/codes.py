@@ -16,11 +16,14 @@ from ..losses.adversarial import Discriminator, DiscriminatorConfig
 from ..losses.perceptual.frames import FrameLoss
 from ..prior.autoencoder import Autoencoder, AutoencoderWithLoss, CodebookLossConfig, DiscriminatorWithLoss
 from ..prior.naming import PredictorsWithLoss, target_codes
+from ..prior.pairing import Pairing
 from .clips import Pairs, PairSource
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
 
 REVIVE_EVERY_STEPS = 100  # steps
+PAIRING: Pairing = "both"
+"""Of both stages: training/RESULTS.md says why."""
 
 
 class CodebookStage(BurstStage):
@@ -34,7 +37,7 @@ class CodebookStage(BurstStage):
         held_out: Pairs,
         loss: SqueezeDistance,
     ) -> None:
-        weights = CodebookLossConfig(pairing="book", adversarial=0.1, adversary_from=0.5, drawn_frames=1)
+        weights = CodebookLossConfig(pairing=PAIRING, adversarial=0.1, adversary_from=0.5, drawn_frames=1)
         device = held_out.clean.device
         discriminator = Discriminator(discriminator_config).to(device)
         self.autoencoder = AutoencoderWithLoss(config, weights, FrameLoss(loss), discriminator).to(device)
@@ -74,7 +77,7 @@ class PredictStage(BurstStage):
     """Code prediction, scored by the share of tokens of damaged clips whose entry is the clean clip's."""
 
     def __init__(self, prior: DualCodebookPrior, pairs: PairSource, held_out: Pairs) -> None:
-        self.predictors = PredictorsWithLoss(prior.to(held_out.clean.device), 0.5)
+        self.predictors = PredictorsWithLoss(prior.to(held_out.clean.device), 0.5, PAIRING)
         self.trainables = (self.predictors,)
         self.pairs, self.held_out = pairs, held_out
 
