@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +24,11 @@ def read(name: str) -> Any:  # noqa: ANN401
 
 def assert_takes(*command: str, file: str) -> None:
     """A validator, which is skipped by name where it is not installed, has nothing to say against a file."""
-    if shutil.which(command[0]) is None:
+    beside_python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    program = shutil.which(command[0], path=beside_python)
+    if program is None:
         pytest.skip(f"{command[0]} is not installed")
-    done = subprocess.run([*command, str(DEPLOY / file)], capture_output=True, text=True, check=False)
+    done = subprocess.run([program, *command[1:], str(DEPLOY / file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -98,48 +98,38 @@ def test_the_film_is_the_same_whoever_dies(
 ) -> None:
     """A worker is killed, a node is removed and another one added while a film is restored: as by one process.
 
-    Ray starts the worker again, and gives it its segment again, so that nobody hears of it.
+    Ray starts the worker again, and gives it its segment again, so that nobody hears of it. All that is heard is that
+    of another film, which is none.
     """
     film = write_clip(tmp_path / "film.mkv", Clip(frames=FRAMES, audio=True))
+    (tmp_path / "bad.mkv").write_bytes(b"no video")
     (node,) = cluster.worker_nodes
     events = {
         2: lambda: kill_a_worker(job_folder(tmp_path / "film.out.mkv")),
         4: lambda: cluster.remove_node(node),
         6: lambda: cluster.add_node(**NODE),
     }
-    heard: list[Progressed | Made | Failed] = []
+    heard: dict[str, Progressed | Made | Failed] = {}
     with pool_of(cluster.address, model) as pool:
-        pool.submit(tasks_of(tmp_path, "film.mkv")[0])
-        while pool.is_busy:
-            heard += [report for _, report in pool.wait(None)]
-            done = heard[-1].done // SEGMENT if heard and isinstance(heard[-1], Progressed) else 0
-            for due in [segments for segments in events if segments <= done]:
-                events.pop(due)()
-    assert not events
-    assert not mishaps
-    assert isinstance(heard[-1], Made), heard[-1]
-    assert heard[-1].frames == FRAMES
-    assert (tmp_path / "film.out.mkv").read_bytes() == by_one_process(film, model, tmp_path / "one.mkv", LOSSLESS)
-    assert {path.name for path in tmp_path.iterdir()} == {"film.mkv", "film.out.mkv", "one.mkv", "tiny.safetensors"}
-
-
-def test_one_bad_film_stops_no_other(cluster: Any, model: ModelRequest, tmp_path: Path) -> None:  # noqa: ANN401
-    write_clip(tmp_path / "a.mkv", Clip(frames=20))
-    (tmp_path / "b.mkv").write_bytes(b"no video")
-    write_clip(tmp_path / "c.mkv", Clip(frames=40))
-    outcomes: dict[str, object] = {}
-    with pool_of(cluster.address, model) as pool:
-        for task in tasks_of(tmp_path, "a.mkv", "b.mkv", "c.mkv"):
+        for task in tasks_of(tmp_path, "film.mkv", "bad.mkv"):
             assert pool.has_room
             pool.submit(task)
         while pool.is_busy:
-            outcomes |= {str(task.clip.name): report for task, report in pool.wait(None)}
-    assert isinstance(outcomes["a.mkv"], Made)
-    assert isinstance(outcomes["c.mkv"], Made)
-    assert outcomes["c.mkv"].frames == 40
-    assert isinstance(outcomes["b.mkv"], Failed)
-    assert "b.mkv" in outcomes["b.mkv"].reason
-    assert not (tmp_path / "b.out.mkv").exists()
+            heard |= {str(task.clip.name): report for task, report in pool.wait(None)}
+            of_film = heard.get("film.mkv")
+            done = of_film.done // SEGMENT if isinstance(of_film, Progressed) else 0
+            for due in [segments for segments in events if segments <= done]:
+                events.pop(due)()
+    assert not events
+    made, bad = heard["film.mkv"], heard["bad.mkv"]
+    assert isinstance(made, Made), made
+    assert made.frames == FRAMES
+    assert isinstance(bad, Failed)
+    assert [bad.reason] == [mishap.reason for mishap in mishaps]
+    assert "bad.mkv" in bad.reason
+    assert (tmp_path / "film.out.mkv").read_bytes() == by_one_process(film, model, tmp_path / "one.mkv", LOSSLESS)
+    expected = {"bad.mkv", "film.mkv", "film.out.mkv", "one.mkv", "tiny.safetensors"}
+    assert {path.name for path in tmp_path.iterdir()} == expected
 
 
 def test_a_segment_that_kills_its_workers_is_given_up(
