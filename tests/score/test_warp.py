@@ -73,3 +73,16 @@ def test_without_opencv_there_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> No
     metrics = choose._by_flow(True, True)
     assert {metric.figure.name for metric in metrics} == {"warp", "e_warp_dis", "e_warp_self"}
     assert all("OpenCV is not installed" in metric.scored().why for metric in metrics)
+
+
+@pytest.mark.parametrize("size", [(8, 6), (31, 64), (64, 31)])
+def test_frames_that_are_too_small_for_flow_have_a_reason(size: tuple[int, int]) -> None:
+    frames = [textured(*size)] * 2
+    for metric in (Warp(), EWarp("truth"), EWarp("self")):
+        assert "too small for optical flow" in score(metric, moments(frames, frames)).why
+
+
+@pytest.mark.parametrize("size", [(32, 32), (32, 900), (900, 32)])
+def test_the_smallest_frames_have_flow(size: tuple[int, int]) -> None:
+    frames = [textured(*size)] * 2
+    assert score(Warp(), moments(frames, frames)).value == 0

@@ -16,6 +16,9 @@ import numpy.typing as npt
 from torch import Tensor
 
 Flow = npt.NDArray[np.float32]
+LEAST_SIDE = 32
+"""Pixels: OpenCV refuses frames of up to 11, and in slightly larger ones there is hardly a motion to see."""
+TOO_SMALL = f"a side of the frame is under {LEAST_SIDE} pixels, too small for optical flow"
 NO_FLOW = "it needs optical flow, and OpenCV is not installed: pip install opencv-python-headless"
 
 

@@ -93,6 +93,7 @@ tbody tr:last-child > * { border-bottom: 0; }
 .options dd { text-align: left; }
 .bar { fill: var(--mark); }
 .wide { overflow-x: auto; } .wide table { max-width: none; }
+.wide tbody th { min-width: 9rem; }
 .wide td, .wide th + th { white-space: nowrap; padding-left: .8rem; }
 @media print { body { background: none; } main > section, article { break-inside: avoid; } }
 """

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from einops import rearrange
 
-from ..flow import NO_FLOW, Flow, taken_along
+from ..flow import LEAST_SIDE, TOO_SMALL, Flow, taken_along
 from ..metric import Figure, OfFrames
 from ..moment import Moment
 from ..picture import Step
@@ -29,7 +29,7 @@ class EWarp(OfFrames):
     Lai et al. take the input's. By its own flow a clip may be measured without any other; a blurred one is then steady.
     """
 
-    why = NO_FLOW
+    why = TOO_SMALL
 
     def __init__(self, flow_of: Literal["truth", "self"]) -> None:
         self.figure = Figure("e_warp_dis" if flow_of == "truth" else "e_warp_self", "lower")
@@ -45,6 +45,8 @@ class EWarp(OfFrames):
         shown = moment.shown_step
         flows = moment.truth.flow_step if self._flow_of == "truth" else shown
         assert shown is not None and flows is not None
+        if min(moment.shown.size) < LEAST_SIDE:
+            return None
         return 1e3 * warping_error(shown, flows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..flow import NO_FLOW, taken_along
+from ..flow import LEAST_SIDE, TOO_SMALL, taken_along
 from ..metric import Figure, OfFrames
 from ..moment import Moment
 
@@ -16,7 +16,7 @@ class Warp(OfFrames):
     """
 
     figure = Figure("warp", "lower")
-    why = NO_FLOW
+    why = TOO_SMALL
 
     def see(self, moment: Moment) -> None:
         """Take the error; the first frame has none, and is not missed."""
@@ -27,6 +27,8 @@ class Warp(OfFrames):
         """Return the error since the frame before."""
         shown, clean = moment.shown_step, moment.truth.clean_step
         assert shown is not None and clean is not None
+        if min(moment.shown.size) < LEAST_SIDE:
+            return None
         back = clean.backward
         cycle = back + taken_along(clean.forward, back)
         seen = (cycle**2).sum(-1) < MAX_CYCLE_ERROR**2
