@@ -171,6 +171,24 @@ def test_finish_applies_a_threshold_without_a_score(made: Path, monkeypatch: pyt
     assert notes.read_text() == scored
 
 
+def test_calibration_tells_where_people_differ(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [Path(item["file"]).name for item in sorted(items_of(made), key=lambda item: item["score"])]
+    labels, before = tmp_path / "labels.csv", (made / "manifest.json").read_bytes()
+    labels.write_text(f"clip,choice\n{names[0]},drop\n{names[1]},keep\n")
+    assert main(["curate", "-o", str(made), "--calibrate", str(labels)]) == 0
+    said = capsys.readouterr().out
+    assert "2 clips with a label and a score; they agree on 100%" in said
+    assert "calibration.png: the 0 clips on which they differ" in said
+    assert read_frames(made / "calibration.png")[0].shape[0] >= 144
+    assert (made / "manifest.json").read_bytes() == before
+    labels.write_text(f"{names[0]},keep\n{names[1]},keep\n")
+    assert main(["curate", "-o", str(made), "--calibrate", str(labels)]) == 1
+    assert "needed are kept and dropped ones" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as usage:
+        main(["curate", "-o", str(made), "--calibrate", str(labels), "--finish"])
+    assert usage.value.code == 2
+
+
 def test_a_clip_whose_file_is_gone_is_cut_out_again(made: Path, raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = made.parent.parent / "notes"
     before, (file,) = notes.read_text(), (made / "hq_video").glob("*.mp4")

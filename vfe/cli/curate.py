@@ -19,6 +19,7 @@ from ..curation.work import Done, Task, Tools
 from ..files.aside import remove_leftovers, written_aside
 from ..types import VFEError
 from ..video.probe import probe
+from .curate_calibrate import show_calibration
 from .curate_lines import CurateLines
 from .curate_scorer import scorer_choice
 from .errors import REPORTED, one_line
@@ -32,6 +33,9 @@ def run(args: argparse.Namespace) -> None:
     Raises WrongUsage for values that make no sense, and VFEError where a source or clip failed or nothing can be done.
     """
     _check_usage(args)
+    if args.calibrate is not None:
+        show_calibration(args.output, args.calibrate)
+        return
     config = _config(args)
     check_manifest(args.output)
     lines = CurateLines(sys.stdout, sys.stderr)
@@ -114,7 +118,9 @@ def _sources(args: argparse.Namespace, lines: CurateLines) -> Sources:
 
 
 def _check_usage(args: argparse.Namespace) -> None:
-    if bool(args.inputs) == args.finish:
+    if args.calibrate is not None and (args.inputs or args.finish or args.dry_run):
+        raise WrongUsage("--calibrate looks at a set that is there; give it with -o alone")
+    if args.calibrate is None and bool(args.inputs) == args.finish:
         raise WrongUsage("give videos or folders of them" if not args.inputs else "--finish looks at no videos")
     if args.finish and args.dry_run:
         raise WrongUsage("--finish and --dry-run exclude each other")
@@ -122,7 +128,7 @@ def _check_usage(args: argparse.Namespace) -> None:
         raise WrongUsage(f"--keep-above {args.keep_above:g}, needed is a number from 0 to 100")
     if args.parsing is not None and args.mask != "head":
         raise WrongUsage("--parsing is for --mask head")
-    if args.finish and not args.output.is_dir():
+    if (args.finish or args.calibrate is not None) and not args.output.is_dir():
         raise VFEError(f"{args.output}: no such folder; curate videos into it first")
 
 

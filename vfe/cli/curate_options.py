@@ -27,6 +27,8 @@ def add_curate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what there is, and do nothing")
     finish = "only apply --keep-above to what is scored, and write manifest and sheet"
     parser.add_argument("--finish", action="store_true", help=finish)
+    calibrate = "a CSV file with a clip and keep or drop a line: say how far scores agree, draw where they do not"
+    parser.add_argument("--calibrate", type=read_path, metavar="LABELS", help=calibrate)
     _add_what(parser.add_argument_group("what is curated"))
     _add_cut(parser.add_argument_group("clips"))
     _add_scoring(parser.add_argument_group("scores"))

@@ -49,6 +49,13 @@ def write_sheet(path: Path, folder: Path, outcome: Outcome) -> None:
     path.write_bytes(ImageWriter(".png", False).encode(Frame(_arranged(rows))))
 
 
+def write_disagreements(path: Path, folder: Path, choices: Sequence[tuple[Judged, bool]]) -> None:
+    """Write the sheet of clips with whether people keep them, in their order, as PNG. Raises OSError."""
+    words = {True: (KEPT, "PEOPLE KEEP IT"), False: (DROPPED, "PEOPLE DROP IT")}
+    rows = [_clip_row(folder, judged, *words[keep]) for judged, keep in choices[:MOST]]
+    path.write_bytes(ImageWriter(".png", False).encode(Frame(_arranged(rows))))
+
+
 def _ends(judged: Sequence[Judged]) -> list[Judged]:
     """Return clips by falling totals; of many, the first and the last ones."""
     ordered = sorted(judged, key=lambda one: -one.line.total)

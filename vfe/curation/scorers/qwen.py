@@ -84,7 +84,7 @@ class _Qwen:
         dtype = choose_dtype(config.dtype, self._device)
         try:
             self._processor = AutoProcessor.from_pretrained(config.model)
-            model = Qwen2_5_VLForConditionalGeneration.from_pretrained(config.model, torch_dtype=dtype)
+            model: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(config.model, torch_dtype=dtype)
         except ImportError as error:
             raise _missing(error) from error
         except (OSError, ValueError) as error:
