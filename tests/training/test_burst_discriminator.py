@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.support.random_squeeze import random_squeeze
-from training.burst.feature_discriminator import MOST_PLACES, FeatureDiscriminator
+from training.burst.feature_discriminator import MOST_PLACES, FeatureDiscriminator, FeatureHead
 from training.burst.likeness import LikenessDistance, LikenessNet
 from training.burst.squeeze import SqueezeDistance
 from training.losses.adversarial import discriminator_loss, generator_loss, logits_for_generator
@@ -41,7 +41,7 @@ def test_it_learns_to_tell_crisp_from_soft() -> None:
     assert (generated < 0).float().mean() > 0.9
 
 
-def test_heads_alone_are_trained_and_the_generator_has_its_gradient_through_all() -> None:
+def test_heads_alone_learn_and_the_gradient_comes_through_all() -> None:
     model = discriminator()
     assert all(name.startswith("heads.") for name in model.state_dict())
     video = crisp_and_soft(0)[1].requires_grad_()
@@ -55,17 +55,17 @@ def test_every_depth_has_a_say_and_knows_where_it_looks() -> None:
     torch.manual_seed(0)
     likeness = LikenessDistance(LikenessNet().eval().requires_grad_(False))
     model = FeatureDiscriminator(256 - LATTICE, SqueezeDistance(random_squeeze()), likeness)
-    rows = [head.places.shape[-1] for head in model.heads]
+    rows = [head.places.shape[-1] for head in model.heads if isinstance(head, FeatureHead)]
     assert len(rows) == 6
     assert max(rows) <= MOST_PLACES
     video = torch.rand(1, 3, 2, 256 - LATTICE, 256 - LATTICE) * 2 - 1
     logits = model(video)
     assert logits.shape == (1, 2, sum(count**2 for count in rows))
     logits.sum().backward()
-    assert all(head.places.grad is not None for head in model.heads)
+    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-def test_videos_are_cut_at_one_place_that_moves_from_step_to_step() -> None:
+def test_videos_are_cut_at_one_place_that_moves_by_the_step() -> None:
     places = torch.arange(24 * 20).view(1, 1, 1, 24, 20).float()
     corners = set()
     for step in range(40):

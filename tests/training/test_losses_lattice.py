@@ -22,7 +22,7 @@ def test_another_level_in_each_area_is_no_weave() -> None:
     )
 
 
-def test_a_weave_counts_in_full_and_noise_of_its_size_as_its_mean_over_the_blocks_does() -> None:
+def test_a_weave_counts_in_full_and_noise_as_its_mean_of_blocks() -> None:
     noise = torch.randn(2, 3, 4, SIDE, SIDE, generator=torch.Generator().manual_seed(1)) * 0.2
     woven = torch.randn(BLOCK, BLOCK, generator=torch.Generator().manual_seed(2))
     woven = 0.2 * ((woven - woven.mean()) / woven.std()).tile(SIDE // BLOCK, SIDE // BLOCK)
