@@ -6,8 +6,7 @@ import argparse
 
 from ..curation.config import MASK_KINDS, ClipConfig
 from ..curation.layouts import LAYOUTS
-from .folder_options import read_count
-from .values import read_path
+from .values import read_count, read_path
 
 DEFAULTS = ClipConfig()
 SCORERS = ("heuristic", "openai", "transformers")

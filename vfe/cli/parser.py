@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
@@ -20,16 +19,17 @@ from ..options import (
     DTYPES,
     REGIONS,
     REPORT_SUFFIXES,
-    LoraFile,
     ModelOptions,
     RestoreOptions,
 )
 from ..types import VFEError
+from .common_options import add_model_folders, add_output
 from .curate_options import add_curate
 from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_report, add_segment, add_segments
+from .model_file_options import add_convert, add_embed_prompt, add_export, add_models
 from .score_options import add_degrade, add_score
-from .values import read_path as _path
+from .values import read_device, read_lora, read_memory, read_path, read_size
 
 EXAMPLES = """examples:
   vfe enhance clip.mp4                      # writes clip.restored.mp4
@@ -88,11 +88,13 @@ def build_parser() -> Parser:
     add_score(commands.add_parser("score", help="how good a restored clip is, or a folder of them"))
     add_degrade(commands.add_parser("degrade", help="make the damaged twin of a clean clip, or of a folder of them"))
     info = commands.add_parser("info", help="versions, devices and models; or what a video or model file is")
-    info.add_argument("file", nargs="?", type=_path, metavar="FILE", help="a video, an image or a .safetensors file")
-    _add_models(commands.add_parser("models", help="list the model files that are found, or download some"))
-    _add_convert(commands.add_parser("convert", help="rewrite a Wan DiT, VividFace checkpoint or VAE as .safetensors"))
-    _add_export(commands.add_parser("export", help="rewrite what training made: as a LoRA, or merged into its base"))
-    _add_embed_prompt(commands.add_parser("embed-prompt", help="run a umT5-XXL text encoder once, keep its result"))
+    info.add_argument(
+        "file", nargs="?", type=read_path, metavar="FILE", help="a video, an image or a .safetensors file"
+    )
+    add_models(commands.add_parser("models", help="list the model files that are found, or download some"))
+    add_convert(commands.add_parser("convert", help="rewrite a Wan DiT, VividFace checkpoint or VAE as .safetensors"))
+    add_export(commands.add_parser("export", help="rewrite what training made: as a LoRA, or merged into its base"))
+    add_embed_prompt(commands.add_parser("embed-prompt", help="run a umT5-XXL text encoder once, keep its result"))
     return parser
 
 
@@ -153,22 +155,22 @@ def check_report_name(report: Path | None) -> None:
 
 def _add_enhance(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and options of `vfe enhance`."""
-    parser.add_argument("input", type=_path, metavar="INPUT", help="video, image, folder, quoted glob or - (Y4M)")
+    parser.add_argument("input", type=read_path, metavar="INPUT", help="video, image, folder, quoted glob or - (Y4M)")
     output = "video (.mp4 .mkv .mov), a folder for PNGs or many files, or - (Y4M); default: beside the input"
-    _add_output(parser, output, required=False)
+    add_output(parser, output, required=False)
     add_long_clips(parser.add_argument_group("clips of more than a minute, which are restored in segments"))
     add_folders(parser.add_argument_group("folders and globs of videos"))
     beside = parser.add_argument_group("beside the output")
-    beside.add_argument("--compare", type=_path, metavar="FILE", help="also write input and output side by side")
+    beside.add_argument("--compare", type=read_path, metavar="FILE", help="also write input and output side by side")
     add_report(beside)
     _add_restoring(parser)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and options of `vfe plan`."""
-    parser.add_argument("input", type=_path, metavar="INPUT", help="video, folder of images or quoted glob")
-    parser.add_argument("-o", "--output", type=_path, required=True, metavar="JOB", help="a new folder for the job")
-    parser.add_argument("--result", type=_path, metavar="FILE", help="what to assemble (default: beside the input)")
+    parser.add_argument("input", type=read_path, metavar="INPUT", help="video, folder of images or quoted glob")
+    parser.add_argument("-o", "--output", type=read_path, required=True, metavar="JOB", help="a new folder for the job")
+    parser.add_argument("--result", type=read_path, metavar="FILE", help="what to assemble (default: beside the input)")
     parser.set_defaults(compare=None, report=None, overwrite=False)
     add_segments(parser.add_argument_group("segments"))
     _add_restoring(parser)
@@ -185,13 +187,13 @@ def _add_restoring(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--window", type=int, metavar="N", help="frames restored together (default: what suits)")
     model.add_argument("--overlap", type=int, metavar="N", help="frames that windows share (default: about a quarter)")
     devices = "auto|cpu|cuda|mps|xpu"
-    model.add_argument("--device", type=_device, default="auto", metavar=devices, help="default: auto; also cuda:1")
+    model.add_argument("--device", type=read_device, default="auto", metavar=devices, help="default: auto; also cuda:1")
     model.add_argument("--dtype", default=DEFAULT_DTYPE, choices=DTYPES, help=f"default: {DEFAULT_DTYPE}")
     _add_wan(parser.add_argument_group("Wan models (--model vividface)"))
     _add_region(parser.add_argument_group("faces"))
     picture = parser.add_argument_group("picture and file")
     size = picture.add_mutually_exclusive_group()
-    size.add_argument("--size", type=_size, metavar="WxH", help="resize the input to this before restoring")
+    size.add_argument("--size", type=read_size, metavar="WxH", help="resize the input to this before restoring")
     size.add_argument("--scale", type=float, metavar="N", help="resize the input by this factor before restoring")
     crfs = ", ".join(f"{crf} for {codec}" for codec, crf in DEFAULT_CRFS.items())
     picture.add_argument(
@@ -209,7 +211,7 @@ def _add_region(group: argparse._ArgumentGroup) -> None:
     which = f"all, largest, 2,5 or 'nearest X,Y'; see `vfe faces` (default: {DEFAULTS.faces})"
     group.add_argument("--faces", metavar="WHICH", help=which)
     tracks = "the faces, as `vfe faces --json` writes them, instead of finding them"
-    group.add_argument("--tracks", type=_path, metavar="FILE", help=tracks)
+    group.add_argument("--tracks", type=read_path, metavar="FILE", help=tracks)
     least = f"leave faces alone that are smaller (default: {DEFAULTS.min_face})"
     group.add_argument("--min-face", type=int, metavar="PX", help=least)
     blend = f"0 input to 1 restored faces (default: {DEFAULTS.blend:g})"
@@ -220,126 +222,31 @@ def _add_region(group: argparse._ArgumentGroup) -> None:
 
 def _add_wan(group: argparse._ArgumentGroup) -> None:
     """Add the options of Wan models."""
-    group.add_argument("--vae", type=_path, metavar="FILE", help="Wan2.1 VAE (default: the one that is found)")
-    group.add_argument("--context", type=_path, metavar="FILE", help="prompt embedding (default: the one found)")
-    group.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="LoRA and strength")
-    group.add_argument("--adapter", type=_path, metavar="FILE", help="DVFace's prior and fusion for this DiT")
-    group.add_argument("--memory", type=_memory, metavar="8GB", help="device memory to use (default: what is free)")
+    group.add_argument("--vae", type=read_path, metavar="FILE", help="Wan2.1 VAE (default: the one that is found)")
+    group.add_argument("--context", type=read_path, metavar="FILE", help="prompt embedding (default: the one found)")
+    group.add_argument(
+        "--lora", type=read_lora, action="append", default=[], metavar="FILE[:S]", help="LoRA and strength"
+    )
+    group.add_argument("--adapter", type=read_path, metavar="FILE", help="DVFace's prior and fusion for this DiT")
+    group.add_argument("--memory", type=read_memory, metavar="8GB", help="device memory to use (default: what is free)")
     group.add_argument(
         "--attention", default=ModelOptions.attention, choices=ATTENTIONS, help=f"default: {ModelOptions.attention}"
     )
     group.add_argument("--compile", action="store_true", help="torch.compile the DiT: slow to start, then faster")
     group.add_argument("--fp8", action="store_true", help="keep the DiT's weights in 8 bits")
     group.add_argument("--no-fold", action="store_true", help="do not fold timestep and prompt into the weights")
-    _add_model_folders(group)
-
-
-def _add_model_folders(group: argparse._ArgumentGroup | argparse.ArgumentParser, inherit: bool = False) -> None:
-    """Add the options that say where models are; `inherit` leaves them as they were given to the command above."""
-    folders: list[Path] | str = argparse.SUPPRESS if inherit else []
-    root = argparse.SUPPRESS if inherit else None
-    group.add_argument(
-        "--models", type=_path, action="append", default=folders, metavar="DIR", help="look for models here too"
-    )
-    group.add_argument(
-        "--comfyui", type=_path, default=root, metavar="DIR", help="a ComfyUI installation: use its models too"
-    )
+    add_model_folders(group)
 
 
 def _add_faces(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and options of `vfe faces`."""
-    parser.add_argument("input", type=_path, metavar="VIDEO", help="video, image, folder of images or quoted glob")
-    _add_output(parser, "the contact sheet, an image; frames are counted from 0")
-    parser.add_argument("--json", type=_path, metavar="FILE", help="also write where each face is on each frame")
+    parser.add_argument("input", type=read_path, metavar="VIDEO", help="video, image, folder of images or quoted glob")
+    add_output(parser, "the contact sheet, an image; frames are counted from 0")
+    parser.add_argument("--json", type=read_path, metavar="FILE", help="also write where each face is on each frame")
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     """Add the arguments and options of `vfe compare`."""
-    parser.add_argument("a", type=_path, metavar="A", help="left: video, image, folder of images or quoted glob")
-    parser.add_argument("b", type=_path, metavar="B", help="right: the same")
-    _add_output(parser, "video (.mp4 .mkv .mov) or .png")
-
-
-def _add_models(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `vfe models`, and its action `pull`."""
-    _add_model_folders(parser)
-    actions = parser.add_subparsers(dest="action", metavar="pull", parser_class=Parser)
-    pull = actions.add_parser("pull", help="download model files by name; without a name, list the names")
-    pull.add_argument("names", nargs="*", metavar="NAME", help="which; several are downloaded one after another")
-    pull.add_argument("--to", type=_path, metavar="DIR", help="folder to put them into (default: the user's cache)")
-    _add_model_folders(pull, inherit=True)
-
-
-def _add_convert(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments and options of `vfe convert`."""
-    parser.add_argument("input", type=_path, metavar="INPUT", help="weights: a file, an index of shards or a folder")
-    _add_output(parser, "a .safetensors file")
-    parser.add_argument("--dtype", choices=("fp16", "bf16", "fp32"), help="default: that of the input, fp8 as bf16")
-    parser.add_argument("--lora", type=_lora, action="append", default=[], metavar="FILE[:S]", help="merge a LoRA")
-    parser.add_argument("--rule", choices=("vividface", "dvface"), help="note that it restores, and by which equation")
-    parser.add_argument("--timestep", type=float, metavar="T", help="t* of 1000 that it was trained at (default: 400)")
-
-
-def _add_export(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments and options of `vfe export`."""
-    parser.add_argument("trained", type=_path, metavar="TRAINED", help="the folder of a run, or a file it exported")
-    _add_output(parser, "a .safetensors file; a folder for peft")
-    forms = ("comfyui", "peft", "merged", "adapter", "vae")
-    parser.add_argument("--as", dest="form", choices=forms, default="comfyui", help="default: comfyui, a LoRA")
-    parser.add_argument("--base", type=_path, metavar="FILE", help="the DiT that a LoRA was trained on, to merge into")
-    parser.add_argument("--dtype", choices=("fp16", "bf16", "fp32"), help="default: that of the files")
-
-
-def _add_embed_prompt(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments and options of `vfe embed-prompt`."""
-    parser.add_argument("encoder", type=_path, metavar="TEXT_ENCODER", help="umT5-XXL: a file or a folder")
-    _add_output(parser, "a .safetensors file of a few KB")
-    parser.add_argument("--prompt", default="", help="default: the empty prompt, with which restorers are trained")
-    parser.add_argument("--tokenizer", type=_path, metavar="FILE", help="tokenizer.json or spiece.model; not for ''")
-
-
-def _add_output(parser: argparse.ArgumentParser, what: str, *, required: bool = True) -> None:
-    """Add `--output`, for which `what` is the help, and `--overwrite`."""
-    parser.add_argument("-o", "--output", type=_path, required=required, metavar="OUTPUT", help=what)
-    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
-
-
-def _lora(text: str) -> LoraFile:
-    """Read FILE or FILE:STRENGTH; a file whose name has a colon, as all on Windows' drives, is taken as it is."""
-    file, colon, strength = text.rpartition(":")
-    if not colon or Path(text).exists() or not re.fullmatch(r"[-+]?\d*\.?\d+", strength):
-        return LoraFile(_path(text))
-    try:
-        return LoraFile(_path(file), float(strength))
-    except ValueError as error:  # of which argparse would not say the text
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _memory(text: str) -> int:
-    """Read an amount of memory as bytes; as on graphics cards, a GB is 1024^3."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MG])i?B?", text.strip(), re.IGNORECASE)
-    if not match or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount of memory, needed is one such as 8GB or 900MB")
-    return int(float(match[1]) * (1024**3 if match[2] in "gG" else 1024**2))
-
-
-def _count(text: str) -> int:
-    """Read a number of 1 or more."""
-    if not re.fullmatch(r"0*[1-9]\d{0,3}", text, re.ASCII):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes, needed is 1 or more")
-    return int(text)
-
-
-def _device(text: str) -> str:
-    """Read the name of a kind of device, with a number or without."""
-    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", text):
-        raise argparse.ArgumentTypeError(f"unknown device {text!r}, needed is auto, cpu, cuda, mps or xpu")
-    return text
-
-
-def _size(text: str) -> tuple[int, int]:
-    """Read WIDTHxHEIGHT in pixels."""
-    match = re.fullmatch(r"(\d+)[xX\u00d7](\d+)", text.strip())
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size, needed is WIDTHxHEIGHT such as 512x512")
-    return int(match[1]), int(match[2])
+    parser.add_argument("a", type=read_path, metavar="A", help="left: video, image, folder of images or quoted glob")
+    parser.add_argument("b", type=read_path, metavar="B", help="right: the same")
+    add_output(parser, "video (.mp4 .mkv .mov) or .png")
