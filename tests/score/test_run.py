@@ -16,7 +16,7 @@ from vfe.score.flow import Flow, flow_between
 from vfe.score.options import ScoreOptions
 from vfe.score.pairs import Pair, find_pairs
 from vfe.score.picture import Picture, Step
-from vfe.score.run import Scorer
+from vfe.score.run import Scoring
 from vfe.types import VFEError
 
 LONG = Clip(frames=12, width=48, height=48)
@@ -37,7 +37,7 @@ def test_two_moments_are_held_at_a_time(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Picture, "of", counted)
     gc.collect()
-    Scorer(ScoreOptions(), [Pair("clip", clip, clip, clip)]).run()
+    Scoring(ScoreOptions(), [Pair("clip", clip, clip, clip)]).run()
     assert most <= 3 * 3, "of three clips: the frame before, the frame now, and the one that is being read"
 
 
@@ -52,7 +52,7 @@ def test_the_flow_of_the_reference_is_computed_once(tmp_path: Path, monkeypatch:
         return flow_between(on, into)
 
     monkeypatch.setattr("vfe.score.picture.flow_between", counted)
-    Scorer(ScoreOptions(), [Pair("clip", other, clip, clip)]).run()
+    Scoring(ScoreOptions(), [Pair("clip", other, clip, clip)]).run()
     assert len(flows) == 2 * (2 + 2 + 2), "two pairs of frames; there and back, of the reference and of both versions"
 
 
@@ -83,10 +83,10 @@ def test_a_single_clip_that_fails_raises(tmp_path: Path) -> None:
     short = write_clip(tmp_path / "short.mp4", Clip(frames=2))
     long = write_clip(tmp_path / "long.mp4", Clip(frames=3))
     with pytest.raises(VFEError, match="has 2 frames, and"):
-        Scorer(ScoreOptions(), [Pair("short", short, long, None)]).run()
+        Scoring(ScoreOptions(), [Pair("short", short, long, None)]).run()
 
 
 def test_labels_that_are_missing_are_told(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", Clip(frames=1))
     with pytest.raises(VFEError, match=r"clip\.npz: there is no such file"):
-        Scorer(ScoreOptions(labels=tmp_path), [Pair("clip", clip, clip, None)]).run()
+        Scoring(ScoreOptions(labels=tmp_path), [Pair("clip", clip, clip, None)]).run()

@@ -12,7 +12,7 @@ from ..score.as_json import as_json
 from ..score.options import ScoreOptions
 from ..score.page import page
 from ..score.pairs import find_pairs
-from ..score.run import Scorer
+from ..score.run import Scoring
 from ..score.scores import Scores
 from ..score.table import csv_text, markdown
 from ..types import VFEError
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
     pairs = find_pairs(args.result, args.reference, args.input)
     progress = ProgressLine(sys.stderr)
     try:
-        scores = Scorer(options, pairs).run(progress)
+        scores = Scoring(options, pairs).run(progress)
     finally:
         progress.clear()
     for form, path in outputs.items():

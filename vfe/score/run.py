@@ -18,8 +18,8 @@ from .picture import Picture, Step
 from .scores import INPUT, RESULT, ClipScores, Scores
 
 
-class Scorer:
-    """Scores clips one after the other, with networks that are loaded once."""
+class Scoring:
+    """The scoring of clips, one after the other, with networks that are loaded once."""
 
     def __init__(self, options: ScoreOptions, pairs: Sequence[Pair]) -> None:
         """`pairs` are the clips to come. Raises VFEError where a pack is asked for that cannot be used."""
