@@ -11,7 +11,7 @@ from torch import Tensor
 
 import vfe.cli.curate
 from tests.support.counting_scorer import CountingScorer
-from tests.support.inline_tasks import InlineTasks
+from tests.support.inline_pool import InlinePool
 from tests.support.moving_faces import Actor, film
 from vfe.cli import main
 from vfe.video.frame import Frame
@@ -55,7 +55,7 @@ def write_png(path: Path, pixels: Tensor) -> None:
 
 def curate(monkeypatch: pytest.MonkeyPatch, scorer: CountingScorer, *line: str | Path) -> int:
     """Run `vfe curate` with a scorer, in this process; returns the exit code."""
-    monkeypatch.setattr(vfe.cli.curate, "TaskPool", InlineTasks)
+    monkeypatch.setattr(vfe.cli.curate, "TaskPool", InlinePool)
     monkeypatch.setattr(vfe.cli.curate, "scorer_choice", lambda _: scorer)
     torch.set_num_threads(1)
     return main(["curate", *map(str, line)])

@@ -1,24 +1,25 @@
-"""A pool that restores files in this process, one at a time: for tests of what is around it."""
+"""A pool that does tasks in this process, one at a time: for tests of what is around it."""
 
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Generic
 
-from vfe.batch.plan import Failed, FileTask
-from vfe.batch.pool import Report
-from vfe.batch.worker import Load, Progressed
+from vfe.batch.plan import Failed
+from vfe.batch.worker import DoneT, DoTask, LoadTools, Progressed, TaskT
 from vfe.types import VFEError
 
 
-class InlinePool:
-    """Stands in for `WorkerPool`."""
+class InlinePool(Generic[TaskT, DoneT]):
+    """Stands in for `TaskPool`, and for `WorkerPool`."""
 
-    def __init__(self, load: Load, size: int = 1) -> None:
+    def __init__(self, load: LoadTools[TaskT, DoneT], size: int = 1) -> None:
         del size
         self._load = load
-        self._task: FileTask | None = None
+        self._do: DoTask[TaskT, DoneT] | None = None
+        self._task: TaskT | None = None
 
-    def __enter__(self) -> InlinePool:
+    def __enter__(self) -> InlinePool[TaskT, DoneT]:
         return self
 
     def __exit__(
@@ -33,17 +34,19 @@ class InlinePool:
     def is_busy(self) -> bool:
         return self._task is not None
 
-    def submit(self, task: FileTask) -> None:
+    def submit(self, task: TaskT) -> None:
         self._task = task
 
-    def wait(self, seconds: float | None) -> list[Report]:
+    def wait(self, seconds: float | None) -> list[tuple[TaskT, DoneT | Progressed]]:
         del seconds
         task, self._task = self._task, None
         if task is None:
             return []
-        restore = self._load()
-        if isinstance(restore, Failed):
-            raise VFEError(restore.reason)
-        heard: list[Report] = []
-        outcome = restore(task, lambda done, total: heard.append((task, Progressed(done, total))))
+        if self._do is None:
+            loaded = self._load()
+            if isinstance(loaded, Failed):
+                raise VFEError(loaded.reason)
+            self._do = loaded
+        heard: list[tuple[TaskT, DoneT | Progressed]] = []
+        outcome = self._do(task, lambda done, total: heard.append((task, Progressed(done, total))))
         return [*heard, (task, outcome)]

@@ -10,23 +10,21 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import torch
 
 import vfe.cli.curate
 from tests.support.counting_scorer import CountingScorer
 from tests.support.curated import SMALL
-from tests.support.inline_tasks import InlineTasks
+from tests.support.inline_pool import InlinePool
+from tests.support.killed import die_before
 from vfe.cli import main as vfe_main
 from vfe.curation.work import SURVEYS
 
-STEPS = ((Path, "replace"), (Path, "rename"), (Path, "unlink"), (Path, "mkdir"), (os, "fsync"), (os, "truncate"))
 KEEP = ("--keep-above", "20")
 
 
@@ -35,7 +33,7 @@ def curate(raw: Path, folder: Path, notes: Path, step: int | None) -> bool:
     process = os.fork()
     if process == 0:
         try:
-            setattr(vfe.cli.curate, "TaskPool", InlineTasks)  # noqa: B010
+            setattr(vfe.cli.curate, "TaskPool", InlinePool)  # noqa: B010
             setattr(vfe.cli.curate, "scorer_choice", lambda _: CountingScorer(notes))  # noqa: B010
             if step is not None:
                 die_before(step)
@@ -47,23 +45,6 @@ def curate(raw: Path, folder: Path, notes: Path, step: int | None) -> bool:
     if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status):
         raise SystemExit(f"exit code {os.WEXITSTATUS(status)} at step {step}")
     return not os.WIFSIGNALED(status)
-
-
-def die_before(step: int) -> None:
-    """Let this process die when it is about to change the disk for the time of this number."""
-    left = [step]
-
-    def dying(call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any call
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-            return call(*args, **kwargs)
-
-        return wrapped
-
-    for owner, name in STEPS:
-        setattr(owner, name, dying(getattr(owner, name)))
 
 
 def check(folder: Path, expected: Path, notes: Path, step: int) -> None:

@@ -18,18 +18,17 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import torch
 
 import vfe.restore.restorer
+from tests.support.killed import die_before
 from tests.support.mixing_pipeline import MixingPipeline
 from vfe.cli import main as vfe_main
 from vfe.pipeline.windows import WindowConfig
 
 KILLS = 20
 LONGEST = 0.8  # seconds that a run is given before it is killed
-STEPS = ((Path, "replace"), (Path, "rename"), (Path, "unlink"), (Path, "rmdir"), (Path, "mkdir"), (os, "fsync"))
 
 
 def started(line: list[str], prepare: Callable[[], None]) -> int:
@@ -93,23 +92,6 @@ def at_each_step(line: list[str], result: Path, expected: bytes) -> None:
         result.unlink()
     check(result, expected)
     sys.stdout.write(f"{step} kills")
-
-
-def die_before(step: int) -> None:
-    """Let this process die when it is about to change the disk for the time of this number."""
-    left = [step]
-
-    def dying(call: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any call
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-            return call(*args, **kwargs)
-
-        return wrapped
-
-    for owner, name in STEPS:
-        setattr(owner, name, dying(getattr(owner, name)))
 
 
 def check(result: Path, expected: bytes) -> None:

@@ -16,7 +16,7 @@ import torch
 import vfe.cli.curate
 from tests.support.cli_run import run_vfe
 from tests.support.fake_endpoint import Reply, fake_endpoint
-from tests.support.inline_tasks import InlineTasks
+from tests.support.inline_pool import InlinePool
 from tests.support.paths import CONFIGS
 from tests.support.tiny_prior import TINY_PRIOR, tiny_fusion
 from tests.support.wan_training import WanFiles, write_wan_files
@@ -37,7 +37,7 @@ LORA = {"rank": 4, "alpha": 4.0}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which all commands run, as the documents have it: the paths of runs are relative."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(vfe.cli.curate, "TaskPool", InlineTasks)  # a process of its own takes seconds to start
+    monkeypatch.setattr(vfe.cli.curate, "TaskPool", InlinePool)  # a process of its own takes seconds to start
     return tmp_path
 
 

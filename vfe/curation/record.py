@@ -11,6 +11,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -143,14 +144,13 @@ class Record:
         self._read()
 
     def __enter__(self) -> Record:
-        self._file = self.path.open("ab")
-        try:
-            _lock(self._file, self.path)
+        with ExitStack() as stack:
+            file = stack.enter_context(self.path.open("ab"))
+            _lock(file, self.path)
             self._read()  # what another writer wrote meanwhile
-            self._file.truncate(self._end)
-        except BaseException:
-            self._file.close()
-            raise
+            file.truncate(self._end)
+            stack.pop_all()  # it stays open until the end of the block
+        self._file = file
         return self
 
     def __exit__(
