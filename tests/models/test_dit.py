@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from tests.support.tiny_dit import diffusers_name, reference_dit
-from vfe.models.dit.model import DiTConfig, WanDiT
+from vfe.models.dit.model import DiTConfig, LocalMixing, WanDiT
 from vfe.models.dit.window_attention import AttentionWindows, attend
+from vfe.models.ops import TORCH_OPS
 from vfe.types import VideoShape
 
 
@@ -121,3 +122,29 @@ def test_untrained_velocity_is_zero_and_each_block_is_fused() -> None:
 def test_config_refuses_what_cannot_work(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError):
         DiTConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_each_clip_may_have_a_timestep_of_its_own() -> None:
+    model = tiny((2, 4, 4))
+    randomise(model.time_projection)
+    latent, prompt = torch.randn(3, 6, 2, 4, 8), torch.ones(1, 3, 8)
+    timesteps = [400.0, 20.0, -400.0]
+    with torch.no_grad():
+        alone = [model(clip[None], timestep, prompt)[0] for clip, timestep in zip(latent, timesteps, strict=True)]
+        together = model(latent, torch.tensor(timesteps), prompt)
+    assert (together - torch.stack(alone)).abs().max() <= 1e-5
+    assert (together[0] - model(latent[:1], -400.0, prompt)[0]).abs().max() > 1e-3
+
+
+def test_a_single_latent_frame_trains_as_the_convolution_says() -> None:
+    mixing = LocalMixing(5, 3, TORCH_OPS)
+    randomise(mixing)
+    x = torch.randn(2, 12, 5)
+    with torch.no_grad():
+        expected = mixing(x, VideoShape(1, 3, 4))
+    got = mixing(x.requires_grad_(), VideoShape(1, 3, 4))
+    assert (got - expected).abs().max() <= 1e-6
+    got.sum().backward()
+    assert mixing.time.weight.grad is not None
+    assert (mixing.time.weight.grad[:, :, 1] != 0).all()
+    assert (mixing.time.weight.grad[:, :, ::2] == 0).all()

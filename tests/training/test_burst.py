@@ -26,11 +26,13 @@ from training.burst.damage.camera import Camera, align, film
 from training.burst.damage.quantise import Codec, apply_codec, to_rgb, to_ycc
 from training.burst.dice import Dice
 from training.burst.frame_part import FramePart
+from training.burst.loop import STATE_FILE
 from training.burst.model import new_restorer, restorer_config
 from training.burst.motion import ClipConfig, ClipMaker
 from training.burst.pack import PackedItem, list_hash, main
 from training.burst.packed import HELD_OUT_EVERY, PackedAlbum, read_pack, read_packed_album, write_pack
 from training.burst.plan import Plan, PlanConfig
+from training.burst.pool import HELD_OUT_SHARD, shard_name, write_shard
 from training.burst.restorer import ImageDistances, damage_weight
 from training.burst.squeeze import SQUEEZE_FILE, load_squeeze
 from training.lite.net import restore_video
@@ -272,9 +274,23 @@ def test_too_large_a_batch_is_halved(
     assert sizes[-1] == 4
 
 
+@pytest.mark.slow
+def test_longer_clips_come_in_smaller_batches(album: PackedAlbum, packed: Path, tmp_path: Path) -> None:
+    pairs = np.random.default_rng(0).integers(0, 256, (3, 3, 5, 3, SIDE, SIDE), dtype=np.uint8)
+    for name in (shard_name(0), HELD_OUT_SHARD):
+        write_shard(tmp_path / name, pairs)
+    settings = {"stages": ("fidelity",), "minutes": 0.05, "batch": 3, "frames": 4, "pool": tmp_path, "join_every": 2}
+    plan(album, packed, tmp_path / "out", **settings).run()
+    curves = json.loads((tmp_path / "out" / "fidelity" / "curves.json").read_text())
+    assert curves[-1]["step"] >= 2
+    assert torch.load(tmp_path / "out" / "fidelity" / STATE_FILE, weights_only=True)["clock"]["batch"] == 3
+
+
 def test_unknown_stages_are_refused() -> None:
     with pytest.raises(VFEError, match="needed some of codebook"):
         PlanConfig(stages=("all",))  # type: ignore[arg-type]
+    with pytest.raises(VFEError, match="and a pool"):
+        PlanConfig(join_every=2)
 
 
 def test_the_command_needs_no_more_than_torch_and_its_friends() -> None:

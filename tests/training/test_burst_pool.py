@@ -73,6 +73,22 @@ def test_a_pool_goes_on_and_forgets_the_oldest(
     assert len(np.load(tmp_path / shard_name(2))) == PAIRS_OF_SHARD
 
 
+def test_pairs_that_follow_each_other_make_longer_clips(tmp_path: Path) -> None:
+    frames = np.arange(2 * 13).reshape(2, 13)  # two clips of 13 frames, cut as `PoolMaker` cuts them
+    cut = np.stack([frames[clip, start : start + 5] for clip in range(2) for start in (0, 4, 8)])
+    write_shard(
+        tmp_path / shard_name(0), np.tile(cut[:, None, :, None, None, None], (1, 3, 1, 3, 8, 8)).astype(np.uint8)
+    )
+    pool = PairPool(tmp_path, CPU, "0", 4, join_every=2)
+    assert [pool.longer(step) for step in range(4)] == [True, False, True, False]
+    assert pool(1, 3).clean.shape == (3, 3, 4, 8, 8)
+    for clip in pool(0, 8).clean[:, 0, :, 0, 0] * 127.5 + 127.5:
+        assert clip.round().tolist() in [list(range(1, 13)), list(range(14, 26))]
+    write_shard(tmp_path / shard_name(0), np.zeros((3, 3, 9, 3, 8, 8), np.uint8))
+    with pytest.raises(VFEError, match="pairs have 9 frames"):
+        pool(0, 1)
+
+
 def test_an_empty_pool_is_one_line(tmp_path: Path) -> None:
     pool = PairPool(tmp_path, CPU, "0")
     with pytest.raises(VFEError, match="holds no pairs; fill it"):

@@ -40,6 +40,9 @@ class PairSource(Protocol):
     def __call__(self, step: int, count: int) -> Pairs:
         """The pairs of a step, `count` of them."""
 
+    def longer(self, step: int) -> bool:
+        """Whether the clips of a step are several times as long as those of other steps."""
+
     def clean_alone(self, step: int, count: int) -> Pairs:
         """The clean clips of a step, which stand on both sides of the pairs: codebooks learn from them alone."""
 
@@ -85,6 +88,9 @@ class PairMaker:
         if step % self.config.still_every or pairs.clean.shape[2] % 2:
             return pairs
         return Pairs(*(video[:, :, :1] for video in pairs))
+
+    def longer(self, step: int) -> bool:  # noqa: ARG002 - all are equally long
+        return False
 
     def clean_alone(self, step: int, count: int) -> Pairs:
         """The clean clips of a step, which stand on both sides of the pairs: codebooks learn from them alone."""

@@ -51,6 +51,10 @@ class BurstStage(ABC):
 
     trainables: tuple[TrainableModule, ...]
 
+    def clips_of(self, step: int, count: int) -> int:  # noqa: ARG002 - for subclasses
+        """How many clips the batch of a step has where batches have `count` clips: fewer where they are longer."""
+        return count
+
     @abstractmethod
     def batch(self, step: int, count: int) -> Any:  # noqa: ANN401 - the stage's own batch type
         """Make the batch of a step, on the device, with `count` clips."""
@@ -132,8 +136,9 @@ class BurstLoop:
 
     def _step(self) -> None:
         clock = self.clock
-        batch = self.stage.batch(clock.step, clock.batch)
-        slots = Slots(0, clock.batch, clock.batch)
+        count = self.stage.clips_of(clock.step, clock.batch)
+        batch = self.stage.batch(clock.step, count)
+        slots = Slots(0, count, count)
         for index, module in enumerate(self.stage.trainables):
             if module.rests(clock.step):
                 continue

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from einops import rearrange
 
 from vfe.types import VFEError
 
@@ -18,6 +19,9 @@ from .clips import Pairs, to_pairs
 
 HELD_OUT_SHARD = "held_out.npy"
 SHARDS = "pairs_*.npy"
+JOINED = 3
+"""Pairs that follow each other in a shard and in one clip, where they have four frames and one that leads."""
+JOINED_FRAMES = 4
 
 
 def shard_name(number: int) -> str:
@@ -39,9 +43,24 @@ def write_shard(path: Path, pairs: np.ndarray) -> None:
 class PairPool:
     """Draws pairs from the shards that are there at the moment: what is drawn depends on how far the maker is."""
 
-    def __init__(self, folder: Path, device: torch.device, list_sha256: str, frames: int | None = None) -> None:
-        """`frames` of each pair are taken, from its end: 4 of 5 leave out the one that stands alone. None: all."""
-        self.folder, self.device, self.list_sha256, self.frames = folder, device, list_sha256, frames
+    def __init__(
+        self,
+        folder: Path,
+        device: torch.device,
+        list_sha256: str,
+        frames: int | None = None,
+        join_every: int | None = None,
+    ) -> None:
+        """`frames` of each pair are taken, from its end: 4 of 5 leave out the one that stands alone. None: all.
+
+        In every `join_every`-th step, clips of 12 frames are put together of pairs that follow each other.
+        """
+        self.folder, self.device, self.list_sha256 = folder, device, list_sha256
+        self.frames, self.join_every = frames, join_every
+
+    def longer(self, step: int) -> bool:
+        """Whether the clips of a step are put together of several pairs."""
+        return self.join_every is not None and step % self.join_every == 0
 
     def __call__(self, step: int, count: int) -> Pairs:
         """The pairs of a step, `count` of them; raises VFEError where the pool is empty."""
@@ -53,8 +72,8 @@ class PairPool:
         drawn = []
         for _ in range(count):
             shard = np.load(shards[rng.integers(len(shards))], mmap_mode="r")
-            pair = shard[rng.integers(len(shard))]
-            pair = pair if self.frames is None else pair[:, -self.frames :]
+            index = int(rng.integers(len(shard)))
+            pair = joined(shard, index) if self.longer(step) else shard[index, :, -(self.frames or 0) :]
             drawn.append(pair[..., ::-1] if rng.random() < 0.5 else pair)  # mirrored, where a pair is drawn again
         return self._to_pairs(np.stack(drawn))
 
@@ -76,3 +95,14 @@ class PairPool:
                 "made them; fill another folder with python -m training.burst.fill_pool"
             )
         return to_pairs(*torch.from_numpy(pairs).to(self.device).float().unbind(1))
+
+
+def joined(shard: np.ndarray, index: int) -> np.ndarray:
+    """The clip (3, 12, 3, S, S) of the pairs that follow each other around pair `index` of a shard (n, 3, T, 3, S, S).
+
+    Raises VFEError where pairs are of another length than 4 or 5 frames: only those follow each other in threes.
+    """
+    if shard.shape[2] not in (JOINED_FRAMES, JOINED_FRAMES + 1):
+        raise VFEError(f"pairs have {shard.shape[2]} frames, those of 4 or 5 can be joined; fill another folder")
+    first = index - index % JOINED
+    return rearrange(shard[first : first + JOINED, :, -JOINED_FRAMES:], "n v t c h w -> v (n t) c h w")

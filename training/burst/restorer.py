@@ -46,13 +46,13 @@ class RestorerLossConfig:
 
     latent: float = 0.005
     """The weight of the error of whitened coefficients, in which fine ones count as much as coarse ones."""
-    perceptual: float = 0.25
-    close_up: float = 0.15
+    perceptual: float = 0.35
+    close_up: float = 0.2
     """The weight of the perceptual distance of eyes, nose and mouth alone, at twice their size."""
-    likeness: float = 0.15
+    likeness: float = 0.2
     """The weight of the distance between the persons, where there is a network that tells people apart."""
     temporal: float = 0.2
-    lattice: float = 0.0
+    lattice: float = 0.5
     """The weight of errors that repeat from block to block, to which a discriminator tempts."""
     balanced_from: float = 0.5
     """The share of the stage from which on clips are weighed by `damage_weight`. Not from the start: what cannot tell
@@ -176,6 +176,9 @@ class RestorerStage(BurstStage):
     @property
     def net(self) -> LiteModel:
         return self.restorer.net
+
+    def clips_of(self, step: int, count: int) -> int:
+        return -(-count // 2) if self.pairs.longer(step) else count
 
     def batch(self, step: int, count: int) -> Pairs:
         return self.pairs(step, count)

@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--init", type=Path, help="a restorer to start from")
     parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
     parser.add_argument("--pool", type=Path, help="pairs that training.burst.fill_pool makes at the same time")
+    parser.add_argument("--join-every", type=int, help="steps, of which one has clips of three pairs of the pool")
     parser.add_argument("--compile", action="store_true", help="the restorer, by torch.compile; eager where it fails")
     parser.add_argument("--tiny", action="store_true", help="small networks, for rehearsals")
     return parser
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
             init=args.init,
             frame_part=args.frame_part,
             pool=args.pool,
+            join_every=args.join_every,
             tiny=args.tiny,
             compile=args.compile,
         )

@@ -25,6 +25,9 @@ from .pyramid import Pyramid, PyramidScale, pyramid_space
 from .rope import Rotation, rope_angles
 from .window_attention import AttentionWindows, attend
 
+Timestep = float | Tensor
+"""A timestep of 1000 for all clips of a batch, or one for each, (B,)."""
+
 Fuse = Callable[[int, Tensor], Tensor]
 """Called before each block with its index and the tokens (B, L, D); returns the tokens with the prior in them."""
 
@@ -88,7 +91,7 @@ class DiTConfig:
 
 @dataclass(frozen=True)
 class Modulation:
-    """The AdaLN of one branch: shift, scale and gate, (1, 1, D) each."""
+    """The AdaLN of one branch: shift, scale and gate, (1, 1, D) each, or (B, 1, D) where clips differ in timestep."""
 
     shift: Tensor
     scale: Tensor
@@ -107,12 +110,14 @@ class TokenPositions:
 
 
 def modulate(x: Tensor, mod: Modulation, eps: float) -> Tensor:
-    """Return LayerNorm(x) (1 + scale) + shift. As t* is one for all tokens, this is a LayerNorm with an affine of t*.
+    """Return LayerNorm(x) (1 + scale) + shift. As t* is one for all clips, this is a LayerNorm with an affine of t*.
 
     The kernel accumulates in float32, also for half precision x.
     """
-    scale, shift = (1 + mod.scale.float()).flatten().to(x.dtype), mod.shift.flatten().to(x.dtype)
-    return F.layer_norm(x, x.shape[-1:], scale, shift, eps)
+    scale, shift = (1 + mod.scale.float()).to(x.dtype), mod.shift.to(x.dtype)
+    if len(scale) > 1:
+        return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=eps), scale)
+    return F.layer_norm(x, x.shape[-1:], scale.flatten(), shift.flatten(), eps)
 
 
 def zeroed(linear: nn.Linear) -> nn.Linear:
@@ -176,6 +181,8 @@ class LocalMixing(nn.Module):
         t, h, _ = shape
         near = self.space(rearrange(x, "b (t h w) d -> (b t) d h w", t=t, h=h))
         x = rearrange(near, "(b t) d h w -> b (t h w) d", t=t).add_(x)
+        if t == 1 and x.requires_grad:  # the frame itself alone is left; an eighth of the time of the convolution's way
+            return torch.addcmul(self.time.bias.to(x.dtype), x, 1 + self.time.weight[:, 0, 1, 0].to(x.dtype))
         near = self.time(rearrange(x, "b (t l) d -> b d t l", t=t))
         return rearrange(near, "b d t l -> b (t l) d").add_(x)
 
@@ -216,7 +223,7 @@ class Block(nn.Module):
         return torch.addcmul(x, ffn.gate, self.ffn(modulate(x, ffn, self.eps), positions.layout.grid))
 
     def modulations(self, time: Tensor, dtype: torch.dtype) -> tuple[Modulation, Modulation]:
-        """Return the modulations of self-attention and feed-forward, which are summed in float32."""
+        """Return the modulations of self-attention and feed-forward for `time` (1 or B, 6, D), summed in float32."""
         parts = (self.modulation.float() + time).to(dtype).chunk(6, dim=1)
         return Modulation(*parts[:3]), Modulation(*parts[3:])
 
@@ -234,17 +241,17 @@ class Head(nn.Module):
         return self.head(modulate(x, self.modulations(time), self.eps))
 
     def modulations(self, time: Tensor) -> Modulation:
-        """Return shift and scale in float32; the gate is 1."""
+        """Return shift and scale in float32 for `time` (1 or B, D); the gate is 1."""
         shift, scale = (self.modulation.float() + time.unsqueeze(1)).chunk(2, dim=1)
         return Modulation(shift, scale, torch.ones_like(scale))
 
 
-def timestep_embedding(timestep: float, dim: int, device: torch.device) -> Tensor:
-    """Return the sinusoids of the discrete timestep, cosines first: (1, dim), float32 computed in float64."""
+def timestep_embedding(timestep: Timestep, dim: int, device: torch.device) -> Tensor:
+    """Return the sinusoids of timesteps, cosines first: (1 or B, dim), float32 computed in float64."""
     half = dim // 2
     frequency = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float64) / half)
-    angle = timestep * frequency
-    return torch.cat([angle.cos(), angle.sin()])[None].float().to(device)
+    angle = torch.as_tensor(timestep, dtype=torch.float64).cpu().reshape(-1, 1) * frequency
+    return torch.cat([angle.cos(), angle.sin()], 1).float().to(device)
 
 
 @lru_cache(maxsize=16)
@@ -329,8 +336,8 @@ class WanDiT(nn.Module):
         self.pyramid = Pyramid(config.in_channels, config.pyramid, ops, latents) if config.pyramid else None
         self.places = LearnedPositions(config.places, dim) if config.places else None
 
-    def forward(self, z: Tensor, timestep: float, prompt: Tensor, fuse: Fuse | None = None) -> Tensor:
-        """Return the velocity (B, C, t, h, w) of a latent of that shape, for t* of 1000 and a prompt embedding.
+    def forward(self, z: Tensor, timestep: Timestep, prompt: Tensor, fuse: Fuse | None = None) -> Tensor:
+        """Return the velocity (B, C, t, h, w) of a latent of that shape, for timesteps of 1000 and a prompt embedding.
 
         `prompt` is (B or 1, S, text_dim). A DiT that sees the original takes z (B, 2C, t, h, w), with that after z_lq.
         """
@@ -341,7 +348,7 @@ class WanDiT(nn.Module):
         x = rearrange(x, "b d t h w -> b (t h w) d")
         x = x if self.places is None else self.places(x, grid)
         embedding = self._time(timestep, x)
-        time = self.time_projection(embedding).float().unflatten(1, (6, -1))  # (1, 6, D)
+        time = self.time_projection(embedding).float().unflatten(1, (6, -1))  # (1 or B, 6, D)
         prompt = self.text_embedding(prompt.to(x.dtype))
         for index, block in enumerate(self.blocks):
             if fuse is not None:
@@ -356,7 +363,7 @@ class WanDiT(nn.Module):
         weight: Tensor = self.head.head.weight
         return weight.dtype
 
-    def _time(self, timestep: float, x: Tensor) -> Tensor:
+    def _time(self, timestep: Timestep, x: Tensor) -> Tensor:
         return self.time_embedding(timestep_embedding(timestep, self.config.freq_dim, x.device).to(x.dtype))
 
 

@@ -94,8 +94,9 @@ class AttentionWindows:
         return torch.zeros(same.shape).masked_fill_(~same, float("-inf")).unsqueeze(1)
 
 
-SMALL_WINDOW = 160
-"""Up to so many tokens two batched products beat the fused CPU kernel: 5 ms against 16 ms at 64 tokens in bf16."""
+SMALL_WINDOW = 256
+"""Up to so many tokens two batched products beat the fused CPU kernel: 5 ms against 16 ms at 64 tokens in bf16, 4.6 ms
+against 7.7 ms at 256, and with gradients 14 ms against 31 ms."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
