@@ -41,6 +41,9 @@ class Own:
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - as every piece
         return self.change(planes)
 
+    def milder(self, severity: float) -> Own:  # noqa: ARG002 - as every piece
+        return self
+
 
 def enlarged(ratio: float) -> Own:
     """Made smaller, and large again."""

@@ -5,7 +5,7 @@ T frames, H W sides, k kernel side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -44,6 +44,9 @@ class Blur:
         along, across = (width * max(sigma, 1e-3) for sigma in self.sigma)
         return convolve(planes, bell(self.shape, along, across, self.angle, self.beta, 2 * radius + 1))
 
+    def milder(self, severity: float) -> Blur:
+        return replace(self, sigma=(severity * self.sigma[0], severity * self.sigma[1]))
+
 
 @dataclass(frozen=True)
 class Sinc:
@@ -54,6 +57,9 @@ class Sinc:
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - as every piece
         return convolve(planes, sinc(self.cutoff, self.size).expand(len(planes), -1, -1))
+
+    def milder(self, severity: float) -> Sinc:
+        return replace(self, cutoff=np.pi + severity * (self.cutoff - np.pi))
 
 
 @dataclass(frozen=True, kw_only=True)

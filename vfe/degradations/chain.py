@@ -5,7 +5,7 @@ T frames, H W sides; frames are (T, H, W, 3) uint8, planes (T, 3, h, w) float32 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,13 @@ class Piece(Protocol):
     """One thing that happens to a clip: planes to planes, maybe of another size, never fewer or later frames."""
 
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor: ...
+
+    def milder(self, severity: float) -> Piece:
+        """The same piece at a `severity` from 0, where it harms as little as it can, to 1, where it is itself.
+
+        What it draws when it is called stays the same kind of draw, so that one seed gives a twin of what it gave.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,11 @@ class Chain:
     def target(self, clean: Tensor) -> Tensor:
         """The clean clip (T, H, W, 3) uint8 in the colours that a restorer is asked for."""
         return clean if self.tone is None else self.tone(clean)
+
+    def milder(self, severity: float) -> Chain:
+        """Every piece milder; the tone and the last file stay, as footage has them at any severity."""
+        check_share("severity", severity)
+        return replace(self, pieces=tuple(piece.milder(severity) for piece in self.pieces))
 
 
 @dataclass(frozen=True, kw_only=True)

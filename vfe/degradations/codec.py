@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -126,6 +126,16 @@ class Codec:
             return {"deadline": "realtime", "cpu-used": "-6", **rate}
         return {"flags": "+qscale", "global_quality": str(self.quality * QP_LAMBDA)} if constant else {}
 
+    def milder(self, severity: float) -> Codec:
+        """Its quality goes along the encoder's own scale, towards the best of `ENCODERS`; a rate is divided by
+        `severity`, which at 0 leaves that best quality."""
+        quality, damage = milder_quality(self.encoder, self.quality, severity), severity * self.damage
+        if severity == 0:
+            return replace(self, quality=quality, damage=damage, bits=None, bits_per_second=None)
+        bits = None if self.bits is None else self.bits / severity
+        per_second = None if self.bits_per_second is None else round(self.bits_per_second / severity)
+        return replace(self, quality=quality, damage=damage, bits=bits, bits_per_second=per_second)
+
 
 @dataclass(frozen=True, kw_only=True)
 class CodecConfig:
@@ -169,6 +179,13 @@ class CodecConfig:
         by_rate, damaged = chance(self.rate_share, rng), chance(self.damage_share, rng) and ENCODERS[name].conceals
         damage = uniform(self.damage, rng)
         return Codec(name, quality, bits if by_rate else None, integer(self.keyframe, rng), damage if damaged else 0.0)
+
+
+def milder_quality(encoder: str, quality: int, severity: float) -> int:
+    """`quality` of an encoder brought to `severity` times its distance from the best of `ENCODERS`, rounded; what is
+    better than that stays."""
+    best = ENCODERS[encoder].quality[0]
+    return min(quality, round(best + severity * (quality - best)))
 
 
 def _require(encoder: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from .ranges import Range, chance, check_range, check_share, integer, uniform
 
 GHOST_THRESHOLDS = 1.5  # times the threshold: changes in time up to about that are taken for noise
+LEAST_THRESHOLD = 0.1  # levels of 255: at 0 a flat surface would be 0 / 0
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class Denoise:
         down = F.avg_pool2d(planes, (side, 1), 1, (self.radius, 0), count_include_pad=False)
         return F.avg_pool2d(down, (1, side), 1, (0, self.radius), count_include_pad=False)
 
+    def milder(self, severity: float) -> Denoise:
+        return replace(self, threshold=max(LEAST_THRESHOLD, severity * self.threshold), memory=severity * self.memory)
+
 
 @dataclass(frozen=True, kw_only=True)
 class DenoiseConfig:
@@ -55,7 +59,7 @@ class DenoiseConfig:
     def __post_init__(self) -> None:
         check_share("share", self.share)
         check_range("radius", self.radius, 1, 16)
-        check_range("threshold", self.threshold, 0.1, 255.0)
+        check_range("threshold", self.threshold, LEAST_THRESHOLD, 255.0)
         check_range("memory", self.memory, 0.0, 1.0)
 
     def draw(self, rng: np.random.Generator) -> Denoise | None:

@@ -48,6 +48,9 @@ class NoiseOfEachFrame:
         noise = torch.where(is_grey[:, None, None, None], noise[:, :1], noise)
         return (planes + sigma[:, None, None, None] * noise).clamp_(0, 255)
 
+    def milder(self, severity: float) -> NoiseOfEachFrame:
+        return replace(self, sigma=(severity * self.sigma[0], severity * self.sigma[1]))
+
 
 @dataclass(frozen=True, kw_only=True)
 class DicFaceConfig:

@@ -27,6 +27,9 @@ class Repeat:
         shown = np.maximum.accumulate(np.where(lost, 0, np.arange(len(planes))))
         return planes[torch.from_numpy(shown)]
 
+    def milder(self, severity: float) -> Repeat:
+        return Repeat(severity * self.share)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RepeatConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,9 @@ class Dust:
                 top, left = int(rng.integers(-2, height)), int(rng.integers(-2, width))
                 _stamp(frame, torch.from_numpy(mark), (top, left), level)
         return planes
+
+    def milder(self, severity: float) -> Dust:
+        return replace(self, rate=severity * self.rate)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,10 @@ class Exposure:
         colour = torch.tensor([self.red, 1.0, self.blue])
         return (planes * gains[:, None, None, None] * colour[None, :, None, None]).clamp_(0, 255)
 
+    def milder(self, severity: float) -> Exposure:
+        gain, red, blue = (each**severity for each in (self.gain, self.red, self.blue))
+        return Exposure(gain, red, blue, severity * self.drift)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExposureConfig:

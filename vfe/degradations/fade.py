@@ -29,6 +29,16 @@ class Fade:
         toned = grey + self.saturation * (toned - grey)
         return toned * torch.tensor(self.cast)[None, :, None, None]
 
+    def milder(self, severity: float) -> Fade:
+        red, green, blue = (1 + severity * (each - 1) for each in self.cast)
+        return Fade(
+            black=severity * self.black,
+            white=255 + severity * (self.white - 255),
+            gamma=self.gamma**severity,
+            saturation=1 + severity * (self.saturation - 1),
+            cast=(red, green, blue),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class FadeConfig:

@@ -35,6 +35,9 @@ class Flicker:
         bent = 255 * (planes.clamp(0, 255) / 255) ** torch.exp(self.gamma * gamma)
         return (bent * torch.exp(self.gain * gain + self.local * field)).clamp_(0, 255)
 
+    def milder(self, severity: float) -> Flicker:
+        return Flicker(severity * self.gain, severity * self.gamma, severity * self.local)
+
 
 @dataclass(frozen=True, kw_only=True)
 class FlickerConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,6 +34,9 @@ class Grain:
         level = luma(planes).clamp(0, 255) / 255
         strength = STRENGTH_IN_BLACK_AND_WHITE + (1 - STRENGTH_IN_BLACK_AND_WHITE) * 4 * level * (1 - level)
         return planes + self.sigma * strength * field
+
+    def milder(self, severity: float) -> Grain:
+        return replace(self, sigma=severity * self.sigma)
 
 
 @dataclass(frozen=True, kw_only=True)

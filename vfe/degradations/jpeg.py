@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ class Jpeg:
         qualities = random_walk(self.quality, self.step, (5, 100), len(frames), rng)
         decoded = [_round_trip(frame, round(float(quality))) for frame, quality in zip(frames, qualities, strict=True)]
         return to_planes(torch.from_numpy(np.stack(decoded)))
+
+    def milder(self, severity: float) -> Jpeg:
+        return replace(self, quality=round(100 + severity * (self.quality - 100)), step=severity * self.step)
 
 
 @dataclass(frozen=True, kw_only=True)

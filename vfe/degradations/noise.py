@@ -5,7 +5,7 @@ Shot noise is the normal approximation of Poisson's: its variance follows the br
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -33,6 +33,9 @@ class Noise:
         if self.shot:
             noise = noise * (planes.clamp(0, 255) / 255).sqrt()
         return (planes + noise).clamp_(0, 255)
+
+    def milder(self, severity: float) -> Noise:
+        return replace(self, sigma=severity * self.sigma, step=severity * self.step)
 
 
 @dataclass(frozen=True, kw_only=True)

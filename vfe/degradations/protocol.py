@@ -22,6 +22,14 @@ class DrawnDegradation(Protocol):
         """
         ...
 
+    def milder(self, severity: float) -> DrawnDegradation:
+        """The same degradation at a `severity` from 0, which harms as little as it can, to 1, which is itself.
+
+        With a generator of the same seed it makes the milder twin of the same clip. Raises ValueError outside of 0 to
+        1.
+        """
+        ...
+
 
 class Family(Protocol):
     """The config of a family: ranges from which its degradations are drawn."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,6 +26,9 @@ class Resize:
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - as every piece
         height, width = (max(min(MIN_SIDE, side), round(side * self.scale)) for side in planes.shape[2:])
         return resized(planes, (height, width), self.mode)
+
+    def milder(self, severity: float) -> Resize:
+        return replace(self, scale=self.scale**severity)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ T frames, H W sides, S scratches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,9 @@ class Scratches:
         moment = np.arange(frames)[:, None]
         alive = (moment >= first) & (moment < last)
         return across.astype(np.float32), (self.depth * down * alive[..., None]).astype(np.float32)
+
+    def milder(self, severity: float) -> Scratches:
+        return replace(self, depth=severity * self.depth)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,9 @@ class SensorNoise:
         strength = 1 + DARK_NOISE_SLOPE * (0.5 - luma(planes) / 255)
         return (planes + strength * (self.grain * grey + self.chroma * colour)).clamp_(0, 255)
 
+    def milder(self, severity: float) -> SensorNoise:
+        return SensorNoise(severity * self.grain, severity * self.chroma)
+
 
 @dataclass(frozen=True, kw_only=True)
 class SensorNoiseConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch import Tensor
@@ -21,6 +21,9 @@ class Sharpen:
     def __call__(self, planes: Tensor, rng: np.random.Generator) -> Tensor:  # noqa: ARG002 - as every piece
         rows, columns = (gaussian_matrix(side, self.sigma) for side in planes.shape[2:])
         return (planes + self.amount * (planes - rows @ (planes @ columns.T))).clamp_(0, 255)
+
+    def milder(self, severity: float) -> Sharpen:
+        return replace(self, amount=severity * self.amount)
 
 
 @dataclass(frozen=True, kw_only=True)

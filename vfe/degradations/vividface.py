@@ -7,13 +7,14 @@ T frames, H W clean sides, h w small sides; frames are (T, H, W, 3) uint8.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .codec import milder_quality
 from .frames import cut_to_levels
 from .h264 import h264_round_trip
 from .ranges import Range, check_range, check_share
@@ -47,6 +48,20 @@ class Degradation:
     def target(self, clean: Tensor) -> Tensor:
         """The clean clip itself, as this degradation takes no colour away."""
         return clean
+
+    def milder(self, severity: float) -> Degradation:
+        """Sigmas `severity` times as large, the ratio to its power, the rate factor nearer to the best of its scale.
+
+        The second file and careless tools stay, as footage has them at any severity.
+        """
+        check_share("severity", severity)
+        return replace(
+            self,
+            sigma=severity * self.sigma,
+            ratio=self.ratio**severity,
+            noise=severity * self.noise,
+            crf=milder_quality("libx264", self.crf, severity),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

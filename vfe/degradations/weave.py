@@ -33,6 +33,9 @@ class Weave:
         grid = F.affine_grid(theta, list(planes.shape), align_corners=False)
         return F.grid_sample(planes, grid, "bicubic", "border", align_corners=False)
 
+    def milder(self, severity: float) -> Weave:
+        return Weave(severity * self.pixels)
+
 
 @dataclass(frozen=True)
 class Interlace:
@@ -42,6 +45,9 @@ class Interlace:
         woven = planes.clone()
         woven[:-1, :, 1::2] = planes[1:, :, 1::2]
         return woven
+
+    def milder(self, severity: float) -> Interlace:  # noqa: ARG002 - as every piece
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
