@@ -46,6 +46,10 @@ def recipe(stage: str) -> tuple[type[RunConfig], StageType]:
             from .stages.dvface import DVFaceConfig, DVFaceStage
 
             return DVFaceConfig, DVFaceStage
+        case "distill":
+            from .stages.distill import DistillConfig, DistillStage
+
+            return DistillConfig, DistillStage
         case "face_net":
             from .stages.face_net import FaceNetStage, FaceNetTrainConfig
 

@@ -34,6 +34,25 @@ def write_training_set(root: Path) -> Path:
     return root
 
 
+def small_run(folder: Path, root: Path) -> dict[str, Any]:
+    """What all runs on face clips have, at a size that takes seconds."""
+    return {
+        "data": {"root": str(root), "frames": 5, "side": 32, "batch": 2, "segment": 6, "reuse": 2},
+        "eval": {"root": str(root), "clips": 1, "frames": 5, "every_steps": 4},
+        "optim": {"warmup_steps": 2},
+        "precision": "no",
+        "workers": 0,
+        "steps": 6,
+        "output": str(folder / "run"),
+    }
+
+
+def write_yaml(folder: Path, run: dict[str, Any]) -> Path:
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(run))
+    return path
+
+
 def write_run(folder: Path, root: Path, **changes: Any) -> Path:  # noqa: ANN401
     """A YAML run of a tiny model, with top-level `changes`."""
     run = {
@@ -44,19 +63,11 @@ def write_run(folder: Path, root: Path, **changes: Any) -> Path:  # noqa: ANN401
                 "patch": [1, 1, 1], "window": [1, 4, 4], "local_kernel": 3,
             }
         },
-        "data": {"root": str(root), "frames": 5, "side": 32, "batch": 2, "segment": 6, "reuse": 2},
-        "eval": {"root": str(root), "clips": 1, "frames": 5, "every_steps": 4},
         "phases": [
             {"share": 0.5, "loss": {"space": "latent"}},
             {"share": 0.5, "loss": {"space": "pixel", "penalty": "charbonnier", "structure": 0.1, "temporal": 0.5}},
         ],
-        "optim": {"warmup_steps": 2},
-        "precision": "no",
-        "workers": 0,
-        "steps": 6,
-        "output": str(folder / "run"),
+        **small_run(folder, root),
         **changes,
     }  # fmt: skip
-    path = folder / "run.yaml"
-    path.write_text(yaml.safe_dump(run))
-    return path
+    return write_yaml(folder, run)

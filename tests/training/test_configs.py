@@ -18,6 +18,7 @@ from tests.support.training_set import write_training_set
 from tests.support.wan_training import write_wan_files
 from tests.support.weight_layouts import TINY_DIT
 from training.run.config import RunConfig
+from training.stages.distill import DistillConfig
 from training.train import load_config, start
 from vfe.config import from_mapping
 from vfe.models.dit import model as dit
@@ -51,6 +52,10 @@ def small(whole: RunConfig, folder: Path) -> dict[str, Any]:
             return {"data": clips, **(small_lite(folder) if getattr(whole, "lite", None) else small_wan(folder))}
         case "vividface_latent" | "vividface_pixel":
             return {"data": clips, "model": write_wan_files(folder / "wan").config(), "fixed": None}
+        case "distill":
+            assert isinstance(whole, DistillConfig)
+            size = small_distillation(folder, wan=whole.student.wan is not None)
+            return {"data": clips, "student": size, "teacher": {**taught_by(whole, size), "kind": whole.teacher.kind}}
         case "face_net":
             album = {"root": str(write_face_set(folder / "faces")), "clip_stride": 1, "scene_stride": 1, "empty": []}
             return {"album": album, "batch": {"frames": 2, "crops": 1}, "recalibrate": 1}
@@ -68,6 +73,15 @@ def small_lite(folder: Path) -> dict[str, Any]:
     path = folder / "lite.safetensors"
     save_lite_model(path, LiteModel(from_mapping(LiteConfig, {"dit": SMALL_DIT})), {})
     return {"lite": str(path), "prior": write_prior(folder), "fusion": SMALL_FUSION}
+
+
+def small_distillation(folder: Path, *, wan: bool) -> dict[str, Any]:
+    """The files of a student or teacher."""
+    return {"wan": write_wan_files(folder / "wan").config()} if wan else {"lite": small_lite(folder)["lite"]}
+
+
+def taught_by(whole: DistillConfig, files: dict[str, Any]) -> dict[str, Any]:
+    return {} if whole.teacher.kind == "ground_truth" else files
 
 
 def small_wan(folder: Path) -> dict[str, Any]:

@@ -24,12 +24,13 @@ from tests.support.wan_training import (
     write_wan_files,
 )
 from tests.support.weight_layouts import TINY_DIT, random_dit
+from training.one_step import OneStepDiT
 from training.run.stage import Draw, Slots
 from training.stages.vividface import DiTWithLatentLoss, DiTWithPixelLoss, VividFaceLoss, VividFaceStage, WanBatch
 from training.train import start
 from training.wan.decoder import WanDecoder
 from training.wan.lora import LoraConfig, add_lora, base_state, changes_of
-from training.wan.model import OneStepDiT, WanTrainConfig, load_trainable
+from training.wan.model import WanTrainConfig, load_trainable
 from training.wan.restore_video import WanClipRestoration
 from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.flow import OneStepFlow

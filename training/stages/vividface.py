@@ -22,6 +22,7 @@ from ..data.dev_set import MEASURES, evaluate, write_samples
 from ..data.masks import align_mask
 from ..losses.perceptual import PerceptualConfig, choose_dists
 from ..losses.terms import FaceMean, check_face_mean, switch_mask, switched_loss
+from ..one_step import OneStepDiT
 from ..run.best import BY_PSNR, WITH_PERCEPTION
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import Draw, Slots, StepOutput, TrainableModule, full_precision
@@ -29,7 +30,7 @@ from ..wan.decoder import WanDecoder
 from ..wan.fixed_pairs import CachedPairs, FixedPairs, PairBatches
 from ..wan.latent_cache import DTYPES, FixedPairsConfig, LatentFiles, LatentPair, vae_hash
 from ..wan.lora import base_state, changes_of
-from ..wan.model import OneStepDiT, WanTrainConfig, load_trainable
+from ..wan.model import WanTrainConfig, load_trainable
 from ..wan.restore_video import WanClipRestoration
 from .clips import ClipRunConfig, ClipStage
 

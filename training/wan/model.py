@@ -1,22 +1,17 @@
-"""The one-step restorer of a user's Wan files, trainable: z_hq = z_lq - s v(z_lq, t*, c) (VividFace, eq. 3).
-
-B batch, t h w latent grid, S rows of the prompt; z latent (B, 16, t, h, w), video (B, 3, 4n+1, H, W) in [-1, 1].
-"""
+"""The one-step restorer of a user's Wan files, trainable: z_hq = z_lq - s v(z_lq, t*, c) (VividFace, eq. 3)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from torch import Tensor, nn
-
-from vfe.models.dit.model import Fuse, WanDiT
 from vfe.models.flow import OneStepFlow
 from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
 from vfe.weights.prompt import read_prompt_embedding
 from vfe.weights.wan_dit import is_dit, load_dit, read_flow
 
+from ..one_step import OneStepDiT
 from ..run.recompute import checkpoint_blocks
 from ..run.recorded import NOT_RECORDED
 from .lora import LoraConfig, add_lora
@@ -34,28 +29,6 @@ class WanTrainConfig:
     flow: OneStepFlow = field(default_factory=OneStepFlow)
     lora: LoraConfig | None = None
     """None trains every weight of the DiT."""
-
-
-class OneStepDiT(nn.Module):
-    """z_lq -> z_hq. What is trained of it has `requires_grad`; the prompt's rows are no weights."""
-
-    prompt_embedding: Tensor
-    """(1, S, text_dim), as the DiT takes it."""
-
-    def __init__(self, dit: WanDiT, prompt_embedding: Tensor, flow: OneStepFlow) -> None:
-        super().__init__()
-        self.dit = dit
-        self.flow = flow
-        self.register_buffer("prompt_embedding", prompt_embedding, persistent=False)
-
-    def forward(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
-        """Restore a latent: z_lq -> z_hq, in float32; `fuse` is called with each block's number and tokens, as in
-        `WanDiT`."""
-        return self.flow.restore(z_lq, self.velocity(z_lq, fuse).float())
-
-    def velocity(self, z_lq: Tensor, fuse: Fuse | None = None) -> Tensor:
-        """The velocity v(z_lq, t*, c), in the dtype of the DiT."""
-        return self.dit(z_lq, self.flow.timestep, self.prompt_embedding, fuse)
 
 
 def load_trainable(config: WanTrainConfig, checkpointing: bool = False) -> OneStepDiT:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from vfe.models.wan_vae import WanVAE
 
+from ..one_step import OneStepDiT
 from ..run.stage import full_precision
-from .model import OneStepDiT
 
 
 class WanClipRestoration:

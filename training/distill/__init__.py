@@ -1,0 +1,1 @@
+"""Distillation: smaller, faster or better restorers from others (docs/distillation.md)."""

@@ -1,0 +1,1 @@
+"""What may be added to a method of distillation, one file each."""

@@ -1,0 +1,68 @@
+"""What a student learns from: a restorer, a flow model of clean latents, or the clean clips themselves.
+
+B batch, C channels, t h w latent grid; z latent (B, C, t, h, w).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..run.recorded import NOT_RECORDED
+from ..run.stage import full_precision
+from ..wan.model import WanTrainConfig
+from .batch import DistillBatch
+from .restorer import LatentRestorer, RestorerConfig, load_restorer
+
+TeacherKind = Literal["restorer", "flow", "ground_truth"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeacherConfig:
+    """A teacher: its kind, and its files but where the clean clips teach."""
+
+    kind: TeacherKind = "restorer"
+    lite: str | None = field(default=None, metadata=NOT_RECORDED)
+    wan: WanTrainConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("restorer", "flow", "ground_truth"):
+            raise ValueError(f"teacher.kind is {self.kind!r}, needed restorer, flow or ground_truth")
+        has_files = self.lite is not None or self.wan is not None
+        if has_files == (self.kind == "ground_truth"):
+            raise ValueError(
+                f"teacher.kind is {self.kind}: a restorer or flow model needs files, clean clips have none"
+            )
+
+
+class Teacher:
+    """A frozen teacher. It is no module: no optimizer, average or state knows of it."""
+
+    def __init__(self, config: TeacherConfig, device: torch.device, half: bool) -> None:
+        """Raises VFEError or ValueError where a file is not what it should be."""
+        self.config = config
+        self.net: LatentRestorer | None = None
+        if config.kind != "ground_truth":
+            net = load_restorer(RestorerConfig(lite=config.lite, wan=config.wan))
+            self.net = net.eval().requires_grad_(False).to(device)
+            net.prepare(device, half)
+
+    @torch.no_grad()
+    def restored(self, batch: DistillBatch, student: LatentRestorer) -> Tensor:
+        """What the teacher makes of the batch, in the student's latents.
+
+        Through pixels where both have latents of their own. Clean clips are known of pairs alone.
+        """
+        if self.net is None:
+            return batch.z_hq
+        if self.net.codec.same_latents(student.codec):
+            z_hq: Tensor = self.net(batch.z_lq)
+            return z_hq
+        with full_precision(batch.degraded.device):
+            z_lq = self.net.codec.encode(batch.degraded)
+        restored = self.net(z_lq)
+        with full_precision(batch.degraded.device):
+            return student.codec.encode(self.net.codec.decode(restored).clamp(-1, 1))
