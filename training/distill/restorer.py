@@ -17,15 +17,13 @@ from vfe.models.dit.model import WanDiT
 from vfe.models.lite import LiteModel
 from vfe.models.wan_vae import WanVAE
 from vfe.weights.lite import save_lite_model
-from vfe.weights.save import Origin, save_dit, save_lora
 from vfe.weights.wan_vae import load_vae
 
 from ..lite.net import restore_video, trainable_lite
 from ..one_step import OneStepDiT
 from ..run.recompute import checkpoint_blocks
 from ..run.recorded import NOT_RECORDED
-from ..wan.lora import base_state, changes_of
-from ..wan.model import WanTrainConfig, load_trainable
+from ..wan.model import WanTrainConfig, export_trained, load_trainable
 from ..wan.restore_video import WanClipRestoration
 from .codec import Codec, LiteCodec, WanCodec
 
@@ -126,13 +124,7 @@ class WanRestorer(LatentRestorer):
         return WanClipRestoration(self.model, self.vae)(video)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        dit = self.model.dit
-        origin = Origin(base=Path(self.config.dit).name, flow=self.config.flow, training=facts)
-        changes = changes_of(dit)
-        if changes:
-            save_lora(path, changes, origin.note())
-        else:
-            save_dit(path, base_state(dit), dit.config.heads, origin)
+        export_trained(path, self.model.dit, self.config, facts)
 
 
 def load_restorer(config: RestorerConfig, checkpointing: bool = False) -> LatentRestorer:

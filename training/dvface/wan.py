@@ -14,12 +14,11 @@ from torch import Tensor
 from vfe.models.prior import DualCodebookPrior, Prior
 from vfe.models.prior.fusion import AsymmetricFusion, FusionConfig, PriorAdapter, check_prior
 from vfe.weights.adapter import write_adapter
-from vfe.weights.save import Origin, save_dit, save_lora, save_vae
+from vfe.weights.save import save_vae
 from vfe.weights.wan_vae import load_vae
 
 from ..wan.decoder import WanDecoder
-from ..wan.lora import base_state, changes_of
-from ..wan.model import WanTrainConfig, load_trainable
+from ..wan.model import WanTrainConfig, export_trained, load_trainable
 from .net import DVFaceNet
 
 
@@ -78,16 +77,10 @@ class WanNet(DVFaceNet):
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
         """The DiT's LoRA or weights at `path`, the adapter and, where it was trained, the VAE beside it."""
-        config, dit = self.config, self.model.dit
-        origin = Origin(base=Path(config.dit).name, flow=config.flow, training=facts)
-        changes = changes_of(dit)
-        if changes:
-            save_lora(path, changes, origin.note())
-        else:
-            save_dit(path, base_state(dit), dit.config.heads, origin)
+        origin = export_trained(path, self.model.dit, self.config, facts)
         adapter = PriorAdapter(self.prior.config, self.fusion.config)
         adapter.prior, adapter.fusion = self.prior, self.fusion
         write_adapter(path.with_suffix(".adapter.safetensors"), adapter, facts, torch.float32)
         if any(parameter.requires_grad for parameter in self.decoder.parameters()):
             decoder = self.decoder.official_state()
-            save_vae(path.with_suffix(".vae.safetensors"), Path(config.vae), decoder, origin)
+            save_vae(path.with_suffix(".vae.safetensors"), Path(self.config.vae), decoder, origin)

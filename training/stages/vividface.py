@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import IterableDataset
 
-from vfe.weights.save import Origin, save_dit, save_lora
 from vfe.weights.wan_vae import load_vae
 
 from ..data.clips import to_batch
@@ -29,8 +28,7 @@ from ..run.stage import Draw, Slots, StepOutput, TrainableModule, full_precision
 from ..wan.decoder import WanDecoder
 from ..wan.fixed_pairs import CachedPairs, FixedPairs, PairBatches
 from ..wan.latent_cache import DTYPES, FixedPairsConfig, LatentFiles, LatentPair, vae_hash
-from ..wan.lora import base_state, changes_of
-from ..wan.model import WanTrainConfig, load_trainable
+from ..wan.model import WanTrainConfig, export_trained, load_trainable
 from ..wan.restore_video import WanClipRestoration
 from .clips import ClipRunConfig, ClipStage
 
@@ -191,11 +189,4 @@ class VividFaceStage(ClipStage):
             write_samples(self.restore, self.dev, folder, self.device, self.config.precision)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        """A LoRA that `vfe enhance --lora` and ComfyUI load, or a whole DiT."""
-        config, dit = self.config.model, self.model.dit
-        origin = Origin(base=Path(config.dit).name, flow=config.flow, training=facts | self.data_facts())
-        changes = changes_of(dit)
-        if changes:
-            save_lora(path, changes, origin.note())
-        else:
-            save_dit(path, base_state(dit), dit.config.heads, origin)
+        export_trained(path, self.model.dit, self.config.model, facts | self.data_facts())

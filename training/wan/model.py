@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from vfe.models.dit.model import WanDiT
 from vfe.models.flow import OneStepFlow
 from vfe.tensor_io.open import open_tensors
 from vfe.types import VFEError
 from vfe.weights.prompt import read_prompt_embedding
+from vfe.weights.save import Origin, save_dit, save_lora
 from vfe.weights.wan_dit import is_dit, load_dit, read_flow
 
 from ..one_step import OneStepDiT
 from ..run.recompute import checkpoint_blocks
 from ..run.recorded import NOT_RECORDED
-from .lora import LoraConfig, add_lora
+from .lora import LoraConfig, add_lora, base_state, changes_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,3 +52,17 @@ def load_trainable(config: WanTrainConfig, checkpointing: bool = False) -> OneSt
     if checkpointing:
         checkpoint_blocks(dit.blocks)
     return OneStepDiT(dit.train(), read_prompt_embedding(Path(config.context), dit.config.text_dim), config.flow)
+
+
+def export_trained(path: Path, dit: WanDiT, config: WanTrainConfig, facts: dict[str, Any]) -> Origin:
+    """Write what was trained, with `facts` as metadata: a LoRA that `vfe enhance --lora` and ComfyUI load, or the DiT.
+
+    Returns what the metadata says of where it comes from.
+    """
+    origin = Origin(base=Path(config.dit).name, flow=config.flow, training=facts)
+    changes = changes_of(dit)
+    if changes:
+        save_lora(path, changes, origin.note())
+    else:
+        save_dit(path, base_state(dit), dit.config.heads, origin)
+    return origin
