@@ -91,10 +91,15 @@ def test_draws_are_of_the_slot_and_not_of_its_holder() -> None:
         for _ in range(2):
             assert torch.equal(expected.uniform(8), torch.cat([part.uniform(2) for part in parts]))
             assert {expected.common()} == {part.common() for part in parts}
+            noise = torch.cat([part.noise(torch.zeros(2, 3)) for part in parts])
+            assert torch.equal(expected.noise(torch.zeros(8, 3)), noise)
+            assert len(noise.unique()) == 24
     assert not torch.equal(Draw(7, 0, 0.0, whole).uniform(8), Draw(7, 1, 0.0, whole).uniform(8))
     assert not torch.equal(Draw(7, 0, 0.0, whole).uniform(8), Draw(8, 0, 0.0, whole).uniform(8))
     with pytest.raises(ValueError, match="one for each of the 2 clips"):
         Draw(7, 0, 0.0, whole.part(0, 4)).uniform(8)
+    with pytest.raises(ValueError, match="for the 2 clips in hand"):
+        Draw(7, 0, 0.0, whole.part(0, 4)).noise(torch.zeros(8, 3))
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:

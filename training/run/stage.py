@@ -65,6 +65,20 @@ class Draw:
         numbers = torch.rand(self.slots.total, generator=self._generator)
         return numbers[self.slots.first : self.slots.first + count]
 
+    def noise(self, like: Tensor) -> Tensor:
+        """Normal noise of the shape, dtype and device of `like` (B, ...), whose first axis are the clips in hand.
+
+        Another call gives other noise. Raises ValueError where there are more or fewer clips than slots.
+        """
+        if len(like) != self.slots.count:
+            raise ValueError(f"noise for {len(like)} clips asked for, needed for the {self.slots.count} clips in hand")
+        call = int(torch.randint(2**62, (1,), generator=self._generator))
+        drawn = [
+            torch.randn(like.shape[1:], generator=torch.Generator().manual_seed(hash((call, slot)) % 2**63))
+            for slot in self.slots
+        ]
+        return torch.stack(drawn).to(like)
+
     def common(self) -> float:
         """One number in [0, 1) for the whole step: the same in all slots and processes."""
         return float(torch.rand(1, generator=self._generator))
