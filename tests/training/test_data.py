@@ -112,7 +112,7 @@ def config(root: Path, **changes: object) -> DataConfig:
     return DataConfig(**{"root": str(root), "frames": 5, "side": 32, "batch": 3, "segment": 6, "reuse": 2, **changes})  # type: ignore[arg-type]
 
 
-Triple = tuple[Tensor, Tensor, Tensor]
+Triple = tuple[Tensor, ...]
 
 
 def batches(root: Path, start: int, count: int, seed: int = 0, slots: Slots | None = None) -> list[Triple]:

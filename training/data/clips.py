@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import av
 import numpy as np
@@ -161,13 +162,49 @@ def camera_motion(picture: Tensor, mask: Tensor, frames: int, rng: np.random.Gen
     return seen.round_().clamp_(0, 255).byte().permute(0, 2, 3, 1).contiguous(), face[:, 0] > 0.5
 
 
-class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
-    """Endless batches of uint8 (degraded, clean) and bool mask, from batch number `start` on: the clips of `slots`.
+Kept = TypeVar("Kept")
 
-    Each of the batch's slots keeps a degraded segment for `reuse` batches; slots change at different times, so that the
-    cost of degrading is even and a batch mixes fresh and known segments. Loader workers take batches in turn, each from
-    a stream of its own: the data depends on the number of workers, not on their speed.
+
+class SegmentClips(IterableDataset[tuple[Tensor, ...]], ABC, Generic[Kept]):
+    """Endless batches from number `start` on: crops, of those of the batch's slots that are `slots`, of what a subclass
+    keeps as a segment.
+
+    Each of the batch's slots keeps a segment for `reuse` batches; slots change at different times, so that the cost of
+    degrading is even and a batch mixes fresh and known segments. Loader workers take batches in turn, each from a
+    stream of its own: the data depends on the number of workers, not on their speed.
     """
+
+    def __init__(self, config: DataConfig, seed: int, start: int = 0, slots: Slots | None = None) -> None:
+        """`slots` are those of the whole batch where they are not given."""
+        self.config, self.seed, self.start = config, seed, start
+        self.slots = slots or Slots(0, config.batch, config.batch)
+
+    @abstractmethod
+    def segment(self, rng: np.random.Generator) -> Kept:
+        """Draw a stretch of a clip."""
+
+    @abstractmethod
+    def crop(self, segment: Kept, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        """Cut a clip of `frames` x `side` x `side` from a segment: the tensors of one slot."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        info = get_worker_info()
+        workers, worker = (info.num_workers, info.id) if info else (1, 0)
+        segments: dict[int, tuple[int, Kept]] = {}
+        for number in count(self.start + worker, workers):
+            stream, visit = number % workers, number // workers
+            crops = []
+            for slot in self.slots:
+                turn = (visit + slot * self.config.reuse // self.config.batch) // self.config.reuse
+                key = [self.seed, stream, slot, turn]
+                if slot not in segments or segments[slot][0] != turn:
+                    segments[slot] = turn, self.segment(np.random.default_rng(key))
+                crops.append(self.crop(segments[slot][1], np.random.default_rng([*key, visit + 1])))
+            yield tuple(torch.stack(parts) for parts in zip(*crops, strict=True))
+
+
+class FaceClips(SegmentClips[Segment]):
+    """Endless batches of uint8 (degraded, clean) and bool mask."""
 
     def __init__(
         self,
@@ -178,61 +215,58 @@ class FaceClips(IterableDataset[tuple[Tensor, Tensor, Tensor]]):
         slots: Slots | None = None,
     ) -> None:
         """Raises ValueError where `config.root` has no clips to train on. Without a `degradation`, the degraded clips
-        are the clean ones. `slots` are those of the whole batch where they are not given."""
-        self.config, self.degradation, self.seed, self.start = config, degradation, seed, start
-        self.slots = slots or Slots(0, config.batch, config.batch)
+        are the clean ones."""
+        super().__init__(config, seed, start, slots)
+        self.degradation = degradation
         self.items = list_items(config)
         self._videos = [item for item in self.items if not item.is_image]
         self._images = [item for item in self.items if item.is_image]
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        info = get_worker_info()
-        workers, worker = (info.num_workers, info.id) if info else (1, 0)
-        segments: dict[int, tuple[int, Segment]] = {}
-        for number in count(self.start + worker, workers):
-            stream, visit = number % workers, number // workers
-            crops = []
-            for slot in self.slots:
-                turn = (visit + slot * self.config.reuse // self.config.batch) // self.config.reuse
-                key = [self.seed, stream, slot, turn]
-                if slot not in segments or segments[slot][0] != turn:
-                    segments[slot] = turn, self._segment(np.random.default_rng(key))
-                crops.append(self._crop(segments[slot][1], np.random.default_rng([*key, visit + 1])))
-            degraded, clean, mask = (torch.stack(parts) for parts in zip(*crops, strict=True))
-            yield degraded, clean, mask
+    def segment(self, rng: np.random.Generator) -> Segment:
+        clean, mask = self.clean_segment(rng)
+        if self.degradation is None:
+            return Segment(clean, mask, clean)
+        how = self.degradation.draw(rng)
+        return Segment(how.target(clean), mask, how.apply(clean, rng))
 
-    def _segment(self, rng: np.random.Generator) -> Segment:
+    def clean_segment(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Draw a stretch of a clip, or of a portrait under a moving camera, and its mask: (T, H, W, 3) uint8 and
+        (T, H, W) bool."""
         from_image = bool(self._images) and (not self._videos or rng.random() < self.config.image_share)
         pool = self._images if from_image else self._videos
         item = pool[int(rng.integers(len(pool)))]
         frames = read_frames(item.path)
         masks = read_masks(item.label, *frames.shape[:3])
         if from_image:
-            clean, mask = camera_motion(frames[0].permute(2, 0, 1), masks[0], self.config.segment, rng)
-        else:
-            first = int(rng.integers(len(frames) - self.config.segment + 1))
-            clean, mask = (x[first : first + self.config.segment] for x in (frames, masks))
-        if self.degradation is None:
-            return Segment(clean, mask, clean)
-        how = self.degradation.draw(rng)
-        return Segment(how.target(clean), mask, how.apply(clean, rng))
+            return camera_motion(frames[0].permute(2, 0, 1), masks[0], self.config.segment, rng)
+        first = int(rng.integers(len(frames) - self.config.segment + 1))
+        return frames[first : first + self.config.segment], masks[first : first + self.config.segment]
 
-    def _crop(self, segment: Segment, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        frames, side = self.config.frames, self.config.side
-        total, height, width = segment.mask.shape
-        start = int(rng.integers(total - frames + 1))
-        top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
-        face = segment.mask[start].nonzero()
-        if len(face) and rng.random() < self.config.face_share:
-            y, x = face[int(rng.integers(len(face)))].tolist()
-            top, left = (min(max(p - side // 2, 0), size - side) for p, size in ((y, height), (x, width)))
-        window = (slice(start, start + frames), slice(top, top + side), slice(left, left + side))
-        return self._flip((segment.degraded[window], segment.clean[window], segment.mask[window]), rng)
+    def crop(self, segment: Segment, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        window = face_window(segment.mask, self.config, rng)
+        return flipped((segment.degraded[window], segment.clean[window], segment.mask[window]), rng)
 
-    def _flip(self, crop: tuple[Tensor, Tensor, Tensor], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        if rng.random() < 0.5:
-            crop = (crop[0].flip(2), crop[1].flip(2), crop[2].flip(2))
-        return crop
+
+Window = tuple[slice, slice, slice]
+
+
+def face_window(mask: Tensor, config: DataConfig, rng: np.random.Generator) -> Window:
+    """Where to cut a clip from a segment with a mask (T, H, W): in frames, rows and columns, for a share of the draws
+    around a point of the face."""
+    frames, side = config.frames, config.side
+    total, height, width = mask.shape
+    start = int(rng.integers(total - frames + 1))
+    top, left = int(rng.integers(height - side + 1)), int(rng.integers(width - side + 1))
+    face = mask[start].nonzero()
+    if len(face) and rng.random() < config.face_share:
+        y, x = face[int(rng.integers(len(face)))].tolist()
+        top, left = (min(max(p - side // 2, 0), size - side) for p, size in ((y, height), (x, width)))
+    return slice(start, start + frames), slice(top, top + side), slice(left, left + side)
+
+
+def flipped(parts: tuple[Tensor, ...], rng: np.random.Generator) -> tuple[Tensor, ...]:
+    """Parts (T, H, W, ...) of one clip, mirrored together for half of the draws."""
+    return tuple(part.flip(2) for part in parts) if rng.random() < 0.5 else parts
 
 
 def to_batch(degraded: Tensor, clean: Tensor, mask: Tensor) -> Batch:

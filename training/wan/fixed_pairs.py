@@ -19,8 +19,9 @@ from tqdm import tqdm
 from vfe.degradations.protocol import Family
 
 from ..data.clips import DataConfig, FaceClips, Item, list_items
+from ..data.kept_tensors import file_hash
 from ..run.stage import Slots
-from .latent_cache import LatentFiles, LatentPair, file_hash, key_of
+from .latent_cache import LatentFiles, LatentPair, key_of
 
 # What of the data's config a single pair depends on.
 PAIR_FIELDS = ("frames", "side", "segment", "face_share")
@@ -33,8 +34,8 @@ class _OneItem(FaceClips):
         self.config, self.degradation = config, degradation
         self._videos, self._images = ([], [item]) if item.is_image else ([item], [])
 
-    def pair(self, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        return self._crop(self._segment(rng), rng)
+    def pair(self, rng: np.random.Generator) -> tuple[Tensor, ...]:
+        return self.crop(self.segment(rng), rng)
 
 
 class FixedPairs:
@@ -48,7 +49,7 @@ class FixedPairs:
     def __len__(self) -> int:
         return len(self.items) * self.variants
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
         """uint8 (degraded, clean) of (T, H, W, 3) and a bool mask (T, H, W)."""
         item, variant = self._item_and_variant(index)
         key = [self.seed, int(file_hash(item.path), 16), variant]

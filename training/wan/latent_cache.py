@@ -6,25 +6,21 @@ t h w latent grid.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from vfe.tensor_io.open import open_tensors
-from vfe.tensor_io.write import entries_of, write_safetensors
 from vfe.weights.wan_vae import open_vae
 
+from ..data.kept_tensors import KeptTensors, hash_of
 from ..run.recorded import NOT_RECORDED
 
 LATENTS_FORMAT = "vfe-latents-1"
 """A number to be raised when the making of pairs or latents changes: older files are then not found."""
-HASH_BLOCK_BYTES = 1 << 22  # bytes that are hashed at once
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -51,42 +47,28 @@ class LatentPair(NamedTuple):
     mask: Tensor
 
 
-class LatentFiles:
-    """A folder of encoded pairs, stored in `dtype`.
-
-    Several runs and processes may share it: a file is there whole, or not at all.
-    """
+class LatentFiles(KeptTensors):
+    """A folder of encoded pairs, stored in `dtype`."""
 
     def __init__(self, folder: Path, dtype: torch.dtype) -> None:
-        self.folder, self.dtype = folder, dtype
-
-    def path(self, key: str) -> Path:
-        return self.folder / f"{key}.safetensors"
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self.path(key).is_file()
+        super().__init__(folder, LATENTS_FORMAT)
+        self.dtype = dtype
 
     def get(self, key: str) -> LatentPair:
         """The pair of a key, in float32. Raises VFEError where its file is not there or damaged."""
-        source = open_tensors(self.path(key))
-        return LatentPair(*(source.get(name).float() for name in LatentPair._fields))
+        kept = self.read(key)
+        return LatentPair(*(kept[name].float() for name in LatentPair._fields))
 
     def put(self, key: str, pair: LatentPair) -> None:
-        """Store a pair. The file is written under a name of its own and renamed, as another process may be at the same
-        pair.
-
-        Raises OSError as writing does.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        """Store a pair. Raises OSError as writing does."""
         stored = LatentPair(pair.degraded.to(self.dtype), pair.clean.to(self.dtype), pair.mask.to(torch.uint8))
-        write_safetensors(self.path(key), entries_of(stored._asdict()), {"format": LATENTS_FORMAT})
+        self.write(key, stored._asdict())
 
 
 def key_of(vae: str, dtype: torch.dtype, pair: Mapping[str, Any]) -> str:
     """SHA-256 of what a pair's latents depend on: the hash of the VAE's weights, the dtype, and how the pair was made
     (plain values: hashes of its clip and labels, every number of its degradation and crop)."""
-    facts = {"format": LATENTS_FORMAT, "vae": vae, "dtype": str(dtype), "pair": pair}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return hash_of({"format": LATENTS_FORMAT, "vae": vae, "dtype": str(dtype), "pair": pair})
 
 
 def vae_hash(path: Path) -> str:
@@ -96,14 +78,4 @@ def vae_hash(path: Path) -> str:
     for name in sorted(source):
         digest.update(f"{name} {source.dtype(name)} {source.shape(name)}".encode())
         digest.update(source.get(name).contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=65536)
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes; it is read once a run."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK_BYTES):
-            digest.update(block)
     return digest.hexdigest()
