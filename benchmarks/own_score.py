@@ -19,6 +19,10 @@ SIDES = {"lq": "input", "out": "result"}
 Means = dict[str, float]
 
 
+SEEDS_APART = 1000
+"""The clips of one seed have seeds of their own below that."""
+
+
 class Work(NamedTuple):
     """What is measured."""
 
@@ -29,6 +33,8 @@ class Work(NamedTuple):
     """Only the first so many; 0 is all."""
     frames: int
     """Of each clip."""
+    seed: int = 0
+    """Of the noise; clips that follow each other have seeds that do."""
 
 
 def measure(work: Work, folder: Path, enhance: str, names: list[str]) -> dict[str, Any]:
@@ -44,7 +50,7 @@ def measure(work: Work, folder: Path, enhance: str, names: list[str]) -> dict[st
     for level in work.levels:
         lq, out, found = folder / level / "lq", folder / level / "out", folder / level / "score.json"
         lq.mkdir(parents=True, exist_ok=True)
-        for seed, clip in enumerate(clean):
+        for seed, clip in enumerate(clean, work.seed * SEEDS_APART):
             twin = ["degrade", str(clip), "-o", str(lq / clip.name), "--preset", level, "--seed", str(seed)]
             _vfe(*twin, "--frames", str(work.frames), "--overwrite")
         _run([part.format(input=lq, output=out) for part in shlex.split(enhance)])

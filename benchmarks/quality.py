@@ -122,6 +122,8 @@ def run_score(args: argparse.Namespace, model: Path) -> dict[str, object]:
         command = [sys.executable, str(args.score.resolve()), "--data", str(args.data.resolve())]
         command += ["--enhance", enhance_command(model, args.enhance), "--json", str(result)]
         command += ["--frames", str(args.frames), "--clips", str(args.clips)]
+        if args.seed:
+            command += ["--seed", str(args.seed)]
         if args.levels:
             command += ["--levels", *args.levels]
         if args.keep:
@@ -137,7 +139,7 @@ def run_score(args: argparse.Namespace, model: Path) -> dict[str, object]:
 def run_own(args: argparse.Namespace, model: Path) -> dict[str, object]:
     """Measure by the commands of this project."""
     levels = args.levels or ["mild", "medium", "severe"]
-    work = own_score.Work(args.data.resolve(), levels, args.clips, args.frames)
+    work = own_score.Work(args.data.resolve(), levels, args.clips, args.frames, args.seed)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) if args.keep is None else args.keep.resolve()
         return own_score.measure(work, place, enhance_command(model, args.enhance), list(FIGURES))
@@ -152,6 +154,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=33, help="of each clip")
     parser.add_argument("--clips", type=int, default=0, help="only the first N; 0 is all")
     parser.add_argument("--levels", nargs="+", help="only these")
+    parser.add_argument("--seed", type=int, default=0, help="of the degradations; a score script is told of all but 0")
     parser.add_argument("--keep", type=Path, help="keep the clips in this folder")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--strict", action="store_true", help="exit with 1 unless every goal is reached")
@@ -171,7 +174,7 @@ def main(argv: list[str]) -> None:
     summary: Summary = raw["summary"]  # type: ignore[assignment] # the layout is the score script's
     about = {
         "model": f"{model.stem} (sha256 {hashlib.sha256(model.read_bytes()).hexdigest()[:16]})",
-        "clips": f"{args.clips or 'all'} of {args.data.resolve().name}, {args.frames} frames each",
+        "clips": f"{args.clips or 'all'} of {args.data.resolve().name}, {args.frames} frames each, seed {args.seed}",
         "options": args.enhance or "none",
         "machine": cpu_name(),
         "judged by": "vfe score" if args.score is None else args.score.name,

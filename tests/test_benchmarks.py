@@ -95,7 +95,7 @@ def test_the_score_script_gets_the_command_back_whole(tmp_path: Path) -> None:
 SCORE = """import json, pathlib, sys
 value = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 assert "{input}" in value["--enhance"] and "{output}" in value["--enhance"]
-pathlib.Path(value["--json"]).write_text(json.dumps({"summary": %s, "rows": [value["--frames"]]}))
+pathlib.Path(value["--json"]).write_text(json.dumps({"summary": %s, "rows": [value["--frames"], value.get("--seed")]}))
 """
 
 
@@ -104,10 +104,13 @@ def test_quality_runs_the_script_and_writes_results(tmp_path: Path, capsys: pyte
     score.write_text(SCORE % json.dumps(summary()))
     model.write_bytes(b"weights")
     arguments = ["--score", str(score), "--data", str(tmp_path), "--model", str(model), "--output", str(results)]
+    quality.main([*arguments, "--frames", "9", "--seed", "2"])
+    assert json.loads((results / "quality.json").read_text())["rows"] == ["9", "2"]
+    assert "9 frames each, seed 2" in capsys.readouterr().out
     quality.main([*arguments, "--frames", "9", "--strict"])
     raw = json.loads((results / "quality.json").read_text())
     assert raw["summary"] == summary()
-    assert raw["rows"] == ["9"]
+    assert raw["rows"] == ["9", None]
     assert (results / "quality.md").read_text() == capsys.readouterr().out
     score.write_text("raise SystemExit(3)")
     with pytest.raises(SystemExit) as stop:
@@ -131,6 +134,9 @@ def test_quality_by_our_own_commands(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert found["all"]["lq"]["psnr"] == pytest.approx(
         (found["mild"]["lq"]["psnr"] + found["severe"]["lq"]["psnr"]) / 2
     )
+    again = work._replace(seed=1, levels=["severe"], clips=1)
+    other = own_score.measure(again, tmp_path / "other", f"{copy} {{input}} {{output}}", list(quality.FIGURES))
+    assert 0 < abs(other["rows"][0]["lq"]["psnr"] - raw["rows"][2]["lq"]["psnr"]) < 1  # other noise
     assert math.isnan(found["all"]["out"]["percept"])
     assert "| mild |" in report_text(found, {"model": "a copy"})
     capsys.readouterr()
