@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..face.detect.detector import FaceDetector
 from ..face.detect.net import Refiner
+from ..face.detect.weights import BUNDLED, load_face_net
 from .likeness_scale import LikenessScale
 
 MARGIN = 0.094
@@ -35,7 +35,7 @@ class FaceNetLikeness:
     @classmethod
     def load(cls) -> FaceNetLikeness:
         """Load the net that comes with the package."""
-        return cls(FaceDetector.load().net.refiner)
+        return cls(load_face_net(BUNDLED, torch.device("cpu")).refiner)
 
     @torch.inference_mode()
     def distance(self, before: Tensor, after: Tensor) -> float:

@@ -115,7 +115,7 @@ def test_kept_clips_come_again(root: Path) -> None:
         KeptClips(stream, 0)
 
 
-def test_a_file_that_ends_early_gives_its_last_frames_or_says_so(root: Path) -> None:
+def test_a_file_that_ends_early_gives_its_last_frames(root: Path) -> None:
     import numpy as np
 
     [clip] = list_real(RealConfig(root=str(root)), config(root))
