@@ -11,6 +11,7 @@ B batch, T H W frames, h w patches.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -107,11 +108,11 @@ def generator_loss(fake: Tensor) -> Tensor:
     return F.softplus(-fake.float()).mean()
 
 
-def logits_for_generator(discriminator: nn.Module, video: Tensor) -> Tensor:
-    """The discriminator's logits of generated video (B, 3, T, H, W), with a gradient to the video alone: in the
-    generator's step the discriminator's weights get none."""
+def logits_for_generator(discriminator: nn.Module, *generated: Tensor | Sequence[Tensor]) -> Tensor:
+    """The discriminator's logits of what it is given, such as generated video (B, 3, T, H, W), with a gradient to that
+    alone: in the generator's step the discriminator's weights get none."""
     weights = {name: weight.detach() for name, weight in discriminator.named_parameters()}
-    logits: Tensor = functional_call(discriminator, weights, (video,))
+    logits: Tensor = functional_call(discriminator, weights, generated)
     return logits
 
 

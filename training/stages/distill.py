@@ -60,7 +60,7 @@ class DistillStage(ClipStage):
         names = MEASURES if perceptual is None else (*MEASURES, "perceptual_gain")
         self.choose_best(names, BY_PSNR if perceptual is None else WITH_PERCEPTION)
         task = TaskLoss(config.task, self.student.codec, self._distance)
-        parts = Parts(self.student, task, Teacher(config.teacher, device, half))
+        parts = Parts(self.student, task, Teacher(config.teacher, device, half), config.data, config.seed)
         distilled = distillation(config.method, config.extras, parts)
         self.trainables, self.result = distilled.trainables, distilled.result
 
