@@ -5,11 +5,13 @@ A picture is a function of the seed, the step and the slot. S side of a crop.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...data.clips import DataConfig, camera_motion, list_items, read_frames, read_masks
+from ...data.clips import DataConfig, camera_motion, face_window, flipped, list_items, read_frames, read_masks
 from ...run.stage import Draw
 
 
@@ -18,7 +20,7 @@ class Portraits:
 
     def __init__(self, config: DataConfig, seed: int) -> None:
         """Raises ValueError where the set has no portrait that the config admits."""
-        self.config, self.seed = config, seed
+        self.config, self.seed = replace(config, frames=1), seed
         self.items = [item for item in list_items(config) if item.is_image]
         if not self.items:
             raise ValueError(f"{config.root} has no portrait (hq_image) that the run may use: leave motion.critic out")
@@ -36,7 +38,6 @@ class Portraits:
         item = self.items[int(rng.integers(len(self.items)))]
         picture = read_frames(item.path)
         mask = read_masks(item.label, *picture.shape[:3])
-        seen = camera_motion(picture[0].permute(2, 0, 1), mask[0], 1, rng)[0][0]
-        top, left = (int(rng.integers(size - self.config.side + 1)) for size in seen.shape[:2])
-        crop = seen[top : top + self.config.side, left : left + self.config.side]
-        return crop.flip(1) if rng.random() < 0.5 else crop
+        seen, face = camera_motion(picture[0].permute(2, 0, 1), mask[0], 1, rng)
+        (crop,) = flipped((seen[face_window(face, self.config, rng)],), rng)
+        return crop[0]

@@ -30,7 +30,7 @@ from ..aims import aims_of
 from ..batch import DistillBatch
 from ..critics import TokenCritic
 from ..method import Addition
-from ..noise import check_tau, draw_noise, draw_tau, noised
+from ..noise import check_tau, draw_tau, noised
 from ..restorer import LatentRestorer
 from ..teacher import Teacher
 
@@ -106,7 +106,7 @@ class ScoreCritic(TrainableModule):
         return tokens_at(self._flow[0], noised(z, tau, noise), tau, self.depths)
 
     def forward(self, batch: DistillBatch, draw: Draw) -> StepOutput:
-        tau, noise = draw_tau(batch.z_lq, draw, self.config.lowest, HIGHEST), draw_noise(batch.z_lq, draw)
+        tau, noise = draw_tau(batch.z_lq, draw, self.config.lowest, HIGHEST), draw.noise(batch.z_lq)
         with torch.no_grad():
             x, z = self._student[0](batch.z_lq), batch.z_hq.masked_fill(~per_clip(batch.paired), 0)
             hidden = [self.noised_tokens(each, tau, noise) for each in (z, x)]
@@ -138,11 +138,11 @@ class ScoreCriticTerms(Addition):
     def forward(self, student: LatentRestorer, batch: DistillBatch, z_hq: Tensor, draw: Draw) -> dict[str, Tensor]:
         config, terms = self.config, {}
         if config.score:
-            tau, noise = draw_tau(z_hq, draw, config.lowest, config.most_noise), draw_noise(z_hq, draw)
+            tau, noise = draw_tau(z_hq, draw, config.lowest, config.most_noise), draw.noise(z_hq)
             aims = aims_of(self.teacher, batch, student)
             terms["score"] = config.score * aims.mean(score_losses(self._flow[0].denoised, z_hq, aims.z, tau, noise))
         for critic in self.others:
-            tau, noise = draw_tau(z_hq, draw, config.lowest, HIGHEST), draw_noise(z_hq, draw)
+            tau, noise = draw_tau(z_hq, draw, config.lowest, HIGHEST), draw.noise(z_hq)
             hidden = critic.noised_tokens(z_hq, tau, noise)
             with full_precision(z_hq.device):
                 terms["realism"] = config.adversarial * generator_loss(logits_for_generator(critic.net, hidden, tau))

@@ -28,7 +28,7 @@ from vfe.models.flow import TRAIN_TIMESTEPS
 from ...run.stage import Draw, full_precision
 from ..batch import DistillBatch, pairs_of
 from ..method import Addition
-from ..noise import check_tau, draw_noise, draw_tau, noised
+from ..noise import check_tau, draw_tau, noised
 from ..restorer import LatentRestorer
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
@@ -80,9 +80,9 @@ class TwinTerms(Addition):
     def forward(self, student: LatentRestorer, batch: DistillBatch, z_hq: Tensor, draw: Draw) -> dict[str, Tensor]:
         config, model = self.config, student.model
         tau = draw_tau(z_hq, draw, config.lowest, config.highest)
-        real, fake = flow_losses(model.velocity, batch, z_hq.detach(), tau, draw_noise(z_hq, draw))
+        real, fake = flow_losses(model.velocity, batch, z_hq.detach(), tau, draw.noise(z_hq))
         again = draw_tau(z_hq, draw, config.lowest, config.highest)
-        difference = difference_of_flows(model.velocity, z_hq.detach(), again, draw_noise(z_hq, draw))
+        difference = difference_of_flows(model.velocity, z_hq.detach(), again, draw.noise(z_hq))
         with full_precision(z_hq.device):
             rectify = rectify_loss(model.flow.target_velocity(batch.z_lq, z_hq), difference)
         return {"real": config.real * real, "fake": config.fake * fake, "rectify": config.rectify * rectify}
