@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -242,6 +243,17 @@ def test_all_stages_run_and_leave_files_that_load(album: PackedAlbum, packed: Pa
         assert curves[-1]["step"] >= 1
         assert "gain" in curves[-1]
         assert (tmp_path / stage / "sheet.png").exists()
+
+
+@pytest.mark.slow
+def test_parts_of_the_prior_are_left_out(album: PackedAlbum, packed: Path, tmp_path: Path) -> None:
+    """The ablation of DVFace: the same prior, of which the restorer gets one part, the other, or nothing."""
+    plan(album, packed, tmp_path, stages=("codebook", "predict"), minutes=0.02).run()
+    for part, fusion in (("spatial", ("own", "none")), ("temporal", ("none", "shared")), (None, None)):
+        plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.01, prior=part).run()
+        net = load_lite_model(tmp_path / "fidelity" / "last.safetensors", CPU, torch.float32)
+        assert (net.config.fusion and (net.config.fusion.spatial, net.config.fusion.temporal)) == fusion
+        shutil.rmtree(tmp_path / "fidelity")
 
 
 @pytest.mark.slow

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 import torch
 
 from vfe.models.dit.model import DiTConfig, WanDiT
@@ -19,6 +22,8 @@ from .motion import ClipConfig
 from .packed import PackedAlbum
 
 SCALE_SEED = 3
+PriorPart = Literal["spatial", "temporal", "both"]
+"""What of the prior is fused into the restorer: `both` is DVFace, the others are its ablation."""
 
 
 def restorer_config(side: int, *, tiny: bool = False) -> LiteConfig:
@@ -73,12 +78,15 @@ def prior_config(side: int, *, tiny: bool = False) -> PriorConfig:
     )
 
 
-def fusion_config(restorer: LiteConfig, prior: PriorConfig) -> FusionConfig:
-    """The fusion of DVFace, with attention over whole latent frames."""
+def fusion_config(restorer: LiteConfig, prior: PriorConfig, used: PriorPart = "both") -> FusionConfig:
+    """The fusion of DVFace, with attention over whole latent frames, or what its ablation leaves of it."""
     dim = restorer.dit.dim
-    return FusionConfig(
+    whole = FusionConfig(
         dim=dim, layers=restorer.dit.layers, prior_dim=prior.dim, width=prior.dim, heads=prior.heads, hidden=dim
     )
+    if used == "spatial":
+        return replace(whole, spatial="own", temporal="none")
+    return replace(whole, spatial="none") if used == "temporal" else whole
 
 
 def discriminator_config(side: int, *, tiny: bool = False) -> DiscriminatorConfig:

@@ -22,7 +22,7 @@ from .codes import CodebookStage, PredictStage
 from .feature_discriminator import FeatureDiscriminator
 from .frame_part import load_frame_part
 from .loop import BurstConfig, BurstLoop, BurstStage
-from .model import discriminator_config, fusion_config, new_restorer, prior_config, restorer_config
+from .model import PriorPart, discriminator_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
 from .packed import PackedAlbum
 from .pool import PairPool
@@ -64,6 +64,8 @@ class PlanConfig:
     join_every: int | None = None
     """Every so many steps of a restorer on a pool, clips are three times as long, and half as many: from them it learns
     what to make of the latent frames beside."""
+    prior: PriorPart | None = "both"
+    """What of the prior that the stages before made is fused into the restorer; None leaves it out."""
     tiny: bool = False
     compile: bool = False
     """The restorer: half a minute, and faster from then on; eager where it fails."""
@@ -138,10 +140,10 @@ class Plan:
 
     def _fidelity(self) -> BurstStage:
         net = self._plain()
-        prior = self.out / "predict" / BEST_FILE
-        if prior.exists() and net.prior is None:
+        prior, used = self.out / "predict" / BEST_FILE, self.config.prior
+        if used is not None and prior.exists() and net.prior is None:
             loaded = load_prior(prior, torch.float32).to(self.device)
-            net = with_prior(net, loaded, fusion_config(net.config, loaded.config)).to(self.device)
+            net = with_prior(net, loaded, fusion_config(net.config, loaded.config, used)).to(self.device)
         return self._restorer(net, RestorerLossConfig(), None)
 
     def _adversary(self) -> BurstStage:

@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--init", type=Path, help="a restorer to start from")
     parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
     parser.add_argument("--pool", type=Path, help="pairs that training.burst.fill_pool makes at the same time")
+    parser.add_argument(
+        "--prior", choices=("none", "spatial", "temporal", "both"), default="both", help="what of it the restorer gets"
+    )
     parser.add_argument("--join-every", type=int, help="steps, of which one has clips of three pairs of the pool")
     parser.add_argument("--compile", action="store_true", help="the restorer, by torch.compile; eager where it fails")
     parser.add_argument("--tiny", action="store_true", help="small networks, for rehearsals")
@@ -67,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
             frame_part=args.frame_part,
             pool=args.pool,
             join_every=args.join_every,
+            prior=None if args.prior == "none" else args.prior,
             tiny=args.tiny,
             compile=args.compile,
         )
