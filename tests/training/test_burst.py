@@ -33,7 +33,7 @@ from training.burst.motion import ClipConfig, ClipMaker
 from training.burst.pack import PackedItem, list_hash, main
 from training.burst.packed import HELD_OUT_EVERY, PackedAlbum, read_pack, read_packed_album, write_pack
 from training.burst.plan import Plan, PlanConfig
-from training.burst.pool import HELD_OUT_SHARD, shard_name, write_shard
+from training.burst.pool import HELD_OUT_SHARD, MixedLengths, shard_name, write_shard
 from training.burst.restorer import ImageDistances, damage_weight
 from training.burst.squeeze import SQUEEZE_FILE, load_squeeze
 from training.lite.net import restore_video
@@ -291,7 +291,8 @@ def test_longer_clips_come_in_smaller_batches(album: PackedAlbum, packed: Path, 
     pairs = np.random.default_rng(0).integers(0, 256, (3, 3, 5, 3, SIDE, SIDE), dtype=np.uint8)
     for name in (shard_name(0), HELD_OUT_SHARD):
         write_shard(tmp_path / name, pairs)
-    settings = {"stages": ("fidelity",), "minutes": 0.05, "batch": 3, "frames": 4, "pool": tmp_path, "join_every": 2}
+    settings = {"stages": ("fidelity",), "minutes": 0.05, "batch": 3, "frames": 4, "pool": tmp_path}
+    settings["mixed"] = MixedLengths(join_every=2, still_every=4)
     plan(album, packed, tmp_path / "out", **settings).run()
     curves = json.loads((tmp_path / "out" / "fidelity" / "curves.json").read_text())
     assert curves[-1]["step"] >= 2
@@ -301,8 +302,8 @@ def test_longer_clips_come_in_smaller_batches(album: PackedAlbum, packed: Path, 
 def test_unknown_stages_are_refused() -> None:
     with pytest.raises(VFEError, match="needed some of codebook"):
         PlanConfig(stages=("all",))  # type: ignore[arg-type]
-    with pytest.raises(VFEError, match="and a pool"):
-        PlanConfig(join_every=2)
+    with pytest.raises(VFEError, match="of a pool: give one"):
+        PlanConfig(mixed=MixedLengths(join_every=2))
 
 
 def test_the_command_needs_no_more_than_torch_and_its_friends() -> None:

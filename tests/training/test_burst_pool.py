@@ -16,7 +16,7 @@ from training.burst.damage.quantise import Codec
 from training.burst.fill_pool import PAIRS_OF_SHARD, PoolMaker
 from training.burst.frame_part import FramePart
 from training.burst.packed import PackedAlbum, read_packed_album, write_pack
-from training.burst.pool import PairPool, shard_name, write_shard
+from training.burst.pool import MixedLengths, PairPool, shard_name, write_shard
 from vfe.types import VFEError
 from vfe.weights.lite import save_lite_model
 
@@ -79,14 +79,19 @@ def test_pairs_that_follow_each_other_make_longer_clips(tmp_path: Path) -> None:
     write_shard(
         tmp_path / shard_name(0), np.tile(cut[:, None, :, None, None, None], (1, 3, 1, 3, 8, 8)).astype(np.uint8)
     )
-    pool = PairPool(tmp_path, CPU, "0", 4, join_every=2)
+    pool = PairPool(tmp_path, CPU, "0", 4, MixedLengths(join_every=2, still_every=4))
     assert [pool.longer(step) for step in range(4)] == [True, False, True, False]
-    assert pool(1, 3).clean.shape == (3, 3, 4, 8, 8)
+    assert pool(3, 3).clean.shape == (3, 3, 4, 8, 8)
+    firsts = pool(5, 9).clean[:, 0, :, 0, 0] * 127.5 + 127.5
+    assert {round(float(first)) for first in firsts.flatten()} <= {0, 4, 8, 13, 17, 21}
+    assert firsts.shape == (9, 1)
     for clip in pool(0, 8).clean[:, 0, :, 0, 0] * 127.5 + 127.5:
         assert clip.round().tolist() in [list(range(1, 13)), list(range(14, 26))]
     write_shard(tmp_path / shard_name(0), np.zeros((3, 3, 9, 3, 8, 8), np.uint8))
     with pytest.raises(VFEError, match="pairs have 9 frames"):
         pool(0, 1)
+    with pytest.raises(VFEError, match="still_every=-1: needed at least 1"):
+        MixedLengths(still_every=-1)
 
 
 def test_an_empty_pool_is_one_line(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +25,7 @@ from .loop import BurstConfig, BurstLoop, BurstStage
 from .model import PriorPart, discriminator_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
 from .packed import PackedAlbum
-from .pool import PairPool
+from .pool import MixedLengths, PairPool
 from .restorer import (
     ImageDistances,
     RestorerDiscriminatorWithLoss,
@@ -61,9 +61,9 @@ class PlanConfig:
     """The lite file that restores damaged frames before the restorer of faces gets them; None leaves that out."""
     pool: Path | None = None
     """A folder with pairs that another process makes; without it, each step makes its own."""
-    join_every: int | None = None
-    """Every so many steps of a restorer on a pool, clips are three times as long, and half as many: from them it learns
-    what to make of the latent frames beside."""
+    mixed: MixedLengths = field(default_factory=MixedLengths)
+    """The steps of a restorer on a pool in which clips are three times as long, and half as many: from them it learns
+    what to make of the latent frames beside. And those with single frames."""
     prior: PriorPart | None = "both"
     """What of the prior that the stages before made is fused into the restorer; None leaves it out."""
     tiny: bool = False
@@ -74,8 +74,8 @@ class PlanConfig:
         unknown = [stage for stage in self.stages if stage not in STAGE_SHARES]
         if unknown or not self.stages:
             raise VFEError(f"stages {', '.join(self.stages) or 'none'}: needed some of {', '.join(STAGE_SHARES)}")
-        if self.join_every is not None and (self.join_every < 1 or self.pool is None):
-            raise VFEError(f"join_every={self.join_every}: needed at least 1, and a pool whose pairs it joins")
+        if self.mixed != MixedLengths() and self.pool is None:
+            raise VFEError("longer clips and single frames are cut of the pairs of a pool: give one, or leave them out")
         if self.minutes <= 0 or self.held_out < 1:
             raise VFEError(f"minutes={self.minutes}, held_out={self.held_out}: needed above 0, and at least 1")
 
@@ -120,9 +120,9 @@ class Plan:
         minutes, seconds = config.minutes_of(name), config.save_seconds
         return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, save_seconds=seconds)
 
-    def _makers(self, frames: int, join_every: int | None = None) -> tuple[PairSource, Pairs]:
+    def _makers(self, frames: int, mixed: MixedLengths | None = None) -> tuple[PairSource, Pairs]:
         if self.config.pool is not None:
-            pool = PairPool(self.config.pool, self.device, self.album.list_sha256, frames, join_every)
+            pool = PairPool(self.config.pool, self.device, self.album.list_sha256, frames, mixed)
             return pool, pool.held_out(self.config.held_out)
         pairs = replace(self.pairs, clips=replace(self.pairs.clips, frames=frames))
         damaged = replace(pairs.damage, clean_share=0.0)  # nothing is gained on a clean clip
@@ -159,7 +159,7 @@ class Plan:
     ) -> BurstStage:
         restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, self.config.compile)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
-        pairs, held_out = self._makers(frames, self.config.join_every)
+        pairs, held_out = self._makers(frames, self.config.mixed)
         return RestorerStage(
             restorer, pairs, held_out, None if discriminator is None else RestorerDiscriminatorWithLoss(discriminator)
         )

@@ -7,6 +7,7 @@ n pairs in a shard, T frames, S side.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,28 @@ def write_shard(path: Path, pairs: np.ndarray) -> None:
     partial.replace(path)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MixedLengths:
+    """The steps in which the clips of a pool are longer or shorter than in others; None for no such steps."""
+
+    join_every: int | None = None
+    """Clips of 12 frames are put together of pairs that follow each other."""
+    still_every: int | None = None
+    """Single frames, as photos and the first frame of a clip are; in steps that have no longer clips."""
+
+    def __post_init__(self) -> None:
+        if min(self.join_every or 1, self.still_every or 1) < 1:
+            raise VFEError(f"join_every={self.join_every}, still_every={self.still_every}: needed at least 1")
+
+    def joined(self, step: int) -> bool:
+        """Whether the clips of a step are longer."""
+        return self.join_every is not None and step % self.join_every == 0
+
+    def still(self, step: int) -> bool:
+        """Whether those of a step are single frames."""
+        return self.still_every is not None and step % self.still_every == 1 % self.still_every and not self.joined(step)
+
+
 class PairPool:
     """Draws pairs from the shards that are there at the moment: what is drawn depends on how far the maker is."""
 
@@ -49,18 +72,18 @@ class PairPool:
         device: torch.device,
         list_sha256: str,
         frames: int | None = None,
-        join_every: int | None = None,
+        mixed: MixedLengths | None = None,
     ) -> None:
         """`frames` of each pair are taken, from its end: 4 of 5 leave out the one that stands alone. None: all.
 
-        In every `join_every`-th step, clips of 12 frames are put together of pairs that follow each other.
+        `mixed` says in which steps clips are longer, or single frames.
         """
         self.folder, self.device, self.list_sha256 = folder, device, list_sha256
-        self.frames, self.join_every = frames, join_every
+        self.frames, self.mixed = frames, mixed or MixedLengths()
 
     def longer(self, step: int) -> bool:
         """Whether the clips of a step are put together of several pairs."""
-        return self.join_every is not None and step % self.join_every == 0
+        return self.mixed.joined(step)
 
     def __call__(self, step: int, count: int) -> Pairs:
         """The pairs of a step, `count` of them; raises VFEError where the pool is empty."""
@@ -73,9 +96,15 @@ class PairPool:
         for _ in range(count):
             shard = np.load(shards[rng.integers(len(shards))], mmap_mode="r")
             index = int(rng.integers(len(shard)))
-            pair = joined(shard, index) if self.longer(step) else shard[index, :, -(self.frames or 0) :]
+            pair = self._cut(shard, index, step)
             drawn.append(pair[..., ::-1] if rng.random() < 0.5 else pair)  # mirrored, where a pair is drawn again
         return self._to_pairs(np.stack(drawn))
+
+    def _cut(self, shard: np.ndarray, index: int, step: int) -> np.ndarray:
+        """What a step gets of pair `index` of a shard (n, 3, T, 3, S, S): (3, t, 3, S, S)."""
+        if self.mixed.joined(step):
+            return joined(shard, index)
+        return shard[index, :, :1] if self.mixed.still(step) else shard[index, :, -(self.frames or 0) :]
 
     def clean_alone(self, step: int, count: int) -> Pairs:
         clean = self(step, count).clean

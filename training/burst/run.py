@@ -20,6 +20,7 @@ from .frame_part import BUNDLED
 from .likeness import LIKENESS_FILE, load_likeness
 from .packed import read_packed_album
 from .plan import STAGE_SHARES, Plan, PlanConfig
+from .pool import MixedLengths
 from .restorer import ImageDistances
 from .squeeze import SQUEEZE_FILE, load_squeeze
 
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
         "--prior", choices=("none", "spatial", "temporal", "both"), default="both", help="what of it the restorer gets"
     )
     parser.add_argument("--join-every", type=int, help="steps, of which one has clips of three pairs of the pool")
+    parser.add_argument("--still-every", type=int, help="steps, of which one has single frames of the pool's pairs")
     parser.add_argument("--compile", action="store_true", help="the restorer, by torch.compile; eager where it fails")
     parser.add_argument("--tiny", action="store_true", help="small networks, for rehearsals")
     return parser
@@ -69,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
             init=args.init,
             frame_part=args.frame_part,
             pool=args.pool,
-            join_every=args.join_every,
+            mixed=MixedLengths(join_every=args.join_every, still_every=args.still_every),
             prior=None if args.prior == "none" else args.prior,
             tiny=args.tiny,
             compile=args.compile,
