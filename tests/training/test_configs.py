@@ -11,6 +11,7 @@ from accelerate.commands.launch import _validate_launch_command, launch_command_
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from accelerate.utils.launch import prepare_multi_gpu_env
 
+from tests.support.clips import Clip, write_clip
 from tests.support.face_set import write_face_set
 from tests.support.paths import CONFIGS
 from tests.support.tiny_prior import SMALL_PRIOR, TINY_PRIOR, tiny_fusion
@@ -55,7 +56,8 @@ def small(whole: RunConfig, folder: Path) -> dict[str, Any]:
         case "distill":
             assert isinstance(whole, DistillConfig)
             size = small_distillation(folder, wan=whole.student.wan is not None)
-            return {"data": clips, "student": size, "teacher": {**taught_by(whole, size), "kind": whole.teacher.kind}}
+            taught = {"data": clips, "student": size, "teacher": {**taught_by(whole, size), "kind": whole.teacher.kind}}
+            return {**taught, "real.root": write_footage(folder / "real")} if whole.real else taught
         case "face_net":
             album = {"root": str(write_face_set(folder / "faces")), "clip_stride": 1, "scene_stride": 1, "empty": []}
             return {"album": album, "batch": {"frames": 2, "crops": 1}, "recalibrate": 1}
@@ -77,7 +79,17 @@ def small_lite(folder: Path) -> dict[str, Any]:
 
 def small_distillation(folder: Path, *, wan: bool) -> dict[str, Any]:
     """The files of a student or teacher."""
-    return {"wan": write_wan_files(folder / "wan").config()} if wan else {"lite": small_lite(folder)["lite"]}
+    if wan:
+        return {"wan": write_wan_files(folder / "wan").config()}
+    path = folder / "student.safetensors"
+    save_lite_model(path, LiteModel(from_mapping(LiteConfig, {"dit": {**SMALL_DIT, "layers": 2}})), {})
+    return {"lite": str(path)}
+
+
+def write_footage(folder: Path) -> str:
+    folder.mkdir()
+    write_clip(folder / "clip.mp4", Clip(frames=6))
+    return str(folder)
 
 
 def taught_by(whole: DistillConfig, files: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class DistillBatch(NamedTuple):
     """The face mask (B, 1, T, H, W)."""
     paired: Tensor
     """Whether the clean clip is known, (B,) bool: not so of real footage."""
+    milder: Tensor | None = None
+    """The milder twin of `degraded`, of the same crop, where the method asks for one; of pairs alone."""
 
 
 def pairs_of(batch: DistillBatch, z_hq: Tensor) -> tuple[DistillBatch, Tensor, float]:
@@ -34,4 +36,11 @@ def pairs_of(batch: DistillBatch, z_hq: Tensor) -> tuple[DistillBatch, Tensor, f
     paired = batch.paired
     if bool(paired.all()):
         return batch, z_hq, 1.0
-    return DistillBatch(*(part[paired] for part in batch)), z_hq[paired], float(paired.float().mean())
+    return chosen(batch, paired), z_hq[paired], float(paired.float().mean())
+
+
+def chosen(batch: DistillBatch, clips: Tensor | slice) -> DistillBatch:
+    """Some clips of a batch, by a bool for each or by a slice."""
+    z_lq, z_hq, degraded, clean, mask, paired = (part[clips] for part in batch[:-1])
+    milder = None if batch.milder is None else batch.milder[clips]
+    return DistillBatch(z_lq, z_hq, degraded, clean, mask, paired, milder)

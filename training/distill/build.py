@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from torch import nn
+
 from ..data.clips import DataConfig
+from .clips import Severities
 from .extras.motion import MotionConfig, MotionTerms
 from .extras.portraits import Portraits
 from .extras.score_critic import ScoreCriticConfig, ScoreCriticTerms
 from .extras.self_adversarial import SelfAdversarialConfig, SelfAdversarialTerm
+from .fake_quantised import round_linears
 from .method import Addition, Distillation, with_additions
+from .methods.feature import FeatureConfig, FeatureTerm
 from .methods.output import OutputConfig, OutputTerm
+from .methods.severity import SeverityConfig, SeverityTerm
 from .methods.twin import TwinConfig, TwinTerms
 from .restorer import LatentRestorer
 from .task import TaskLoss
@@ -22,6 +28,8 @@ class MethodConfig:
     """One method by its name, with its own config."""
 
     output: OutputConfig | None = None
+    feature: FeatureConfig | None = None
+    severity: SeverityConfig | None = None
     twin: TwinConfig | None = None
 
     def __post_init__(self) -> None:
@@ -29,6 +37,21 @@ class MethodConfig:
         if len(names) != 1:
             known = ", ".join(each.name for each in fields(self))
             raise ValueError(f"method names {', '.join(names) or 'none'}, needed one of {known}: {{}} after it will do")
+
+    @property
+    def twins(self) -> Severities | None:
+        """At what severities the method needs both twins of a clip; None where it needs no twins."""
+        return self.severity.twins if self.severity else None
+
+    @property
+    def dists(self) -> float:
+        """The weight of DISTS in the method's own terms."""
+        return self.output.dists if self.output else 0.0
+
+    @property
+    def can_keep(self) -> bool:
+        """Whether all that it asks of the teacher are restored latents, which can be kept."""
+        return self.output is not None or self.severity is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +72,8 @@ class Parts:
     teacher: Teacher
     data: DataConfig
     seed: int
+    perceptual: nn.Module | None = None
+    """DISTS, or what stands in for it, where the run weighs it."""
 
 
 def distillation(method: MethodConfig, extras: ExtrasConfig, parts: Parts) -> Distillation:
@@ -59,7 +84,13 @@ def distillation(method: MethodConfig, extras: ExtrasConfig, parts: Parts) -> Di
 def _additions(method: MethodConfig, parts: Parts) -> list[Addition]:
     additions: list[Addition] = []
     if method.output is not None:
-        additions.append(OutputTerm(method.output, parts.teacher))
+        if method.output.quantised is not None:
+            round_linears(parts.student.model.dit.blocks, method.output.quantised)
+        additions.append(OutputTerm(method.output, parts.teacher, parts.perceptual))
+    if method.feature is not None:
+        additions.append(FeatureTerm(method.feature, parts.student, parts.teacher))
+    if method.severity is not None:
+        additions.append(SeverityTerm(method.severity, parts.teacher))
     if method.twin is not None:
         additions.append(TwinTerms(method.twin))
     return additions

@@ -5,7 +5,7 @@ B batch, C channels, t h w latent grid; z latent (B, C, t, h, w).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -25,6 +25,10 @@ class Addition(nn.Module):
 
     others: tuple[TrainableModule, ...] = ()
     """Trained after the student in each step, on the same batch."""
+    depths: Collection[int] = ()
+    """The blocks before which the student's tokens are kept for it in `heard`."""
+    heard: Mapping[int, Tensor] = {}
+    """{block: tokens (B, L, D)} of the student's pass of this step, set before each call."""
 
     def rests(self, step: int) -> bool:  # noqa: ARG002 - for subclasses
         """Whether the student rests in this step, as while a fake score catches up with it."""
@@ -47,11 +51,17 @@ class StudentWithLoss(TrainableModule):
         return any(addition.rests(step) for addition in self._additions)
 
     def forward(self, batch: DistillBatch, draw: Draw) -> StepOutput:
-        z_hq = self.student(batch.z_lq)
+        z_hq, hidden = self._restored(batch.z_lq)
         terms = self.task(batch, z_hq, draw)
         for addition in self._additions:
+            addition.heard = {depth: hidden[depth] for depth in addition.depths}
             terms |= addition(self.student, batch, z_hq, draw)
         return StepOutput(terms)
+
+    def _restored(self, z_lq: Tensor) -> tuple[Tensor, Mapping[int, Tensor]]:
+        """z_hq, and the tokens that additions ask for."""
+        depths = {depth for addition in self._additions for depth in addition.depths}
+        return self.student.model.with_hidden(z_lq, depths) if depths else (self.student(z_lq), {})
 
     @property
     def _additions(self) -> list[Addition]:
