@@ -56,7 +56,8 @@ class StudentWithLoss(TrainableModule):
         for addition in self._additions:
             addition.heard = {depth: hidden[depth] for depth in addition.depths}
             terms |= addition(self.student, batch, z_hq, draw)
-        return StepOutput(terms)
+        # Of a batch without a pair there may be nothing to learn; the loop needs a loss, and processes each gradient.
+        return StepOutput(terms or {"nothing": 0 * z_hq.mean()})
 
     def _restored(self, z_lq: Tensor) -> tuple[Tensor, Mapping[int, Tensor]]:
         """z_hq, and the tokens that additions ask for."""

@@ -78,6 +78,15 @@ def test_the_clean_twin_of_unlabelled_clips_is_never_read(tmp_path: Path) -> Non
         assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
 
 
+def test_a_batch_of_which_nothing_is_known_moves_nothing(tmp_path: Path) -> None:
+    run = start(load_config(distill_run(tmp_path, {"severity": {}})))
+    module = run.stage.trainables[0]
+    clips = batch(student(), (False, False))
+    terms = module(clips._replace(milder=clips.degraded), draw()).terms
+    torch.stack(list(terms.values())).sum().backward()
+    assert all(p.grad is None or not p.grad.any() for p in module.parameters())
+
+
 def first_run(folder: Path) -> Run:
     return start(load_config(distill_run(folder, {"output": {}})))
 
