@@ -10,7 +10,10 @@ import pytest
 
 from tests.support.cli_run import run_python
 from tests.support.clips import Clip, write_clip
+from tests.support.curated import write_film
+from tests.support.moving_faces import Actor, film
 from tests.support.small_jobs import single_pass, stand_in
+from vfe.options import RestoreOptions
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")]
 
@@ -37,3 +40,17 @@ def test_it_goes_on_after_a_kill_before_each_step(tmp_path: Path) -> None:
     kills = re.match(r"(\d+) kills", run.out)
     assert kills
     assert int(kills[1]) > 30
+
+
+def test_nets_look_at_no_frame_twice_after_kills(tmp_path: Path) -> None:
+    """The first pass over the film goes on where it was; each kill costs the answer that was waited for."""
+    clip = tmp_path / "clip.mkv"
+    with_face = film([Actor("a", lambda at: (110.0 + 2 * at, 70.0))], range(9))
+    write_film(clip, [*with_face, *film([], range(9, 14), ground=1)])
+    clip.with_name("clip.mkv.expected").write_bytes(single_pass(clip, stand_in(), RestoreOptions(region="face")))
+    run = run_python("-m", "tests.support.killed_jobs", "while-looking", clip, tmp_path / "film.mkv")
+    assert run.code == 0, run.err
+    kills, asked, needed = map(int, re.findall(r"\d+", run.out))
+    assert kills > 2
+    assert asked == needed > 10
+    assert not list(tmp_path.glob(".film*"))

@@ -49,7 +49,7 @@ def faces_of(count: int) -> tuple[FaceTrack, ...]:
 def found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faces are where `faces_of` says, in all clips, and small."""
 
-    def find(info: VideoInfo, frames: Iterator[Frame], options: RestoreOptions, _: object) -> FaceTracks:
+    def find(info: VideoInfo, frames: Iterator[Frame], options: RestoreOptions, *_: object) -> FaceTracks:
         count = sum(1 for _ in frames)
         tracks = FaceTracks(width=info.width, height=info.height, frames=count, cuts=(), tracks=faces_of(count))
         return scaled(tracks, *options.output_size(info.width, info.height))

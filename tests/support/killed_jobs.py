@@ -3,7 +3,8 @@
 The command runs in forks of this process, so that torch is imported once. `at-random` kills 20 runs at random moments;
 `at-each-step` kills before each call that changes what is on the disk. The same line goes on, and what it wrote in the
 end is compared with CLIP.expected; runs that are killed at random moments write a
-report too. It says how often it killed.
+report too. `while-looking` kills runs while nets look for faces, and says how often those were asked without kills too.
+It says how often it killed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,6 +27,7 @@ import vfe.restore.restorer
 from tests.support.killed import die_before
 from tests.support.mixing_pipeline import MixingPipeline
 from vfe.cli import main as vfe_main
+from vfe.face.track.eyes import NetEyes
 from vfe.pipeline.windows import WindowConfig
 
 KILLS = 20
@@ -94,6 +97,43 @@ def at_each_step(line: list[str], result: Path, expected: bytes) -> None:
     sys.stdout.write(f"{step} kills")
 
 
+def while_looking(line: list[str], result: Path, expected: bytes) -> None:
+    """Kill runs at one of the first questions to the nets; each must be answered once, but for those of the kills."""
+    asked, moments, kills = result.with_name("asked"), random.Random(3), 0
+    undisturbed = [*line, "--job", str(result.with_name("undisturbed"))]
+    if ended(started(undisturbed, partial(count_questions, asked, None))) != 0:
+        raise SystemExit("a run that nobody killed failed")
+    check(result, expected)
+    result.unlink()
+    needed = asked.stat().st_size
+    asked.unlink()
+    while (code := ended(started(line, partial(count_questions, asked, moments.randint(2, 5))))) is None:
+        kills += 1
+    if code != 0:
+        raise SystemExit(f"exit code {code} after {kills} kills")
+    check(result, expected)
+    sys.stdout.write(f"{kills} kills, {asked.stat().st_size - kills} of {needed} questions")
+
+
+def count_questions(file: Path, last: int | None) -> None:
+    """Let this process note each question to the nets in a file, a byte each, and die at the one of this number."""
+    left = [last or -1]
+
+    def noting(answer: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(*question: Any) -> Any:  # noqa: ANN401 - any question
+            with file.open("ab") as notes:
+                notes.write(b".")
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return answer(*question)
+
+        return asked
+
+    for name in ("detect", "follow", "meet"):
+        setattr(NetEyes, name, noting(getattr(NetEyes, name)))
+
+
 def check(result: Path, expected: bytes) -> None:
     """Leave with an error unless the result is the expected one."""
     if result.read_bytes() != expected:
@@ -118,8 +158,10 @@ def main(how: str, clip: str, result: str) -> None:
     line = ["enhance", clip, "-o", result, "--job", f"{Path(result).parent}/.{Path(result).name}.vfe-job"]
     line += ["--face-model", "none", "--segment-frames", "20", "--device", "cpu"]
     line += ["--report", str(report_of(Path(result)))] if how == "at-random" else []
+    line += ["--region", "face"] if how == "while-looking" else []
     expected = Path(f"{clip}.expected").read_bytes()
-    {"at-random": at_random, "at-each-step": at_each_step}[how](line, Path(result), expected)
+    ways = {"at-random": at_random, "at-each-step": at_each_step, "while-looking": while_looking}
+    ways[how](line, Path(result), expected)
 
 
 if __name__ == "__main__":

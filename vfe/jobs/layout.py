@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..files.aside import fitting_name
+
 PLAN = "job.json"
 """What was planned; nothing changes it."""
 SURVEY = "survey"
@@ -19,3 +21,8 @@ ASSEMBLY = "assembly"
 def survey_folder(folder: Path) -> Path:
     """Return where a job has its survey."""
     return folder / SURVEY
+
+
+def answers_file(folder: Path) -> Path:
+    """Return where the answers on faces are kept while a job is planned: beside its folder, which is not there yet."""
+    return folder.with_name(fitting_name(f".{folder.name.lstrip('.')}", ".faces"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from .layout import ASSEMBLED, PLAN, SURVEY, VOUCHED
+from .layout import ASSEMBLED, PLAN, SURVEY, VOUCHED, answers_file
 from .worker import Worker
 
 _OURS = re.compile(
@@ -27,11 +27,18 @@ def remove_leftovers(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def forget_answers(folder: Path) -> None:
+    """Remove what is kept of a first pass over the source, of which nothing is needed any more."""
+    with suppress(OSError):  # another process has it open, under Windows; that one removes it
+        answers_file(folder).unlink()
+
+
 def remove_job(folder: Path) -> None:
     """Delete what a job has in its folder, and the folder where nothing else is in it. Raises OSError.
 
     Last of all goes what tells another run that the work was done, where this one dies meanwhile.
     """
+    forget_answers(folder)
     last = (SURVEY, PLAN, VOUCHED)
     ours = [path for path in folder.iterdir() if _OURS.fullmatch(path.name)]
     for path in sorted(ours, key=lambda path: last.index(path.name) if path.name in last else -1):

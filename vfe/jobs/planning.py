@@ -18,7 +18,8 @@ from .arithmetic import arithmetic_of
 from .chunks import output_of
 from .disk import DiskNeed
 from .layout import PLAN, survey_folder
-from .leftovers import holds_only_leftovers, remove_job
+from .leftovers import forget_answers, holds_only_leftovers, remove_job
+from .looking import look_through
 from .order import Order
 from .plan import Plan, folder_digest
 from .request import JobRequest
@@ -48,7 +49,7 @@ def make_plan(
         if info.frames:
             _look_at_disk(request, folder, DiskNeed.of(output, info.frames, size), tell)
         order = Order.of(request, info)
-        survey = restorer.survey(source, options, on_progress)
+        survey = look_through(source, order.source, folder, restorer, options, on_progress)
         order.check_source(info)  # it may have been written to meanwhile
         if not info.frames:
             _look_at_disk(request, folder, DiskNeed.of(output, len(survey.frames), size), tell)
@@ -67,6 +68,7 @@ def make_plan(
             )
             plan.write(aside)
             _put(aside, folder)
+            forget_answers(folder)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     if changed := Plan.read(folder).order.changes(order):

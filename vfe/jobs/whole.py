@@ -16,7 +16,7 @@ from ..video.write import check_output
 from .arithmetic import arithmetic_of
 from .job import Job
 from .layout import PLAN
-from .leftovers import remove_job
+from .leftovers import forget_answers, remove_job
 from .missing import SegmentsMissing
 from .order import Order
 from .plan import Plan
@@ -108,6 +108,8 @@ def begin(
         if run.report is not None:
             check_report(run.report, info, (request.result,), overwrite=run.overwrite)
     if plan is None:
+        if not run.resume:
+            forget_answers(run.folder)
         try:
             return Job.plan(request, run.folder, restorer, on_progress, tell)
         except FolderInUse:

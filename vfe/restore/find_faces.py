@@ -13,6 +13,7 @@ from torch import Tensor
 from ..face.detect.detector import MIN_FRAME_SIDE, FaceDetector
 from ..face.paste.crop_box import CropConfig, crop_boxes
 from ..face.paste.resample import box_area
+from ..face.track.remembered import FaceMemory
 from ..face.track.select import FaceSelection
 from ..face.track.tracker import track_faces
 from ..face.track.tracks import FaceTracks
@@ -34,17 +35,19 @@ def plan_region(
     on_progress: Progress | None,
     *,
     has_face_part: bool,
+    memory: FaceMemory | None = None,
 ) -> RegionPlan:
     """Look through a file for faces, at its own size, in which they are chosen too; not where nothing depends on them.
 
     `has_face_part` says whether faces of whole frames are restored as well. `on_progress` gets the frames looked at
-    and, where known, their total. Raises VFEError for files that cannot be read, for faces that are not there, and
-    where nothing but faces is to be restored for frames that are too small for them.
+    and, where known, their total. `memory` has what was answered about the frames before. Raises VFEError for files
+    that cannot be read, for faces that are not there, where nothing but faces is to be restored for frames that are too
+    small for them, and where the memory cannot be written.
     """
     beside = has_face_part and options.blend > 0
     if options.region == "frame" and not beside:
         return RegionPlan(True, None)
-    tracks = find_tracks(info, frames, options, on_progress)
+    tracks = find_tracks(info, frames, options, on_progress, memory)
     if options.region == "frame":
         return RegionPlan(True, tracks, (describe(tracks),) if tracks and tracks.tracks else ())
     if tracks is None:
@@ -59,11 +62,15 @@ def plan_region(
 
 
 def find_tracks(
-    info: VideoInfo, frames: Iterable[Frame], options: RestoreOptions, on_progress: Progress | None
+    info: VideoInfo,
+    frames: Iterable[Frame],
+    options: RestoreOptions,
+    on_progress: Progress | None,
+    memory: FaceMemory | None = None,
 ) -> FaceTracks | None:
     """Return the chosen faces, placed in frames of the output's size; None for frames too small to find any in.
 
-    Raises VFEError as `plan_region` does.
+    `memory` is that of `plan_region`. Raises VFEError as that does.
     """
     selection = FaceSelection.parse(options.faces, options.min_face)
     width, height, total = info.width, info.height, info.frames
@@ -89,7 +96,7 @@ def find_tracks(
     first = next(shown, None)
     if first is None:
         raise VFEError(f"{info.path}: no frame could be decoded")
-    found = track_faces(chain([first], shown), FaceDetector.load())
+    found = track_faces(chain([first], shown), FaceDetector.load(), memory=memory)
     return scaled(selection.of(found), *options.output_size(width, height))
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ..device import choose_device, choose_dtype, dtypes_for
+from ..face.track.remembered import FaceMemory
 from ..library.find import find_model
 from ..library.folders import search_folders
 from ..loading.lite import load_face_pipeline
@@ -190,14 +191,24 @@ class Restorer:
         return options.region != "frame" or (self.face_part is not None and options.fidelity < 1 and options.blend > 0)
 
     def survey(
-        self, source: Source, options: RestoreOptions | None = None, on_progress: Progress | None = None
+        self,
+        source: Source,
+        options: RestoreOptions | None = None,
+        on_progress: Progress | None = None,
+        memory: FaceMemory | None = None,
     ) -> Survey:
         """Look through a source once: learn its frames, and where faces are if anything depends on that.
 
-        `on_progress` gets the frames looked at and, where known, their total. Raises VFEError for what cannot be read.
+        `on_progress` gets the frames looked at and, where known, their total. `memory` has the answers on faces of an
+        earlier pass over the same source, and gets those of this one. Raises VFEError for what cannot be read, and
+        where the memory cannot be written.
         """
         options = options or RestoreOptions()
-        return take_survey(source, lambda frames: self._plan(source.info, frames, options, None), on_progress)
+
+        def look(frames: Iterable[Frame]) -> RegionPlan:
+            return self._plan(source.info, frames, options, None, memory)
+
+        return take_survey(source, look, on_progress, memory)
 
     def restore_stretch(
         self,
@@ -232,7 +243,12 @@ class Restorer:
                 report(passage.given, total)
 
     def _plan(
-        self, info: VideoInfo, frames: Iterable[Frame], options: RestoreOptions, on_progress: Progress | None
+        self,
+        info: VideoInfo,
+        frames: Iterable[Frame],
+        options: RestoreOptions,
+        on_progress: Progress | None,
+        memory: FaceMemory | None = None,
     ) -> RegionPlan:
         """Decide what of the frames is restored; faces are looked for where something depends on them."""
         if not self.finds_faces(options):
@@ -240,7 +256,7 @@ class Restorer:
         from .find_faces import plan_region
 
         has_face_part = self.face_part is not None and options.fidelity < 1
-        return plan_region(info, frames, options, on_progress, has_face_part=has_face_part)
+        return plan_region(info, frames, options, on_progress, has_face_part=has_face_part, memory=memory)
 
 
 class _FileRun:

@@ -16,9 +16,11 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..face.track.remembered import FaceMemory
 from ..face.track.tracks import FaceTracks
 from ..files.aside import written_aside
 from ..tensor_io.safetensors_file import open_safetensors
@@ -83,13 +85,24 @@ class Survey:
 
 
 def take_survey(
-    source: Source, plan: Callable[[Iterable[Frame]], RegionPlan], on_progress: Progress | None = None
+    source: Source,
+    plan: Callable[[Iterable[Frame]], RegionPlan],
+    on_progress: Progress | None = None,
+    memory: FaceMemory | None = None,
 ) -> Survey:
     """Go once over a source, with the eyes of `plan`, which may look at its frames.
 
-    `on_progress` gets the frames that were read and, where known, their total. Raises VFEError as reading does.
+    `on_progress` gets the frames that were read and, where known, their total. `memory` hears of each frame before the
+    plan sees it. Raises VFEError as reading does.
     """
-    return survey_pictures(source, lambda pictures: plan(decoded.frame() for decoded in pictures), on_progress)
+    return survey_pictures(source, lambda pictures: plan(_frames_of(pictures, memory)), on_progress)
+
+
+def _frames_of(pictures: Iterable[Decoded], memory: FaceMemory | None) -> Iterator[Frame]:
+    for decoded in pictures:
+        if memory is not None:
+            memory.note(decoded.checksum())
+        yield decoded.frame()
 
 
 def survey_pictures(
@@ -137,12 +150,13 @@ class _Columns:
             report(len(self.checksums))
             if self.sound is None and not decoded.is_sound:
                 self.sound = len(self.checksums)
-            self.checksums.append(decoded.checksum())
+            checksum = decoded.checksum()
+            self.checksums.append(checksum)
             if decoded.pts is not None and decoded.duration is not None:
                 self.pts.append(decoded.pts)
                 self.durations.append(decoded.duration)
                 self.time_base = decoded.time_base
-            yield decoded
+            yield decoded._replace(checksum=partial(int, checksum))  # whoever asks again need not wait
         report(len(self.checksums))
 
     def table(self) -> FrameTable:

@@ -18,10 +18,12 @@ from torch import Tensor
 
 from ...types import Progress
 from ..detect.boxes import intersection_over_smaller, iou
-from ..detect.detector import CloseFace, Face, FaceDetector, given_faces, one_frame
+from ..detect.detector import Face, FaceDetector, given_faces, one_frame
 from .appearance import describe, difference
+from .eyes import Eyes, NetEyes, Sighting
 from .gaps import GapConfig, join
 from .links import LinkConfig, chains
+from .remembered import FaceMemory, RememberingEyes
 from .shots import CutConfig, CutFinder
 from .tracklets import Tracklet, centre, side_of
 from .tracks import FaceTrack, FaceTracks
@@ -83,10 +85,14 @@ class FaceTracker:
     cut.
     """
 
-    def __init__(self, detector: FaceDetector, config: TrackConfig | None = None) -> None:
+    def __init__(
+        self, detector: FaceDetector, config: TrackConfig | None = None, memory: FaceMemory | None = None
+    ) -> None:
+        """`memory` has what the detector's nets answered about the same frames before, if anything."""
         self.config = config or TrackConfig()
         weak = min(self.config.weak, detector.config.score)
-        self._detector = FaceDetector(detector.net, replace(detector.config, score=weak, large_score=weak))
+        nets = NetEyes(FaceDetector(detector.net, replace(detector.config, score=weak, large_score=weak)))
+        self._eyes: Eyes = nets if memory is None else RememberingEyes(nets, memory)
         self._cut_finder = CutFinder(self.config.cut)
         self._size: tuple[int, int] | None = None  # height, width
         self._frame = 0  # index of the next frame to be looked at
@@ -136,25 +142,25 @@ class FaceTracker:
         self._follow(frame)
         boxes = self._boxes.popleft()
         if boxes is not None:
-            self._associate(frame, [close.face for close in self._detector.follow(frame, given_faces(boxes))])
+            self._associate(frame, [seen.face for seen in self._eyes.follow(self._frame, frame, given_faces(boxes))])
         elif (self._frame - self._shot) % self.config.every == 0 or self._frame < self._search_until:
-            self._associate(frame, self._detector.detect(frame))
+            self._associate(frame, self._eyes.detect(self._frame, frame))
         self._frame += 1
 
     def _follow(self, frame: Tensor) -> None:
         """Follow every face to this frame, and end the tracklets of those that are lost or in each other's way."""
         assert self._size is not None  # there is a frame
-        closes = self._detector.follow(frame, [tracklet.expected() for tracklet in self._alive])
+        sightings = self._eyes.follow(self._frame, frame, [tracklet.expected() for tracklet in self._alive])
         kept = [
-            (tracklet, close)
-            for tracklet, close in zip(self._alive, closes, strict=True)
-            if close.face.score >= self.config.keep and _plausible(tracklet, close, self._size)
+            (tracklet, seen)
+            for tracklet, seen in zip(self._alive, sightings, strict=True)
+            if seen.face.score >= self.config.keep and _plausible(tracklet, seen, self._size)
         ]
-        boxes = [close.face.box for _, close in kept]
-        for (tracklet, close), near in zip(kept, _overlap_with_others(boxes), strict=True):
+        boxes = [seen.face.box for _, seen in kept]
+        for (tracklet, seen), near in zip(kept, _overlap_with_others(boxes), strict=True):
             tracklet.alone_at_end = near <= ALONE_OVERLAP
             if near <= OCCLUSION_OVERLAP:
-                tracklet.add(close)
+                tracklet.add(seen)
         self._end([tracklet for tracklet in self._alive if tracklet.stop <= self._frame])
 
     def _associate(self, frame: Tensor, faces: list[Face]) -> None:
@@ -170,12 +176,11 @@ class FaceTracker:
         new = _without_duplicates(
             [face for face, row in zip(faces, common, strict=True) if not bool((row >= ASSOCIATION_IOU).any())], known
         )
-        closes = self._detector.follow(frame, new)
-        looks = describe(frame, closes)
+        meetings = self._eyes.meet(self._frame, frame, new)
         nearness = _overlap_with_others([face.box for face in new] + [tracklet.boxes[-1] for tracklet in known])
-        for face, close, look, near in zip(new, closes, looks, nearness):  # noqa: B905 - of the new ones
-            tracklet = Tracklet(self._frame, face.score, look, alone=near <= ALONE_OVERLAP)
-            tracklet.add(close)
+        for face, met, near in zip(new, meetings, nearness):  # noqa: B905 - of the new ones
+            tracklet = Tracklet(self._frame, face.score, met.look, alone=near <= ALONE_OVERLAP)
+            tracklet.add(met.sighting)
             self._alive.append(tracklet)
         self._learn(frame, known)
         undetected = [t for index, t in enumerate(known) if index not in match and t.scores[-1] < self.config.sure]
@@ -221,11 +226,11 @@ class FaceTracker:
         return enough and score >= (self.config.brief_score if brief else self.config.score)
 
 
-def _plausible(tracklet: Tracklet, close: CloseFace, size: tuple[int, int]) -> bool:
+def _plausible(tracklet: Tracklet, seen: Sighting, size: tuple[int, int]) -> bool:
     """Return whether a face may have become this one in a frame's time, and is on the frame of `size`
     (height, width).
     """
-    box = close.face.box.cpu()
+    box = seen.face.box
     grown = side_of(box) / tracklet.side
     moved = float((centre(box) - centre(tracklet.boxes[-1])).norm()) / tracklet.side
     x, y = centre(box).tolist()
@@ -275,9 +280,13 @@ def track_faces(
     detector: FaceDetector,
     config: TrackConfig | None = None,
     on_progress: Progress | None = None,
+    memory: FaceMemory | None = None,
 ) -> FaceTracks:
-    """Return the faces of a clip of frames (3, H, W) in [-1, 1]. Raises ValueError as `FaceTracker` does."""
-    tracker = FaceTracker(detector, config)
+    """Return the faces of a clip of frames (3, H, W) in [-1, 1]. Raises ValueError as `FaceTracker` does.
+
+    `memory` has what was answered about the same frames before; it knows the checksum of each frame that is pulled.
+    """
+    tracker = FaceTracker(detector, config, memory)
     for done, frame in enumerate(frames, start=1):
         tracker.push(frame)
         if on_progress:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ..detect.detector import CloseFace, Face
 from .appearance import Appearance, mixed
-from .tracks import MASK_SIDE
+from .eyes import Sighting
 
 SPEED_FRAMES = 6
 """The number of frames over which a speed is measured."""
@@ -54,14 +53,13 @@ class Tracklet:
         """The side of a square with the area of its last box, in pixels."""
         return side_of(self.boxes[-1])
 
-    def add(self, close: CloseFace) -> None:
+    def add(self, seen: Sighting) -> None:
         """Add the face as it is on the next frame."""
-        self.boxes.append(close.face.box.cpu())
-        self.landmarks.append(close.face.landmarks.cpu())
-        self.scores.append(close.face.score)
-        small = F.adaptive_avg_pool2d(close.mask[None].float(), MASK_SIDE)[0]
-        self.masks.append((small * 255).round().byte().cpu())
-        self.matrices.append(close.matrix.cpu())
+        self.boxes.append(seen.face.box)
+        self.landmarks.append(seen.face.landmarks)
+        self.scores.append(seen.face.score)
+        self.masks.append(seen.mask)
+        self.matrices.append(seen.matrix)
 
     def expected(self) -> Face:
         """Return where it will be on the next frame if it moves on as on the last few ones."""
