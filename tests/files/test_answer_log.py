@@ -36,7 +36,7 @@ def test_no_question_is_asked_twice(tmp_path: Path) -> None:
     assert ask(tmp_path / "log") == []
 
 
-def test_a_file_that_was_cut_anywhere_counts_as_far_as_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_that_was_cut_counts_as_far_as_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "log"
     ask(path)
     whole = path.read_bytes()
