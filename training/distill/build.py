@@ -15,6 +15,7 @@ from .extras.self_adversarial import SelfAdversarialConfig, SelfAdversarialTerm
 from .fake_quantised import round_linears
 from .method import Addition, Distillation, with_additions
 from .methods.feature import FeatureConfig, FeatureTerm
+from .methods.gpd import DynamicTeacher, GPDConfig
 from .methods.output import OutputConfig, OutputTerm
 from .methods.severity import SeverityConfig, SeverityTerm
 from .methods.twin import TwinConfig, TwinTerms
@@ -27,8 +28,9 @@ from .teacher import Teacher
 class MethodConfig:
     """One method by its name, with its own config."""
 
-    output: OutputConfig | None = None
     feature: FeatureConfig | None = None
+    gpd: GPDConfig | None = None
+    output: OutputConfig | None = None
     severity: SeverityConfig | None = None
     twin: TwinConfig | None = None
 
@@ -83,6 +85,8 @@ def distillation(method: MethodConfig, extras: ExtrasConfig, parts: Parts) -> Di
 
 def _additions(method: MethodConfig, parts: Parts) -> list[Addition]:
     additions: list[Addition] = []
+    if method.gpd is not None:
+        additions.append(DynamicTeacher(method.gpd, parts.student, parts.task, parts.teacher))
     if method.output is not None:
         if method.output.quantised is not None:
             round_linears(parts.student.model.dit.blocks, method.output.quantised)

@@ -171,15 +171,6 @@ def student_of(wide: WanDiT, ratio: int) -> WanDiT:
     return student
 
 
-def extracted(student: WanDiT) -> WanDiT:
-    """Return a copy of a `student_of` as an ordinary DiT of its own tensors, frozen: nothing is trained after."""
-    with torch.device("meta"):
-        plain = WanDiT(student.config)
-    state = {name: tensor.clone() for name, tensor in student.state_dict().items()}
-    plain.load_state_dict(state, assign=True)
-    return plain.requires_grad_(False)
-
-
 def blocks_of(dit: WanDiT) -> list[Block]:
     """Return the ordinary blocks of a DiT, in their order."""
     return [block for block in dit.blocks if isinstance(block, Block)]

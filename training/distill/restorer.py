@@ -43,9 +43,9 @@ class RestorerConfig:
 class LatentRestorer(nn.Module):
     """A one-step DiT and its codec, which is no submodule: nothing of it is trained."""
 
-    def __init__(self, model: OneStepDiT, codec: Codec) -> None:
+    def __init__(self, model: OneStepDiT, codec: Codec, checkpointing: bool = False) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.checkpointing = model, checkpointing
         self._codec = (codec,)
 
     @property
@@ -57,6 +57,12 @@ class LatentRestorer(nn.Module):
         """z_lq -> z_hq, in float32."""
         z_hq: Tensor = self.model(z_lq)
         return z_hq
+
+    def use_dit(self, dit: WanDiT) -> None:
+        """Restore with another DiT from now on, and export that one."""
+        if self.checkpointing:
+            checkpoint_blocks(dit.blocks)
+        self.model.dit = dit
 
     @abstractmethod
     def prepare(self, device: torch.device, half: bool) -> None:
@@ -84,13 +90,17 @@ class LiteRestorer(LatentRestorer):
         assert isinstance(net.dit, WanDiT)
         if checkpointing:
             checkpoint_blocks(net.dit.blocks)
-        super().__init__(OneStepDiT(net.dit, net.context, net.flow), LiteCodec(net.codec))
+        super().__init__(OneStepDiT(net.dit, net.context, net.flow), LiteCodec(net.codec), checkpointing)
         self._net = (net,)  # in a tuple: its DiT and prompt would be named twice
 
     @property
     def net(self) -> LiteModel:
         """The whole model; the DiT and the prompt embedding are those that are trained."""
         return self._net[0]
+
+    def use_dit(self, dit: WanDiT) -> None:
+        super().use_dit(dit)
+        self.net.dit = dit
 
     def prepare(self, device: torch.device, half: bool) -> None:  # noqa: ARG002 - exact in float32 alone
         self.net.codec.to(device)
@@ -108,7 +118,7 @@ class WanRestorer(LatentRestorer):
     def __init__(self, config: WanTrainConfig, checkpointing: bool = False) -> None:
         """Raises VFEError where a file is not what it should be, or they do not fit together."""
         vae = load_vae(Path(config.vae))
-        super().__init__(load_trainable(config, checkpointing), WanCodec(vae, checkpointing))
+        super().__init__(load_trainable(config, checkpointing), WanCodec(vae, checkpointing), checkpointing)
         self.config = config
         self._vae = (vae,)  # in a tuple: it keeps its own device and dtype
 

@@ -42,6 +42,11 @@ def _several_on_cpu() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and not torch.cuda.is_available()
 
 
+def launched_with_fsdp() -> bool:
+    """Whether the launcher asked for FSDP, which takes the tensors of each block apart."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+
+
 def make_accelerator(config: RunConfig) -> Accelerator:
     """Accelerate for this process. Raises ValueError for a precision that sharded training does not have here.
 

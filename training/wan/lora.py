@@ -72,8 +72,9 @@ def changes_of(dit: WanDiT) -> dict[str, LowRank]:
 
 
 def base_state(dit: WanDiT) -> dict[str, Tensor]:
-    """{official name: parameter} of the DiT without its LoRA, if it has one."""
-    return {name.replace(".base_layer.", "."): value for name, value in dit.named_parameters() if ".lora_" not in name}
+    """{official name: tensor} of the DiT without its LoRA, if it has one."""
+    state = dit.state_dict(keep_vars=True)
+    return {name.replace(".base_layer.", "."): value for name, value in state.items() if ".lora_" not in name}
 
 
 @torch.no_grad()
