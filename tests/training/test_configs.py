@@ -16,8 +16,9 @@ from tests.support.face_set import write_face_set
 from tests.support.paths import CONFIGS
 from tests.support.tiny_prior import SMALL_PRIOR, TINY_PRIOR, tiny_fusion
 from tests.support.training_set import write_training_set
-from tests.support.wan_training import write_wan_files
+from tests.support.wan_training import LORA, write_wan_files
 from tests.support.weight_layouts import TINY_DIT
+from training.distill.restorer import RestorerConfig
 from training.run.config import RunConfig
 from training.stages.distill import DistillConfig
 from training.train import load_config, start
@@ -55,7 +56,7 @@ def small(whole: RunConfig, folder: Path) -> dict[str, Any]:
             return {"data": clips, "model": write_wan_files(folder / "wan").config(), "fixed": None}
         case "distill":
             assert isinstance(whole, DistillConfig)
-            size = small_distillation(folder, wan=whole.student.wan is not None)
+            size = small_distillation(folder, whole.student)
             taught = {"data": clips, "student": size, "teacher": {**taught_by(whole, size), "kind": whole.teacher.kind}}
             return {**taught, "real.root": write_footage(folder / "real")} if whole.real else taught
         case "face_net":
@@ -77,10 +78,10 @@ def small_lite(folder: Path) -> dict[str, Any]:
     return {"lite": str(path), "prior": write_prior(folder), "fusion": SMALL_FUSION}
 
 
-def small_distillation(folder: Path, *, wan: bool) -> dict[str, Any]:
-    """The files of a student or teacher."""
-    if wan:
-        return {"wan": write_wan_files(folder / "wan").config()}
+def small_distillation(folder: Path, student: RestorerConfig) -> dict[str, Any]:
+    """The files of a student or teacher, with a LoRA on a Wan DiT where the student has one."""
+    if student.wan is not None:
+        return {"wan": write_wan_files(folder / "wan").config(LORA if student.wan.lora else None)}
     path = folder / "student.safetensors"
     save_lite_model(path, LiteModel(from_mapping(LiteConfig, {"dit": {**SMALL_DIT, "layers": 2}})), {})
     return {"lite": str(path)}

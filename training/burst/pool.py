@@ -60,7 +60,9 @@ class MixedLengths:
 
     def still(self, step: int) -> bool:
         """Whether those of a step are single frames."""
-        return self.still_every is not None and step % self.still_every == 1 % self.still_every and not self.joined(step)
+        return (
+            self.still_every is not None and step % self.still_every == 1 % self.still_every and not self.joined(step)
+        )
 
 
 class PairPool:
