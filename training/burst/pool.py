@@ -51,7 +51,7 @@ class MixedLengths:
     """Single frames, as photos and the first frame of a clip are; in steps that have no longer clips."""
 
     def __post_init__(self) -> None:
-        if min(self.join_every or 1, self.still_every or 1) < 1:
+        if any(every is not None and every < 1 for every in (self.join_every, self.still_every)):
             raise VFEError(f"join_every={self.join_every}, still_every={self.still_every}: needed at least 1")
 
     def joined(self, step: int) -> bool:
@@ -60,9 +60,8 @@ class MixedLengths:
 
     def still(self, step: int) -> bool:
         """Whether those of a step are single frames."""
-        return (
-            self.still_every is not None and step % self.still_every == 1 % self.still_every and not self.joined(step)
-        )
+        every = self.still_every
+        return every is not None and step % every == 1 % every and not self.joined(step)
 
 
 class PairPool:
