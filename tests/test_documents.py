@@ -93,6 +93,16 @@ def stage_of(path: Path) -> str:
     return found[1] if found else ""
 
 
+def runs() -> list[str]:
+    return [path.name for path in CONFIGS.rglob("*.yaml")]
+
+
+def distilled() -> set[str]:
+    """The methods and extras for which there is a run distill_NAME_lite.yaml or distill_NAME_wan.yaml."""
+    found = (re.fullmatch(r"distill_(\w+)_(?:lite|wan)\.yaml", name) for name in runs())
+    return {match[1] for match in found if match}
+
+
 def programs() -> set[str]:
     """Modules that are run with `python -m`."""
     paths = [path for folder in ("training", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
@@ -112,7 +122,8 @@ NAMED: dict[str, tuple[str, Callable[[], Iterable[str]]]] = {
     "nodes": ("docs/comfyui.md", lambda: (fact.display_name for fact in node_facts())),
     "stages": ("docs/training.md", stages),
     "stages of a burst": ("docs/training.md", lambda: (f"`{name}`" for name in STAGE_SHARES)),
-    "runs": ("docs/training.md", lambda: (path.name for path in CONFIGS.rglob("*.yaml"))),
+    "runs": ("docs/training.md", lambda: (name for name in runs() if not name.startswith("distill_"))),
+    "runs of distillation": ("docs/distillation.md", lambda: (f"`{name}`" for name in distilled())),
     "degradations": ("docs/training.md", lambda: (part.name for part in fields(Shares))),
     "figures": ("docs/quality.md", FIGURES.values),
     "extras": ("docs/python.md", extras),
