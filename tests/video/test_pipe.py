@@ -124,10 +124,25 @@ def test_files_are_written_under_the_header_of_ffmpeg(name: str, clip: Clip, tmp
     assert len(piped.y4m.partition(b"\n")[2]) == len(theirs.partition(b"\n")[2])
 
 
-def test_interlaced_is_written_as_from_files(tmp_path: Path) -> None:
-    piped = pipe_through(tmp_path, flat("F25:1 It A1:1 C420mpeg2"))
-    assert piped.header[4] == "Ip"
-    assert piped.report.notes == ("3 of 3 frames are interlaced; they are written as they are, as progressive",)
+@needs_ffmpeg
+@pytest.mark.parametrize("order", ["It", "Ib", "Ip", "I?"])
+def test_interlaced_says_so_as_through_ffmpeg(order: str, tmp_path: Path) -> None:
+    given = flat(f"F25:1 {order} A1:1 C420mpeg2")
+    piped = pipe_through(tmp_path, given)
+    assert piped.header[4] == ffmpeg("-i", "-", "-f", "yuv4mpegpipe", "-", stdin=given).split()[4].decode()
+    woven = ("3 of 3 frames are interlaced; they are written as they are",)
+    assert piped.report.notes == (woven if order in ("It", "Ib") else ())
+
+
+@pytest.mark.parametrize("scaled", [True, False])
+def test_interlaced_that_is_marked_as_progressive(scaled: bool, tmp_path: Path) -> None:
+    """Scaling mixes the rows of both fields; files are marked so, as they are where they come from files."""
+    options = replace(UNTOUCHED, scale=0.5) if scaled else replace(UNTOUCHED, codec="ffv1")
+    place = Path("-") if scaled else tmp_path / "out.mkv"
+    piped = pipe_through(tmp_path, flat("F25:1 It A1:1 C420mpeg2"), place, options)
+    assert not scaled or piped.header[4] == "Ip"
+    assert sum("interlaced" in note for note in piped.report.notes) == 2
+    assert "interlaced frames are marked as progressive" in piped.report.notes
 
 
 def test_what_a_file_has_beside_its_picture_is_named(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ _CODECS: dict[CodecName, _Codec] = {
 _CHROMA_NAMES = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (2, 2): "420", (2, 0): "422"}
 _PLAYED_DEEP = frozenset({"hevc", "av1", "vp9"})
 _HDR_PARAMETERS = {"h264": ("mastering-display", "cll"), "h265": ("master-display", "max-cll")}
+MARKED_PROGRESSIVE = "interlaced frames are marked as progressive"
 _PRORES_HQ, _PRORES_4444 = "3", "4"  # by number: FFmpeg 7.1, which PyAV 14 brings, knows no names
 
 
@@ -84,6 +85,7 @@ def plan_encoder(info: VideoInfo, size: tuple[int, int], suffix: str, config: Si
     if info.chroma_location is not None and layout_of(pix_fmt).chroma == (1, 1):
         options["chroma_sample_location"] = info.chroma_location
     notes += _lost_hdr(name, info.hdr)
+    notes += [MARKED_PROGRESSIVE] if info.first_field is not None else []
     if name == "ffv1" and info.sample_aspect_ratio != 1:
         aspect = f"{info.sample_aspect_ratio.numerator}:{info.sample_aspect_ratio.denominator}"
         notes.append(f"the pixel aspect {aspect} is written into the pictures alone, which not all players look at")

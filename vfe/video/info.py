@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 from .colour import PixelLayout, layout_of
 from .crop import NO_CROP, Crop
 from .hdr import NO_HDR, Hdr
 from .orient import Orientation
+
+FirstField = Literal["top", "bottom"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ class VideoInfo:
     """The mastering display and the light levels of HDR10."""
     chroma_location: str | None = None
     """Where the chroma samples of Y4M in 4:2:0 lie, as encoders of FFmpeg name it; None where nothing is said."""
+    first_field: FirstField | None = None
+    """Which field of interlaced Y4M comes first; None for progressive frames, other formats, and where nothing is
+    said."""
     stream: int | None = None
     """The number of its stream in the file; None for images."""
     is_piped: bool = False

@@ -162,7 +162,7 @@ class Source:
         self.lost = lost.until(claim.end if falls_short(claim, lost.end, self.info.rate, damage) else 0.0)
         self._tell(*lost_notes(path.name, self.lost))
         if woven:
-            self._tell(interlaced_note(woven, count))
+            self._tell(f"{interlaced_note(woven, count)}, as progressive")
         if resized:
             self._tell(f"{resized} frames of {path.name} have another size and were scaled to that of the first")
 
@@ -260,7 +260,7 @@ def open_source(path: str | Path) -> Source:
 
 def interlaced_note(woven: int, count: int) -> str:
     """Return the sentence on a video of which so many frames are interlaced."""
-    return f"{woven} of {count} frames are interlaced; they are written as they are, as progressive"
+    return f"{woven} of {count} frames are interlaced; they are written as they are"
 
 
 def _made(frame: Frame) -> Decoded:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...types import VFEError
-from ..codecs import SinkConfig, chroma_of, colour_of
+from ..codecs import MARKED_PROGRESSIVE, SinkConfig, chroma_of, colour_of
 from ..colour import UNSPECIFIED, guess_matrix, layout_of, matrix_weights
-from ..info import VideoInfo
+from ..info import FirstField, VideoInfo
 from ..pixels import FrameFormat
 from .left_out import left_out
 
@@ -24,6 +24,7 @@ class Y4MPlan:
 
     target: FrameFormat
     chroma_location: str
+    first_field: FirstField | None
     notes: tuple[str, ...] = ()
 
 
@@ -47,7 +48,9 @@ def plan_y4m(info: VideoInfo, size: tuple[int, int], config: SinkConfig) -> Y4MP
         notes.append(f"Y4M does not say how colours are coded: give ffmpeg {told} before -i -")
     if info.hdr.display is not None or info.hdr.light is not None:
         notes.append("mastering display and light levels are left out: Y4M holds none")
-    return Y4MPlan(target, _location(info), tuple(notes))
+    keeps_fields = size == (info.width, info.height)  # scaling mixes the rows of both
+    notes += [MARKED_PROGRESSIVE] if info.first_field is not None and not keeps_fields else []
+    return Y4MPlan(target, _location(info), info.first_field if keeps_fields else None, tuple(notes))
 
 
 def _pixel_format(info: VideoInfo) -> str:

@@ -17,7 +17,7 @@ from ...types import VFEError
 from ..aspect import shown_aspect
 from ..codecs import SinkConfig
 from ..errors import MEDIA_ERRORS, is_full_disk, reason
-from ..info import VideoInfo
+from ..info import FirstField, VideoInfo
 from ..pixels import FrameWriter
 from ..read import Frame
 from ..target import check_size
@@ -99,7 +99,7 @@ class PipedSink:
         """Write what FFmpeg wrote to standard output, all of it."""
         data = self._muxed.getvalue()
         if not self._written:
-            data = _with_aspect(data, shown_aspect(self._info, self._size))
+            data = _with_tags(data, shown_aspect(self._info, self._size), self._plan.first_field)
         self._muxed.seek(0)
         self._muxed.truncate()
         rest = memoryview(data)
@@ -108,10 +108,15 @@ class PipedSink:
                 rest = rest[self._file.write(rest) :]
 
 
-def _with_aspect(data: bytes, aspect: Fraction) -> bytes:
-    """Return the begin of a stream with the pixel aspect in its header, where PyAV lets no muxer know it."""
+def _with_tags(data: bytes, aspect: Fraction, first_field: FirstField | None) -> bytes:
+    """Return the begin of a stream with the pixel aspect and the order of fields in its header, where PyAV lets no
+    muxer know them.
+    """
     header, newline, frames = data.partition(b"\n")
-    return header.replace(b" A0:0", b" A%d:%d" % (aspect.numerator, aspect.denominator), 1) + newline + frames
+    header = header.replace(b" A0:0", b" A%d:%d" % (aspect.numerator, aspect.denominator), 1)
+    if first_field is not None:
+        header = header.replace(b" Ip", b" It" if first_field == "top" else b" Ib", 1)
+    return header + newline + frames
 
 
 @contextmanager

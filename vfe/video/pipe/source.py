@@ -21,7 +21,7 @@ from ..pixels import FrameReader
 from ..probe import describe_stream, video_stream
 from ..read import Decoded, Source, interlaced_note
 from .streams import INPUT, standard_input
-from .y4m import Y4M, Frames, broken_header, chroma_location, cut_frame_bytes, frame_bytes, read_header
+from .y4m import Y4M, Frames, broken_header, chroma_location, cut_frame_bytes, first_field, frame_bytes, read_header
 
 
 def open_piped_source(*, keeps: bool) -> PipedSource:
@@ -56,7 +56,8 @@ class PipedSource(Source):
             raise VFEError(f"{INPUT}: has no frame, {self._frames.fault or 'only a header'}; needed is a whole video")
         frame = self._decoded(self._first)
         info = describe_stream(INPUT, container, stream, frame)
-        super().__init__(replace(info, chroma_location=chroma_location(header), is_piped=True))
+        chroma, field = chroma_location(header), first_field(header)
+        super().__init__(replace(info, chroma_location=chroma, first_field=field, is_piped=True))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -84,7 +85,7 @@ class PipedSource(Source):
             fault = self._frames.fault
             self._tell(f"{INPUT} is damaged or cut short: {count} frames were read, then {fault}")
         if woven:
-            self._tell(interlaced_note(woven, count))
+            self._tell(interlaced_note(woven, count))  # the sink says as what
         if self._kept is not None:
             size = count * self._size / 1e6
             self._tell(f"{INPUT} was kept for a second pass: {size:.1f} MB in {tempfile.gettempdir()}, removed again")

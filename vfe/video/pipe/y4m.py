@@ -11,6 +11,7 @@ from typing import BinaryIO
 from av.video.format import VideoFormat
 
 from ...types import VFEError
+from ..info import FirstField
 from .streams import INPUT
 
 Y4M = "yuv4mpegpipe"
@@ -58,6 +59,12 @@ def cut_frame_bytes(pix_fmt: str, width: int, height: int) -> int | None:
 def chroma_location(header: bytes) -> str | None:
     """Return where chroma samples lie in 4:2:0 of 8 bits, as encoders of FFmpeg name it; None where nothing is said."""
     tags = {b"C420mpeg2": "left", b"C420paldv": "topleft", b"C420jpeg": "center"}
+    return next((tags[word] for word in header.split() if word in tags), None)
+
+
+def first_field(header: bytes) -> FirstField | None:
+    """Return which field of interlaced frames comes first; None for progressive ones, and where nothing is said."""
+    tags: dict[bytes, FirstField] = {b"It": "top", b"Ib": "bottom"}
     return next((tags[word] for word in header.split() if word in tags), None)
 
 
