@@ -84,8 +84,9 @@ def test_every_form_of_the_convolutions_equals_diffusers(
         WanVAEConfig(dim=4, blocks=1),
         WanVAEConfig(dim=4, multipliers=(1, 2, 4), temporal=(True, True)),
         WanVAEConfig(dim=4, multipliers=(2, 2, 3, 4), temporal=(True, False, True)),
+        WanVAEConfig(dim=8, decoder_dim=4),
     ],
-    ids=["one block", "three stages", "other stages halve the rate"],
+    ids=["one block", "three stages", "other stages halve the rate", "a smaller decoder"],
 )
 def test_other_sizes_equal_diffusers(config: WanVAEConfig) -> None:
     vae = random_vae(config)
@@ -226,6 +227,8 @@ def test_latents_of_another_model_are_refused(vae: WanVAE) -> None:
         {"dim": 0},
         {"dim": 3, "multipliers": (1, 1, 2, 2)},
         {"blocks": 0},
+        {"decoder_dim": 0},
+        {"decoder_dim": 3, "multipliers": (1, 1, 2, 2)},
         {"multipliers": (1,), "temporal": ()},
         {"temporal": (True, True)},
         {"latent_channels": 4},

@@ -40,6 +40,7 @@ def reference_of(vae: WanVAE) -> Any:  # noqa: ANN401 (diffusers is optional)
             dim_mult=list(config.multipliers),
             num_res_blocks=config.blocks,
             temperal_downsample=list(config.temporal),
+            decoder_base_dim=config.up_dim,
         )
     ours = vae.state_dict()
     names = {name: vae_keys_from_diffusers(name, config.blocks) for name in reference.state_dict()}

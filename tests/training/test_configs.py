@@ -57,8 +57,10 @@ def small(whole: RunConfig, folder: Path) -> dict[str, Any]:
         case "distill":
             assert isinstance(whole, DistillConfig)
             size = small_distillation(folder, whole.student)
-            taught = {"data": clips, "student": size, "teacher": {**taught_by(whole, size), "kind": whole.teacher.kind}}
-            return {**taught, "real.root": write_footage(folder / "real")} if whole.real else taught
+            teacher = {**taught_by(whole, size), "kind": whole.teacher.kind}
+            taught: dict[str, Any] = {"data": clips, "student": size, "teacher": teacher}
+            taught |= {"real.root": write_footage(folder / "real")} if whole.real else {}
+            return {**taught, "method.decoder.dim": 4} if whole.method.decoder else taught
         case "face_net":
             album = {"root": str(write_face_set(folder / "faces")), "clip_stride": 1, "scene_stride": 1, "empty": []}
             return {"album": album, "batch": {"frames": 2, "crops": 1}, "recalibrate": 1}

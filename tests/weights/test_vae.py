@@ -93,6 +93,7 @@ def test_what_is_loaded_decodes_like_the_original(tmp_path: Path) -> None:
         WanVAEConfig(),
         WanVAEConfig(dim=4, multipliers=(1, 2, 4), temporal=(True, False)),
         WanVAEConfig(dim=6, blocks=1, multipliers=(2, 2, 3, 5), temporal=(True, False, True)),
+        WanVAEConfig(dim=8, decoder_dim=6),
     ],
 )
 def test_size_is_read_from_the_shapes(config: WanVAEConfig, tmp_path: Path) -> None:

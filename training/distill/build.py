@@ -14,6 +14,7 @@ from .extras.score_critic import ScoreCriticConfig, ScoreCriticTerms
 from .extras.self_adversarial import SelfAdversarialConfig, SelfAdversarialTerm
 from .fake_quantised import round_linears
 from .method import Addition, Distillation, with_additions
+from .methods.decoder import DecoderConfig, decoder_distillation
 from .methods.feature import FeatureConfig, FeatureTerm
 from .methods.gpd import DynamicTeacher, GPDConfig
 from .methods.output import OutputConfig, OutputTerm
@@ -32,6 +33,7 @@ class MethodConfig:
     gpd: GPDConfig | None = None
     output: OutputConfig | None = None
     severity: SeverityConfig | None = None
+    decoder: DecoderConfig | None = None
     twin: TwinConfig | None = None
 
     def __post_init__(self) -> None:
@@ -48,7 +50,8 @@ class MethodConfig:
     @property
     def dists(self) -> float:
         """The weight of DISTS in the method's own terms."""
-        return self.output.dists if self.output else 0.0
+        weights = (each.dists for each in (self.output, self.decoder) if each is not None)
+        return sum(weights)
 
     @property
     def can_keep(self) -> bool:
@@ -80,6 +83,10 @@ class Parts:
 
 def distillation(method: MethodConfig, extras: ExtrasConfig, parts: Parts) -> Distillation:
     """What is trained by a method and its extras. Raises ValueError where they do not fit student or teacher."""
+    if method.decoder is not None:
+        if any(getattr(extras, each.name) is not None for each in fields(extras)):
+            raise ValueError("method decoder leaves the restorer as it is, to which extras would add; leave them out")
+        return decoder_distillation(method.decoder, parts.student, parts.teacher, parts.perceptual)
     return with_additions(parts.student, parts.task, [*_additions(method, parts), *_extras(extras, parts)])
 
 

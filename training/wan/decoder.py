@@ -79,6 +79,7 @@ def _on_meta(config: WanVAEConfig) -> Any:  # noqa: ANN401 - diffusers has no ty
             dim_mult=list(config.multipliers),
             num_res_blocks=config.blocks,
             temperal_downsample=list(config.temporal),
+            decoder_base_dim=config.up_dim,
         )
 
 

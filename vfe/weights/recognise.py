@@ -116,7 +116,8 @@ def _describe_dit(source: TensorSource) -> str:
 
 def _describe_vae(source: TensorSource) -> str:
     config = wan_vae.config_of(source)
-    size = f"width {config.dim}, {config.latent_channels} latent channels, {len(config.multipliers)} stages"
+    width = f"width {config.dim}" + (f" (decoder {config.decoder_dim})" if config.decoder_dim else "")
+    size = f"{width}, {config.latent_channels} latent channels, {len(config.multipliers)} stages"
     return f"Wan2.1 VAE, {source.parameters / 1e6:.1f} M parameters ({size}); {source.description}"
 
 

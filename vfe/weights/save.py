@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 from ..models.flow import OneStepFlow
+from ..models.wan_vae import WanVAE
+from ..tensor_io.load import build_on_meta, shapes_of
 from ..tensor_io.open import open_tensors
 from ..tensor_io.source import TensorSource, preview_names
 from ..tensor_io.write import entries_of, write_safetensors
@@ -22,7 +24,7 @@ from ..types import VFEError
 from .convert import WEIGHTS_FORMAT, flow_note
 from .lora_keys import LayerNames, is_lora, parse_key, unsupported_kind
 from .lora_scale import LoraScale
-from .wan_vae import open_vae
+from .wan_vae import config_of, open_vae
 
 LORA_FORMAT = "vfe-lora-1"
 COMFYUI_PREFIX = "diffusion_model."
@@ -83,15 +85,18 @@ def save_dit(path: Path, state: Mapping[str, Tensor], heads: int, origin: Origin
 def save_vae(path: Path, base: Path, trained: Mapping[str, Tensor], origin: Origin) -> None:
     """Write the VAE of `base` with its trained weights, {official name: tensor}, in place of its own.
 
-    Raises VFEError as `open_vae` does, ValueError for a name or shape that the VAE has not.
+    A whole decoder may be of another width. Raises VFEError as `open_vae` does, ValueError for a name or shape that the
+    VAE has not.
     """
     _, source = open_vae(base)
-    wrong = sorted(name for name in trained if name not in source or source.shape(name) != tuple(trained[name].shape))
+    entries = {name: source.entry(name) for name in source} | entries_of(trained)
+    size = config_of(source.replace(entries))
+    wanted = shapes_of(build_on_meta(lambda: WanVAE(size)))
+    wrong = sorted(name for name, entry in entries.items() if entry.shape != wanted.get(name))
     if wrong:
         raise ValueError(
             f"{preview_names(wrong)}: not of the VAE in {base}; needed the weights of a decoder trained on it"
         )
-    entries = {name: source.entry(name) for name in source} | entries_of(trained)
     write_safetensors(path, entries, {"format": WEIGHTS_FORMAT, "kind": "wan_vae", **origin.note()})
 
 

@@ -89,18 +89,27 @@ def to_official_names(source: TensorSource) -> TensorSource:
 def config_of(source: TensorSource) -> WanVAEConfig:
     """Return the size of a VAE from the shapes of its official tensors; VFEError where they fit no Wan2.1 VAE."""
     dim = _shape(source, "encoder.conv1.weight")[0]
+    up_width = _shape(source, "decoder.conv1.weight")[0]
     latent_channels = _shape(source, "conv2.weight")[0]
     stages, temporal = _stages(source)
     counts = {len(widths) for widths in stages}
     if len(counts) != 1 or any(width % dim for widths in stages for width in widths):
         raise VFEError(f"{source.path}: an encoder whose stages are {stages} wide is not Wan2.1's; {NEEDED_VAE}")
+    multipliers = tuple(widths[-1] // dim for widths in stages)
+    if up_width % multipliers[-1]:
+        raise VFEError(
+            f"{source.path}: a decoder {up_width} wide, which the {multipliers[-1]} of its encoder's stages does not "
+            f"divide, is not Wan2.1's; {NEEDED_VAE}"
+        )
+    up_dim = up_width // multipliers[-1]
     try:
         return WanVAEConfig(
             dim=dim,
             latent_channels=latent_channels,
-            multipliers=tuple(widths[-1] // dim for widths in stages),
+            multipliers=multipliers,
             blocks=counts.pop(),
             temporal=temporal,
+            decoder_dim=None if up_dim == dim else up_dim,
         )
     except ValueError as error:
         raise VFEError(f"{source.path}: no Wan2.1 VAE can have these shapes ({error}); {NEEDED_VAE}") from error

@@ -22,16 +22,18 @@ class WanVAEConfig:
     """Residual blocks per stage of the encoder; a stage of the decoder has one more."""
     temporal: tuple[bool, ...] = (False, True, True)
     """Whether the frame rate halves too, for each halving of the sides."""
+    decoder_dim: int | None = None
+    """`dim` of the decoder where it was made smaller by distillation; None, as in Wan2.1, for that of the encoder."""
 
     def __post_init__(self) -> None:
-        if min(self.dim, self.blocks, *self.multipliers) < 1 or len(self.multipliers) < 2:
+        if min(self.dim, self.blocks, self.up_dim, *self.multipliers) < 1 or len(self.multipliers) < 2:
             raise ValueError(f"every size needs to be at least 1, with two stages or more: {self}")
         if len(self.temporal) != len(self.multipliers) - 1:
             raise ValueError(
                 f"temporal has {len(self.temporal)} flags for {len(self.multipliers)} stages, needed one less"
             )
-        if any(self.dim * m % 2 for m in self.multipliers[1:]):
-            raise ValueError(f"widths are {self.widths}, those that the decoder halves need to be even")
+        if any(width % 2 for width in self.decoder_widths[1:]):
+            raise ValueError(f"widths are {self.decoder_widths}, those that the decoder halves need to be even")
         if self.latent_channels != len(LATENT_MEAN):
             raise ValueError(
                 f"latent_channels={self.latent_channels}, mean and deviation are known of {len(LATENT_MEAN)} channels"
@@ -41,6 +43,16 @@ class WanVAEConfig:
     def widths(self) -> tuple[int, ...]:
         """Channels of the encoder's stages, from pixels to latents."""
         return tuple(self.dim * m for m in self.multipliers)
+
+    @property
+    def up_dim(self) -> int:
+        """Channels of the last stage of the decoder."""
+        return self.dim if self.decoder_dim is None else self.decoder_dim
+
+    @property
+    def decoder_widths(self) -> tuple[int, ...]:
+        """Channels of the decoder's stages, from pixels to latents."""
+        return tuple(self.up_dim * m for m in self.multipliers)
 
     @property
     def space(self) -> int:

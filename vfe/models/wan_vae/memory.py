@@ -51,8 +51,8 @@ def step_bytes(latents: VideoShape, config: WanVAEConfig, dtype_bytes: int, tile
     largest = max(plan_tiles(latents.height, latents.width, tile), key=lambda area: area.height * area.width)
     kept = 2 if dtype_bytes == 2 else 1
     frame = latents.height * latents.width
-    middle_history = 2 * frame * 4 * config.widths[-1]
-    middle = middle_history * kept + MIDDLE_TENSORS * latents.frames * frame * config.widths[-1]
+    middle_history = 2 * frame * 4 * _middle_width(config)
+    middle = middle_history * kept + MIDDLE_TENSORS * latents.frames * frame * _middle_width(config)
     peaks = []
     for stages in (_up_stages, _down_stages):
         path = list(stages(latents, (largest.height, largest.width), config))
@@ -67,7 +67,7 @@ def clip_bytes(latents: VideoShape, config: WanVAEConfig, dtype_bytes: int, tile
 
     It is that of a step, and the features of all steps at latent size.
     """
-    features = 4 * latents.frames * latents.height * latents.width * config.widths[-1]
+    features = 4 * latents.frames * latents.height * latents.width * _middle_width(config)
     return features + step_bytes(latents._replace(frames=min(per_step, latents.frames)), config, dtype_bytes, tile)
 
 
@@ -90,9 +90,14 @@ def tile_for(
     )
 
 
+def _middle_width(config: WanVAEConfig) -> int:
+    """The channels at latent size, of the wider of encoder and decoder."""
+    return max(config.widths[-1], config.decoder_widths[-1])
+
+
 def _up_stages(latents: VideoShape, sides: tuple[int, int], config: WanVAEConfig) -> Iterator[_Stage]:
-    frames, width_in = latents.frames, config.widths[-1]
-    for stage, (width, margin) in enumerate(zip(reversed(config.widths), config.up_margins, strict=True)):
+    frames, width_in = latents.frames, config.decoder_widths[-1]
+    for stage, (width, margin) in enumerate(zip(reversed(config.decoder_widths), config.up_margins, strict=True)):
         pixels = 1
         for side, length in zip(sides, latents[1:], strict=True):
             pixels *= min(2**stage * side + 2 * margin, 2**stage * length)

@@ -105,18 +105,18 @@ class DecoderWeights(nn.Module):
 
     def __init__(self, config: WanVAEConfig, ops: Ops) -> None:
         super().__init__()
-        width_in = config.widths[-1]
+        width_in = config.decoder_widths[-1]
         self.conv1 = ops.Conv3d(config.latent_channels, width_in, 3)
         self.middle = _middle(width_in, ops)
         layers: list[nn.Module] = []
-        for stage, width in enumerate(reversed(config.widths)):
+        for stage, width in enumerate(reversed(config.decoder_widths)):
             for block in range(config.blocks + 1):
                 layers.append(ResidualWeights(width if block else width_in, width, ops))
             if stage < len(config.temporal):
                 layers.append(UpsampleWeights(width, config.temporal[-1 - stage], ops))
             width_in = width // 2
         self.upsamples = nn.ModuleList(layers)
-        self.head = _head(config.widths[0], 3, ops)
+        self.head = _head(config.decoder_widths[0], 3, ops)
 
 
 class VAEWeights(nn.Module):
