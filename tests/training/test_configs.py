@@ -60,7 +60,7 @@ def small(whole: RunConfig, folder: Path) -> dict[str, Any]:
             teacher = {**taught_by(whole, size), "kind": whole.teacher.kind}
             taught: dict[str, Any] = {"data": clips, "student": size, "teacher": teacher}
             taught |= {"real.root": write_footage(folder / "real")} if whole.real else {}
-            return {**taught, "method.decoder.dim": 4} if whole.method.decoder else taught
+            return taught | small_method(whole)
         case "face_net":
             album = {"root": str(write_face_set(folder / "faces")), "clip_stride": 1, "scene_stride": 1, "empty": []}
             return {"album": album, "batch": {"frames": 2, "crops": 1}, "recalibrate": 1}
@@ -87,6 +87,15 @@ def small_distillation(folder: Path, student: RestorerConfig) -> dict[str, Any]:
     path = folder / "student.safetensors"
     save_lite_model(path, LiteModel(from_mapping(LiteConfig, {"dit": {**SMALL_DIT, "layers": 2}})), {})
     return {"lite": str(path)}
+
+
+def small_method(whole: DistillConfig) -> dict[str, Any]:
+    """What of a method does not fit so small a model."""
+    if whole.method.decoder is not None:
+        return {"method.decoder.dim": 4}
+    if whole.method.prune is not None:
+        return {"method.prune.intervals": [[0, 1]], "method.prune.ffn_dim": 16}
+    return {}
 
 
 def write_footage(folder: Path) -> str:

@@ -13,11 +13,12 @@ from .extras.portraits import Portraits
 from .extras.score_critic import ScoreCriticConfig, ScoreCriticTerms
 from .extras.self_adversarial import SelfAdversarialConfig, SelfAdversarialTerm
 from .fake_quantised import round_linears
-from .method import Addition, Distillation, with_additions
+from .method import Addition, Distillation, beside_others, with_additions
 from .methods.decoder import DecoderConfig, decoder_distillation
 from .methods.feature import FeatureConfig, FeatureTerm
 from .methods.gpd import DynamicTeacher, GPDConfig
 from .methods.output import OutputConfig, OutputTerm
+from .methods.prune import PruneConfig, PrunedStudent, prune
 from .methods.severity import SeverityConfig, SeverityTerm
 from .methods.twin import TwinConfig, TwinTerms
 from .restorer import LatentRestorer
@@ -32,6 +33,7 @@ class MethodConfig:
     feature: FeatureConfig | None = None
     gpd: GPDConfig | None = None
     output: OutputConfig | None = None
+    prune: PruneConfig | None = None
     severity: SeverityConfig | None = None
     decoder: DecoderConfig | None = None
     twin: TwinConfig | None = None
@@ -87,6 +89,10 @@ def distillation(method: MethodConfig, extras: ExtrasConfig, parts: Parts) -> Di
         if any(getattr(extras, each.name) is not None for each in fields(extras)):
             raise ValueError("method decoder leaves the restorer as it is, to which extras would add; leave them out")
         return decoder_distillation(method.decoder, parts.student, parts.teacher, parts.perceptual)
+    if method.prune is not None:
+        pruning = prune(method.prune, parts.student, parts.teacher)
+        added = _extras(extras, parts)  # after the student has its new DiT
+        return beside_others(PrunedStudent(pruning, parts.student, parts.task, added), added)
     return with_additions(parts.student, parts.task, [*_additions(method, parts), *_extras(extras, parts)])
 
 

@@ -51,13 +51,16 @@ class StudentWithLoss(TrainableModule):
         return any(addition.rests(step) for addition in self._additions)
 
     def forward(self, batch: DistillBatch, draw: Draw) -> StepOutput:
-        z_hq, hidden = self._restored(batch.z_lq)
+        return StepOutput(self._terms(batch, *self._restored(batch.z_lq), draw))
+
+    def _terms(self, batch: DistillBatch, z_hq: Tensor, hidden: Mapping[int, Tensor], draw: Draw) -> dict[str, Tensor]:
+        """L_task and the terms of the additions."""
         terms = self.task(batch, z_hq, draw)
         for addition in self._additions:
             addition.heard = {depth: hidden[depth] for depth in addition.depths}
             terms |= addition(self.student, batch, z_hq, draw)
         # Of a batch without a pair there may be nothing to learn; the loop needs a loss, and processes each gradient.
-        return StepOutput(terms or {"nothing": 0 * z_hq.mean()})
+        return terms or {"nothing": 0 * z_hq.mean()}
 
     def _restored(self, z_lq: Tensor) -> tuple[Tensor, Mapping[int, Tensor]]:
         """z_hq, and the tokens that additions ask for."""
@@ -80,5 +83,10 @@ class Distillation:
 
 def with_additions(student: LatentRestorer, task: TaskLoss, additions: Sequence[Addition]) -> Distillation:
     """The distillation of methods that are additions: the student, and then all others that they train."""
+    return beside_others(StudentWithLoss(student, task, additions), additions)
+
+
+def beside_others(student: StudentWithLoss, additions: Sequence[Addition]) -> Distillation:
+    """The distillation of a student, and of all others that its additions train beside it."""
     others = [module for addition in additions for module in addition.others]
-    return Distillation((StudentWithLoss(student, task, additions), *others), student)
+    return Distillation((student, *others), student.student)

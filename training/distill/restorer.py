@@ -6,7 +6,7 @@ B batch, C channels, T H W frames, t h w latent grid; z latent (B, C, t, h, w); 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ class LiteRestorer(LatentRestorer):
 
     def use_dit(self, dit: WanDiT) -> None:
         super().use_dit(dit)
-        self.net.dit = dit
+        self.net.dit, self.net.config = dit, replace(self.net.config, dit=dit.config)
 
     def prepare(self, device: torch.device, half: bool) -> None:  # noqa: ARG002 - exact in float32 alone
         self.net.codec.to(device)
