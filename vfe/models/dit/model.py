@@ -9,84 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from ...types import VFEError, VideoShape
+from ...types import VideoShape
 from ..ops import TORCH_OPS, Ops
-from ..parameter import normal_parameter
 from .attention_backends import AttentionBackend
+from .config import DiTConfig as DiTConfig
 from .gelu import Gelu
-from .pyramid import Pyramid, PyramidScale, pyramid_space
-from .rope import Rotation, rope_angles
-from .window_attention import AttentionWindows, attend
-
-Timestep = float | Tensor
-"""A timestep of 1000 for all clips of a batch, or one for each, (B,)."""
+from .positions import LearnedPositions as LearnedPositions
+from .positions import PositionCache as PositionCache
+from .positions import TokenPositions as TokenPositions
+from .positions import attention_windows as attention_windows
+from .positions import token_positions as token_positions
+from .pyramid import Pyramid
+from .timestep import Timestep as Timestep
+from .timestep import timestep_embedding as timestep_embedding
+from .window_attention import attend
 
 Fuse = Callable[[int, Tensor], Tensor]
 """Called before each block with its index and the tokens (B, L, D); returns the tokens with the prior in them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiTConfig:
-    """Size of the transformer; the defaults are Wan2.1-T2V-1.3B."""
-
-    in_channels: int = 16
-    dim: int = 1536
-    heads: int = 12
-    layers: int = 30
-    ffn_dim: int = 8960
-    freq_dim: int = 256
-    text_dim: int = 4096
-    patch: tuple[int, int, int] = (1, 2, 2)
-    eps: float = 1e-6
-    window: tuple[int, int, int] | None = None
-    """The attention window in tokens (time, height, width), shifted by half in every second block. 0 takes all of an
-    axis, None all of every axis."""
-    local_kernel: int | None = None
-    """The side of a depthwise convolution in the feed-forward, beside one over 3 frames; Wan has None."""
-    pyramid: tuple[PyramidScale, ...] = ()
-    """The scales of convolutions before the patch embedding and after the head, the finest first; none in Wan."""
-    sees_original: bool = False
-    """Whether it takes a second latent beside the first, in as many channels after it, as Wan2.1's image-to-video model
-    takes one to be guided by. It is of the clip as it was before another model restored it. Only with a pyramid."""
-    places: tuple[int, int] | None = None
-    """The rows and columns of tokens, each of which has a learned embedding. They are for pictures of one size where a
-    position means something, such as aligned faces; None, as in Wan, takes any size."""
-
-    def __post_init__(self) -> None:
-        if self.dim % self.heads:
-            raise ValueError(f"dim={self.dim} is not divisible by heads={self.heads}")
-        if self.dim // self.heads < 6 or self.dim // self.heads % 2:
-            raise ValueError(f"head width is {self.dim // self.heads}, 3-D RoPE needs an even one of 6 or more")
-        if self.local_kernel is not None and self.local_kernel % 2 == 0:
-            raise ValueError(f"local_kernel={self.local_kernel}, needed an odd side")
-        sizes = [self.in_channels, self.layers, self.ffn_dim, self.freq_dim, self.text_dim, *self.patch]
-        sizes += self.places or ()
-        if min(sizes) < 1 or min(self.window or (0,)) < 0:
-            raise ValueError(f"every size needs to be at least 1, a window's at least 0: {self}")
-        if self.sees_original and not self.pyramid:
-            raise ValueError("sees_original needs a pyramid, whose first convolution takes both latents; give scales")
-
-    @property
-    def head_dim(self) -> int:
-        """Channels of a head."""
-        return self.dim // self.heads
-
-    @property
-    def token(self) -> int:
-        """Latent pixels along a token, by its longer side."""
-        return pyramid_space(self.pyramid) * max(self.patch[1:])
-
-    @property
-    def embedded_channels(self) -> int:
-        """Channels that the patch embedding takes and the head gives."""
-        return self.pyramid[-1].width if self.pyramid else self.in_channels
 
 
 @dataclass(frozen=True)
@@ -96,17 +41,6 @@ class Modulation:
     shift: Tensor
     scale: Tensor
     gate: Tensor
-
-
-@dataclass(frozen=True)
-class TokenPositions:
-    """Where tokens are in blocks whose windows are shifted, or in the others; made once for all of these blocks."""
-
-    layout: AttentionWindows
-    rotate: Rotation
-    """The rotary embedding of the tokens in their windows."""
-    mask: Tensor | None
-    """What is added to the attention scores; None where nothing is masked."""
 
 
 def modulate(x: Tensor, mod: Modulation, eps: float) -> Tensor:
@@ -244,68 +178,6 @@ class Head(nn.Module):
         """Return shift and scale in float32 for `time` (1 or B, D); the gate is 1."""
         shift, scale = (self.modulation.float() + time.unsqueeze(1)).chunk(2, dim=1)
         return Modulation(shift, scale, torch.ones_like(scale))
-
-
-def timestep_embedding(timestep: Timestep, dim: int, device: torch.device) -> Tensor:
-    """Return the sinusoids of timesteps, cosines first: (1 or B, dim), float32 computed in float64."""
-    half = dim // 2
-    frequency = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float64) / half)
-    angle = torch.as_tensor(timestep, dtype=torch.float64).cpu().reshape(-1, 1) * frequency
-    return torch.cat([angle.cos(), angle.sin()], 1).float().to(device)
-
-
-@lru_cache(maxsize=16)
-def attention_windows(grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool) -> AttentionWindows:
-    """Return the windows of a grid, which are kept for the clips of the same size that follow."""
-    sides = (side or whole for side, whole in zip(window or (0, 0, 0), grid, strict=True))
-    return AttentionWindows(grid, VideoShape(*sides), shifted)
-
-
-def token_positions(config: DiTConfig, grid: VideoShape, x: Tensor) -> tuple[TokenPositions, TokenPositions]:
-    """Return where the tokens of a grid are for blocks whose windows are not shifted, and for those whose are.
-
-    Device and dtype are those of x.
-    """
-
-    def positions(shifted: bool) -> TokenPositions:
-        layout = attention_windows(grid, config.window, shifted)
-        angles = layout.partition(rope_angles(grid, config.head_dim, x.device)[None])[0]
-        mask = layout.mask
-        return TokenPositions(layout, Rotation(angles, x.dtype), None if mask is None else mask.to(x.device, x.dtype))
-
-    still = positions(False)
-    return still, still if still.layout.trivial else positions(True)
-
-
-class PositionCache:
-    """Keeps the result of `token_positions` for the next window, which is mostly of the same size."""
-
-    def __init__(self, config: DiTConfig) -> None:
-        self.config = config
-        self._kept: tuple[object, tuple[TokenPositions, TokenPositions]] | None = None
-
-    def __call__(self, grid: VideoShape, x: Tensor) -> tuple[TokenPositions, TokenPositions]:
-        key = (grid, x.device, x.dtype, torch.is_inference_mode_enabled())  # of no use outside of that mode
-        if self._kept is None or self._kept[0] != key:
-            self._kept = key, token_positions(self.config, grid, x)
-        return self._kept[1]
-
-
-class LearnedPositions(nn.Module):
-    """x + an embedding of the row and column, for grids of one h and w: tokens (B, L, D); VFEError for others."""
-
-    def __init__(self, places: tuple[int, int], dim: int) -> None:
-        super().__init__()
-        self.places = places
-        self.embedding = normal_parameter(places[0] * places[1], dim, std=dim**-0.5)
-
-    def forward(self, x: Tensor, grid: VideoShape) -> Tensor:
-        if (grid.height, grid.width) != self.places:
-            raise VFEError(
-                f"frames have {grid.height} x {grid.width} tokens, this model needs {self.places[0]} x "
-                f"{self.places[1]}: it restores aligned faces of one size; take another model for whole frames"
-            )
-        return x + self.embedding.to(x.dtype).repeat(grid.frames, 1)
 
 
 def unpatch(x: Tensor, grid: VideoShape, patch: tuple[int, int, int]) -> Tensor:
