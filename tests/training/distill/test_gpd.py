@@ -90,7 +90,9 @@ def test_the_student_alone_learns_from_the_dynamic_teacher(tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("branches", [0, 1])
 def test_the_export_is_an_ordinary_file_of_the_student(tmp_path: Path, branches: int) -> None:
-    run = trained(gpd_run(tmp_path, {"gpd": {"branches": branches}}, steps=3))
+    scored = {"root": str(tmp_path / "data"), "clips": 1, "frames": 5, "every_steps": 3}
+    run = trained(gpd_run(tmp_path, {"gpd": {"branches": branches}}, steps=3, eval=scored))
+    assert (run.output / "best.safetensors").exists()
     net = load_lite_model(run.output / "last.safetensors", CPU, torch.float32)
     assert net.config == tiny_lite().config
     assert isinstance(run.stage, DistillStage)
