@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.support.clips import Clip, write_clip, write_image
 from tests.support.small_jobs import faces_of_list, request_of, single_pass, stand_in
@@ -111,6 +117,40 @@ def damaged(clip: Path, harm: str) -> Path:
     return clip
 
 
+@pytest.fixture(scope="module")
+def workers() -> Iterator[list[ProcessPoolExecutor]]:
+    """Three processes, each with a queue of its own."""
+    spawn = get_context("spawn")  # a fork of a process whose threads compute may wait for them for ever
+    with ExitStack() as stack:
+        yield [stack.enter_context(ProcessPoolExecutor(1, spawn)) for _ in range(3)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cuts", [(), (133, 250, 421)], ids=["one shot", "cuts"])
+@pytest.mark.parametrize("faces", ["none", "beside", "alone"])
+def test_500_frames_in_any_order_by_any_split(
+    faces: str, cuts: tuple[int, ...], workers: list[ProcessPoolExecutor], tmp_path: Path
+) -> None:
+    """Segments in random order, each by a random one of one, two or three processes, and one of them twice."""
+    clip, chance = write_clip(tmp_path / "clip.mkv", Clip(frames=500)), random.Random(len(cuts))
+    restorer, region = stand_in(knows_faces=faces == "beside"), "face" if faces == "alone" else "frame"
+    tracks = None if faces == "none" else faces_of_list(tmp_path / "faces.json", 500, cuts)
+    options = RestoreOptions(region=region, tracks=tracks)  # type: ignore[arg-type]
+    expected = single_pass(clip, restorer, options)
+    request = request_of(clip, tmp_path / "job.mkv", frames=60, options=options)
+    numbers = list(range(len(Job.plan(request, tmp_path / "planned", restorer).planned.segments)))
+    assert len(numbers) >= 7
+    for processes in (1, 2, 3):
+        folder = tmp_path / f"job{processes}"
+        shutil.copytree(tmp_path / "planned", folder)
+        order = [*chance.sample(numbers, len(numbers)), chance.choice(numbers)]
+        chosen = [workers[place % processes] for place in chance.sample(range(len(order)), len(order))]
+        runs = [each.submit(_segment, folder, number, faces) for each, number in zip(chosen, order, strict=True)]
+        assert len({run.result(300) for run in runs}) == processes
+        Job.open(folder, restorer).assemble(overwrite=True)
+        assert (tmp_path / "job.mkv").read_bytes() == expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [2, 3])
 def test_processes_share_a_job(processes: int, tmp_path: Path) -> None:
@@ -152,3 +192,10 @@ def _restore(clip: Path, result: Path) -> None:
 
 def _work(folder: Path) -> None:
     Job.open(folder, stand_in()).run()
+
+
+def _segment(folder: Path, number: int, faces: str) -> int:
+    """Restore a segment, and return the number of this process."""
+    torch.set_num_threads(1)
+    Job.open(folder, stand_in(knows_faces=faces == "beside")).segment(number)
+    return os.getpid()
