@@ -64,7 +64,7 @@ class KeptTeacher(Teacher):
             "device": computing.device.type,
         }
 
-    def restored(self, batch: DistillBatch, student: LatentRestorer) -> Tensor:
+    def compute(self, batch: DistillBatch, student: LatentRestorer) -> Tensor:
         """As `Teacher` has it, rounded; each clip is restored alone, so that those beside it change no bit."""
         clips = (chosen(batch, slice(index, index + 1)) for index in range(len(batch.z_lq)))
         return torch.cat([self._clip(clip, student) for clip in clips])
@@ -73,7 +73,7 @@ class KeptTeacher(Teacher):
         key = hash_of({**self._facts, "clip": _clip_hash(clip.degraded)})
         if key in self.files:
             return self.files.read(key)["restored"].to(clip.z_lq.device).float()
-        restored = super().restored(clip, student).to(self.dtype)
+        restored = super().compute(clip, student).to(self.dtype)
         self.files.write(key, {"restored": restored.cpu()})
         return restored.float()
 

@@ -17,6 +17,7 @@ from training.data import clips
 from training.data.clips import DataConfig
 from training.distill.extras.portraits import Portraits
 from training.distill.method import StudentWithLoss
+from training.distill.restorer import LiteRestorer
 from training.run.loop import Run
 from training.run.stage import Draw, Slots
 from training.train import load_config, start
@@ -107,6 +108,20 @@ def test_real_footage_is_used_without_its_clean_twin(tmp_path: Path) -> None:
             torch.stack(list(terms.values())).sum().backward()
         assert isinstance(run.stage.trainables[0], StudentWithLoss)
         assert has_gradient(run.stage.trainables[0])
+
+
+def test_method_and_extra_ask_the_teacher_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = start(load_config(distill_run(tmp_path, {"output": {}}, extras={"motion": {}}, **UNSCORED)))
+    asked, inner = [], LiteRestorer.forward
+
+    def counting(self: LiteRestorer, *inputs: Tensor) -> Tensor:
+        asked.append(self)
+        return inner(self, *inputs)
+
+    monkeypatch.setattr(LiteRestorer, "forward", counting)
+    terms = first_terms(run)
+    assert set(terms) == {"latent", "output", "motion"}
+    assert sum(not any(weight.requires_grad for weight in net.parameters()) for net in asked) == 1
 
 
 def test_twin_needs_no_teacher(tmp_path: Path) -> None:
