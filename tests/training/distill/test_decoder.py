@@ -36,13 +36,13 @@ def test_a_smaller_decoder_is_a_vae_that_the_package_loads(tmp_path: Path) -> No
     assert all(p.grad is None and not p.requires_grad for p in dit.parameters())
 
 
-def test_the_whole_decoder_on_its_own_target_has_nothing_to_learn(tmp_path: Path) -> None:
+def test_the_whole_decoder_has_nothing_to_learn_of_itself(tmp_path: Path) -> None:
     assert first_terms(start(load_config(run_file(tmp_path, dim=None))))["decoder"] < 1e-5
     clean = first_terms(start(load_config(run_file(tmp_path, dim=None, target="clean"))))
     assert clean["decoder"] > 1e-2
 
 
-def test_a_narrow_decoder_is_the_first_channels_of_the_whole_one() -> None:
+def test_a_narrow_decoder_is_the_first_channels_of_the_whole() -> None:
     """Where all other channels are silent in the whole one, the two show the same."""
     vae = random_vae()
     small = narrowed(vae, 4)

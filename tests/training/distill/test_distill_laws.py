@@ -91,7 +91,7 @@ def first_run(folder: Path) -> Run:
     return start(load_config(distill_run(folder, {"output": {}})))
 
 
-def test_severity_by_an_identity_from_clean_clips_is_plain_training(tmp_path: Path) -> None:
+def test_severity_by_an_identity_on_clean_clips_is_plain(tmp_path: Path) -> None:
     net = student()
     clips = batch(net)
     z_hq = net(clips.z_lq)

@@ -55,7 +55,7 @@ def test_scales_choose_the_role_and_are_restored() -> None:
         pass
 
 
-def test_a_set_is_trained_and_the_backbone_and_other_sets_are_not() -> None:
+def test_a_set_is_trained_and_nothing_else_is() -> None:
     dit, sets = with_sets()
     fake, other = (list(sets.factors(name).parameters()) for name in SETS)
     assert (len(fake), len(other)) == (2 * 10 * CONFIG.layers, 2 * CONFIG.layers)

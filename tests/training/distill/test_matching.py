@@ -70,7 +70,7 @@ def test_the_gap_of_two_gaussians_is_that_of_their_scores() -> None:
     assert torch.allclose(x0(*fake) - x0(*real), factor * (score(*fake) - score(*real)), atol=1e-5)
 
 
-def test_the_gradient_is_the_direction_over_the_number_of_values() -> None:
+def test_the_gradient_is_the_direction_over_its_size() -> None:
     x, fake, real = numbers(2, 3, 4).requires_grad_(), numbers(2, 3, 4, seed=1), numbers(2, 3, 4, seed=2)
     g = direction(fake - real, distance_to(x, real))
     assert not g.requires_grad
@@ -80,7 +80,7 @@ def test_the_gradient_is_the_direction_over_the_number_of_values() -> None:
     assert torch.allclose(g[0], (fake - real)[0] / ((x - real)[0].abs().mean() + 1e-6))
 
 
-def test_equal_models_move_nothing_and_a_broken_one_nothing_either() -> None:
+def test_equal_models_move_nothing_nor_does_a_broken_one() -> None:
     x, same = numbers(2, 5).requires_grad_(), numbers(2, 5, seed=1)
     g = direction(same - same, distance_to(x, same))
     loss = matching_loss(x, g)
@@ -98,7 +98,7 @@ def test_guidance_of_1_is_none() -> None:
     assert torch.allclose(guided(x0, negative, 3.0), negative + 3 * (x0 - negative), atol=1e-6)
 
 
-def test_transport_pairs_what_is_near_and_equals_the_gap_of_one_clip() -> None:
+def test_transport_pairs_what_is_near_and_is_one_clips_gap() -> None:
     real = 10 * numbers(5, 2, 3)
     order = torch.tensor([3, 0, 4, 1, 2])
     fake = real[order] + 0.01
