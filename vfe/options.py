@@ -80,8 +80,8 @@ class LoraFile:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """The other files of a Wan model, and how it runs. The lite model takes only `folders`, `comfyui` and
-    `face_model`."""
+    """The other files of a Wan model, and how it runs. The lite model takes only `folders`, `comfyui`,
+    `face_model` and `steps`."""
 
     vae: Path | None = None
     """Wan2.1's VAE; None takes the one that is found beside other models."""
@@ -107,6 +107,8 @@ class ModelOptions:
     """Further folders in which models are looked for."""
     comfyui: Path | None = None
     """A ComfyUI installation whose models are looked through too."""
+    steps: int = 1
+    """The steps of the DiT's last blocks, for models that were trained for several: more are better and slower."""
     context: InitVar[Path | None] = None
     """The name that `prompt_embedding` had in version 0.2.0."""
 
@@ -115,6 +117,8 @@ class ModelOptions:
             if self.prompt_embedding is not None:
                 raise ValueError("prompt_embedding is given twice, as context too; give one of them")
             object.__setattr__(self, "prompt_embedding", context)
+        if self.steps < 1:
+            raise ValueError(f"steps is {self.steps}, needed 1 or more")
         if self.memory is not None and self.memory <= 0:
             raise ValueError(f"memory is {self.memory} bytes, needed above 0")
 

@@ -14,7 +14,15 @@ NAMES = {"prompt_embedding": "--context", "loras": "--lora", "fold": "--no-fold"
 VALUES = {
     **{"--size": "64x48", "--codec": "ffv1", "--region": "face", "--faces": "largest", "--attention": "flash"},
     **{"--memory": "8GB", "--overwrite": None, "--compile": None, "--fp8": None, "--no-fold": None},
-    **{"--scale": "2", "--min-face": "9", "--strength": "0.3", "--blend": "0.3", "--fidelity": "0.3", "--crf": "9"},
+    **{
+        "--scale": "2",
+        "--min-face": "9",
+        "--strength": "0.3",
+        "--blend": "0.3",
+        "--fidelity": "0.3",
+        "--crf": "9",
+        "--steps": "2",
+    },
     "--report": "report.json",
 }
 """A value for each option that does not take the name of a file; None for those that take none."""

@@ -93,6 +93,8 @@ def small_method(whole: DistillConfig) -> dict[str, Any]:
     """What of a method does not fit so small a model."""
     if whole.method.decoder is not None:
         return {"method.decoder.dim": 4}
+    if whole.method.head_steps is not None:
+        return {"method.head_steps.blocks": 1}
     if whole.method.prune is not None:
         return {"method.prune.intervals": [[0, 1]], "method.prune.ffn_dim": 16}
     return {}

@@ -17,6 +17,7 @@ from .method import Addition, Distillation, beside_others, with_additions
 from .methods.decoder import DecoderConfig, decoder_distillation
 from .methods.feature import FeatureConfig, FeatureTerm
 from .methods.gpd import DynamicTeacher, GPDConfig
+from .methods.head_steps import HeadStepsConfig, HeadStepsTerm
 from .methods.output import OutputConfig, OutputTerm
 from .methods.prune import PruneConfig, PrunedStudent, prune
 from .methods.severity import SeverityConfig, SeverityTerm
@@ -32,6 +33,7 @@ class MethodConfig:
 
     feature: FeatureConfig | None = None
     gpd: GPDConfig | None = None
+    head_steps: HeadStepsConfig | None = None
     output: OutputConfig | None = None
     prune: PruneConfig | None = None
     severity: SeverityConfig | None = None
@@ -100,6 +102,8 @@ def _additions(method: MethodConfig, parts: Parts) -> list[Addition]:
     additions: list[Addition] = []
     if method.gpd is not None:
         additions.append(DynamicTeacher(method.gpd, parts.student, parts.task, parts.teacher))
+    if method.head_steps is not None:
+        additions.append(HeadStepsTerm(method.head_steps, parts.student, parts.teacher))
     if method.output is not None:
         if method.output.quantised is not None:
             round_linears(parts.student.model.dit.blocks, method.output.quantised)

@@ -47,6 +47,8 @@ class LatentRestorer(nn.Module):
         super().__init__()
         self.model, self.checkpointing = model, checkpointing
         self._codec = (codec,)
+        self.facts: dict[str, Any] = {}
+        """What a method wants to be told of the result in its file, beside the facts of the run."""
 
     @property
     def codec(self) -> Codec:

@@ -100,7 +100,7 @@ class DistillStage(ClipStage):
             write_samples(self.result.restore_video, self.dev, folder, self.device, self.config.precision)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        self.result.export(path, facts | self.data_facts())
+        self.result.export(path, facts | self.data_facts() | self.result.facts)
 
 
 def _teacher(config: DistillConfig, computing: Computing) -> Teacher:

@@ -29,7 +29,7 @@ from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_report, add_segment, add_segments
 from .model_file_options import add_convert, add_embed_prompt, add_export, add_models
 from .score_options import add_degrade, add_score
-from .values import read_device, read_lora, read_memory, read_path, read_size
+from .values import read_device, read_lora, read_memory, read_path, read_size, read_steps
 
 EXAMPLES = """examples:
   vfe enhance clip.mp4                      # writes clip.restored.mp4
@@ -129,6 +129,7 @@ def model_options_of(args: argparse.Namespace) -> ModelOptions:
         memory=args.memory,
         folders=tuple(args.models),
         comfyui=args.comfyui,
+        steps=args.steps,
     )
 
 
@@ -186,6 +187,8 @@ def _add_restoring(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--strength", type=float, metavar="S", help=strength)
     model.add_argument("--window", type=int, metavar="N", help="frames restored together (default: what suits)")
     model.add_argument("--overlap", type=int, metavar="N", help="frames that windows share (default: about a quarter)")
+    steps = f"steps of the last blocks, for models trained for several (default: {ModelOptions.steps})"
+    model.add_argument("--steps", type=read_steps, default=ModelOptions.steps, metavar="N", help=steps)
     devices = "auto|cpu|cuda|mps|xpu"
     model.add_argument("--device", type=read_device, default="auto", metavar=devices, help="default: auto; also cuda:1")
     model.add_argument("--dtype", default=DEFAULT_DTYPE, choices=DTYPES, help=f"default: {DEFAULT_DTYPE}")

@@ -23,6 +23,13 @@ def read_count(text: str) -> int:
     return int(text)
 
 
+def read_steps(text: str) -> int:
+    """Read a number of steps, 1 or more."""
+    if not re.fullmatch(r"0*[1-9]\d{0,2}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of steps, needed is 1 or more")
+    return int(text)
+
+
 def read_lora(text: str) -> LoraFile:
     """Read FILE or FILE:STRENGTH; a file whose name has a colon, as all on Windows' drives, is taken as it is."""
     file, colon, strength = text.rpartition(":")

@@ -124,6 +124,8 @@ class _PlainOptions:
     adapter: str | None
     folders: tuple[str, ...]
     comfyui: str | None
+    steps: int = 1
+    """Not in the jobs of older versions."""
 
     def to_options(self) -> ModelOptions:
         """Return the options of the model; ValueError where one makes no sense."""
@@ -142,6 +144,7 @@ class _PlainOptions:
             adapter=_path(self.adapter),
             folders=tuple(map(Path, self.folders)),
             comfyui=_path(self.comfyui),
+            steps=self.steps,
         )
 
 

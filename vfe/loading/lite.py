@@ -12,14 +12,15 @@ from ..models.dit.int8 import has_fast_int8, quantise
 from ..models.lite import LiteModel
 from ..pipeline.one_step import OneStepPipeline, WindowConfig
 from ..types import VFEError
-from ..weights.lite import load_lite_model, read_lite_info
+from ..weights.lite import LITE_FORMAT, load_lite_model, read_lite_info
+from .head_steps import choose_roll
 from .request import LoadRequest
 
 
 def load_lite_pipeline(request: LoadRequest, window: WindowConfig) -> OneStepPipeline:
     """Return the pipeline of a lite model for whole frames: timestep and prompt folded into its weights.
 
-    Raises VFEError as `load_lite_model` does, and for a model of aligned faces.
+    Raises VFEError as `load_lite_model` does, for a model of aligned faces, and for steps that it was not trained for.
     """
     path = request.path
     if read_lite_info(path).config.dit.places is not None:
@@ -27,7 +28,10 @@ def load_lite_pipeline(request: LoadRequest, window: WindowConfig) -> OneStepPip
             f"{path}: restores aligned faces of {ALIGNED_SIDE} pixels, not whole frames",
             command="name it with --face-model",
         )
-    return OneStepPipeline(_folded(path, request), window)
+    model = _folded(path, request)
+    source, steps = LITE_FORMAT.open(path), request.options.steps
+    model.dit.roll = choose_roll(path, [source], steps, model.config.dit, model.flow)
+    return OneStepPipeline(model, window)
 
 
 def load_face_pipeline(path: Path, request: LoadRequest) -> OneStepPipeline:

@@ -43,7 +43,9 @@ def face_model_for(path: Path, options: ModelOptions, folders: Sequence[ModelFol
 
 def _refuse_wan_options(options: ModelOptions) -> None:
     """Raise VFEError where something was asked for that lite has no part for."""
-    plain = ModelOptions(folders=options.folders, comfyui=options.comfyui, face_model=options.face_model)
+    plain = ModelOptions(
+        folders=options.folders, comfyui=options.comfyui, face_model=options.face_model, steps=options.steps
+    )
     if options != plain:
         asked = [name for name, value in vars(options).items() if value != getattr(plain, name)]
         raise VFEError(

@@ -63,6 +63,7 @@ def _load_dit(files: WanFiles, request: LoadRequest, dtype: torch.dtype) -> Fold
     attention = choose_attention(request.options.attention, request.device, dtype, config.head_dim)
     weights = DiTWeights(files.dit, files.loras)
     dit = build_on_meta(lambda: WanDiT(config, attention=attention))
+    dit.roll = files.roll
     if request.options.fold:
         return fold(weights.fill_in_turn(dit), timestep, files.prompt, dtype)
     return ConditionedDiT(weights.fill(dit, dtype), timestep, files.prompt.to(dtype))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..library.catalogue import CATALOGUE
 from ..library.find import find_component
+from ..models.dit.head_steps import HeadRoll
 from ..models.dit.model import DiTConfig
 from ..models.flow import OneStepFlow
 from ..models.prior.fusion import check_prior
@@ -23,6 +24,7 @@ from ..weights.prompt import read_prompt_embedding
 from ..weights.recognise import recognise
 from ..weights.wan_dit import check_size, open_dit, read_flow
 from ..weights.wan_vae import open_vae
+from .head_steps import choose_roll
 from .request import LoadRequest
 
 
@@ -43,6 +45,8 @@ class WanFiles:
     """Prior and fusion of DVFace; None where the DiT runs without them."""
     flow: OneStepFlow
     """The step that the DiT or its LoRAs were trained by."""
+    roll: HeadRoll | None
+    """How the DiT's last blocks run; None for one step."""
     prompt: Tensor
     """The prompt embedding, (1, 512, text_dim)."""
 
@@ -61,6 +65,8 @@ def open_wan_files(request: LoadRequest) -> WanFiles:
     prompt_path = options.prompt_embedding or find_component("prompt_embedding", request.folders)
     prompt = read_prompt_embedding(prompt_path, dit_config.text_dim)
     adapter = None if options.adapter is None else open_adapter(options.adapter)
+    trained = [dit, *(open_tensors(lora.path) for lora in options.loras)]
+    flow = _flow_of(trained)
     return WanFiles(
         dit_config=dit_config,
         dit=dit,
@@ -69,7 +75,8 @@ def open_wan_files(request: LoadRequest) -> WanFiles:
         vae=vae,
         adapter_config=None if adapter is None else _fitting_config(adapter, dit_config, vae_config),
         adapter=adapter,
-        flow=_flow_of([dit, *(open_tensors(lora.path) for lora in options.loras)]),
+        flow=flow,
+        roll=choose_roll(request.path, trained, options.steps, dit_config, flow),
         prompt=prompt,
     )
 

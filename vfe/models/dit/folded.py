@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import cast
 
 import torch
@@ -61,6 +63,7 @@ class FoldedDiT(nn.Module):
         self.patch_embedding, self.pyramid, self.places = dit.patch_embedding, dit.pyramid, dit.places
         self.blocks = nn.ModuleList(blocks)
         self.head = head
+        self.roll = dit.roll
         self._positions = PositionCache(dit.config)
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
@@ -68,18 +71,32 @@ class FoldedDiT(nn.Module):
 
         A DiT that sees the original takes (B, 2C, t, h, w).
         """
+        x, grid, skips = self._embed(z)
+        positions = self._positions(grid, x)
+
+        def through(x: Tensor, first: int, end: int | None = None) -> Tensor:
+            for index, block in islice(enumerate(self.blocks), first, end):
+                if fuse is not None:
+                    x = fuse(index, x)
+                x = block(x, positions[index % 2])
+            return x
+
+        def head(x: Tensor, first: int) -> Tensor:
+            v = unpatch(self.head(normalise(through(x, first), self.config.eps)), grid, self.config.patch)
+            return v if self.pyramid is None else self.pyramid.outward(v, skips)
+
+        if self.roll is None:
+            return head(x, 0)
+        first = self.config.layers - self.roll.blocks
+        return self.roll.velocity(z, through(x, 0, first), lambda z: self._embed(z)[0], partial(head, first=first))
+
+    def _embed(self, z: Tensor) -> tuple[Tensor, VideoShape, list[Tensor]]:
+        """The tokens (B, L, D) of a latent, their grid, and what the pyramid keeps for its way out."""
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
-        positions = self._positions(grid, x)
         x = rearrange(x, "b d t h w -> b (t h w) d")
-        x = x if self.places is None else self.places(x, grid)
-        for index, block in enumerate(self.blocks):
-            if fuse is not None:
-                x = fuse(index, x)
-            x = block(x, positions[index % 2])
-        v = unpatch(self.head(normalise(x, self.config.eps)), grid, self.config.patch)
-        return v if self.pyramid is None else self.pyramid.outward(v, skips)
+        return x if self.places is None else self.places(x, grid), grid, skips
 
     @property
     def dtype(self) -> torch.dtype:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +22,7 @@ from ..ops import TORCH_OPS, Ops
 from .attention_backends import AttentionBackend
 from .config import DiTConfig as DiTConfig
 from .gelu import Gelu
+from .head_steps import HeadRoll
 from .positions import LearnedPositions as LearnedPositions
 from .positions import PositionCache as PositionCache
 from .positions import TokenPositions as TokenPositions
@@ -207,27 +210,42 @@ class WanDiT(nn.Module):
         latents = 2 if config.sees_original else 1
         self.pyramid = Pyramid(config.in_channels, config.pyramid, ops, latents) if config.pyramid else None
         self.places = LearnedPositions(config.places, dim) if config.places else None
+        self.roll: HeadRoll | None = None
 
     def forward(self, z: Tensor, timestep: Timestep, prompt: Tensor, fuse: Fuse | None = None) -> Tensor:
         """Return the velocity (B, C, t, h, w) of a latent of that shape, for timesteps of 1000 and a prompt embedding.
 
         `prompt` is (B or 1, S, text_dim). A DiT that sees the original takes z (B, 2C, t, h, w), with that after z_lq.
         """
-        z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
-        x = self.patch_embedding(z)
-        grid = VideoShape(*x.shape[2:])
+        x, grid, skips = self._embed(z)
         positions = token_positions(self.config, grid, x)
-        x = rearrange(x, "b d t h w -> b (t h w) d")
-        x = x if self.places is None else self.places(x, grid)
         embedding = self._time(timestep, x)
         time = self.time_projection(embedding).float().unflatten(1, (6, -1))  # (1 or B, 6, D)
         prompt = self.text_embedding(prompt.to(x.dtype))
-        for index, block in enumerate(self.blocks):
-            if fuse is not None:
-                x = fuse(index, x)
-            x = block(x, time, prompt, positions[index % 2])
-        v = unpatch(self.head(x, embedding.float()), grid, self.config.patch)
-        return v if self.pyramid is None else self.pyramid.outward(v, skips)
+
+        def through(x: Tensor, first: int, end: int | None = None) -> Tensor:
+            for index, block in islice(enumerate(self.blocks), first, end):
+                if fuse is not None:
+                    x = fuse(index, x)
+                x = block(x, time, prompt, positions[index % 2])
+            return x
+
+        def head(x: Tensor, first: int) -> Tensor:
+            v = unpatch(self.head(through(x, first), embedding.float()), grid, self.config.patch)
+            return v if self.pyramid is None else self.pyramid.outward(v, skips)
+
+        if self.roll is None:
+            return head(x, 0)
+        first = self.config.layers - self.roll.blocks
+        return self.roll.velocity(z, through(x, 0, first), lambda z: self._embed(z)[0], partial(head, first=first))
+
+    def _embed(self, z: Tensor) -> tuple[Tensor, VideoShape, list[Tensor]]:
+        """The tokens (B, L, D) of a latent, their grid, and what the pyramid keeps for its way out."""
+        z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
+        x = self.patch_embedding(z)
+        grid = VideoShape(*x.shape[2:])
+        x = rearrange(x, "b d t h w -> b (t h w) d")
+        return x if self.places is None else self.places(x, grid), grid, skips
 
     @property
     def dtype(self) -> torch.dtype:
