@@ -150,7 +150,7 @@ class Plan:
         net = seeing_original(self._load(self._made("fidelity", LAST_FILE)))
         discriminator = FeatureDiscriminator(self.album.side - LATTICE, *self.distances).to(self.device)
         loss = RestorerLossConfig(
-            perceptual=0.5, close_up=0.3, likeness=0.2, lattice=2.0, adversarial=0.06, balanced_from=0.0
+            perceptual=0.5, close_up=0.3, likeness=0.2, lattice=2.0, adversarial=0.05, balanced_from=0.0
         )
         return self._restorer(net, loss, discriminator)
 
