@@ -160,6 +160,22 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
         list_items(config(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "no list `items`"),
+        ('{"items": {}}', "no list `items`"),
+        ('{"items": [3]}', "item 0 has no file or kind or open"),
+        ('{"items": [{"file": "a.mp4", "kind": "hq_video", "open": 1}]}', "item 0 has no open"),
+    ],
+)
+def test_a_damaged_manifest_is_one_line(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        list_items(config(tmp_path))
+
+
 @pytest.mark.parametrize("wrong", [{"frames": 6}, {"side": 30}, {"frames": 9, "segment": 8}, {"reuse": 0}])
 def test_data_config_refuses(root: Path, wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError):

@@ -9,14 +9,13 @@ B batch, T frames, H W sides.
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import av
 import numpy as np
@@ -31,6 +30,7 @@ from vfe.types import padded_frames
 
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import Slots
+from .manifest import read_items
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +90,7 @@ class Item(NamedTuple):
 def list_items(config: DataConfig) -> list[Item]:
     """The clips and portraits of the manifest that the config admits, in manifest order."""
     root = Path(config.root)
-    manifest = root / "manifest.json"
-    if not manifest.is_file():
-        raise ValueError(f"no manifest.json in {root}: set data.root to a folder of training clips")
-    entries: list[dict[str, Any]] = json.loads(manifest.read_text())["items"]
+    entries = read_items(root, "data.root to a folder of training clips")
     kept = [
         entry
         for entry in entries
@@ -103,7 +100,7 @@ def list_items(config: DataConfig) -> list[Item]:
         and entry["frames"] >= (config.segment if entry["kind"] == "hq_video" else 1)
     ]
     if not kept:
-        raise ValueError(f"{manifest} lists no clean clip or portrait that the config admits")
+        raise ValueError(f"{root / 'manifest.json'} lists no clean clip or portrait that the config admits")
     return [
         Item(root / e["file"], root / e["label"] if e.get("label") else None, e["kind"] == "hq_image") for e in kept
     ]

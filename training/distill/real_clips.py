@@ -5,7 +5,6 @@ T frames, H W sides; stretches are (T, H, W, 3) uint8.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from vfe.video.read import open_source
 from vfe.video.suffixes import READ_VIDEO_SUFFIXES
 
 from ..data.clips import DataConfig
+from ..data.manifest import read_items
 from ..data.sheets import to_frames
 from ..run.recorded import NOT_RECORDED
 
@@ -104,7 +104,7 @@ def _cut(pixels: Tensor, places: np.ndarray) -> Tensor:
 
 
 def _listed(manifest: Path, open_only: bool) -> Iterator[Path]:
-    for item in json.loads(manifest.read_text())["items"]:
+    for item in read_items(manifest.parent, "the root of the real clips to a folder of such videos"):
         if item["kind"] == KIND and (item["open"] or not open_only):
             yield manifest.parent / item["file"]
 

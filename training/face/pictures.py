@@ -6,7 +6,6 @@ H W picture sides, P points of a face's outline. All coordinates are xy in pixel
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..data.manifest import read_items
 from ..run.recorded import NOT_RECORDED
 
 MASK_SIDE = 96
@@ -88,10 +88,7 @@ class AlbumConfig:
 
 def read_manifest(root: Path) -> list[dict[str, Any]]:
     """The items of `root`/manifest.json; ValueError where there is none."""
-    if not (root / "manifest.json").is_file():
-        raise ValueError(f"no manifest.json in {root}: set the album's root to a folder of labelled faces")
-    items: list[dict[str, Any]] = json.loads((root / "manifest.json").read_text())["items"]
-    return items
+    return read_items(root, "the album's root to a folder of labelled faces")
 
 
 def read_portrait(root: Path, item: dict[str, Any], stride: int) -> list[Picture]:
