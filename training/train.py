@@ -50,6 +50,10 @@ def recipe(stage: str) -> tuple[type[RunConfig], StageType]:
             from .stages.distill import DistillConfig, DistillStage
 
             return DistillConfig, DistillStage
+        case "score":
+            from .stages.score import ScoreConfig, ScoreStage
+
+            return ScoreConfig, ScoreStage
         case "face_net":
             from .stages.face_net import FaceNetStage, FaceNetTrainConfig
 

@@ -13,13 +13,15 @@ from tests.support.wan_training import write_wan_files
 from training.run.loop import Run
 from training.run.stage import Draw
 from training.train import load_config, start
-from vfe.weights.lite import save_lite_model
+from vfe.models.lite import LiteModel
+from vfe.weights.lite import FLOW_FORMAT, save_lite_model
 
 
 def distill_run(folder: Path, method: dict[str, Any], **changes: Any) -> Path:  # noqa: ANN401
     """A YAML run: the student, a tiny lite model, moves nothing yet, and its teacher does."""
     for name, head in (("student", 0.0), ("teacher", 0.02)):
         save_lite_model(folder / f"{name}.safetensors", tiny_lite(head), {}, torch.float32)
+    write_flow_model(folder / "flow.safetensors", tiny_lite(0.02))
     data = folder / "data"
     run = {
         **small_run(folder, data if data.exists() else write_training_set(data)),
@@ -31,6 +33,11 @@ def distill_run(folder: Path, method: dict[str, Any], **changes: Any) -> Path:  
         **changes,
     }
     return write_yaml(folder, run)
+
+
+def write_flow_model(path: Path, net: LiteModel) -> None:
+    """A flow model of clean latents as stage `score` leaves it."""
+    save_lite_model(path, net, {}, torch.float32, FLOW_FORMAT)
 
 
 def wan_distill_run(folder: Path, method: dict[str, Any], **changes: Any) -> Path:  # noqa: ANN401

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from accelerate.commands.config.config_args import load_config_from_file
 from accelerate.commands.launch import _validate_launch_command, launch_command_parser
 from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from accelerate.utils.launch import prepare_multi_gpu_env
 
 from tests.support.clips import Clip, write_clip
+from tests.support.distill_run import write_flow_model
 from tests.support.face_set import write_face_set
 from tests.support.paths import CONFIGS
 from tests.support.tiny_prior import SMALL_PRIOR, TINY_PRIOR, tiny_fusion
@@ -27,7 +29,7 @@ from vfe.models.dit import model as dit
 from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.prior import DualCodebookPrior, PriorConfig
 from vfe.weights.adapter import write_adapter
-from vfe.weights.lite import save_lite_model
+from vfe.weights.lite import load_lite_model, save_lite_model
 
 pytestmark = pytest.mark.slow
 
@@ -54,6 +56,8 @@ def small(whole: RunConfig, folder: Path) -> dict[str, Any]:
             return {"data": clips, **(small_lite(folder) if getattr(whole, "lite", None) else small_wan(folder))}
         case "vividface_latent" | "vividface_pixel":
             return {"data": clips, "model": write_wan_files(folder / "wan").config(), "fixed": None}
+        case "score":
+            return {"data": clips, "lite": small_lite(folder)["lite"]}
         case "distill":
             assert isinstance(whole, DistillConfig)
             size = small_distillation(folder, whole.student)
@@ -107,7 +111,16 @@ def write_footage(folder: Path) -> str:
 
 
 def taught_by(whole: DistillConfig, files: dict[str, Any]) -> dict[str, Any]:
-    return {} if whole.teacher.kind == "ground_truth" else files
+    """The files of a teacher: for a flow model, those of the student as one."""
+    if whole.teacher.kind == "ground_truth":
+        return {}
+    if whole.teacher.kind == "restorer":
+        return files
+    if whole.teacher.wan is not None:
+        return {"wan": {**files["wan"], "lora": None}}
+    path = Path(files["lite"]).with_name("flow.safetensors")
+    write_flow_model(path, load_lite_model(Path(files["lite"]), torch.device("cpu"), torch.float32))
+    return {"lite": str(path)}
 
 
 def small_wan(folder: Path) -> dict[str, Any]:

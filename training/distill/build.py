@@ -15,6 +15,7 @@ from .extras.self_adversarial import SelfAdversarialConfig, SelfAdversarialTerm
 from .fake_quantised import round_linears
 from .method import Addition, Distillation, beside_others, with_additions
 from .methods.decoder import DecoderConfig, decoder_distillation
+from .methods.dmd import DmdConfig, DmdTerm
 from .methods.feature import FeatureConfig, FeatureTerm
 from .methods.gpd import DynamicTeacher, GPDConfig
 from .methods.head_steps import HeadStepsConfig, HeadStepsTerm
@@ -22,6 +23,7 @@ from .methods.output import OutputConfig, OutputTerm
 from .methods.prune import PruneConfig, PrunedStudent, prune
 from .methods.severity import SeverityConfig, SeverityTerm
 from .methods.twin import TwinConfig, TwinTerms
+from .methods.w2svd import W2svdConfig, W2svdTerm
 from .restorer import LatentRestorer
 from .task import TaskLoss
 from .teacher import Teacher
@@ -39,6 +41,8 @@ class MethodConfig:
     severity: SeverityConfig | None = None
     decoder: DecoderConfig | None = None
     twin: TwinConfig | None = None
+    dmd: DmdConfig | None = None
+    w2svd: W2svdConfig | None = None
 
     def __post_init__(self) -> None:
         names = [each.name for each in fields(self) if getattr(self, each.name) is not None]
@@ -83,6 +87,8 @@ class Parts:
     seed: int
     perceptual: nn.Module | None = None
     """DISTS, or what stands in for it, where the run weighs it."""
+    checkpointing: bool = False
+    """Whether activations of what is trained are recomputed."""
 
 
 def distillation(method: MethodConfig, extras: ExtrasConfig, parts: Parts) -> Distillation:
@@ -114,6 +120,10 @@ def _additions(method: MethodConfig, parts: Parts) -> list[Addition]:
         additions.append(SeverityTerm(method.severity, parts.teacher))
     if method.twin is not None:
         additions.append(TwinTerms(method.twin))
+    if method.dmd is not None:
+        additions.append(DmdTerm(method.dmd, parts.student, parts.teacher, parts.checkpointing))
+    if method.w2svd is not None:
+        additions.append(W2svdTerm(method.w2svd, parts.student, parts.teacher, parts.checkpointing))
     return additions
 
 

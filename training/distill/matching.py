@@ -1,6 +1,6 @@
 """Distribution matching between a student's latents and those of a flow model, as pure functions.
 
-    x_tau = (1 - tau) x + tau eps,  eps ~ N(0, I)                        of a flow model, velocity v = eps - x
+    x_tau = (1 - tau) x + tau eps,  eps ~ N(0, I)                        noised by a flow whose velocity is eps - x
     x0(m) = x_tau - tau v_m(x_tau, 1000 tau)                             what the model m takes for clean
     g     = (x0(fake) - x0(real)) / (mean |x - x0(real)| + 1e-6)         DMD; the mean is over all but the clip
     g     = (x0(fake) - x0(real)) / tau                                  VSD; the factor 1 / tau is our own
@@ -48,16 +48,6 @@ class TauConfig:
         first, last = self.phase
         shifted = self.shift * uniform / (1 + (self.shift - 1) * uniform)
         return (first + (last - first) * shifted).clamp(self.low, self.high)
-
-
-def per_point(numbers: Tensor, like: Tensor) -> Tensor:
-    """Numbers (B,) as (B, 1, ..., 1), to be multiplied with `like`."""
-    return numbers.view(-1, *[1] * (like.ndim - 1))
-
-
-def noised(x: Tensor, tau: Tensor, noise: Tensor) -> Tensor:
-    """x_tau of x and eps."""
-    return torch.lerp(x, noise, per_point(tau, x))
 
 
 def flow_loss(velocity: Tensor, x: Tensor, noise: Tensor) -> Tensor:

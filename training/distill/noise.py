@@ -1,19 +1,18 @@
 """Latents with noise, and how much of it.
 
-B clips; z latent (B, C, t, h, w); tau (B,) in (0, 1).
+B clips; z latent (B, C, t, h, w), or points (B, ...) of any shape; tau (B,) in (0, 1).
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from ..one_step import per_clip
 from ..run.stage import Draw
 
 
 def noised(z: Tensor, tau: Tensor, noise: Tensor) -> Tensor:
     """x_tau = (1 - tau) z + tau eps."""
-    share = per_clip(tau)
+    share = tau.view(-1, *[1] * (z.ndim - 1))
     return (1 - share) * z + share * noise
 
 

@@ -6,16 +6,23 @@ B batch, C channels, t h w latent grid; z latent (B, C, t, h, w).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from vfe.tensor_io.open import open_tensors
+from vfe.types import VFEError
+from vfe.weights.lite import FLOW_FORMAT
+from vfe.weights.wan_dit import is_dit, read_flow
+
+from ..lite.net import trainable_lite
 from ..run.recorded import NOT_RECORDED
 from ..run.stage import full_precision
 from ..wan.model import WanTrainConfig
 from .batch import DistillBatch
-from .restorer import LatentRestorer, RestorerConfig, load_restorer
+from .restorer import LatentRestorer, LiteRestorer, RestorerConfig, load_restorer
 
 TeacherKind = Literal["restorer", "flow", "ground_truth"]
 
@@ -36,6 +43,8 @@ class TeacherConfig:
             raise ValueError(
                 f"teacher.kind is {self.kind}: a restorer or flow model needs files, clean clips have none"
             )
+        if self.kind == "flow" and self.wan is not None and self.wan.lora is not None:
+            raise ValueError("teacher.wan.lora is given: a flow model is Wan2.1 without one; leave it out")
 
 
 class Teacher:
@@ -46,7 +55,7 @@ class Teacher:
         self.config = config
         self.net: LatentRestorer | None = None
         if config.kind != "ground_truth":
-            net = load_restorer(RestorerConfig(lite=config.lite, wan=config.wan))
+            net = _load(config)
             self.net = net.eval().requires_grad_(False).to(device)
             net.prepare(device, half)
         self._last: tuple[Tensor, Tensor] | None = None
@@ -73,3 +82,17 @@ class Teacher:
         restored = self.net(z_lq)
         with full_precision(batch.degraded.device):
             return student.codec.encode(self.net.codec.decode(restored).clamp(-1, 1))
+
+
+def _load(config: TeacherConfig) -> LatentRestorer:
+    """The network of a teacher that has files. Raises VFEError where they are of another kind of teacher."""
+    if config.kind == "flow" and config.lite is not None:
+        return LiteRestorer(trainable_lite(Path(config.lite), FLOW_FORMAT))
+    if config.kind == "flow" and config.wan is not None:
+        rule = read_flow(open_tensors(Path(config.wan.dit), is_dit))
+        if rule is not None:
+            raise VFEError(
+                f"{config.wan.dit}: a restorer in one step ({rule.rule}), needed a flow model: Wan2.1-T2V as it was "
+                "before anything was trained"
+            )
+    return load_restorer(RestorerConfig(lite=config.lite, wan=config.wan))

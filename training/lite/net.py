@@ -11,20 +11,26 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from vfe.models.lite import LiteModel
+from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.prior import DualCodebookPrior
 from vfe.models.prior.fusion import FusionConfig
+from vfe.tensor_io.described import FileFormat
 from vfe.types import never_cancelled
-from vfe.weights.lite import load_lite_model
+from vfe.weights.lite import LITE_FORMAT, load_lite_model
 
 from ..run.stage import full_precision
 
 FIRST_CONVOLUTION = "dit.pyramid.folds.0.conv.weight"
 
 
-def trainable_lite(path: Path) -> LiteModel:
-    """The restorer of a file, in float32 on the CPU; its prior, if it has one, stays fixed."""
-    net = load_lite_model(path, torch.device("cpu"), torch.float32).train().requires_grad_(True)
+def trainable_lite(path: Path, file_format: FileFormat[LiteConfig] = LITE_FORMAT) -> LiteModel:
+    """The restorer of a file, in float32 on the CPU; its prior, if it has one, stays fixed.
+
+    Another `file_format` is that of a flow model. Raises VFEError for a file of another format.
+    """
+    net = (
+        load_lite_model(path, torch.device("cpu"), torch.float32, file_format=file_format).train().requires_grad_(True)
+    )
     if net.prior is not None:
         net.prior.eval().requires_grad_(False)
     return net

@@ -72,7 +72,7 @@ class DistillStage(ClipStage):
         self.choose_best(names, BY_PSNR if perceptual is None else WITH_PERCEPTION)
         task = TaskLoss(config.task, self.student.codec, self._distance)
         teacher = _teacher(config, Computing(device, half))
-        parts = Parts(self.student, task, teacher, config.data, config.seed, self._distance)
+        parts = Parts(self.student, task, teacher, config.data, config.seed, self._distance, config.checkpointing)
         distilled = distillation(config.method, config.extras, parts)
         self.trainables, self.result = distilled.trainables, distilled.result
 

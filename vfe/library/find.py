@@ -20,6 +20,7 @@ MODEL_SUFFIX = ".safetensors"
 
 KIND_TITLES: dict[Kind, str] = {
     "restorer": "lite restorer",
+    "flow_model": "flow model",
     "wan_dit": "Wan DiT",
     "wan_vae": "Wan VAE",
     "lora": "LoRA",

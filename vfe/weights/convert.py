@@ -33,6 +33,7 @@ _PEOPLE: dict[Kind, str] = {
     "lora": "a LoRA",
     "prompt_embedding": "a prompt embedding",
     "restorer": "a vfe restorer",
+    "flow_model": "a vfe flow model",
     "text_encoder": "a text encoder",
 }
 

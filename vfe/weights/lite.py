@@ -1,4 +1,8 @@
-"""The files of lite models, which describe themselves: config, training record and weights in one safetensors file."""
+"""The files of lite models, which describe themselves: config, training record and weights in one safetensors file.
+
+A flow model is of the same parts as a restorer. It knows how clean latents are distributed, which a student of
+distillation learns from, and restores nothing: so its files are of a format of their own.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,7 @@ from ..tensor_io.described import FileFormat
 from ..tensor_io.load import load_model
 
 LITE_FORMAT = FileFormat("vfe-restorer-1", LiteConfig, "a restorer saved by vfe, or the name 'lite'")
+FLOW_FORMAT = FileFormat("vfe-flow-1", LiteConfig, "a flow model of clean latents, which stage score of training makes")
 CODEC_PREFIX = "codec."
 """Names that start so are of the codec, which is stored and loaded in float32."""
 
@@ -29,13 +34,19 @@ class LiteFileInfo:
     bytes: int
 
 
-def save_lite_model(path: Path, model: LiteModel, training: dict[str, Any], dtype: torch.dtype = torch.float16) -> None:
+def save_lite_model(
+    path: Path,
+    model: LiteModel,
+    training: dict[str, Any],
+    dtype: torch.dtype = torch.float16,
+    file_format: FileFormat[LiteConfig] = LITE_FORMAT,
+) -> None:
     """Write weights in `dtype` (the codec's scale in float32) and metadata; written aside and renamed."""
     state = {
         name: value.to(torch.float32 if name.startswith(CODEC_PREFIX) else dtype)
         for name, value in model.state_dict().items()
     }
-    LITE_FORMAT.write(path, model.config, state, training)
+    file_format.write(path, model.config, state, training)
 
 
 def is_lite_model(path: Path) -> bool:
@@ -55,13 +66,14 @@ def load_lite_model(
     device: torch.device,
     dtype: torch.dtype,
     build: Callable[[LiteConfig], LiteModel] = LiteModel,
+    file_format: FileFormat[LiteConfig] = LITE_FORMAT,
 ) -> LiteModel:
     """The model of a file in `dtype`, its codec in float32; frozen. Raises VFEError that says what does not fit.
 
     `build` makes the network, of a host's layers for one.
     """
-    source = LITE_FORMAT.open(path)
-    config = LITE_FORMAT.config_of(source)
+    source = file_format.open(path)
+    config = file_format.config_of(source)
     model = load_model(lambda: build(config), source, device=device, dtype=dtype, exact=(CODEC_PREFIX,))
     model.codec.build_transforms(device)  # the transform's matrices are computed, not stored
     return model

@@ -15,11 +15,13 @@ from ..types import VFEError
 from . import wan_dit, wan_vae
 from .adapter import ADAPTER_FORMAT, adapter_config
 from .foreign import name_foreign
-from .lite import LITE_FORMAT
+from .lite import FLOW_FORMAT, LITE_FORMAT
 from .lora_keys import is_lora, parse_key, unsupported_kind
 from .prompt import PROMPT_FORMAT, prompt_embedding_names
 
-Kind = Literal["wan_dit", "wan_vae", "lora", "adapter", "prompt_embedding", "restorer", "text_encoder", "face_net"]
+Kind = Literal[
+    "wan_dit", "wan_vae", "lora", "adapter", "prompt_embedding", "restorer", "flow_model", "text_encoder", "face_net"
+]
 
 LEARNED_PLACES = "dit.places.embedding"
 """Weights of restorers that know where in the picture a token is, as those of aligned faces do."""
@@ -73,6 +75,8 @@ def recognise_source(source: TensorSource) -> Recognised:
     """Tell what an open file is, as `recognise` does."""
     if LITE_FORMAT.names(source):
         return Recognised("restorer", _describe_restorer(source))
+    if FLOW_FORMAT.names(source):
+        return Recognised("flow_model", _describe_flow_model(source))
     if FACE_NET_FORMAT.names(source):
         return Recognised("face_net", f"vfe face net, {source.parameters / 1e6:.1f} M parameters; {source.description}")
     if ADAPTER_FORMAT.names(source):
@@ -95,6 +99,11 @@ def recognise_source(source: TensorSource) -> Recognised:
 def _describe_restorer(source: TensorSource) -> str:
     of_what = "of aligned faces" if LEARNED_PLACES in source.names else "of whole frames"
     return f"vfe restorer {of_what}, {source.parameters / 1e6:.1f} M parameters; {source.description}"
+
+
+def _describe_flow_model(source: TensorSource) -> str:
+    size = f"{source.parameters / 1e6:.1f} M parameters"
+    return f"vfe flow model for distillation, which restores nothing, {size}; {source.description}"
 
 
 def _describe_adapter(source: TensorSource) -> str:

@@ -41,7 +41,7 @@ def one_thread() -> Iterator[None]:
 
 
 def flow_teacher(folder: Path) -> dict[str, str]:
-    return {"kind": "flow", "lite": str(folder / "teacher.safetensors")}
+    return {"kind": "flow", "lite": str(folder / "flow.safetensors")}
 
 
 def own_start(folder: Path) -> dict[str, str]:

@@ -16,11 +16,14 @@ from training.distill.matching import (
     flow_loss,
     guided,
     matching_loss,
-    noised,
-    per_point,
     transport_plan,
     transported,
 )
+from training.distill.noise import noised
+
+
+def per_point(numbers: Tensor, like: Tensor) -> Tensor:
+    return numbers.view(-1, *[1] * (like.ndim - 1))
 
 
 def numbers(*shape: int, seed: int = 0) -> Tensor:
