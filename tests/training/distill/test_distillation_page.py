@@ -21,6 +21,13 @@ def test_sections_are_of_methods_and_extras_in_order() -> None:
     assert set(names) - EXTRAS <= METHODS
 
 
+def test_what_it_advises_exists() -> None:
+    table = PAGE.partition("## Which method for what")[2].partition("\n## ")[0]
+    advised = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\|[^|]+\|([^|]+)\|", table, re.MULTILINE))))
+    assert advised > EXTRAS
+    assert advised <= METHODS | EXTRAS
+
+
 def test_every_paper_has_a_row_that_says_what_came_of_it() -> None:
     rows = [re.split(r" \| ", line.strip("| ")) for line in PAGE.splitlines() if re.match(r"\| \d", line)]
     assert [int(row[0]) for row in rows] == list(range(1, 58))
