@@ -1,4 +1,4 @@
-"""Two processes train a student and two critics as one does."""
+"""Two processes train a student and two critics, or a student and a fake model, as one does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,11 +23,19 @@ EXTRAS = {
 }
 
 
-def test_two_processes_equal_one(tmp_path: Path) -> None:
+TWIN = {"method": {"twin": {}}, "extras": EXTRAS}
+W2SVD = {"method": {"w2svd": {"fake": {"lora": {"rank": 4, "alpha": 4.0}, "ratio": 1}}}}
+
+
+@pytest.mark.parametrize(("changes", "modules"), [(TWIN, 3), (W2SVD, 2)], ids=["twin", "w2svd"])
+def test_two_processes_equal_one(tmp_path: Path, changes: dict[str, Any], modules: int) -> None:
     """To 3 % of what a weight can move: where a gradient is next to nothing, AdamW makes steps of its rounding."""
     optim = {"lr": RATE, "warmup_steps": 0}
-    teacher = {"lite": str(tmp_path / "teacher.safetensors")}
-    path = distill_run(tmp_path, {"twin": {}}, extras=EXTRAS, student=teacher, optim=optim, steps=STEPS, eval={})
+    files = {
+        "student": {"lite": str(tmp_path / "teacher.safetensors")},
+        "teacher": {"kind": "flow", "lite": str(tmp_path / "flow.safetensors")},
+    }
+    path = distill_run(tmp_path, **{**files, **changes}, optim=optim, steps=STEPS, eval={})
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command = [*launcher, "-m", "training.train", str(path), "--set", f"output={tmp_path / 'two'}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -34,7 +43,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     two = torch.load(tmp_path / f"two/state/step-{STEPS:08d}/state.pt", weights_only=True)["modules"]
     one = trained(path).stage.trainables
-    assert len(one) == len(two) == 3
+    assert len(one) == len(two) == modules
     for module, theirs in zip(one, two, strict=True):
         ours = {name: value for name, value in module.state_dict().items() if name in theirs}
         assert ours.keys() == theirs.keys()
