@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from training.train import load_config, start
 from vfe import VFEError, load
 from vfe.loading.head_steps import read_head_steps
 from vfe.models.dit.head_steps import HeadSteps
-from vfe.options import ModelOptions
+from vfe.options import LoraFile, ModelOptions
 from vfe.tensor_io.open import open_tensors
 from vfe.weights.lite import save_lite_model
 
@@ -37,10 +38,24 @@ def test_a_lite_model_learns_steps_that_enhance_takes(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_lora_on_wan_notes_what_it_was_trained_for(tmp_path: Path) -> None:
+def test_a_lora_on_wan_takes_the_steps_that_it_learned(tmp_path: Path) -> None:
     run = trained(wan_distill_run(tmp_path, METHOD, steps=1, eval={"root": None}))
     assert run.progress.skipped == 0
-    assert read_head_steps(open_tensors(run.output / "last.safetensors")) == HeadSteps(blocks=1, most=3)
+    lora, files = run.output / "last.safetensors", tmp_path / "wan"
+    assert read_head_steps(open_tensors(lora)) == HeadSteps(blocks=1, most=3)
+    others = {"vae": files / "vae.safetensors", "prompt_embedding": files / "context.safetensors"}
+    frames = drifting_pattern(5)[0].unbind(1)
+
+    def restored(steps: int, **changes: Any) -> torch.Tensor:  # noqa: ANN401
+        options = ModelOptions(**others, loras=(LoraFile(lora),), steps=steps, **changes)
+        restorer = load(files / "dit.safetensors", dtype="fp32", options=options)
+        return torch.stack(list(restorer.restore_frames(frames)))
+
+    folded = restored(3)
+    assert not torch.allclose(folded, restored(1), atol=1e-3)
+    assert torch.allclose(folded, restored(3, fold=False), atol=1e-3)
+    with pytest.raises(VFEError, match="was trained for 1 to 3 steps, 4 are asked for"):
+        restored(4)
 
 
 def test_steps_learn_from_what_is_there(tmp_path: Path) -> None:
