@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -43,11 +42,11 @@ def test_a_lora_on_wan_takes_the_steps_that_it_learned(tmp_path: Path) -> None:
     assert run.progress.skipped == 0
     lora, files = run.output / "last.safetensors", tmp_path / "wan"
     assert read_head_steps(open_tensors(lora)) == HeadSteps(blocks=1, most=3)
-    others = {"vae": files / "vae.safetensors", "prompt_embedding": files / "context.safetensors"}
+    vae, context = files / "vae.safetensors", files / "context.safetensors"
     frames = drifting_pattern(5)[0].unbind(1)
 
-    def restored(steps: int, **changes: Any) -> torch.Tensor:  # noqa: ANN401
-        options = ModelOptions(**others, loras=(LoraFile(lora),), steps=steps, **changes)
+    def restored(steps: int, fold: bool = True) -> torch.Tensor:
+        options = ModelOptions(vae=vae, prompt_embedding=context, loras=(LoraFile(lora),), steps=steps, fold=fold)
         restorer = load(files / "dit.safetensors", dtype="fp32", options=options)
         return torch.stack(list(restorer.restore_frames(frames)))
 
