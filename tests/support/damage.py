@@ -17,6 +17,7 @@ from vfe.degradations.chain import Piece
 from vfe.degradations.codec import Codec
 from vfe.degradations.denoise import Denoise
 from vfe.degradations.dropped_frames import Repeat
+from vfe.degradations.dust import Dust
 from vfe.degradations.exposure import Exposure
 from vfe.degradations.fade import Fade
 from vfe.degradations.flicker import Flicker
@@ -25,6 +26,7 @@ from vfe.degradations.grain import Grain
 from vfe.degradations.jpeg import Jpeg
 from vfe.degradations.noise import Noise
 from vfe.degradations.resize import Resize, resized
+from vfe.degradations.scratches import Scratches
 from vfe.degradations.sensor import SensorNoise
 from vfe.degradations.sharpen import Sharpen
 from vfe.degradations.weave import Weave
@@ -111,6 +113,9 @@ DAMAGE: dict[str, tuple[str, tuple[Piece, ...]]] = {
     "sharpening": ("artefacts", tuple(Sharpen(amount, 1.0) for amount in (2.4, 3.6, 5.0))),
     "denoising": ("artefacts", tuple(Denoise(2, threshold, 0.3) for threshold in (20.0, 40.0, 80.0))),
     "banding": ("artefacts", tuple(banded(step) for step in (6.0, 12.0, 24.0))),
+    "dust": ("artefacts", tuple(Dust(rate, 0.02) for rate in (2.0, 8.0, 30.0))),
+    "deeper scratches": ("artefacts", tuple(Scratches(4, 1.2, depth) for depth in (0.25, 0.5, 0.8))),
+    "more scratches": ("artefacts", tuple(Scratches(count, 1.2, 0.6) for count in (3, 8, 20))),
     "some frames blurred": ("stability", tuple(some_frames_blurred(sigma) for sigma in (1.0, 2.0, 4.0))),
     "weave": ("stability", tuple(Weave(pixels) for pixels in (0.5, 1.5, 4.0))),
     "flicker": ("stability", tuple(Flicker(gain, 0.0, 0.0) for gain in (0.03, 0.08, 0.2))),

@@ -17,10 +17,11 @@ from tests.support.damage import DAMAGE, damaged
 from tests.support.face_clips import face_clip, flat_clip
 from tests.support.paths import DEV
 from vfe.curation.clip import FaceClip
-from vfe.curation.scorers.heuristic.artefacts import artefacts
+from vfe.curation.scorers.heuristic.artefacts import artefacts, blockiness
 from vfe.curation.scorers.heuristic.curve import falling, rising
 from vfe.curation.scorers.heuristic.detail import cut_off, detail
 from vfe.curation.scorers.heuristic.faces import sampled_faces
+from vfe.curation.scorers.heuristic.film import dust, scratches
 from vfe.curation.scorers.heuristic.lighting import lighting
 from vfe.curation.scorers.heuristic.occlusion import covered, occlusion, turned
 from vfe.curation.scorers.heuristic.picture import blurred
@@ -41,7 +42,9 @@ def measured(clip: FaceClip, dimension: str) -> float:
     faces = sampled_faces(clip, 3)
     if dimension == "occlusion":
         return occlusion(clip, faces)
-    return {"detail": detail, "lighting": lighting, "artefacts": artefacts}[dimension](faces)
+    if dimension == "artefacts":
+        return artefacts(clip, faces)
+    return {"detail": detail, "lighting": lighting}[dimension](faces)
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +142,42 @@ def test_a_turned_head_is_told_from_a_frontal_one() -> None:
     profile = frontal.clone()
     profile[:, 2, 0] = frontal[:, 1, 0]  # the nose before an eye
     assert turned(profile) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_dust_is_told_from_motion_and_flicker() -> None:
+    """A speck is in one frame; a bar that moves, and light that flickers, are in none alone."""
+    still = torch.full((5, 64, 64), 120.0) + 40 * torch.sin(torch.arange(64.0) / 5)
+    moving = torch.stack([frame.roll(at, 1) for at, frame in enumerate(still)])
+    flickering = moving * torch.tensor([1.0, 0.8, 1.1, 0.9, 1.0])[:, None, None]
+    assert dust(moving) == dust(flickering) == 0
+    dusty = moving.clone()
+    dusty[2, 30:33, 40:42] = 250
+    assert dust(dusty) == pytest.approx(6 / (3 * 64 * 64) * 1000)
+    dusty[3] = dusty[2]
+    assert dust(dusty) == 0, "what stays is no dust"
+    assert dust(dusty[:2]) == 0
+
+
+def test_scratches_are_told_from_edges_and_short_lines() -> None:
+    picture = torch.full((2, 64, 64), 90.0)
+    picture[:, :, 30:] = 160  # an edge
+    picture[:, 5:20, 12] = 200  # a line that ends
+    assert scratches(picture) < 0.5
+    for level in (235.0, 15.0):
+        scratched = picture.clone()
+        scratched[:, :, 50] = level
+        assert scratches(scratched) > 10
+
+
+def test_a_grid_is_told_from_sharp_content() -> None:
+    """Checks of 5 pixels are sharp, and in no grid of 8; blocks of 8 are faint, and in it."""
+    torch.manual_seed(0)
+    line = torch.arange(96)
+    checks = 60 + 120.0 * ((line // 5 + line[:, None] // 5) % 2) + torch.randn(3, 96, 96)
+    checks[:, 40:] = 120 + torch.randn(3, 56, 96)
+    blocks = checks.clone()
+    blocks[:, 40:] += 3 * torch.randn(1, 7, 12).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    assert blockiness(checks) < 1.5 < 3 < blockiness(blocks)
 
 
 def test_skin_of_any_brightness_is_not_covered() -> None:

@@ -1,6 +1,6 @@
 """Artefacts: noise, smoothed skin and blocks, ringing and sharpening, banding, upscaling. Our own measures.
 
-Marks of old film, dust and scratches, are not told from what is in the picture.
+Marks of old film, dust and scratches, are told in film.py.
 
 Each is a number that grows with the damage, on the face at the size that it had in the source.
 
@@ -15,25 +15,34 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...clip import FaceClip
 from .curve import falling, rising
 from .faces import Faces
+from .film import film_marks
 from .picture import blurred, level_below, oval, plain_blocks, slope
 
 NOISE_MASK = ((1.0, -2.0, 1.0), (-2.0, 4.0, -2.0), (1.0, -2.0, 1.0))
 NOISE_GAIN = 6.0
 PLAIN_SHARE, EDGE_SHARE = 0.3, 0.15
-NOISE_HALF, EQUAL_HALF, SHARPENED_HALF, SMOOTH_HALF, BLOCK_HALF = 5.0, 0.6, 1.6, 0.45, 5.0
+NOISE_HALF, EQUAL_HALF, SHARPENED_HALF, SMOOTH_HALF, BLOCK_HALF = 5.0, 0.6, 1.55, 0.45, 4.0
+GRID_SHARE, GRID_CLAMP, GRID_LEAST = 0.5, 8.0, 0.02
+"""The plainest part of the picture, in which alone steps are looked for; the levels that a step counts at most; and
+the level of steps that are everywhere."""
 BLOCK = 8
 """Pixels of a block of the codecs."""
 
 
-def artefacts(faces: Faces) -> float:
+def artefacts(clip: FaceClip, faces: Faces) -> float:
     """Return the points for the absence of artefacts, 0 to 1."""
-    luma = faces.luma
+    return picture_points(faces.luma) * film_marks(clip)
+
+
+def picture_points(luma: Tensor) -> float:
+    """Return the points of pictures (N, s, s) one by one, 0 to 1."""
     fineness = edge_fineness(luma)
     points = falling(noise(luma), NOISE_HALF, 2.5) * falling(equal_share(luma), EQUAL_HALF, 4.0)
     points *= falling(fineness, SHARPENED_HALF, 6.0) * rising(fineness, SMOOTH_HALF, 6.0)
-    return points * falling(blockiness(luma), BLOCK_HALF, 4.0)
+    return points * falling(blockiness(luma), BLOCK_HALF, 1.5)
 
 
 def noise(luma: Tensor) -> float:
@@ -70,16 +79,17 @@ def edge_fineness(luma: Tensor) -> float:
 
 
 def blockiness(luma: Tensor) -> float:
-    """Return how much steps stand in a grid of 8 pixels, wherever it begins: the logarithm to 2 of the power of that
-    period in the profile of steps, over that of other periods."""
-    return math.log2(1 + (_grid_power(luma) + _grid_power(luma.transpose(1, 2))) / 2)
+    """Return how much steps stand in a grid of 8 pixels, wherever it begins, in the plain parts of the picture, where
+    nothing sharp is taken for a step: those at the strongest place of the period over the median place, less 1."""
+    return max(_grid_strength(luma), _grid_strength(luma.transpose(1, 2)))
 
 
-def _grid_power(luma: Tensor) -> float:
+def _grid_strength(luma: Tensor) -> float:
+    """Return that of steps across."""
     steps = luma.diff(dim=2).abs()
-    lone = (steps[:, :, 1:-1] - (steps[:, :, 2:] + steps[:, :, :-2]) / 2).clamp(0, 10).mean(1)
-    lone = lone[:, : lone.shape[1] // BLOCK * BLOCK]
-    power = torch.fft.rfft(lone - lone.mean(1, keepdim=True)).abs().square().mean(0)
-    first = lone.shape[1] // BLOCK
-    grid = sum(float(power[first * harmonic]) for harmonic in (1, 2, 3))
-    return grid / max(3 * float(power[4:].median()), 1e-6)
+    lone = (steps[:, :, 1:-1] - torch.maximum(steps[:, :, 2:], steps[:, :, :-2])).clamp(0, GRID_CLAMP)
+    activity = F.avg_pool2d((luma - blurred(luma, 2.0)).abs(), BLOCK + 1, 1, BLOCK // 2)[:, :, 1:-2]
+    plain = (activity < level_below(activity.flatten(1), GRID_SHARE)[:, None, None]).float()
+    columns = (lone * plain).sum((0, 1)) / plain.sum((0, 1)).clamp(min=1)
+    places = columns[: len(columns) // BLOCK * BLOCK].reshape(-1, BLOCK).mean(0)
+    return max(float(places.max() / (places.median() + GRID_LEAST)) - 1, 0.0)

@@ -16,7 +16,7 @@ from .lighting import lighting
 from .occlusion import occlusion
 from .stability import stability
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of what verdicts come to, so that old ones are not taken for new ones."""
 SAMPLED = 9
 """The frames on which all but stability is measured."""
@@ -40,7 +40,7 @@ class HeuristicScorer:
             "detail": detail(faces),
             "stability": stability(clip),
             "lighting": lighting(faces),
-            "artefacts": artefacts(faces),
+            "artefacts": artefacts(clip, faces),
             "occlusion": occlusion(clip, faces),
         }
         worst = min(WEIGHTS, key=lambda name: points[name])
