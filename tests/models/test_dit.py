@@ -148,3 +148,15 @@ def test_a_single_latent_frame_trains_as_the_convolution_says() -> None:
     assert mixing.time.weight.grad is not None
     assert (mixing.time.weight.grad[:, :, 1] != 0).all()
     assert (mixing.time.weight.grad[:, :, ::2] == 0).all()
+
+
+def test_what_inference_keeps_of_a_grid_serves_training_too() -> None:
+    model = tiny((1, 4, 4))
+    latent = torch.randn(1, 6, 2, 6, 10)  # a grid that no other test has: nothing of it is kept yet
+    with torch.inference_mode():
+        model(latent, 400.0, torch.ones(1, 3, 8))
+    model.requires_grad_(True)
+    model(latent, 400.0, torch.ones(1, 3, 8)).sum().backward()
+    gradient = model.patch_embedding.weight.grad
+    assert gradient is not None
+    assert gradient.abs().max() > 0

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from ...types import VideoShape
 
+KEPT = torch.inference_mode(False)
+"""Around what makes a tensor that is kept: one that is made in inference mode could never be used in training."""
+
 
 @dataclass(frozen=True)
 class AttentionWindows:
@@ -52,6 +55,7 @@ class AttentionWindows:
         return rearrange(x, "(t a) (h b) (w c) -> (t h w) (a b c)", t=t // a, h=h // b, w=w // c, a=a, b=b, c=c)
 
     @cached_property
+    @KEPT
     def order(self) -> Tensor:
         """The number of the token at each position of the windows, (g, m) int64; L where that is padding."""
         t, h, w = self.grid
@@ -60,6 +64,7 @@ class AttentionWindows:
         return self._windows(F.pad(tokens, margin, value=t * h * w))
 
     @cached_property
+    @KEPT
     def inverse(self) -> Tensor:
         """The position of each token in the windows, (L,) int64."""
         positions = self.order.flatten().argsort()
@@ -80,6 +85,7 @@ class AttentionWindows:
         return x.flatten(1, 2).index_select(1, self.inverse.to(x.device))
 
     @cached_property
+    @KEPT
     def mask(self) -> Tensor | None:
         """What is added to the attention scores, (g, 1, m, m) of 0 and -inf; None where every window is whole."""
         if self.padded == self.grid and not any(self.shift):
