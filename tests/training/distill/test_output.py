@@ -63,7 +63,7 @@ def test_a_wan_student_may_have_a_lite_teacher(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="without a prior"):
         LiteRestorer(tiny_lite_with_prior())
-    with pytest.raises(ValueError, match="method names none, needed one of .*output"):
+    with pytest.raises(ValueError, match=r"method names none, needed one of .*output"):
         load_config(distill_run(tmp_path, {}))
     with pytest.raises(ValueError, match="method output learns from a restorer"):
         start(load_config(distill_run(tmp_path, OUTPUT, teacher={"kind": "ground_truth"})))
