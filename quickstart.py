@@ -32,6 +32,7 @@ from vfe.video.output_name import is_glob, output_for  # noqa: E402 -- needs not
 
 LOG = "quickstart.log"
 QUICK = ("-m", "not slow and not comfy and not gpu")  # what pytest gets for --quick
+MOST_TEST_PROCESSES = 4  # of pytest: each may take 2 GB
 CHILD_PATIENCE = 20.0  # seconds that a child gets after Ctrl-C to remove what it has half written
 KNOWN_REASONS = {  # what a log says -> what it means
     "NewConnectionError": "the package index cannot be reached",
@@ -275,7 +276,8 @@ def run_tests(environment: Environment, request: Request) -> int:
         codes[check] = environment.run(["-m", *arguments], environment.root)
     failed = " and ".join(check for check, code in codes.items() if code)
     say(f"pytest ...{f' ({failed} failed above, so the exit code is not 0 either way)' if failed else ''}")
-    codes["pytest"] = environment.run(["-m", "pytest", *request.extra], environment.root)
+    shared_out = ["-n", str(min(os.cpu_count() or 1, MOST_TEST_PROCESSES)), "--dist", "loadfile"]
+    codes["pytest"] = environment.run(["-m", "pytest", *shared_out, *request.extra], environment.root)
     return next((code for code in codes.values() if code), 0)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # several processes share the cores: before torch is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from tests.support.comfy_checkout import why_no_comfyui, why_not_here
 from tests.support.comfy_server import comfy_server

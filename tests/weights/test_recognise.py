@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.support.paths import ROOT
+from tests.support.tiny_lite import tiny_lite
 from tests.support.tiny_prior import tiny_adapter
 from tests.support.weight_layouts import DIT_LAYOUTS, random_dit, write_hole
 from vfe.library.find import KIND_TITLES, find_models
@@ -18,6 +19,7 @@ from vfe.models.dit.model import DiTConfig, WanDiT
 from vfe.models.wan_vae import WanVAE
 from vfe.types import VFEError
 from vfe.weights.adapter import write_adapter
+from vfe.weights.lite import FLOW_FORMAT, save_lite_model
 from vfe.weights.prompt import write_prompt_embedding
 from vfe.weights.recognise import Kind, recognise
 
@@ -118,6 +120,11 @@ def adapter(folder: Path) -> Path:
     return folder / "adapter"
 
 
+def flow_model(folder: Path) -> Path:
+    save_lite_model(folder / "flow", tiny_lite(), {}, file_format=FLOW_FORMAT)
+    return folder / "flow"
+
+
 def hole(shapes: Callable[[], Shapes]) -> Callable[[Path], Path]:
     return lambda folder: write_hole(folder / "model.safetensors", shapes())
 
@@ -127,6 +134,7 @@ ONE_OF_EACH: dict[Kind, Callable[[Path], Path]] = {
     "wan_vae": hole(lambda: shapes_of(WanVAE)),
     "lora": hole(lora),
     "adapter": adapter,
+    "flow_model": flow_model,
     "prompt_embedding": hole(lambda: {"prompt_embeds": (1, 512, 4096)}),
     "restorer": lambda _: find_models()["lite"],
     "text_encoder": hole(official_t5),
