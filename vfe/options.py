@@ -153,7 +153,7 @@ class RestoreOptions:
     """How much of restored faces is shown, from 0 to 1. Like `faces` and `min_face` it is of no use to whole frames."""
     tracks: Path | None = None
     """The faces of the input as `vfe faces --json` writes them, which are taken instead of those that are found."""
-    fidelity: float = 0.4
+    fidelity: float = 0.2
     """From 1, at which faces are as the part for whole frames restores them, to 0, at which they are as sharp as the
     part for faces makes them."""
     report: Path | None = None
