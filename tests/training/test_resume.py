@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,9 @@ import torch
 import torch.distributed.fsdp
 from safetensors.torch import load_file
 
+from tests.support.one_thread import one_thread as one_thread
 from tests.support.paths import ROOT
+from tests.support.run_state import state_of
 from tests.support.training_set import write_run, write_training_set
 from training.run.loop import Run
 from training.train import load_config, start
@@ -29,15 +30,6 @@ STEPS, SAVE_EVERY = 9, 3
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_training_set(tmp_path / "data")
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -54,11 +46,6 @@ def finished(path: Path, output: Path) -> Run:
     return run
 
 
-def weights(run: Run) -> list[torch.Tensor]:
-    moments = [v for o in run.optimizers for s in o.state_dict()["state"].values() for v in s.values()]
-    return [*run.stage.trainables[0].state_dict().values(), *run.average.values, *moments]
-
-
 def test_stop_and_resume_equals_no_stop(tmp_path: Path, root: Path) -> None:
     path = write_run(tmp_path, root)
     straight = finished(path, tmp_path / "straight")
@@ -66,7 +53,7 @@ def test_stop_and_resume_equals_no_stop(tmp_path: Path, root: Path) -> None:
     stopped.train(stop_after=4)
     resumed = finished(path, stopped.output)
     assert resumed.progress.step == straight.progress.step == 6
-    assert all(torch.equal(a, b) for a, b in zip(weights(straight), weights(resumed), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(state_of(straight), state_of(resumed), strict=True))
 
 
 def test_killed_at_any_moment_a_run_goes_on_to_the_same_weights(tmp_path: Path, root: Path) -> None:
@@ -86,7 +73,7 @@ def test_killed_at_any_moment_a_run_goes_on_to_the_same_weights(tmp_path: Path, 
     ]
     resumed, straight = finished(path, tmp_path / "killed"), finished(path, tmp_path / "straight")
     assert resumed.progress.step == straight.progress.step == STEPS
-    assert all(torch.equal(a, b) for a, b in zip(weights(straight), weights(resumed), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(state_of(straight), state_of(resumed), strict=True))
 
 
 def test_two_processes_equal_one_at_the_same_global_batch(tmp_path: Path, root: Path) -> None:

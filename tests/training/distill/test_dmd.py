@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,8 @@ import torch
 from torch import Tensor
 
 from tests.support.distill_run import distill_run, trained, wan_distill_run
+from tests.support.one_thread import one_thread as one_thread
+from tests.support.run_state import state_of
 from tests.support.wan_training import write_wan_files
 from training.distill.matching import TauConfig
 from training.distill.methods.dmd import DmdConfig, DmdTerm, GuidanceConfig, LowNoiseConfig, TransportConfig
@@ -29,15 +30,6 @@ DMD = {"dmd": {"fake": LORA}}
 W2SVD = {"w2svd": {"fake": LORA}}
 UNSCORED: dict[str, Any] = {"eval": {"root": None, "every_steps": 99}}
 CRITIC = {"extras": {"score_critic": {"width": 8}}}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def flow_run(folder: Path, method: dict[str, Any], **changes: Any) -> Path:  # noqa: ANN401
@@ -85,11 +77,6 @@ def student_of(run: Run) -> LatentRestorer:
 
 def moved(gradients: dict[str, Tensor | None]) -> set[str]:
     return {name.partition(".")[0] for name, gradient in gradients.items() if gradient is not None}
-
-
-def state_of(run: Run) -> list[Tensor]:
-    moments = [v for o in run.optimizers for s in o.state_dict()["state"].values() for v in s.values()]
-    return [*(v for module in run.stage.trainables for v in module.state_dict().values()), *moments]
 
 
 @pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,14 @@ import torch
 from torch import Tensor
 
 from tests.support.distill_run import distill_run, first_terms
+from tests.support.one_thread import one_thread as one_thread
+from tests.support.run_state import state_of
 from tests.support.training_set import write_training_set
 from training.data import clips
 from training.data.clips import DataConfig
 from training.distill.extras.portraits import Portraits
 from training.distill.method import StudentWithLoss
 from training.distill.restorer import LiteRestorer
-from training.run.loop import Run
 from training.run.stage import Draw, Slots
 from training.train import load_config, start
 
@@ -31,15 +31,6 @@ SCORE = {"score_critic": {"width": 8}}
 UNSCORED = {"eval": {"root": None, "every_steps": 99}}
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def flow_teacher(folder: Path) -> dict[str, str]:
     return {"kind": "flow", "lite": str(folder / "flow.safetensors")}
 
@@ -47,11 +38,6 @@ def flow_teacher(folder: Path) -> dict[str, str]:
 def own_start(folder: Path) -> dict[str, str]:
     """A student whose velocity is not zero."""
     return {"lite": str(folder / "teacher.safetensors")}
-
-
-def state_of(run: Run) -> list[Tensor]:
-    moments = [v for o in run.optimizers for s in o.state_dict()["state"].values() for v in s.values()]
-    return [*(v for module in run.stage.trainables for v in module.state_dict().values()), *moments]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import torch
 import vfe
 from tests.support.clips import Clip, write_clip
 from tests.support.distill_run import distill_run, first_terms, trained, wan_distill_run
+from tests.support.run_state import state_of
 from tests.support.tiny_dit import random_dit
 from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from tests.support.wan_training import write_wan_files
@@ -46,11 +47,6 @@ def dynamic_teacher(run: Run) -> DynamicTeacher:
     teacher = run.stage.trainables[0].get_submodule("additions.0")
     assert isinstance(teacher, DynamicTeacher)
     return teacher
-
-
-def weights(run: Run) -> list[torch.Tensor]:
-    moments = [v for o in run.optimizers for s in o.state_dict()["state"].values() for v in s.values()]
-    return [*run.stage.trainables[0].state_dict().values(), *run.average.values, *moments]
 
 
 def test_both_are_alike_at_first(tmp_path: Path) -> None:
@@ -116,7 +112,7 @@ def test_a_resumed_run_has_the_same_weights(tmp_path: Path) -> None:
     trained(path, steps=2)
     resumed = start(load_config(path), resume=True)
     resumed.train()
-    assert all(torch.equal(a, b) for a, b in zip(weights(straight), weights(resumed), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(state_of(straight), state_of(resumed), strict=True))
 
 
 @pytest.mark.slow
@@ -127,7 +123,7 @@ def test_recomputed_activations_change_nothing(tmp_path: Path) -> None:
         changes = {"output": str(tmp_path / f"{recompute}"), "checkpointing": recompute}
         runs.append(start(load_config(path, changes)))
         runs[-1].train()
-    assert all(torch.equal(a, b) for a, b in zip(*map(weights, runs), strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(*map(state_of, runs), strict=True))
 
 
 @pytest.mark.slow

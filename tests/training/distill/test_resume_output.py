@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from tests.support.clips import Clip, write_clip
 from tests.support.distill_run import distill_run, wan_distill_run
-from training.run.loop import Run
+from tests.support.one_thread import one_thread as one_thread
+from tests.support.run_state import state_of
 from training.train import load_config, start
 
 pytestmark = pytest.mark.slow
@@ -23,15 +22,6 @@ RUNS: dict[str, dict[str, Any]] = {
     "severity": {"severity": {"milder": 0.4}},
     "decoder": {"decoder": {"dim": 4}},
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums in one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def run_file(folder: Path, name: str) -> Path:
@@ -49,11 +39,6 @@ def run_file(folder: Path, name: str) -> Path:
     if name == "decoder":
         return wan_distill_run(folder, RUNS[name], teacher={"kind": "ground_truth"}, **changes)
     return distill_run(folder, RUNS[name], **changes)
-
-
-def state_of(run: Run) -> list[Tensor]:
-    moments = [v for o in run.optimizers for s in o.state_dict()["state"].values() for v in s.values()]
-    return [*(v for module in run.stage.trainables for v in module.state_dict().values()), *moments]
 
 
 @pytest.mark.parametrize("name", RUNS)
