@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import psutil
@@ -69,11 +70,17 @@ def pool_of(address: str, model: ModelRequest) -> RayPool:
 
 
 def kill_a_worker(folder: Path) -> bool:
-    """Kill the process that is at a segment of the job in `folder`; says whether there was one at this moment."""
-    running = [at.worker for at in Job.open(folder).status().segments if at.state is State.RUNNING]
-    for worker in running[:1]:
-        psutil.Process(int(worker.rpartition(":")[2])).kill()
-    return bool(running)
+    """Kill the process that is at a segment of the job in `folder`; says whether there was one within seconds.
+
+    Who waits longer may wait for ever: what a worker has done is heard, and more is given out, after this alone.
+    """
+    until = monotonic() + 3
+    while monotonic() < until:
+        for at in Job.open(folder).status().segments:
+            if at.state is State.RUNNING:
+                psutil.Process(int(at.worker.rpartition(":")[2])).kill()
+                return True
+    return False
 
 
 def do(event: Callable[[], object]) -> bool:
