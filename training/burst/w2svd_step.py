@@ -80,6 +80,7 @@ class RandomTeacher(Teacher):
     def __init__(self, model: OneStepDiT) -> None:
         self.config = TeacherConfig(kind="flow", lite="random")
         self.net = RandomRestorer(model.eval().requires_grad_(False))
+        self._last = None
 
 
 def student_and_teacher(config: DiTConfig, lora: LoraConfig, device: torch.device) -> tuple[LatentRestorer, Teacher]:

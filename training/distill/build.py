@@ -33,15 +33,15 @@ from .teacher import Teacher
 class MethodConfig:
     """One method by its name, with its own config."""
 
+    decoder: DecoderConfig | None = None
+    dmd: DmdConfig | None = None
     feature: FeatureConfig | None = None
     gpd: GPDConfig | None = None
     head_steps: HeadStepsConfig | None = None
     output: OutputConfig | None = None
     prune: PruneConfig | None = None
     severity: SeverityConfig | None = None
-    decoder: DecoderConfig | None = None
     twin: TwinConfig | None = None
-    dmd: DmdConfig | None = None
     w2svd: W2svdConfig | None = None
 
     def __post_init__(self) -> None:
