@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import av
 import pytest
 import torch
 
@@ -106,15 +108,23 @@ def test_a_damaged_source_gives_the_bytes_of_one_pass(harm: str, region: str, tm
 
 
 def damaged(clip: Path, harm: str) -> Path:
-    """Flip bits of a clip, or lose a piece of it."""
+    """Flip bits of a dozen frames of a clip, or lose a piece of it."""
     data, chance = bytearray(clip.read_bytes()), random.Random(5)
     if harm == "bits":
-        for _ in range(6):
-            data[chance.randrange(len(data) // 4, 3 * len(data) // 4)] ^= 1 << chance.randrange(8)
+        for start, end in _frame_bytes(clip)[20:32]:
+            for _ in range(3):
+                data[chance.randrange((start + end) // 2, end)] ^= 1 << chance.randrange(8)
     else:
         data[len(data) // 2 : len(data) // 2 + len(data) // 20] = bytes(len(data) // 20)
     clip.write_bytes(data)
     return clip
+
+
+def _frame_bytes(clip: Path) -> list[tuple[int, int]]:
+    """Where in the file the coded frames lie: a flipped bit of the sound would be heard by no test of frames."""
+    with av.open(clip) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size and packet.pos is not None]
+    return [(packet.pos, packet.pos + packet.size) for packet in packets]
 
 
 @pytest.fixture(scope="module")
@@ -126,14 +136,13 @@ def workers() -> Iterator[list[ProcessPoolExecutor]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("faces", "cuts"), [("none", ()), ("beside", ()), ("beside", (133, 250, 421)), ("alone", (133, 250, 421))]
-)
+@pytest.mark.parametrize("faces", ["none", "beside", "alone"])
+@pytest.mark.parametrize("cuts", [(), (133, 250, 421)])
 def test_500_frames_in_any_order_by_any_split(
     faces: str, cuts: tuple[int, ...], workers: list[ProcessPoolExecutor], tmp_path: Path
 ) -> None:
-    """Segments in random order, each by a random one of one or three processes, and one of them twice."""
-    clip, chance = write_clip(tmp_path / "clip.mkv", Clip(frames=500)), random.Random(len(cuts))
+    """Segments in random order, each by a random one of one to three processes, and one of them twice."""
+    clip, chance = write_clip(tmp_path / "clip.mkv", Clip(frames=500, cuts=cuts)), random.Random(len(cuts))
     restorer, region = stand_in(knows_faces=faces == "beside"), "face" if faces == "alone" else "frame"
     tracks = None if faces == "none" else faces_of_list(tmp_path / "faces.json", 500, cuts)
     options = RestoreOptions(region=region, tracks=tracks)  # type: ignore[arg-type]
@@ -141,7 +150,7 @@ def test_500_frames_in_any_order_by_any_split(
     request = request_of(clip, tmp_path / "job.mkv", frames=60, options=options)
     numbers = list(range(len(Job.plan(request, tmp_path / "planned", restorer).planned.segments)))
     assert len(numbers) >= 7
-    for processes in (1, 3):
+    for processes in (1, 2, 3):
         folder = tmp_path / f"job{processes}"
         shutil.copytree(tmp_path / "planned", folder)
         order = [*chance.sample(numbers, len(numbers)), chance.choice(numbers)]
@@ -176,7 +185,8 @@ def test_runs_of_the_same_line_share_the_work(tmp_path: Path) -> None:
     """They plan, restore, assemble and tidy up at once, and all of them end well."""
     clip = write_clip(tmp_path / "clip.mkv", Clip(frames=200))
     spawn = get_context("spawn")  # a fork of a process whose threads compute may wait for them for ever
-    runs = [spawn.Process(target=_restore, args=(clip, tmp_path / "film.mkv")) for _ in range(3)]
+    at_once = spawn.Barrier(3)  # one that starts when the others are done finds a film that exists
+    runs = [spawn.Process(target=_restore, args=(clip, tmp_path / "film.mkv", at_once)) for _ in range(3)]
     for run in runs:
         run.start()
     for run in runs:
@@ -186,7 +196,8 @@ def test_runs_of_the_same_line_share_the_work(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mkv", "film.mkv", "one.mkv"}
 
 
-def _restore(clip: Path, result: Path) -> None:
+def _restore(clip: Path, result: Path, at_once: Barrier) -> None:
+    at_once.wait(120)
     request, run = request_of(clip, result, frames=30), WholeRun(clip.with_name("job"))
     restore_whole(request, run, stand_in(), no_progress, lambda _: None)
 

@@ -143,6 +143,6 @@ def test_faces_cannot_be_chosen_where_none_is_looked_for(portrait: Path, capsys:
 
 
 def test_fidelity_is_of_a_part_for_faces(portrait: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    without = enhance(capsys, portrait, "--face-model", "none", "--fidelity", "0.2")
-    assert_one_line_error(without, "--fidelity 0.2", "part for faces", code=2)
+    without = enhance(capsys, portrait, "--face-model", "none", "--fidelity", "0.7")
+    assert_one_line_error(without, "--fidelity 0.7", "part for faces", code=2)
     assert_one_line_error(enhance(capsys, portrait, "--fidelity", "2"), "fidelity is 2.0", "0 (sharpest)", code=2)

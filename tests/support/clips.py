@@ -25,6 +25,8 @@ class Clip:
     pts: tuple[int, ...] | None = None
     """In 1/1000 s, for a variable rate; None: one frame each 1/rate s."""
     audio: bool = False
+    cuts: tuple[int, ...] = ()
+    """At each of these frames the picture turns into its negative, or back."""
 
 
 def picture(index: int, width: int, height: int) -> npt.NDArray[np.uint8]:
@@ -48,7 +50,10 @@ def write_clip(path: Path, clip: Clip | None = None) -> Path:
             stream.time_base = stream.codec_context.time_base = Fraction(1, 1000)
         sound = _add_sound(container) if clip.audio else None
         for index in range(clip.frames):
-            frame = av.VideoFrame.from_ndarray(picture(index, clip.width, clip.height), format="rgb24")
+            image = picture(index, clip.width, clip.height)
+            if sum(cut <= index for cut in clip.cuts) % 2:
+                image = 255 - image
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             if clip.pts:
                 frame.pts, frame.time_base = clip.pts[index], Fraction(1, 1000)
             container.mux(stream.encode(frame.reformat(format=clip.pix_fmt)))
