@@ -1,4 +1,4 @@
-"""Runs of output, feature, severity and decoder that stop and go on have the bits of runs that did not stop."""
+"""Runs of output, feature, severity, decoder, twin and head steps that stop and go on have the bits of runs that did not stop."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ RUNS: dict[str, dict[str, Any]] = {
     "feature": {"feature": {"mask": "learned"}},
     "severity": {"severity": {"milder": 0.4}},
     "decoder": {"decoder": {"dim": 4}},
+    "twin": {"twin": {}},
+    "head_steps": {"head_steps": {"blocks": 1, "most": 3}},
 }
 
 
