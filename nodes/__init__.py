@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from .compare_videos import CompareVideos
 from .dual_codebook_prior import DualCodebookPrior
+from .enhance_face_image import EnhanceFaceImage
 from .enhance_face_video import EnhanceFaceVideo
 from .face_crop import FaceCrop
 from .face_mask import FaceMask
@@ -24,6 +25,7 @@ NODES: list[type[io.ComfyNode]] = [
     OneStepEnhance,
     VAEDecodeTiled,
     EnhanceFaceVideo,
+    EnhanceFaceImage,
     CompareVideos,
 ]
 

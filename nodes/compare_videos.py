@@ -16,7 +16,7 @@ from .host.browser_video import BrowserVideo, from_file, from_images
 from .host.images import Reporter, check_images
 from .host.video_file import video_file
 from .remedies import in_node_terms
-from .sockets.types import CATEGORY
+from .sockets.types import CATEGORY, found_by
 
 Side: TypeAlias = "Input.Video | Tensor"
 
@@ -31,6 +31,7 @@ class CompareVideos(io.ComfyNode):
             node_id="VFE_CompareVideos",
             display_name="Compare Videos",
             category=CATEGORY,
+            **found_by("compare, comparison, before after, side by side, wipe, slider"),
             description=(
                 "Plays two videos in step, one over the other, with a divider to drag. Each side is a VIDEO or an "
                 "IMAGE batch."

@@ -9,7 +9,7 @@ from .backend.restorer import ComfyRestorer
 from .remedies import in_node_terms
 from .run.step import read_clip_prior
 from .sockets.clip_prior import ClipPrior
-from .sockets.types import CATEGORY, PriorType, RestorerType
+from .sockets.types import CATEGORY, PriorType, RestorerType, found_by
 
 
 class DualCodebookPrior(io.ComfyNode):
@@ -22,6 +22,7 @@ class DualCodebookPrior(io.ComfyNode):
             node_id="VFE_DualCodebookPrior",
             display_name="Dual Codebook Prior",
             category=CATEGORY,
+            **found_by("codebook, codeformer, dvface, prior, vq"),
             description="Reads from degraded frames which entries of the spatial and the temporal codebook they stand "
             "for. One-Step Enhance does so itself: this node is for other strengths, and for looking at the codes.",
             inputs=[

@@ -12,7 +12,7 @@ from ..vfe.face.paste.paste import FacePatcher
 from .host.images import Reporter, to_frame, to_images
 from .remedies import in_node_terms
 from .sockets.clip_faces import ClipFaces
-from .sockets.types import CATEGORY, FaceTracksType
+from .sockets.types import CATEGORY, FaceTracksType, found_by
 
 BLACK_SIDE = 64
 """The side in pixels of the picture that stands for the crops of a clip without faces, as in ComfyUI's own nodes."""
@@ -28,6 +28,7 @@ class FaceCrop(io.ComfyNode):
             node_id="VFE_FaceCrop",
             display_name="Face Crop",
             category=CATEGORY,
+            **found_by("crop face, cut out face, align face"),
             description="Cuts every face out as a clip of its own, in a square crop box that follows it smoothly. What "
             "comes after runs once for each face; Face Paste brings them back.",
             inputs=[

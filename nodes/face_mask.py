@@ -20,7 +20,7 @@ from .remedies import in_node_terms
 from .sockets.clip_faces import ClipFaces
 from .sockets.detections import boxes_of
 from .sockets.inputs import DEFAULTS, min_face_input
-from .sockets.types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType
+from .sockets.types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType, found_by
 
 
 class FaceMask(io.ComfyNode):
@@ -33,6 +33,7 @@ class FaceMask(io.ComfyNode):
             node_id="VFE_FaceMask",
             display_name="Face Mask",
             category=CATEGORY,
+            **found_by("face detect, face detection, face tracking, find faces, retinaface, yolo face"),
             description="Finds the faces of a clip and follows each through its shot: people do not swap, short gaps "
             "are bridged, cuts are found. The net is part of the pack, nothing is downloaded.",
             inputs=[

@@ -14,7 +14,7 @@ from .host.images import Reporter, check_images, to_frame, to_image
 from .remedies import in_node_terms
 from .sockets.clip_faces import ClipFaces
 from .sockets.inputs import blend_input
-from .sockets.types import CATEGORY, FaceTracksType
+from .sockets.types import CATEGORY, FaceTracksType, found_by
 
 
 class FacePaste(io.ComfyNode):
@@ -27,6 +27,7 @@ class FacePaste(io.ComfyNode):
             node_id="VFE_FacePaste",
             display_name="Face Paste",
             category=CATEGORY,
+            **found_by("paste face, composite face, reactor"),
             description="Pastes restored crops back where Face Crop took them, under soft and steady masks. Only what "
             "was changed is pasted: outside of the masks no pixel changes, and a clip without faces stays as it is.",
             is_input_list=True,

@@ -1,4 +1,4 @@
-"""The node Load Wan Restorer."""
+"""The node Load Face Restorer."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from .backend.restorer import ComfyRestorer
 from .host import model_paths
 from .host.model_paths import AUTO, LITE, NONE, path_of
 from .remedies import in_node_terms
-from .sockets.types import CATEGORY, RestorerType
+from .sockets.types import ADVANCED, CATEGORY, RestorerType, found_by
 
 LORAS = 2
 """How many LoRAs the node takes."""
 
 
 class LoadWanRestorer(io.ComfyNode):
-    """Load Wan Restorer makes a RESTORER of files, whose weights ComfyUI then loads and unloads."""
+    """Load Face Restorer makes a RESTORER of files, whose weights ComfyUI then loads and unloads."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -46,8 +46,9 @@ class LoadWanRestorer(io.ComfyNode):
         loras = model_paths.listed(model_paths.LORA_FOLDERS)
         return io.Schema(
             node_id="VFE_LoadWanRestorer",
-            display_name="Load Wan Restorer",
+            display_name="Load Face Restorer",
             category=CATEGORY,
+            **found_by("load wan restorer, restorer, restoration, face restore model, vividface, dvface, wan, lite"),
             description="Loads a one-step restorer: the lite one that comes with the pack and runs without a GPU, or a "
             "Wan2.1 DiT such as VividFace with its VAE and prompt embedding. What a file is, its content says.",
             inputs=[
@@ -63,6 +64,7 @@ class LoadWanRestorer(io.ComfyNode):
                     options=[AUTO, *model_paths.listed(model_paths.VAE_FOLDERS)],
                     default=AUTO,
                     tooltip="Wan2.1's VAE; auto finds it among the files. The lite restorer has no use for it.",
+                    extra_dict=ADVANCED,
                 ),
                 io.Combo.Input(
                     "context",
@@ -70,12 +72,14 @@ class LoadWanRestorer(io.ComfyNode):
                     default=AUTO,
                     tooltip="The embedded prompt, a file of a few KB; the help page says where it comes from. auto "
                     "finds it in vfe and text_encoders. The lite restorer has no use for it.",
+                    extra_dict=ADVANCED,
                 ),
                 io.Combo.Input(
                     "adapter",
                     options=[NONE, *model_paths.listed(model_paths.ADAPTER_FOLDERS)],
                     default=NONE,
                     tooltip="Codebooks and fusion of DVFace that were trained with this DiT.",
+                    extra_dict=ADVANCED,
                 ),
                 *(widget for number in range(1, LORAS + 1) for widget in _lora_inputs(number, loras)),
                 io.Combo.Input(
@@ -90,6 +94,7 @@ class LoadWanRestorer(io.ComfyNode):
                     default=ModelOptions.attention,
                     tooltip="Kernel of a Wan DiT's attention: PyTorch's own, or an installed one, which is "
                     "tried out before it is used.",
+                    extra_dict=ADVANCED,
                 ),
             ],
             outputs=[RestorerType.Output(display_name="restorer", tooltip="For the other nodes of this pack.")],
@@ -153,6 +158,7 @@ def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
             options=[NONE, *names],
             default=NONE,
             tooltip="A LoRA of the Wan DiT, added as ComfyUI adds them. Not for the lite restorer.",
+            extra_dict=ADVANCED,
         ),
         io.Float.Input(
             f"strength_{number}",
@@ -161,6 +167,7 @@ def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
             max=LORA_STRENGTHS.most,
             step=0.05,
             tooltip=f"How much of LoRA {number} is added.",
+            extra_dict=ADVANCED,
         ),
     ]
 

@@ -11,7 +11,7 @@ from .remedies import in_node_terms
 from .run.step import Enhancement, enhance
 from .sockets.clip_prior import ClipPrior
 from .sockets.inputs import strength_input, window_input
-from .sockets.types import CATEGORY, PriorType, RestorerType
+from .sockets.types import CATEGORY, PriorType, RestorerType, found_by
 
 
 class OneStepEnhance(io.ComfyNode):
@@ -24,10 +24,11 @@ class OneStepEnhance(io.ComfyNode):
             node_id="VFE_OneStepEnhance",
             display_name="One-Step Enhance",
             category=CATEGORY,
+            **found_by("restore, restoration, vividface, dvface, deblur, denoise, one step diffusion, sampler"),
             description="Restores frames in one step of the model, in overlapping windows. Decode the latent with VAE "
             "Decode Tiled (exact); a Wan restorer's is also what ComfyUI's own VAE nodes decode.",
             inputs=[
-                RestorerType.Input("restorer", tooltip="From Load Wan Restorer."),
+                RestorerType.Input("restorer", tooltip="From Load Face Restorer."),
                 io.Image.Input("images", tooltip="The degraded frames of one clip, in order."),
                 PriorType.Input(
                     "prior",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from ..vfe.types import Remedy, VFEError
 
-LOADER = "Load Wan Restorer"
+LOADER = "Load Face Restorer"
 """The name on the page of the node that loads restorers."""
 IN_NODES: Mapping[Remedy, str] = {
     Remedy.SEE_FACES: "the overlay of Face Mask shows their numbers",

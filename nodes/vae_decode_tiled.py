@@ -11,7 +11,7 @@ from ..vfe.types import VFEError
 from .backend.restorer import ComfyRestorer, DecodePlan
 from .remedies import in_node_terms
 from .run.decode import decode_with_restorer, decode_with_vae
-from .sockets.types import CATEGORY, RestorerType
+from .sockets.types import CATEGORY, RestorerType, found_by
 
 
 class VAEDecodeTiled(io.ComfyNode):
@@ -24,6 +24,7 @@ class VAEDecodeTiled(io.ComfyNode):
             node_id="VFE_VAEDecodeTiled",
             display_name="VAE Decode Tiled (exact)",
             category=CATEGORY,
+            **found_by("vae decode, tiled decode, wan vae"),
             description="Decodes a clip of any length without seams and without flicker: tiles share their borders "
             "exactly, and time is never cut. For latents of One-Step Enhance, and for all of Wan2.1's VAE.",
             inputs=[

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .jobs.request import JobRequest as JobRequest
     from .jobs.request import ModelRequest as ModelRequest
     from .options import RestoreOptions as RestoreOptions
+    from .restore.picture import restore_picture as restore_picture
     from .restore.restorer import Restorer as Restorer
     from .restore.restorer import RestoreReport as RestoreReport
     from .restore.restorer import load as load
@@ -33,6 +34,7 @@ _PLACES = {
     "Restorer": "restore.restorer",
     "VFEError": "types",
     "load": "restore.restorer",
+    "restore_picture": "restore.picture",
 }
 __all__ = [
     "Job",
@@ -45,6 +47,7 @@ __all__ = [
     "__version__",
     "face",
     "load",
+    "restore_picture",
 ]
 
 

@@ -7,6 +7,7 @@ not imported, so wrong ones are reported at once.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from pathlib import Path
@@ -193,6 +194,14 @@ class RestoreOptions:
         if self.scale is None or self.scale == 1:
             return width, height
         return _even(width * self.scale), _even(height * self.scale)
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Return (width, height) of a text like 1280x720; ValueError for another."""
+    match = re.fullmatch(r"(\d+)[xX\u00d7](\d+)", text.strip())
+    if not match:
+        raise ValueError(f"{text!r} is no size, needed is WIDTHxHEIGHT such as 512x512")
+    return int(match[1]), int(match[2])
 
 
 def _even(side: float) -> int:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from comfy_api.latest import io
 
-from ...vfe.options import BLENDS, MIN_FACES, STRENGTHS, WINDOWS, RestoreOptions
+from ...vfe.options import BLENDS, FIDELITIES, MIN_FACES, REGIONS, STRENGTHS, WINDOWS, RestoreOptions, parse_size
 from ...vfe.pipeline.chosen_window import ChosenWindow, choose_window
 from ...vfe.types import VFEError
+from .types import ADVANCED
 
 DEFAULTS = RestoreOptions()
 """What the command does unless it is told otherwise, and so the nodes too."""
+UNSCALED = "x1"
+SCALES = {UNSCALED: None, "x2": 2.0, "x4": 4.0}
+"""What the input `scale` offers, as the command's factors; None where it is not given."""
 
 
 def strength_input() -> io.Float.Input:
@@ -34,6 +40,7 @@ def window_input() -> io.Int.Input:
         step=4,
         tooltip="Frames restored together; 0: as suits the restorer and the memory. "
         "Other numbers are raised to the next 4n+1, such as 25.",
+        extra_dict=ADVANCED,
     )
 
 
@@ -50,11 +57,97 @@ def chosen_window(window: int, overlap: int = 0, least: int = WINDOWS.least) -> 
 
 def min_face_input(tooltip: str) -> io.Int.Input:
     """Return the input `min_face`, the size in pixels below which faces are not restored."""
-    return io.Int.Input("min_face", default=DEFAULTS.min_face, min=MIN_FACES.least, max=MIN_FACES.most, tooltip=tooltip)
+    return io.Int.Input(
+        "min_face",
+        default=DEFAULTS.min_face,
+        min=MIN_FACES.least,
+        max=MIN_FACES.most,
+        tooltip=tooltip,
+        extra_dict=ADVANCED,
+    )
 
 
 def blend_input(tooltip: str) -> io.Float.Input:
     """Return the input `blend`, how much of restored faces is shown over the original ones."""
     return io.Float.Input(
-        "blend", default=DEFAULTS.blend, min=BLENDS.least, max=BLENDS.most, step=0.05, tooltip=tooltip
+        "blend",
+        default=DEFAULTS.blend,
+        min=BLENDS.least,
+        max=BLENDS.most,
+        step=0.05,
+        tooltip=tooltip,
+        extra_dict=ADVANCED,
     )
+
+
+def face_inputs() -> list[io.Input]:
+    """Return the inputs that say what of a frame, and which faces, are restored."""
+    return [
+        io.Combo.Input(
+            "region",
+            options=list(REGIONS),
+            default=DEFAULTS.region,
+            tooltip="What is restored: frame is whole frames, face the faces alone, auto what suits the clip.",
+        ),
+        io.String.Input(
+            "faces",
+            default=DEFAULTS.faces,
+            tooltip="Which faces: all, largest, numbers as 2,5 or nearest 320,200 (a place in pixels).",
+        ),
+        min_face_input("Faces smaller than this many pixels are left alone."),
+        blend_input("How much of the restored faces is shown over the original ones."),
+    ]
+
+
+def fidelity_input() -> io.Float.Input:
+    """Return the input `fidelity`, how faithful faces are; it is optional, as earlier workflows have none."""
+    return io.Float.Input(
+        "fidelity",
+        default=DEFAULTS.fidelity,
+        min=FIDELITIES.least,
+        max=FIDELITIES.most,
+        step=0.05,
+        optional=True,
+        tooltip="Of faces: 1 is the most faithful, 0 the sharpest. Of use to lite only.",
+    )
+
+
+class ChosenSize(TypedDict):
+    """The fields of `RestoreOptions` that say how large the output is."""
+
+    scale: float | None
+    size: tuple[int, int] | None
+
+
+def size_inputs() -> list[io.Input]:
+    """Return the inputs `scale` and `size`; they are optional, as earlier workflows have none."""
+    return [
+        io.Combo.Input(
+            "scale",
+            options=list(SCALES),
+            default=UNSCALED,
+            optional=True,
+            tooltip="How much larger the output is. The input is enlarged first: faces are restored at that size.",
+        ),
+        io.String.Input(
+            "size",
+            default="",
+            optional=True,
+            tooltip="Width and height of the output, such as 1280x720; empty: those of the input, or by scale.",
+            extra_dict=ADVANCED,
+        ),
+    ]
+
+
+def chosen_size(scale: str, size: str) -> ChosenSize:
+    """Return what the inputs `scale` and `size` ask for. Raises VFEError for a size that is none, or for both."""
+    if not size.strip():
+        return {"scale": SCALES[scale], "size": None}
+    if scale != UNSCALED:
+        raise VFEError(
+            f"scale is {scale} and size is {size.strip()}; needed is one of them: empty size, or scale {UNSCALED}"
+        )
+    try:
+        return {"scale": None, "size": parse_size(size)}
+    except ValueError as error:
+        raise VFEError(str(error)) from error

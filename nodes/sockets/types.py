@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from comfy_api.latest import io
 
 CATEGORY = "video/face enhancement"
@@ -18,3 +20,14 @@ BoxesType = io.Custom("BOUNDING_BOX")
 
 SOCKET_ONLY = {"forceInput": True}
 """For inputs of a type for which newer ComfyUI has a widget: nothing comes in but by a link."""
+ADVANCED = {"advanced": True}
+"""For inputs that few change: newer ComfyUI hides them until it is asked for them, older takes no notice."""
+
+
+def found_by(words: str) -> dict[str, list[str]]:
+    """Return what makes the search find a node by these words, divided by commas, for its `Schema`.
+
+    Nothing where ComfyUI is too old to know of such words.
+    """
+    has_aliases = "search_aliases" in {field.name for field in fields(io.Schema)}
+    return {"search_aliases": words.split(", ")} if has_aliases else {}

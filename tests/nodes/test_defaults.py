@@ -21,7 +21,16 @@ INPUTS = {
     if getattr(given, "default", None) is not None
 }
 BOTH = sorted(key for key in INPUTS if key[1] in COMMAND)
-NOT_GIVEN = {"window": 0, "overlap": 0, "crf": -1, "vae": "auto", "context": "auto", "adapter": "none"}
+NOT_GIVEN = {
+    "window": 0,
+    "overlap": 0,
+    "crf": -1,
+    "vae": "auto",
+    "context": "auto",
+    "adapter": "none",
+    "scale": "x1",
+    "size": "",
+}
 """What stands in the nodes for an option of the command that is not given."""
 NUMBERS = [key for key in BOTH if key[1] in {field.name for field in fields(RestoreOptions)} and key[1] != "crf"]
 NUMBERS = [key for key in NUMBERS if isinstance(INPUTS[key].default, int | float)]

@@ -15,6 +15,7 @@ from tests.support.cli_run import Run, assert_one_line_error, run_vfe
 from tests.support.paths import LITE
 from vfe.options import ModelOptions, RestoreOptions
 from vfe.restore.restorer import load
+from vfe.video.read import open_source
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,16 @@ def test_faces_come_nearer_to_the_clean_ones(portrait: Path) -> None:
     both = restored(portrait, "near.png", RestoreOptions()).output
     without = restored(portrait, "far.png", RestoreOptions(), NO_FACES).output
     assert error(both) < error(without) < error(portrait)
+
+
+def test_a_picture_in_memory_equals_its_file(portrait: Path) -> None:
+    report = restored(portrait, "file.png", RestoreOptions(scale=2.0))
+    with open_source(portrait) as source:
+        loaded = next(iter(source)).pixels
+    result = vfe.restore_picture(load("lite", "cpu", "fp32"), loaded, RestoreOptions(scale=2.0))
+    assert result.notes == report.notes == ("1 face restored on 1 of 1 frames",)
+    in_bytes = ((result.pixels.clamp(-1, 1) + 1) * 127.5).movedim(0, -1).numpy()
+    assert np.abs(in_bytes - pixels(report.output)).max() <= 0.51
 
 
 def test_no_blend_is_the_part_for_frames_alone(portrait: Path) -> None:

@@ -120,9 +120,7 @@ class Plan:
             ema=0.998,
         )
         minutes, seconds = config.minutes_of(name), config.save_seconds
-        return BurstConfig(
-            minutes=minutes, batch=config.batch, optim=optim, muon=config.muon, save_seconds=seconds
-        )
+        return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, muon=config.muon, save_seconds=seconds)
 
     def _makers(self, frames: int, mixed: MixedLengths | None = None) -> tuple[PairSource, Pairs]:
         if self.config.pool is not None:

@@ -6,7 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
-from ..options import LoraFile
+from ..options import LoraFile, parse_size
 
 
 def read_path(text: str) -> Path:
@@ -58,7 +58,7 @@ def read_device(text: str) -> str:
 
 def read_size(text: str) -> tuple[int, int]:
     """Read WIDTHxHEIGHT in pixels."""
-    match = re.fullmatch(r"(\d+)[xX\u00d7](\d+)", text.strip())
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size, needed is WIDTHxHEIGHT such as 512x512")
-    return int(match[1]), int(match[2])
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -20,16 +20,15 @@ from ..face.track.tracks import FaceTracks
 from ..options import RestoreOptions
 from ..types import Progress, Remedy, VFEError
 from ..video.errors import about, reading
-from ..video.info import VideoInfo
 from ..video.read import Frame
-from .region import RegionPlan
+from .region import Pictures, RegionPlan
 
 FILLED = 0.5
 """The share of the picture from which on, if crop boxes of faces fill more, the region auto restores whole frames."""
 
 
 def plan_region(
-    info: VideoInfo,
+    info: Pictures,
     frames: Iterable[Frame],
     options: RestoreOptions,
     on_progress: Progress | None,
@@ -62,7 +61,7 @@ def plan_region(
 
 
 def find_tracks(
-    info: VideoInfo,
+    info: Pictures,
     frames: Iterable[Frame],
     options: RestoreOptions,
     on_progress: Progress | None,
@@ -100,7 +99,7 @@ def find_tracks(
     return scaled(selection.of(found), *options.output_size(width, height))
 
 
-def read_tracks(path: Path, info: VideoInfo) -> FaceTracks:
+def read_tracks(path: Path, info: Pictures) -> FaceTracks:
     """Return the faces that a file lists. Raises VFEError where it is none, or for frames of another size."""
     with reading(path):
         text = path.read_bytes().decode("utf-8", "replace")

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from ..face.track.tracks import FaceTracks
+
+
+class Pictures(Protocol):
+    """What is known of the frames of a source before they are read: sizes in pixels, and how many there may be."""
+
+    @property
+    def path(self) -> Path | str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def frames(self) -> int | None: ...
 
 
 @dataclass(frozen=True)

@@ -28,14 +28,13 @@ from ..pipeline.one_step import WindowConfig
 from ..pipeline.windows import ClipPart
 from ..types import Notify, Progress, Stretch, VFEError, no_progress
 from ..video.compare import check_apart, open_comparison, side_by_side
-from ..video.info import VideoInfo
 from ..video.lost import TimeRange
 from ..video.read import Frame, Source
 from ..video.write import Sink
 from .ends import entered, open_input, open_output
 from .face_stream import FacePart
 from .passage import Passage
-from .region import WHOLE_FRAMES, RegionPlan
+from .region import WHOLE_FRAMES, Pictures, RegionPlan
 from .reporting import FileRun, Reporting
 from .stretch_reporting import StretchReporting
 from .survey import Survey, check_size, take_survey
@@ -167,7 +166,7 @@ class Restorer:
             if reporting is not None:
                 reporting.check()
             searching = time.perf_counter()
-            plan = self._plan(source.info, source, options, on_progress)
+            plan = self.plan(source.info, source, options, on_progress)
             work = decide_work(self.pipeline, self.face_part, plan, options, size)
             searched = time.perf_counter() - searching
             watcher = None if reporting is None else reporting.watch(plan)
@@ -206,7 +205,7 @@ class Restorer:
         options = options or RestoreOptions()
 
         def look(frames: Iterable[Frame]) -> RegionPlan:
-            return self._plan(source.info, frames, options, None, memory)
+            return self.plan(source.info, frames, options, None, memory)
 
         return take_survey(source, look, on_progress, memory)
 
@@ -242,15 +241,18 @@ class Restorer:
                 yield replace(frame, pixels=pixels)
                 report(passage.given, total)
 
-    def _plan(
+    def plan(
         self,
-        info: VideoInfo,
+        info: Pictures,
         frames: Iterable[Frame],
         options: RestoreOptions,
-        on_progress: Progress | None,
+        on_progress: Progress | None = None,
         memory: FaceMemory | None = None,
     ) -> RegionPlan:
-        """Decide what of the frames is restored; faces are looked for where something depends on them."""
+        """Decide what of the frames is restored; faces are looked for where something depends on them.
+
+        Raises VFEError as `restore_file` does.
+        """
         if not self.finds_faces(options):
             return WHOLE_FRAMES
         from .find_faces import plan_region

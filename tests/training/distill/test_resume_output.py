@@ -1,4 +1,4 @@
-"""Runs of output, feature, severity, decoder, twin and head steps that stop and go on have the bits of runs that did not stop."""
+"""Runs of methods with one optimizer that stop and go on have the bits of runs that did not stop."""
 
 from __future__ import annotations
 
