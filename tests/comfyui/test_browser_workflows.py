@@ -13,6 +13,7 @@ from tests.support.paths import ROOT
 
 __all__ = ["browser", "comfy_page", "rendered"]
 
+PHOTO = "Restore a photo (lite)"
 RUN_MS = 300_000  # on a busy machine
 # Nodes of the graph: what they are, whether the page knows them, and how they look.
 NODES = """() => app.graph.nodes.map((node) => ({
@@ -53,11 +54,13 @@ def test_a_template_opens_from_the_dialog_with_every_node(comfy_page: ComfyPage,
     assert comfy_page.errors == []
 
 
-def test_the_clip_of_the_templates_is_put_among_the_inputs(comfy_page: ComfyPage) -> None:
-    clip = comfy_page.server.base / "input" / "vfe_demo.mp4"
-    clip.unlink(missing_ok=True)
-    comfy_page.open_template(LITE)
-    assert clip.read_bytes() == (ROOT / "web" / "demo" / "vfe_demo.mp4").read_bytes()
+def test_what_the_templates_load_is_put_among_the_inputs(comfy_page: ComfyPage) -> None:
+    photo, clip = (comfy_page.server.base / "input" / f"vfe_demo.{end}" for end in ("png", "mp4"))
+    for title, file in ((PHOTO, photo), (LITE, clip)):
+        file.unlink(missing_ok=True)
+        comfy_page.open()
+        comfy_page.open_template(title)
+        assert file.read_bytes() == (ROOT / "web" / "demo" / file.name).read_bytes()
     clip.write_bytes(b"the user's own")
     comfy_page.open()
     comfy_page.open_template(LITE)

@@ -28,6 +28,7 @@ NODES = {
     "VFE_OneStepEnhance",
     "VFE_VAEDecodeTiled",
     "VFE_EnhanceFaceVideo",
+    "VFE_EnhanceFaceImage",
     "VFE_CompareVideos",
 }
 MOST_START_SECONDS = 0.5

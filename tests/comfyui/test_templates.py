@@ -33,6 +33,7 @@ from vfe.weights.prompt import write_prompt_embedding
 
 SCENE = ROOT.parent / "shared" / "data" / "dev" / "scene_video" / "scene_modelscope_ClearerVoice-Studio_001.mp4"
 FRAMES, SOUND_RATE = 9, 16000
+PHOTO = "Restore a photo (lite)"
 LONG, STEPS = "Restore long video (lite)", "Restore faces step by step (lite)"
 VIVIDFACE, DVFACE = "Restore face video (VividFace)", "Restore face video (DVFace with prior)"
 DECODE = """
@@ -164,6 +165,21 @@ def test_lite_gives_the_frames_of_vfe_enhance(
     assert report.notes[-1] in text
     assert "2 faces restored" in text
     assert run.outputs[id_of(graph, "VFE_CompareVideos")]["vfe_compare"][0]["after"]["frames"] == FRAMES
+
+
+def test_a_photo_comes_out_as_by_vfe(comfy_server: ComfyServer) -> None:
+    demo = ROOT / "web" / "demo" / "vfe_demo.png"
+    (comfy_server.base / "input" / demo.name).write_bytes(demo.read_bytes())
+    graph = to_prompt(read_workflow(PHOTO), comfy_server.get("/object_info"))
+    node_of(graph, "VFE_LoadWanRestorer")["inputs"]["dtype"] = "fp32"
+    run = comfy_server.run(graph)
+    pixels = torch.from_numpy(read_pixels(demo)[0]).movedim(-1, 0) / 255 * 2 - 1  # to the bit what ComfyUI makes of it
+    expected = vfe.restore_picture(vfe.load("lite", "cpu", "fp32"), pixels).pixels
+    photo = pixels_of(pictures(comfy_server, run, id_of(graph, "SaveImage")))
+    in_code_values = (expected.clamp(-1, 1).movedim(0, -1)[None].numpy() + 1) * 127.5
+    assert difference(photo, in_code_values) <= CUT_OFF
+    (text,) = run.outputs[id_of(graph, "PreviewAny")]["text"]
+    assert text == "photo 1; 1 face restored on 1 of 1 frames"
 
 
 def test_faces_step_by_step_give_the_frames_of_vfe_enhance(
