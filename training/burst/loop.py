@@ -12,7 +12,6 @@ import sys
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
-from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,7 +25,6 @@ from ..run.average import MovingAverage
 from ..run.eval_mode import eval_mode
 from ..run.optim import OptimConfig, learning_rate
 from ..run.stage import Draw, Slots, TrainableModule
-from .optimizers import optimizers_of
 
 STATE_FILE = "state.pt"
 
@@ -40,8 +38,6 @@ class BurstConfig:
     batch: int = 8
     """Halved where memory does not take it."""
     optim: OptimConfig = field(default_factory=OptimConfig)
-    muon: bool = False
-    """Whether Muon moves the hidden matrices, instead of AdamW."""
     save_seconds: float = 60.0
     seed: int = 0
 
@@ -98,7 +94,7 @@ class BurstLoop:
     def __init__(self, stage: BurstStage, config: BurstConfig, out: Path, device: torch.device) -> None:
         self.stage, self.config, self.out, self.device = stage, config, out, device
         out.mkdir(parents=True, exist_ok=True)
-        self.optimizers = [optimizers_of(module, config.optim, muon=config.muon) for module in stage.trainables]
+        self.optimizers = [_optimizer(module, config.optim) for module in stage.trainables]
         self.average = MovingAverage(stage.trainables[0], config.optim.ema)
         self.clock = BurstProgress(batch=config.batch)
         self._terms: dict[str, list[Tensor]] = defaultdict(list)
@@ -134,7 +130,7 @@ class BurstLoop:
                 raise
             self.clock.batch //= 2
             self._say(f"out of memory: batches of {self.clock.batch} from now on")
-            for optimizer in chain(*self.optimizers):
+            for optimizer in self.optimizers:
                 optimizer.zero_grad()
             torch.cuda.empty_cache()
 
@@ -159,11 +155,10 @@ class BurstLoop:
 
         Returns the batch for the modules after it, and whether it moved: it does not where its gradient is not finite.
         """
-        module, optimizers = self.stage.trainables[index], self.optimizers[index]
+        module, optimizer = self.stage.trainables[index], self.optimizers[index]
         rate = learning_rate(self.config.optim, draw.step, self.done)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate * group["scale"]
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["scale"]
         with torch.autocast(self.device.type, torch.bfloat16):
             terms, next_batch = module(batch, draw)
             loss = torch.stack(list(terms.values())).sum()
@@ -171,11 +166,11 @@ class BurstLoop:
         moved = [parameter for parameter in module.parameters() if parameter.grad is not None]
         norm = torch.nn.utils.clip_grad_norm_(moved, self.config.optim.max_grad_norm)
         finite = bool(torch.isfinite(norm))
-        for optimizer in optimizers:
-            if finite:
-                optimizer.step()
-            optimizer.zero_grad()
-        self.clock.skipped += not finite
+        if finite:
+            optimizer.step()
+        else:
+            self.clock.skipped += 1
+        optimizer.zero_grad()
         for name, value in terms.items():
             self._terms[name].append(value.detach())
         return batch if next_batch is None else next_batch, finite
@@ -202,7 +197,7 @@ class BurstLoop:
     def _write_state(self) -> None:
         state = {
             "players": [module.state_dict() for module in self.stage.trainables],
-            "optimizers": [optimizer.state_dict() for optimizer in chain(*self.optimizers)],
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "average": self.average.values,
             "clock": asdict(self.clock),
         }
@@ -214,7 +209,7 @@ class BurstLoop:
         state = torch.load(self.out / STATE_FILE, map_location="cpu", weights_only=True)
         for module, weights in zip(self.stage.trainables, state["players"], strict=True):
             module.load_state_dict(weights)
-        for optimizer, moments in zip(chain(*self.optimizers), state["optimizers"], strict=True):
+        for optimizer, moments in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(moments)
         for value, kept in zip(self.average.values, state["average"], strict=True):
             value.copy_(kept)
@@ -231,3 +226,16 @@ def write_sheet(path: Path, rows: list[Tensor]) -> None:
     if rows:
         frames = [row[:, :, row.shape[2] // 2].clamp(-1, 1).add(1).mul(127.5).round().byte().cpu() for row in rows]
         Image.fromarray(torch.cat([rearrange(row, "n c h w -> h (n w) c") for row in frames]).numpy()).save(path)
+
+
+def _optimizer(module: TrainableModule, config: OptimConfig) -> torch.optim.Optimizer:
+    """AdamW over the trained weights, each at the module's rate; only matrices and kernels have weight decay."""
+    groups: dict[tuple[float, bool], list[Tensor]] = defaultdict(list)
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            groups[module.rate_of(name), parameter.ndim > 1].append(parameter)
+    listed = [
+        {"params": list(values), "scale": scale, "weight_decay": config.weight_decay if decays else 0.0}
+        for (scale, decays), values in groups.items()
+    ]
+    return torch.optim.AdamW(listed, lr=config.lr, betas=config.betas, fused=len(listed) > 0)

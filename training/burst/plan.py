@@ -49,8 +49,6 @@ class PlanConfig:
     """The time of all stages together, which share it as they would that of the whole plan."""
     batch: int = 8
     lr: float = 1e-3
-    muon: bool = False
-    """Whether Muon moves the hidden matrices, instead of AdamW: its steps cost a fifth more on a CPU."""
     frames: int = 5
     """The length of the restorer's clips; the codebooks' have a leading frame."""
     reuse: int = 1
@@ -120,7 +118,7 @@ class Plan:
             ema=0.998,
         )
         minutes, seconds = config.minutes_of(name), config.save_seconds
-        return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, muon=config.muon, save_seconds=seconds)
+        return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, save_seconds=seconds)
 
     def _makers(self, frames: int, mixed: MixedLengths | None = None) -> tuple[PairSource, Pairs]:
         if self.config.pool is not None:
