@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.support.comfy_server import PACK, ComfyServer
 from tests.support.comfy_workflow import read_workflow, titles, to_prompt
 from tests.support.paths import ROOT
 
-LOCALES = ROOT / "locales"
+LOCALES, PAGES = ROOT / "locales", ROOT / "web" / "docs"
 LANGUAGES = ("en", "zh")
 
 
@@ -61,6 +62,17 @@ def test_the_server_serves_translations_and_help(comfy_server: ComfyServer) -> N
         page = comfy_server.text(f"/extensions/{PACK}/docs/{name}.md")
         assert page.startswith("# ")
         assert len(page) > 200
+        assert comfy_server.text(f"/extensions/{PACK}/docs/{name}/zh.md").startswith("# ")
+
+
+@pytest.mark.parametrize("name", sorted(read_locale("en", "nodeDefs.json")))
+def test_a_help_page_is_the_same_in_both_languages(name: str) -> None:
+    """Its title, headings, tables, pictures, and the inputs and outputs in their order."""
+    english = (PAGES / f"{name}.md").read_text(encoding="utf-8")
+    chinese = (PAGES / name / "zh.md").read_text(encoding="utf-8")
+    assert chinese.startswith(f"# {read_locale('zh', 'nodeDefs.json')[name]['display_name']}\n")
+    for part in (r"^#+ ", r"\*\*\w+\*\*", r"\]\(.+\)", r"^\|"):
+        assert re.findall(part, english, re.MULTILINE) == re.findall(part, chinese, re.MULTILINE), part
 
 
 def test_a_help_page_names_every_input_and_output(comfy_server: ComfyServer) -> None:
