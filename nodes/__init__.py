@@ -14,6 +14,7 @@ from .face_paste import FacePaste
 from .host.model_paths import register_folder
 from .load_restorer import LoadWanRestorer
 from .one_step_enhance import OneStepEnhance
+from .replacements import offer_replacements
 from .vae_decode_tiled import VAEDecodeTiled
 
 NODES: list[type[io.ComfyNode]] = [
@@ -37,3 +38,7 @@ class FaceEnhancement(ComfyExtension):
         """Return the classes of the nodes, and make the folder of the pack's models known."""
         register_folder()  # `on_load` is not called by ComfyUI before 0.4
         return NODES
+
+    async def on_load(self) -> None:
+        """Offer nodes of this pack in the place of others that are missing; called once, by newer ComfyUI."""
+        await offer_replacements()

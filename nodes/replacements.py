@@ -1,0 +1,44 @@
+"""What workflows of other packs are offered where their nodes are missing: ours, with their links and our defaults.
+
+Newer ComfyUI offers that by itself, or takes them when a prompt runs. Their settings are not carried over: they are of
+other models, and what they are called differs between versions of these packs.
+"""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyAPI, io
+
+from .enhance_face_image import EnhanceFaceImage
+from .load_restorer import LoadWanRestorer
+
+OFFERS: dict[str, tuple[type[io.ComfyNode], dict[str, str]]] = {
+    "FaceRestoreModelLoader": (LoadWanRestorer, {}),
+    "FaceRestoreCFWithModel": (EnhanceFaceImage, {"restorer": "facerestore_model", "image": "image"}),
+    "KEEP_ModelLoader": (LoadWanRestorer, {}),
+    "KEEP_FaceUpscaleImage": (EnhanceFaceImage, {"restorer": "keep_model", "image": "image"}),
+}
+"""{node of facerestore_cf or ComfyUI-KEEP: (ours, {input of ours: the input whose link it gets})}."""
+
+
+async def offer_replacements() -> None:
+    """Make the offers known to ComfyUI; nothing where it is too old to make any."""
+    if not hasattr(io, "NodeReplace"):
+        return
+    api = ComfyAPI()
+    for old, (new, links) in OFFERS.items():
+        await api.node_replacement.register(replacement(old, new, links))
+
+
+def replacement(old: str, new: type[io.ComfyNode], links: dict[str, str]) -> io.NodeReplace:
+    """Return an offer of `new` for the node `old`: links as given, all else that it requires at our defaults."""
+    schema = new.define_schema()
+    values = {given.id: given.default for given in schema.inputs if not given.optional and given.id not in links}
+    return io.NodeReplace(
+        new_node_id=schema.node_id,
+        old_node_id=old,
+        input_mapping=[
+            *({"new_id": ours, "old_id": theirs} for ours, theirs in links.items()),
+            *({"new_id": name, "set_value": value} for name, value in values.items()),
+        ],
+        output_mapping=[{"new_idx": 0, "old_idx": 0}],
+    )
