@@ -20,7 +20,8 @@ __all__ = ["browser", "comfy_page", "rendered"]
 
 DEMO = ROOT / "web" / "demo" / "vfe_demo.mp4"
 FRAMES, SIDE = 9, 192
-LITE_TITLES = [title for title in titles() if "(lite)" in title]
+PHOTO = "Restore a photo (lite)"
+LITE_TITLES = [title for title in titles() if "(lite)" in title and title != PHOTO]
 RUN_MS = 300_000  # on a busy machine
 ADD_ALL = """(kinds) => kinds.map((kind) => {
   const node = LiteGraph.createNode(kind);
@@ -32,6 +33,7 @@ ADD_ALL = """(kinds) => kinds.map((kind) => {
 PROMPT = (
     "async () => Object.values((await app.graphToPrompt()).output).map(({class_type, inputs}) => [class_type, inputs])"
 )
+PHOTO_SHOWN = "() => Object.values(app.nodeOutputs ?? {}).some((output) => output.images?.[0]?.type === 'output')"
 FINISHED = "() => Object.values(app.nodeOutputs ?? {}).some((output) => output.vfe_compare)"
 SHOWN = "() => [...document.querySelectorAll('video')].every((video) => video.readyState >= 2)"
 PLAYS = "() => [...document.querySelectorAll('.vfe-compare video')].every((video) => video.currentTime > 0.1)"
@@ -102,10 +104,23 @@ def test_a_lite_template_runs_to_its_end(rendered: ComfyPage, short_demo: Path, 
     newest = max((rendered.server.base / "output" / "video").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     assert newest.stat().st_mtime_ns > short_demo.stat().st_mtime_ns
     assert read_pixels(newest).shape == (FRAMES, SIDE, SIDE, 3)
-    boxes = rendered.evaluate(rendered.boxes)
+    assert_tidy(rendered, title)
+
+
+def test_the_photo_template_runs_to_its_end(rendered: ComfyPage) -> None:
+    rendered.open_template(PHOTO)
+    rendered.press_run()
+    rendered.page.wait_for_function(PHOTO_SHOWN, timeout=RUN_MS)
+    show(rendered, f"{PHOTO}.png")
+    assert_tidy(rendered, PHOTO)
+
+
+def assert_tidy(page: ComfyPage, title: str) -> None:
+    """No node covers another, and the page has met no error."""
+    boxes = page.evaluate(page.boxes)
     assert len(boxes) == len(read_workflow(title)["nodes"])
     assert [(a[0], b[0]) for a, b in combinations(boxes, 2) if overlap(a[1:], b[1:])] == []
-    assert rendered.errors == []
+    assert page.errors == []
 
 
 @pytest.mark.parametrize("title", titles())

@@ -192,6 +192,7 @@ def test_ffmpeg_takes_the_colours_that_the_note_names(tmp_path: Path) -> None:
         )
 
 
+@needs_ffmpeg
 def test_compare_beside_pipes(tmp_path: Path) -> None:
     options = replace(UNTOUCHED, compare=tmp_path / "both.mkv")
     assert len(pipe_through(tmp_path, flat("F25:1"), options=options).y4m) > 3 * 64 * 48
