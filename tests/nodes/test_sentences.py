@@ -31,10 +31,10 @@ def test_wrong_files_get_a_sentence() -> None:
     wrong: list[tuple[str, dict[str, Loose]]] = [
         ("needed", {"model": "other.safetensors"}),
         ("damaged.safetensors", {"vae": "damaged.safetensors"}),
-        ("; choose a file with one prompt embedding as context of Load Wan", {"context": "other.safetensors"}),
+        ("; choose a file with one prompt embedding as context of Load Face", {"context": "other.safetensors"}),
         ("incomplete", {"lora_1": "bad.safetensors"}),
         ("no such file", {"lora_1": "gone.safetensors"}),
-        ("; choose a DVFace adapter, or none, as adapter of Load Wan", {"adapter": DIT.name}),
+        ("; choose a DVFace adapter, or none, as adapter of Load Face", {"adapter": DIT.name}),
         ("sageattention|is not installed", {"attention": "sage"}),
     ]
     for sentence, options in wrong:
@@ -48,13 +48,13 @@ def test_what_is_not_found_by_itself_is_said_in_terms_of_nodes() -> None:
     """Files that "auto" looks for: none, and two that differ."""
     for path, words in ((VAE, "vae"), (CONTEXT, "context")):
         aside = path.rename(path.with_suffix(".aside"))
-        with pytest.raises(ValueError, match=rf"is found; put .* and choose it as {words} of Load Wan") as none:
+        with pytest.raises(ValueError, match=rf"is found; put .* and choose it as {words} of Load Face") as none:
             run("LoadWanRestorer", model=DIT.name, dtype="fp32")
         aside.rename(path)
         other = path.with_stem("other")
         with safe_open(path, "pt") as file:
             save_file({name: value + 1 for name, value in load_file(path).items()}, other, file.metadata())
-        with pytest.raises(ValueError, match=rf"^2 files are .*; choose .* as {words} of Load Wan") as several:
+        with pytest.raises(ValueError, match=rf"^2 files are .*; choose .* as {words} of Load Face") as several:
             run("LoadWanRestorer", model=DIT.name, dtype="fp32")
         other.unlink()
         assert not COMMAND.search(f"{none.value}{several.value}")
