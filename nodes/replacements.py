@@ -6,6 +6,8 @@ other models, and what they are called differs between versions of these packs.
 
 from __future__ import annotations
 
+import sys
+
 from comfy_api.latest import ComfyAPI, io
 
 from .enhance_face_image import EnhanceFaceImage
@@ -21,8 +23,9 @@ OFFERS: dict[str, tuple[type[io.ComfyNode], dict[str, str]]] = {
 
 
 async def offer_replacements() -> None:
-    """Make the offers known to ComfyUI; nothing where it is too old to make any."""
-    if not hasattr(io, "NodeReplace"):
+    """Make the offers known to ComfyUI; nothing where it is too old to make any, or runs without a server."""
+    server = sys.modules.get("server")  # by name: programs that load nodes by themselves have none
+    if not hasattr(io, "NodeReplace") or server is None or not hasattr(server.PromptServer, "instance"):
         return
     api = ComfyAPI()
     for old, (new, links) in OFFERS.items():
