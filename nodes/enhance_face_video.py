@@ -64,7 +64,7 @@ class EnhanceFaceVideo(io.ComfyNode):
                     tooltip="Quality of the file that is written: 0 is lossless, higher numbers make it smaller. "
                     f"{CODEC_CRF}: visually lossless, {DEFAULT_CRFS['h264']} for H.264 and {DEFAULT_CRFS['h265']} for "
                     "H.265, which deep H.265, AV1 and VP9 become.",
-                    extra_dict=ADVANCED,
+                    **ADVANCED,
                 ),
                 fidelity_input(),
                 *size_inputs(),

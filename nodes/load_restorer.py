@@ -64,7 +64,7 @@ class LoadWanRestorer(io.ComfyNode):
                     options=[AUTO, *model_paths.listed(model_paths.VAE_FOLDERS)],
                     default=AUTO,
                     tooltip="Wan2.1's VAE; auto finds it among the files. The lite restorer has no use for it.",
-                    extra_dict=ADVANCED,
+                    **ADVANCED,
                 ),
                 io.Combo.Input(
                     "context",
@@ -72,14 +72,14 @@ class LoadWanRestorer(io.ComfyNode):
                     default=AUTO,
                     tooltip="The embedded prompt, a file of a few KB; the help page says where it comes from. auto "
                     "finds it in vfe and text_encoders. The lite restorer has no use for it.",
-                    extra_dict=ADVANCED,
+                    **ADVANCED,
                 ),
                 io.Combo.Input(
                     "adapter",
                     options=[NONE, *model_paths.listed(model_paths.ADAPTER_FOLDERS)],
                     default=NONE,
                     tooltip="Codebooks and fusion of DVFace that were trained with this DiT.",
-                    extra_dict=ADVANCED,
+                    **ADVANCED,
                 ),
                 *(widget for number in range(1, LORAS + 1) for widget in _lora_inputs(number, loras)),
                 io.Combo.Input(
@@ -94,7 +94,7 @@ class LoadWanRestorer(io.ComfyNode):
                     default=ModelOptions.attention,
                     tooltip="Kernel of a Wan DiT's attention: PyTorch's own, or an installed one, which is "
                     "tried out before it is used.",
-                    extra_dict=ADVANCED,
+                    **ADVANCED,
                 ),
             ],
             outputs=[RestorerType.Output(display_name="restorer", tooltip="For the other nodes of this pack.")],
@@ -158,7 +158,7 @@ def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
             options=[NONE, *names],
             default=NONE,
             tooltip="A LoRA of the Wan DiT, added as ComfyUI adds them. Not for the lite restorer.",
-            extra_dict=ADVANCED,
+            **ADVANCED,
         ),
         io.Float.Input(
             f"strength_{number}",
@@ -167,7 +167,7 @@ def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
             max=LORA_STRENGTHS.most,
             step=0.05,
             tooltip=f"How much of LoRA {number} is added.",
-            extra_dict=ADVANCED,
+            **ADVANCED,
         ),
     ]
 

@@ -201,6 +201,9 @@ def anchors(text: str) -> set[str]:
     return {anchor(heading) for heading in headings}
 
 
+HELP = ROOT / "web" / "docs"
+
+
 def broken_links(text: str, document: Path) -> list[str]:
     """Relative links whose file is not there, or whose heading is not in it."""
     broken = []
@@ -208,7 +211,9 @@ def broken_links(text: str, document: Path) -> list[str]:
         name, _, heading = target.partition("#")
         if "://" in target:
             continue
-        file = document.parent / name if name else document
+        # ComfyUI's page looks for the pictures of help pages in all languages in the folder of the English ones.
+        folder = HELP if HELP in document.parents else document.parent
+        file = folder / name if name else document
         content = (
             text
             if file == document

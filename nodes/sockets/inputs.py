@@ -40,7 +40,7 @@ def window_input() -> io.Int.Input:
         step=4,
         tooltip="Frames restored together; 0: as suits the restorer and the memory. "
         "Other numbers are raised to the next 4n+1, such as 25.",
-        extra_dict=ADVANCED,
+        **ADVANCED,
     )
 
 
@@ -63,7 +63,7 @@ def min_face_input(tooltip: str) -> io.Int.Input:
         min=MIN_FACES.least,
         max=MIN_FACES.most,
         tooltip=tooltip,
-        extra_dict=ADVANCED,
+        **ADVANCED,
     )
 
 
@@ -76,7 +76,7 @@ def blend_input(tooltip: str) -> io.Float.Input:
         max=BLENDS.most,
         step=0.05,
         tooltip=tooltip,
-        extra_dict=ADVANCED,
+        **ADVANCED,
     )
 
 
@@ -134,7 +134,7 @@ def size_inputs() -> list[io.Input]:
             default="",
             optional=True,
             tooltip="Width and height of the output, such as 1280x720; empty: those of the input, or by scale.",
-            extra_dict=ADVANCED,
+            **ADVANCED,
         ),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from inspect import signature
 
 from comfy_api.latest import io
 
@@ -20,8 +21,14 @@ BoxesType = io.Custom("BOUNDING_BOX")
 
 SOCKET_ONLY = {"forceInput": True}
 """For inputs of a type for which newer ComfyUI has a widget: nothing comes in but by a link."""
-ADVANCED = {"advanced": True}
-"""For inputs that few change: newer ComfyUI hides them until it is asked for them, older takes no notice."""
+WIDGETS = (io.Combo, io.Float, io.Int, io.String)
+ADVANCED: dict[str, dict[str, bool]] = (
+    {"extra_dict": {"advanced": True}}
+    if all("extra_dict" in signature(kind.Input.__init__).parameters for kind in WIDGETS)
+    else {}
+)
+"""What makes inputs that few change `advanced`: newer ComfyUI hides them until it is asked for them, older takes no
+notice, and the oldest would not take it."""
 
 
 def found_by(words: str) -> dict[str, list[str]]:
