@@ -7,7 +7,7 @@ from inspect import signature
 
 from comfy_api.latest import io
 
-CATEGORY = "video/face enhancement"
+CATEGORY = "Video Face Enhancement"
 """Where the nodes are in ComfyUI's menu."""
 
 RestorerType = io.Custom("RESTORER")

@@ -74,7 +74,7 @@ def test_every_node_is_there_and_explains_itself(comfy_server: ComfyServer) -> N
     nodes = {name: node for name, node in comfy_server.get("/object_info").items() if name.startswith("VFE_")}
     assert nodes.keys() == NODES
     for name, node in nodes.items():
-        assert node["category"] == "video/face enhancement", name
+        assert node["category"] == "Video Face Enhancement", name
         assert node["python_module"] == f"custom_nodes.{PACK}"
         assert len(node["description"]) > 20, name
         for kind in ("required", "optional"):

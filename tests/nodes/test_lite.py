@@ -330,7 +330,7 @@ def test_every_input_and_output_has_a_tooltip() -> None:
     for node in NODES.values():
         schema = node.define_schema()
         assert schema.node_id.startswith("VFE_")
-        assert schema.category == "video/face enhancement"
+        assert schema.category == "Video Face Enhancement"
         assert schema.description
         for link in (*schema.inputs, *schema.outputs):
             assert link.tooltip, f"{schema.node_id}: {link.id}"
