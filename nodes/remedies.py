@@ -26,10 +26,13 @@ IN_NODES: Mapping[Remedy, str] = {
 
 @contextmanager
 def in_node_terms() -> Iterator[None]:
-    """Run what a node does, and raise a VFEError that names nodes in place of one that names options of the command."""
+    """Run what a node does, and raise in place of a VFEError a ValueError that names nodes, not options of the command.
+
+    ComfyUI shows the full name of an error's type: that of a class of this pack is a path of modules, which says
+    nothing to the person who reads it; those of Python itself are one word.
+    """
     try:
         yield
     except VFEError as error:
-        if error.remedy is None:
-            raise
-        raise VFEError(f"{error.fact}; {IN_NODES[error.remedy]}") from error
+        advised = str(error) if error.remedy is None else f"{error.fact}; {IN_NODES[error.remedy]}"
+        raise ValueError(advised) from error

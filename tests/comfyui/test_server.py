@@ -149,6 +149,8 @@ def test_a_file_without_a_picture_is_refused_with_a_sentence(comfy_server: Comfy
     run = comfy_server.run(compare_graph("sound.mp4"))
     assert run.status == "error"
     assert "only audio; needed is a file with a video stream" in run.error
+    (told,) = run.all_of("execution_error")
+    assert told["exception_type"] == "ValueError"  # what ComfyUI shows beside it: no path of modules
 
 
 def test_a_missing_side_is_refused_before_the_run(comfy_server: ComfyServer) -> None:

@@ -40,6 +40,7 @@ def test_wrong_files_get_a_sentence() -> None:
     for sentence, options in wrong:
         with pytest.raises(ValueError, match=sentence) as caught:
             run("LoadWanRestorer", **{"model": DIT.name, "dtype": "fp32", **options})
+        assert type(caught.value) is ValueError  # ComfyUI shows the full name: a class of ours is a path of modules
         assert "\n" not in str(caught.value)
         assert not COMMAND.search(str(caught.value))
 
@@ -86,5 +87,6 @@ def test_other_latents_and_restorers_get_a_sentence(monkeypatch: pytest.MonkeyPa
         ("has no codebooks", lambda: run("DualCodebookPrior", restorer=restorer, images=images)),
     ]
     for sentence, use in wrong:
-        with pytest.raises(ValueError, match=sentence):
+        with pytest.raises(ValueError, match=sentence) as caught:
             use()
+        assert type(caught.value) is ValueError
