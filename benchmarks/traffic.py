@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -48,9 +49,17 @@ def cost_of(run: Callable[[], object]) -> Cost:
 
 
 def peak_bytes(run: Callable[[], object]) -> int:
-    """The most that was allocated at once on the CPU during a call, above what was before."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        run()
+    """The most that was allocated at once on the CPU during a call, above what was before.
+
+    Garbage that is found in the middle of the call would count as given back, so it is collected before.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+            run()
+    finally:
+        gc.enable()
     now = peak = 0
     for event in profiler.profiler.kineto_results.events():
         if event.name() == "[memory]":

@@ -43,6 +43,15 @@ def restorer(config: DiTConfig, dtype: torch.dtype) -> WanModel:
     return WanModel(dit, random_vae(VAE).to(dtype), OneStepFlow(), WanCompute(CPU, dtype))
 
 
+@pytest.fixture(params=[1, 4])
+def threads(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each thread of an attention on a CPU has memory of its own."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield
+    torch.set_num_threads(before)
+
+
 def frames_of(count: int, height: int, width: int) -> Iterator[Tensor]:
     """Made when they are asked for, so that they are measured too."""
     generator = torch.Generator().manual_seed(0)
@@ -72,6 +81,7 @@ def test_from_frames_to_frames(latents: int, tile: int | None, dtype: torch.dtyp
     assert measured <= foretold <= 2 * measured
 
 
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("kind", ["folded", "conditioned", "fp8"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("dim", "ffn_dim"), [(384, 512), (256, 1536)])

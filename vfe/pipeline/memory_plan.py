@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 from ..device import GIB
 from ..models.dit.model import DiTConfig
 from ..models.prior import PriorConfig
@@ -22,6 +24,7 @@ SHORTER_FRAMES = (49, 33, 21, 13, 5)
 NOMINAL_SIDE = 512  # pixels: the dtype is chosen before a frame is seen, for frames of this size
 STREAM_SLOTS = 2  # blocks on the device while all are streamed: the one that works and the next
 TILE_PARTS = (2, 3, 4, 6, 8, 12, 16, 24, 32)  # of the longer side: after the first, at most a third less each
+CPU_ATTENTION_TILE = (256, 512)  # queries by keys, the largest of PyTorch's flash attention on a CPU
 SMALLEST_PLANNED_TILE = 16  # latent pixels: with its margin such a tile of the encoder costs four times its own area
 
 
@@ -188,6 +191,7 @@ def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
     Feed-forward: the block's input, that of its last branch, it normalised, the result; and twice the wide layer,
     before and after GELU. Attention: the input, it normalised, q, k, v, the result, it rearranged and projected; one
     more in kernels that want another layout. Cosines and sines are kept. A weight is cast, or repacked by its kernel.
+    To these, on a CPU, comes what its threads work in.
     """
     config = sizes.dit
     down, across = config.patch[1:]
@@ -196,4 +200,15 @@ def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
     angles = 2 * config.head_dim
     weight = (2 if sizes.compute.fp8 else 1) * config.dim * config.ffn_dim
     fixed = weight + PROMPT_ROWS * config.dim
-    return sizes.compute.dtype.itemsize * (tokens * (max(attention, feed_forward) + angles) + fixed)
+    values = tokens * (max(attention, feed_forward) + angles) + fixed
+    return sizes.compute.dtype.itemsize * values + thread_bytes(sizes.compute, config.head_dim)
+
+
+def thread_bytes(compute: WanCompute, head_dim: int) -> int:
+    """Return the bytes that PyTorch's attention on a CPU works in, for all threads: scores of a tile of queries by one
+    of keys, their sums and the tile's result in float32, and the scores again in a smaller format. 0 on a device."""
+    if compute.device.type != "cpu":
+        return 0
+    queries, keys = CPU_ATTENTION_TILE
+    reduced = 0 if compute.dtype.itemsize == 4 else compute.dtype.itemsize * queries * keys
+    return torch.get_num_threads() * (4 * queries * (keys + 2 + head_dim) + reduced)
