@@ -14,8 +14,8 @@ IN_NODES: Mapping[Remedy, str] = {
     Remedy.RESTORE_WHOLE_FRAMES: "set region of Enhance Face Video to frame",
     Remedy.SHRINK_FRAMES: "close other programs, or make the frames smaller before they come to this node",
     Remedy.GET_VAE: f"put wan_2.1_vae.safetensors into ComfyUI's folder models/vae and choose it as vae of {LOADER}",
-    Remedy.GET_PROMPT_EMBEDDING: f"put one into ComfyUI's folder models/vfe and choose it as context of {LOADER}; the "
-    "help page of that node says where it comes from",
+    Remedy.GET_PROMPT_EMBEDDING: f"put one into ComfyUI's folder models/vfe and choose it as context of {LOADER}, or "
+    "connect CLIP Text Encode to its conditioning, as in the template for VividFace",
     Remedy.CHOOSE_VAE: f"choose one as vae of {LOADER}",
     Remedy.CHOOSE_PROMPT_EMBEDDING: f"choose a file with one prompt embedding as context of {LOADER}",
     Remedy.CHOOSE_ADAPTER: f"choose a DVFace adapter, or none, as adapter of {LOADER}",

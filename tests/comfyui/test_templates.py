@@ -1,4 +1,7 @@
-"""Every template run as it is shipped by a real server, on a short real clip with two faces and sound."""
+"""Every template run as it is shipped by a real server, on a short real clip with two faces and sound.
+
+Those of Wan models name a text encoder. It is no real one here: whatever loads it fails.
+"""
 
 from __future__ import annotations
 
@@ -228,17 +231,19 @@ def wan_files(comfy_server: ComfyServer) -> Iterator[Path]:
     dit, dvface = (models / "diffusion_models" / name for name in ("vividface.ckpt", "dvface.safetensors"))
     context, adapter = (models / "vfe" / name for name in ("empty_prompt.safetensors", "dvface_adapter.safetensors"))
     vae = models / "vae" / "wan_2.1_vae.safetensors"
-    files = (dit, dvface, context, adapter, vae)
+    encoder = models / "text_encoders" / "umt5_xxl_fp8_e4m3fn_scaled.safetensors"
+    files = (dit, dvface, context, adapter, vae, encoder)
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
     torch.save(random_dit().state_dict(), dit)
     save_file(random_dit(seed=1).state_dict(), dvface)
     save_file(random_vae().state_dict(), vae)
-    write_prompt_embedding(context, torch.ones(3, TINY_DIT.text_dim))
+    encoder.write_bytes(b"not read where the prompt is kept")
+    write_prompt_embedding(context, torch.ones(3, TINY_DIT.text_dim), {"prompt": ""})
     write_adapter(adapter, tiny_adapter(tiny_fusion(TINY_DIT.dim, TINY_DIT.layers)), {}, torch.float32)
     yield models
     for file in files:  # not the folders: ComfyUI fails on those that it has listed and that are gone
-        file.unlink()
+        file.unlink(missing_ok=True)
 
 
 def options_of(models: Path, adapter: str | None = None) -> ModelOptions:
@@ -260,6 +265,17 @@ def test_vividface_gives_the_frames_of_vfe_enhance(
     assert difference(read_pixels(result), read_pixels(report.output)) <= CODE_VALUE
     assert difference(read_pixels(result), read_pixels(clip)) > CHANGE
     assert has_sound(result)
+
+
+def test_the_text_encoder_is_asked_for_where_no_file_has_its_prompt(
+    comfy_server: ComfyServer, clip: Path, wan_files: Path
+) -> None:
+    """The test above ran without it."""
+    (wan_files / "vfe" / "empty_prompt.safetensors").unlink()
+    graph = template(comfy_server, VIVIDFACE, clip)
+    node_of(graph, "VFE_LoadWanRestorer")["inputs"]["strength_1"] = 0.5  # not what the server has in its cache
+    (error,) = comfy_server.run(graph).all_of("execution_error")
+    assert error["node_type"] == "CLIPLoader"
 
 
 def test_dvface_with_its_prior_gives_the_frames_of_vfe_enhance(
