@@ -238,4 +238,4 @@ def _optimizer(module: TrainableModule, config: OptimConfig) -> torch.optim.Opti
         {"params": list(values), "scale": scale, "weight_decay": config.weight_decay if decays else 0.0}
         for (scale, decays), values in groups.items()
     ]
-    return torch.optim.AdamW(listed, lr=config.lr, betas=config.betas, fused=len(listed) > 0)
+    return torch.optim.AdamW(listed, lr=config.lr, betas=config.betas, eps=config.eps, fused=len(listed) > 0)

@@ -84,7 +84,8 @@ def build_optimizer(module: TrainableModule, config: RunConfig) -> torch.optim.A
     groups = [
         {"params": parameters, "weight_decay": decay, "lr_scale": scale} for (decay, scale), parameters in kinds.items()
     ]
-    return torch.optim.AdamW(groups, lr=config.optim.lr, betas=config.optim.betas, fused=True)
+    optim = config.optim
+    return torch.optim.AdamW(groups, lr=optim.lr, betas=optim.betas, eps=optim.eps, fused=True)
 
 
 def prepare(accelerator: Accelerator, module: TrainableModule, config: RunConfig, clips: int) -> tuple[nn.Module, Any]:

@@ -13,6 +13,8 @@ class OptimConfig:
     lr: float = 1e-3
     final_lr: float = 1e-6
     betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-8
+    """Added to the root of the mean squared gradient: weights whose gradients are below it hardly move."""
     weight_decay: float = 0.01
     warmup_steps: int = 200
     max_grad_norm: float = 1.0
@@ -20,9 +22,10 @@ class OptimConfig:
     """Decay of the exponential moving average, per step."""
 
     def __post_init__(self) -> None:
-        if self.lr <= 0 or not 0 <= self.ema < 1 or self.warmup_steps < 0:
+        if self.lr <= 0 or self.eps <= 0 or not 0 <= self.ema < 1 or self.warmup_steps < 0:
             raise ValueError(
-                f"lr={self.lr}, ema={self.ema}, warmup_steps={self.warmup_steps}: needed > 0, in [0, 1), >= 0"
+                f"lr={self.lr}, eps={self.eps}, ema={self.ema}, warmup_steps={self.warmup_steps}: "
+                "needed > 0, > 0, in [0, 1), >= 0"
             )
 
 

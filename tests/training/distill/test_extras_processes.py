@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
-RATE, STEPS = 3e-4, 2
+RATE, STEPS, EPS = 3e-4, 2, 1e-4
 EXTRAS = {
     "motion": {"critic": {"net": {"width": 4, "stages": 1, "temporal": False}}},
     "self_adversarial": {"critic": {"width": 8, "layers": 1}},
@@ -29,11 +29,8 @@ W2SVD = {"method": {"w2svd": {"fake": {"lora": {"rank": 4, "alpha": 4.0}, "ratio
 
 @pytest.mark.parametrize(("changes", "modules"), [(TWIN, 3), (W2SVD, 2)], ids=["twin", "w2svd"])
 def test_two_processes_equal_one(tmp_path: Path, changes: dict[str, Any], modules: int) -> None:
-    """To 3 % of what a weight can move, but for one in a thousand.
-
-    Where a gradient is next to nothing, AdamW makes steps of its rounding.
-    """
-    optim = {"lr": RATE, "warmup_steps": 0}
+    """To 3 % of what a weight can move; AdamW's usual eps would make whole steps of the rounding of tiny gradients."""
+    optim = {"lr": RATE, "warmup_steps": 0, "eps": EPS}
     files = {
         "student": {"lite": str(tmp_path / "teacher.safetensors")},
         "teacher": {"kind": "flow", "lite": str(tmp_path / "flow.safetensors")},
@@ -50,5 +47,4 @@ def test_two_processes_equal_one(tmp_path: Path, changes: dict[str, Any], module
     for module, theirs in zip(one, two, strict=True):
         ours = {name: value for name, value in module.state_dict().items() if name in theirs}
         assert ours.keys() == theirs.keys()
-        apart = torch.cat([(ours[name] - theirs[name]).abs().flatten() for name in ours])
-        assert (apart > 0.03 * RATE * STEPS).double().mean() < 1e-3
+        assert max(float((ours[name] - theirs[name]).abs().max()) for name in ours) < 0.03 * RATE * STEPS
