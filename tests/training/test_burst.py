@@ -36,7 +36,9 @@ from training.burst.plan import Plan, PlanConfig
 from training.burst.pool import HELD_OUT_SHARD, MixedLengths, shard_name, write_shard
 from training.burst.restorer import ImageDistances, damage_weight
 from training.burst.squeeze import SQUEEZE_FILE, load_squeeze
+from training.burst.true_codes import predicted_codes, true_codes
 from training.lite.net import restore_video
+from training.prior.naming import target_codes
 from vfe.types import VFEError
 from vfe.weights.adapter import load_prior
 from vfe.weights.lite import load_lite_model
@@ -254,6 +256,25 @@ def test_parts_of_the_prior_are_left_out(album: PackedAlbum, packed: Path, tmp_p
         net = load_lite_model(tmp_path / "fidelity" / "last.safetensors", CPU, torch.float32)
         assert (net.config.fusion and (net.config.fusion.spatial, net.config.fusion.temporal)) == fusion
         shutil.rmtree(tmp_path / "fidelity")
+
+
+@pytest.mark.slow
+def test_true_codes_are_those_of_the_clean_clip(album: PackedAlbum, packed: Path, tmp_path: Path) -> None:
+    """They need no trained predictor, and a restorer makes something else of them."""
+    plan(album, packed, tmp_path, stages=("codebook",), minutes=0.02).run()
+    plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.03, true_codes=True, seed=1).run()
+    net = load_lite_model(tmp_path / "fidelity" / "last.safetensors", CPU, torch.float32)
+    pair = held_out_pairs(album, PairConfig(clips=ClipConfig(frames=5)), 2)
+    shown, guessed = true_codes(net, pair.degraded, pair.clean), predicted_codes(net, pair.degraded, pair.clean)
+    assert shown is not None
+    assert guessed is not None
+    assert net.prior is not None
+    assert torch.equal(shown.spatial, target_codes(net.prior, pair.clean).spatial.codes)
+    assert not torch.equal(shown.spatial, guessed.spatial)
+    assert net.fusion is not None
+    for weight in net.fusion.parameters():  # so short a run leaves them at zero
+        torch.nn.init.normal_(weight, std=0.1)
+    assert not torch.equal(restore_video(net, pair.degraded, pair.original, shown), restore_video(net, *pair[::2]))
 
 
 @pytest.mark.slow

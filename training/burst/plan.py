@@ -34,6 +34,7 @@ from .restorer import (
     RestorerWithLoss,
     unfrozen,
 )
+from .true_codes import predicted_codes, true_codes
 
 StageName = Literal["codebook", "predict", "fidelity", "adversary"]
 STAGE_SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.4, "adversary": 0.28}
@@ -66,6 +67,9 @@ class PlanConfig:
     what to make of the latent frames beside. And those with single frames."""
     prior: PriorPart | None = "both"
     """What of the prior that the stages before made is fused into the restorer; None leaves it out."""
+    true_codes: bool = False
+    """The restorer is given the codes of the clean clips, also when it is scored: what a prior can give at most."""
+    seed: int = 0
     tiny: bool = False
     compile: bool = False
     """The restorer: half a minute, and faster from then on; eager where it fails."""
@@ -102,7 +106,7 @@ class Plan:
             "adversary": self._adversary,
         }
         for name in self.config.stages:
-            torch.manual_seed(0)
+            torch.manual_seed(self.config.seed)
             loop = BurstLoop(build[name](), self._times(name), self.out / name, self.device)
             loop.train()
 
@@ -118,17 +122,19 @@ class Plan:
             ema=0.998,
         )
         minutes, seconds = config.minutes_of(name), config.save_seconds
-        return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, save_seconds=seconds)
+        return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, save_seconds=seconds, seed=config.seed)
 
     def _makers(self, frames: int, mixed: MixedLengths | None = None) -> tuple[PairSource, Pairs]:
         if self.config.pool is not None:
-            pool = PairPool(self.config.pool, self.device, self.album.list_sha256, frames, mixed)
+            pool = PairPool(self.config.pool, self.device, self.album.list_sha256, frames, mixed, self.config.seed)
             return pool, pool.held_out(self.config.held_out)
         pairs = replace(self.pairs, clips=replace(self.pairs.clips, frames=frames))
         damaged = replace(pairs.damage, clean_share=0.0)  # nothing is gained on a clean clip
         held_out = replace(pairs, clips=replace(pairs.clips, frames=5), damage=damaged)
         first = self.frame_part
-        return PairMaker(self.album, pairs, 0, first), held_out_pairs(self.album, held_out, self.config.held_out, first)
+        return PairMaker(self.album, pairs, self.config.seed, first), held_out_pairs(
+            self.album, held_out, self.config.held_out, first
+        )
 
     def _codebook(self) -> BurstStage:
         side, tiny = self.album.side, self.config.tiny
@@ -140,7 +146,7 @@ class Plan:
 
     def _fidelity(self) -> BurstStage:
         net = self._plain()
-        prior, used = self.out / "predict" / BEST_FILE, self.config.prior
+        prior, used = self._prior_file(), self.config.prior
         if used is not None and prior.exists() and net.prior is None:
             loaded = load_prior(prior, torch.float32).to(self.device)
             net = with_prior(net, loaded, fusion_config(net.config, loaded.config, used)).to(self.device)
@@ -157,7 +163,8 @@ class Plan:
     def _restorer(
         self, net: LiteModel, loss: RestorerLossConfig, discriminator: FeatureDiscriminator | None
     ) -> BurstStage:
-        restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, self.config.compile)
+        reader = true_codes if self.config.true_codes else predicted_codes
+        restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, self.config.compile, reader)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
         pairs, held_out = self._makers(frames, self.config.mixed)
         return RestorerStage(
@@ -168,6 +175,10 @@ class Plan:
         if self.config.init is not None:
             return seeing_original(self._load(self.config.init))
         return new_restorer(restorer_config(self.album.side, tiny=self.config.tiny), self.album, self.frame_part)
+
+    def _prior_file(self) -> Path:
+        """The prior whose encoder reads damaged clips; for true codes that which was trained with the codebooks."""
+        return self.out / ("codebook/" + LAST_FILE if self.config.true_codes else "predict/" + BEST_FILE)
 
     def _load(self, path: Path) -> LiteModel:
         return load_lite_model(path, self.device, torch.float32)

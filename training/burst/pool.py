@@ -74,12 +74,13 @@ class PairPool:
         list_sha256: str,
         frames: int | None = None,
         mixed: MixedLengths | None = None,
+        seed: int = 0,
     ) -> None:
         """`frames` of each pair are taken, from its end: 4 of 5 leave out the one that stands alone. None: all.
 
-        `mixed` says in which steps clips are longer, or single frames.
+        `mixed` says in which steps clips are longer, or single frames; `seed` what is drawn.
         """
-        self.folder, self.device, self.list_sha256 = folder, device, list_sha256
+        self.folder, self.device, self.list_sha256, self.seed = folder, device, list_sha256, seed
         self.frames, self.mixed = frames, mixed or MixedLengths()
 
     def longer(self, step: int) -> bool:
@@ -92,7 +93,7 @@ class PairPool:
         if not shards:
             raise VFEError(f"{self.folder} holds no pairs; fill it with python -m training.burst.fill_pool")
         shards = shards[1:] or shards  # the oldest may be gone before it is read
-        rng = np.random.default_rng(step)
+        rng = np.random.default_rng((self.seed, step))
         drawn = []
         for _ in range(count):
             shard = np.load(shards[rng.integers(len(shards))], mmap_mode="r")

@@ -15,7 +15,6 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vfe.models.lite import LiteModel
-from vfe.types import never_cancelled
 from vfe.weights.lite import save_lite_model
 
 from ..lite.net import restore_video
@@ -36,6 +35,7 @@ from .feature_discriminator import FeatureDiscriminator
 from .likeness import LikenessDistance
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
+from .true_codes import PriorReader, predicted_codes
 
 ERROR_FLOOR = 2e-4  # mean square of [-1, 1]: 43 dB, beyond which no clip counts for more
 
@@ -99,9 +99,10 @@ class RestorerWithLoss(TrainableModule):
         distances: ImageDistances,
         discriminator: FeatureDiscriminator | None = None,
         compiled: bool = False,
+        read_prior: PriorReader = predicted_codes,
     ) -> None:
         super().__init__()
-        self.net, self.loss = net, loss
+        self.net, self.loss, self.read_prior = net, loss, read_prior
         self.distances = distances  # in a tuple: they are in no saved state, and may differ when a run goes on
         self._velocity = (torch.compile(net) if compiled else net,)  # in a tuple: it would name the weights twice
         self._discriminator = (discriminator,)  # another module trains it: no submodule of this one
@@ -111,8 +112,7 @@ class RestorerWithLoss(TrainableModule):
         with full_precision(device):
             leads = batch.clean.shape[2] % net.codec.config.time == 1
             z_lq, z_clean, z_original = (net.codec.encode(video, leads=leads) for video in batch)
-        with torch.no_grad():
-            prior = net.read_prior(batch.degraded, never_cancelled)
+        prior = self.read_prior(net, batch.degraded, batch.clean)
         z = torch.cat([z_lq, z_original], 1) if net.sees_original else z_lq
         velocity = self._velocity[0](z, prior)
         with full_precision(device):
@@ -193,7 +193,8 @@ class RestorerStage(BurstStage):
         self._restored = []
         for degraded, clean, original in zip(*(x.split(1) for x in self.held_out), strict=True):
             with torch.autocast(clean.device.type, torch.bfloat16):
-                restored = restore_video(self.net, degraded, original).clamp(-1, 1)
+                prior = self.restorer.read_prior(self.net, degraded, clean)
+                restored = restore_video(self.net, degraded, original, prior).clamp(-1, 1)
             self._restored.append(restored)
             errors = [(x - clean).square().mean().clamp(min=ERROR_FLOOR).log10() for x in (degraded, restored)]
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips

@@ -43,6 +43,10 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--prior", choices=("none", "spatial", "temporal", "both"), default="both", help="what of it the restorer gets"
     )
+    parser.add_argument(
+        "--true-codes", action="store_true", help="of the clean clips, for the restorer: the most that a prior can give"
+    )
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--join-every", type=int, help="steps, of which one has clips of three pairs of the pool")
     parser.add_argument("--still-every", type=int, help="steps, of which one has single frames of the pool's pairs")
     parser.add_argument("--compile", action="store_true", help="the restorer, by torch.compile; eager where it fails")
@@ -73,6 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
             pool=args.pool,
             mixed=MixedLengths(join_every=args.join_every, still_every=args.still_every),
             prior=None if args.prior == "none" else args.prior,
+            true_codes=args.true_codes,
+            seed=args.seed,
             tiny=args.tiny,
             compile=args.compile,
         )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vfe.models.lite import LiteConfig, LiteModel
-from vfe.models.prior import DualCodebookPrior
+from vfe.models.prior import DualCodebookPrior, Prior
 from vfe.models.prior.fusion import FusionConfig
 from vfe.tensor_io.described import FileFormat
 from vfe.types import never_cancelled
@@ -61,17 +61,18 @@ def seeing_original(net: LiteModel) -> LiteModel:
     return seeing.to(net.device)
 
 
-def restore_video(net: LiteModel, video: Tensor, original: Tensor | None = None) -> Tensor:
+def restore_video(net: LiteModel, video: Tensor, original: Tensor | None = None, prior: Prior | None = None) -> Tensor:
     """Degraded video to restored video; all but the codec and the step in the autocast of the caller.
 
-    `original` is the video as it was before another model restored it, for a model that sees that. The first frame is
-    the first of a clip where there are 4n + 1 frames, and comes from the middle of one where there are 4n.
+    `original` is the video as it was before another model restored it, for a model that sees that; `prior` is that of
+    the clip, which is read where it is not given. The first frame is the first of a clip where there are 4n + 1 frames,
+    and comes from the middle of one where there are 4n.
     """
     leads = video.shape[2] % net.codec.config.time == 1
     with full_precision(video.device):
         z = z_lq = net.codec.encode(video, leads=leads)
         if net.sees_original and original is not None:
             z = torch.cat([z_lq, net.codec.encode(original, leads=leads)], 1)
-    velocity: Tensor = net(z, net.read_prior(video, never_cancelled))
+    velocity: Tensor = net(z, net.read_prior(video, never_cancelled) if prior is None else prior)
     with full_precision(video.device):
         return net.codec.decode(net.flow.restore(z_lq, velocity.float()), leads=leads)
