@@ -6,17 +6,19 @@ import secrets
 import shutil
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import folder_paths
 from comfy_api.latest import Input, io
 from torch import Tensor
 
-from .host.browser_video import BrowserVideo, from_file, from_images
 from .host.images import Reporter, check_images
 from .host.video_file import video_file
 from .remedies import in_node_terms
 from .sockets.types import CATEGORY, found_by
+
+if TYPE_CHECKING:
+    from .host.browser_video import BrowserVideo
 
 Side: TypeAlias = "Input.Video | Tensor"
 
@@ -61,6 +63,8 @@ class CompareVideos(io.ComfyNode):
     @in_node_terms()
     def execute(cls, before: Side, after: Side, frame_rate: float) -> io.NodeOutput:
         """Make both sides playable and tell the widget where they are; VFEError for what cannot be read."""
+        from .host.browser_video import from_file, from_images
+
         folder = Path(folder_paths.get_temp_directory())
         folder.mkdir(parents=True, exist_ok=True)
         given = {"before": before, "after": after}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 from torch import Tensor
 
-from .backend.restorer import ComfyRestorer
 from .remedies import in_node_terms
-from .run.step import read_clip_prior
-from .sockets.clip_prior import ClipPrior
 from .sockets.types import CATEGORY, PriorType, RestorerType, found_by
+
+if TYPE_CHECKING:
+    from .backend.restorer import ComfyRestorer
+    from .sockets.clip_prior import ClipPrior
 
 
 class DualCodebookPrior(io.ComfyNode):
@@ -66,6 +69,8 @@ class DualCodebookPrior(io.ComfyNode):
         cls, restorer: ComfyRestorer, images: Tensor, spatial_strength: float, temporal_strength: float
     ) -> io.NodeOutput:
         """Return the PRIOR of `images`, and its codes as an IMAGE; VFEError for a restorer without codebooks."""
+        from .run.step import read_clip_prior
+
         prior: ClipPrior
         prior, code_map = read_clip_prior(restorer, images, spatial_strength, temporal_strength)
         return io.NodeOutput(prior, code_map)

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import folder_paths
 from comfy_api.latest import Input, InputImpl, io
 
 from ..vfe.options import CRFS, DEFAULT_CRFS, Region, RestoreOptions
-from ..vfe.pipeline.windows import WindowConfig
-from ..vfe.restore.restorer import RestoreReport
-from ..vfe.types import VideoShape
-from .backend.restorer import ComfyRestorer
-from .host.images import Reporter
-from .host.video_file import video_file
 from .remedies import in_node_terms
-from .run.shown import MANY, shown_restorer
 from .sockets.inputs import (
     DEFAULTS,
     UNSCALED,
@@ -29,6 +20,9 @@ from .sockets.inputs import (
     window_input,
 )
 from .sockets.types import ADVANCED, CATEGORY, RestorerType, found_by
+
+if TYPE_CHECKING:
+    from .backend.restorer import ComfyRestorer
 
 CODEC_CRF = -1
 """What the input `crf` is where the codec's default is taken, as without --crf. It is not 0, which is lossless."""
@@ -95,6 +89,8 @@ class EnhanceFaceVideo(io.ComfyNode):
         size: str = "",
     ) -> io.NodeOutput:
         """Return the restored VIDEO and the report; VFEError for what cannot be read, chosen or held in memory."""
+        from .run.video import describe, enhance_video
+
         options = RestoreOptions(
             strength=strength,
             region=region,
@@ -108,22 +104,3 @@ class EnhanceFaceVideo(io.ComfyNode):
         asked = chosen_window(window)
         report = enhance_video(restorer, video, options, asked.config)
         return io.NodeOutput(InputImpl.VideoFromFile(str(report.output)), describe(report, asked.note))
-
-
-def enhance_video(
-    restorer: ComfyRestorer, video: Input.Video, options: RestoreOptions, window: WindowConfig | None
-) -> RestoreReport:
-    """Restore a VIDEO into a new file in ComfyUI's temp folder; VFEError for what cannot be read or restored."""
-    folder = Path(folder_paths.get_temp_directory())
-    folder.mkdir(parents=True, exist_ok=True)
-    source = video_file(video, folder)
-    width, height = options.output_size(*video.get_dimensions())
-    reporter = Reporter(MANY)
-    shown = shown_restorer(restorer, VideoShape(MANY, height, width), window, reporter)
-    return shown.restore_file(source, folder / f"vfe_{secrets.token_hex(8)}.mp4", options, reporter.report)
-
-
-def describe(report: RestoreReport, window_note: str) -> str:
-    """Return what was done for a person, a fact a line; `window_note` is empty where no window was rounded."""
-    done = f"{report.frames} frames in {report.seconds:.1f} s, {report.fps:.2f} a second"
-    return "\n".join(filter(None, (done, window_note, *report.notes)))

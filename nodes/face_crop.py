@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.face.paste.paste import FacePatcher
 from .host.images import Reporter, to_frame, to_images
 from .remedies import in_node_terms
-from .sockets.clip_faces import ClipFaces
 from .sockets.types import CATEGORY, FaceTracksType, found_by
+
+if TYPE_CHECKING:
+    from ..vfe.face.paste.paste import FacePatcher
+    from .sockets.clip_faces import ClipFaces
 
 BLACK_SIDE = 64
 """The side in pixels of the picture that stands for the crops of a clip without faces, as in ComfyUI's own nodes."""

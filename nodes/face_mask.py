@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.face.detect.detector import FaceDetector
-from ..vfe.face.draw.overlay import draw_tracks
 from ..vfe.face.paste.crop_box import CropConfig
 from ..vfe.face.paste.paste import FaceConfig, PasteConfig
-from ..vfe.face.track.select import FaceSelection
-from ..vfe.face.track.tracker import FaceTracker, TrackConfig
-from ..vfe.face.track.tracks import FaceTracks
-from .host.images import Reporter, check_images, to_frame, to_image
+from .host.images import check_images
 from .remedies import in_node_terms
-from .sockets.clip_faces import ClipFaces
-from .sockets.detections import boxes_of
 from .sockets.inputs import DEFAULTS, min_face_input
 from .sockets.types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType, found_by
 
@@ -100,36 +92,14 @@ class FaceMask(io.ComfyNode):
 
         Raises VFEError for a choice of faces or detections that cannot be meant.
         """
+        from ..vfe.face.track.select import FaceSelection
+        from .run.faces import find_faces, mask_of, overlay_of, report
+        from .sockets.clip_faces import ClipFaces
+        from .sockets.detections import boxes_of
+
         check_images(images)
         selection = FaceSelection.parse(faces, min_face)
         found = find_faces(images, None if detections is None else boxes_of(detections, len(images)))
         crop = CropConfig(margin=margin, side=crop_size or None)
         chosen = ClipFaces(selection.of(found), FaceConfig(crop=crop, paste=PasteConfig(feather=feather)))
-        overlay = torch.stack(
-            [to_image(draw_tracks(to_frame(image), found, index)) for index, image in enumerate(images)]
-        )
-        return io.NodeOutput(torch.stack(list(chosen.masks())), chosen, overlay, report(found, chosen.tracks))
-
-
-def find_faces(images: Tensor, boxes: list[Tensor] | None) -> FaceTracks:
-    """Return all faces of an IMAGE, found by the built-in detector or from boxes (n, 4) on each frame."""
-    reporter = Reporter(len(images))
-    tracker = FaceTracker(FaceDetector.load(), TrackConfig())
-    for index, image in enumerate(images):
-        tracker.push(to_frame(image), None if boxes is None else boxes[index])
-        reporter.report(index + 1)
-    return tracker.finish()
-
-
-def report(found: FaceTracks, chosen: FaceTracks) -> str:
-    """Return a line for the clip and one for each face that was found, for people."""
-    kept = {track.number for track in chosen.tracks}
-    lines = [f"{len(kept)} of {len(found.tracks)} faces chosen, {len(found.shots)} shots, {found.frames} frames"]
-    for track in found.tracks:
-        hidden = len(track.seen) - int(track.seen.sum())
-        lines.append(
-            f"face {track.number}: frames {track.start} to {track.stop - 1}, {round(track.side)} px"
-            + (f", out of sight on {hidden}" if hidden else "")
-            + ("" if track.number in kept else ", not chosen")
-        )
-    return "\n".join(lines)
+        return io.NodeOutput(mask_of(chosen), chosen, overlay_of(images, found), report(found, chosen.tracks))

@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-import logging
-from pathlib import Path
 from typing import Any
 
-import comfy.model_management
-import torch
 from comfy_api.latest import io
 
-from ..vfe.device import choose_dtype
-from ..vfe.library.find import find_component, find_model
-from ..vfe.loading.load import LITE_FACES
-from ..vfe.loading.request import LoadRequest
-from ..vfe.options import (
-    ATTENTIONS,
-    DEFAULT_DTYPE,
-    DTYPES,
-    LORA_STRENGTHS,
-    AttentionName,
-    LoraFile,
-    ModelOptions,
-)
-from ..vfe.types import VFEError
-from ..vfe.weights.lite import is_lite_model
-from ..vfe.weights.recognise import recognise
-from ..vfe.weights.wan_dit import open_dit
-from .backend.lite import ComfyLite
-from .backend.load_wan import load_comfy_wan
-from .backend.restorer import ComfyRestorer
+from ..vfe.options import ATTENTIONS, DEFAULT_DTYPE, DTYPES, LORA_STRENGTHS, AttentionName, LoraFile, ModelOptions
 from .host import model_paths
 from .host.linked_text import linked_text
 from .host.model_paths import AUTO, LITE, NONE, path_of
-from .host.remembered_prompt import find_remembered, remember
 from .remedies import in_node_terms
-from .sockets.conditioning import prompt_rows
 from .sockets.types import ADVANCED, CATEGORY, RestorerType, found_by
 
 LORAS = 2
@@ -136,8 +111,9 @@ class LoadWanRestorer(io.ComfyNode):
         is_waiting = CONDITIONING in others and others[CONDITIONING] is None
         if context != AUTO or not is_waiting:
             return []
-        path = find_model("lite") if model == LITE else path_of(model, model_paths.RESTORER_FOLDERS)
-        return [] if is_lite_model(path) or cls._remembered(_text_dim(path)) is not None else [CONDITIONING]
+        from .backend.load_chosen import needs_embedding
+
+        return [CONDITIONING] if needs_embedding(model, cls._linked_text()) else []
 
     @classmethod
     @in_node_terms()
@@ -156,39 +132,23 @@ class LoadWanRestorer(io.ComfyNode):
 
         Raises VFEError for files that are missing, of another kind, or do not fit each other.
         """
-        path = find_model("lite") if model == LITE else path_of(model, model_paths.RESTORER_FOLDERS)
-        chosen = [
+        from .backend.load_chosen import Chosen, load_chosen
+
+        added = tuple(
             LoraFile(path_of(str(name), model_paths.LORA_FOLDERS), float(loras[f"strength_{number}"]))
             for number in range(1, LORAS + 1)
             if (name := loras[f"lora_{number}"]) != NONE and loras[f"strength_{number}"] != 0
-        ]
-        if is_lite_model(path):
-            return io.NodeOutput(_load_lite(model, path, dtype, bool(chosen) or adapter != NONE))
-        _check_dit(path)
-        options = ModelOptions(
-            vae=_component("wan_vae", vae, model_paths.VAE_FOLDERS),
-            prompt_embedding=cls._prompt_embedding(context, conditioning, _text_dim(path)),
-            loras=tuple(chosen),
-            adapter=None if adapter == NONE else path_of(adapter, model_paths.ADAPTER_FOLDERS),
-            attention=attention,
         )
-        device = comfy.model_management.get_torch_device()
-        request = LoadRequest(path=path, device=device, dtypes=(choose_dtype(dtype, device),), options=options)
-        return io.NodeOutput(load_comfy_wan(model, request, logging.getLogger("vfe").info))
-
-    @classmethod
-    def _prompt_embedding(cls, context: str, conditioning: object, text_dim: int) -> Path:
-        """Return the file of the prompt embedding: the one that is named, what is connected, or the only one."""
-        if context == AUTO and conditioning is not None:
-            return remember(prompt_rows(conditioning, text_dim), cls._linked_text())
-        remembered = cls._remembered(text_dim) if context == AUTO else None
-        return remembered or _component("prompt_embedding", context, model_paths.PROMPT_EMBEDDING_FOLDERS)
-
-    @classmethod
-    def _remembered(cls, text_dim: int) -> Path | None:
-        """Return the file with the embedding of the text that is connected, if there is one."""
-        text = cls._linked_text()
-        return None if text is None else find_remembered(text, text_dim)
+        chosen = Chosen(
+            model=model,
+            vae=vae,
+            context=context,
+            conditioning=conditioning,
+            text=cls._linked_text(),
+            adapter=adapter,
+            loras=added,
+        )
+        return io.NodeOutput(load_chosen(chosen, dtype, attention))
 
     @classmethod
     def _linked_text(cls) -> str | None:
@@ -216,38 +176,3 @@ def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:
             **ADVANCED,
         ),
     ]
-
-
-def _load_lite(name: str, path: Path, dtype: str, has_additions: bool) -> ComfyRestorer:
-    """Load a lite restorer, the bundled one with its part for faces; VFEError where LoRAs or an adapter are chosen."""
-    if has_additions:
-        raise VFEError(f"{name} is a lite restorer, which takes no LoRA and no adapter; set them to {NONE!r}")
-    restorer = ComfyLite.load(name, path, _dtype(dtype))
-    if name == LITE:
-        restorer.faces = ComfyLite.load(LITE_FACES, find_model(LITE_FACES), _dtype(dtype))
-    return restorer
-
-
-def _dtype(name: str) -> torch.dtype:
-    """Return the dtype of this name on ComfyUI's device; "auto" is the fastest there."""
-    return choose_dtype(name, comfy.model_management.get_torch_device())
-
-
-def _text_dim(path: Path) -> int:
-    """Return how wide the rows of a prompt are for a DiT; VFEError where the file is none."""
-    _check_dit(path)
-    return open_dit(path)[0].text_dim
-
-
-def _check_dit(path: Path) -> None:
-    """Raise VFEError, which says what the file is, where it is no DiT of Wan2.1."""
-    found = recognise(path)
-    if found.kind != "wan_dit":
-        raise VFEError(f"{path.name}: {found.description}; needed a Wan2.1 text-to-video DiT or a lite restorer")
-
-
-def _component(kind: model_paths.Component, name: str, folders: tuple[str, ...]) -> Path:
-    """Return the file of that name, or with "auto" the only one of its kind; VFEError if there is none, or more."""
-    if name != AUTO:
-        return path_of(name, folders)
-    return find_component(kind, model_paths.model_folders(folders))

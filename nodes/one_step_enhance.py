@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from comfy_api.latest import io
 from torch import Tensor
 
 from ..vfe.options import WINDOWS
-from .backend.restorer import ComfyRestorer
 from .remedies import in_node_terms
-from .run.step import Enhancement, enhance
-from .sockets.clip_prior import ClipPrior
 from .sockets.inputs import strength_input, window_input
 from .sockets.types import CATEGORY, PriorType, RestorerType, found_by
+
+if TYPE_CHECKING:
+    from .backend.restorer import ComfyRestorer
+    from .sockets.clip_prior import ClipPrior
 
 
 class OneStepEnhance(io.ComfyNode):
@@ -72,5 +75,7 @@ class OneStepEnhance(io.ComfyNode):
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         """Return the LATENT of the restored clip; VFEError for inputs that do not fit each other."""
+        from .run.step import Enhancement, enhance
+
         wanted = Enhancement(strength=strength, window=window, overlap=overlap, prior=prior, mask=mask)
         return io.NodeOutput(enhance(restorer, images, wanted))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import comfy.sd
 from comfy_api.latest import io
 
 from ..vfe.types import VFEError
-from .backend.restorer import ComfyRestorer, DecodePlan
 from .remedies import in_node_terms
-from .run.decode import decode_with_restorer, decode_with_vae
 from .sockets.types import CATEGORY, RestorerType, found_by
+
+if TYPE_CHECKING:
+    from .backend.restorer import ComfyRestorer
 
 
 class VAEDecodeTiled(io.ComfyNode):
@@ -64,6 +65,9 @@ class VAEDecodeTiled(io.ComfyNode):
         vae: comfy.sd.VAE | None = None,
     ) -> io.NodeOutput:
         """Return the frames as an IMAGE; VFEError for a latent of another model, or where memory is too short."""
+        from .backend.restorer import DecodePlan
+        from .run.decode import decode_with_restorer, decode_with_vae
+
         plan = DecodePlan(tile_size or None, latents_per_step or None)
         if restorer is not None and vae is None:
             return io.NodeOutput(decode_with_restorer(restorer, latent, plan))

@@ -1,0 +1,118 @@
+"""A restorer of the files that a user chose in ComfyUI's lists."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import comfy.model_management
+import torch
+
+from ...vfe.device import choose_dtype
+from ...vfe.library.find import find_component, find_model
+from ...vfe.loading.load import LITE_FACES
+from ...vfe.loading.request import LoadRequest
+from ...vfe.options import AttentionName, LoraFile, ModelOptions
+from ...vfe.types import VFEError
+from ...vfe.weights.lite import is_lite_model
+from ...vfe.weights.recognise import recognise
+from ...vfe.weights.wan_dit import open_dit
+from ..host import model_paths
+from ..host.model_paths import AUTO, LITE, NONE, path_of
+from ..host.remembered_prompt import find_remembered, remember
+from ..sockets.conditioning import prompt_rows
+from .lite import ComfyLite
+from .load_wan import load_comfy_wan
+from .restorer import ComfyRestorer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What a user chose in Load Face Restorer: entries of its lists, and what is connected."""
+
+    model: str
+    vae: str
+    context: str
+    conditioning: object
+    """Whatever is connected as the prompt; None where nothing is, or nothing that has to run."""
+    text: str | None
+    """The text that is connected, where the graph says it."""
+    adapter: str
+    loras: tuple[LoraFile, ...]
+
+
+def load_chosen(chosen: Chosen, dtype: str, attention: AttentionName) -> ComfyRestorer:
+    """Load a restorer; VFEError for files that are missing, of another kind, or do not fit each other."""
+    model, path = chosen.model, _model_path(chosen.model)
+    if is_lite_model(path):
+        return _load_lite(model, path, dtype, bool(chosen.loras) or chosen.adapter != NONE)
+    _check_dit(path)
+    options = ModelOptions(
+        vae=_component("wan_vae", chosen.vae, model_paths.VAE_FOLDERS),
+        prompt_embedding=_prompt_embedding(chosen, _text_dim(path)),
+        loras=chosen.loras,
+        adapter=None if chosen.adapter == NONE else path_of(chosen.adapter, model_paths.ADAPTER_FOLDERS),
+        attention=attention,
+    )
+    device = comfy.model_management.get_torch_device()
+    request = LoadRequest(path=path, device=device, dtypes=(choose_dtype(dtype, device),), options=options)
+    return load_comfy_wan(model, request, logging.getLogger("vfe").info)
+
+
+def needs_embedding(model: str, text: str | None) -> bool:
+    """Return whether a text that is connected has to be embedded for a model: where no file has it already."""
+    path = _model_path(model)
+    return not is_lite_model(path) and _remembered(text, _text_dim(path)) is None
+
+
+def _model_path(model: str) -> Path:
+    return find_model("lite") if model == LITE else path_of(model, model_paths.RESTORER_FOLDERS)
+
+
+def _prompt_embedding(chosen: Chosen, text_dim: int) -> Path:
+    """Return the file of the prompt embedding: the one that is named, what is connected, or the only one."""
+    if chosen.context == AUTO and chosen.conditioning is not None:
+        return remember(prompt_rows(chosen.conditioning, text_dim), chosen.text)
+    remembered = _remembered(chosen.text, text_dim) if chosen.context == AUTO else None
+    return remembered or _component("prompt_embedding", chosen.context, model_paths.PROMPT_EMBEDDING_FOLDERS)
+
+
+def _remembered(text: str | None, text_dim: int) -> Path | None:
+    """Return the file with the embedding of the text that is connected, if there is one."""
+    return None if text is None else find_remembered(text, text_dim)
+
+
+def _load_lite(name: str, path: Path, dtype: str, has_additions: bool) -> ComfyRestorer:
+    """Load a lite restorer, the bundled one with its part for faces; VFEError where LoRAs or an adapter are chosen."""
+    if has_additions:
+        raise VFEError(f"{name} is a lite restorer, which takes no LoRA and no adapter; set them to {NONE!r}")
+    restorer = ComfyLite.load(name, path, _dtype(dtype))
+    if name == LITE:
+        restorer.faces = ComfyLite.load(LITE_FACES, find_model(LITE_FACES), _dtype(dtype))
+    return restorer
+
+
+def _dtype(name: str) -> torch.dtype:
+    """Return the dtype of this name on ComfyUI's device; "auto" is the fastest there."""
+    return choose_dtype(name, comfy.model_management.get_torch_device())
+
+
+def _text_dim(path: Path) -> int:
+    """Return how wide the rows of a prompt are for a DiT; VFEError where the file is none."""
+    _check_dit(path)
+    return open_dit(path)[0].text_dim
+
+
+def _check_dit(path: Path) -> None:
+    """Raise VFEError, which says what the file is, where it is no DiT of Wan2.1."""
+    found = recognise(path)
+    if found.kind != "wan_dit":
+        raise VFEError(f"{path.name}: {found.description}; needed a Wan2.1 text-to-video DiT or a lite restorer")
+
+
+def _component(kind: model_paths.Component, name: str, folders: tuple[str, ...]) -> Path:
+    """Return the file of that name, or with "auto" the only one of its kind; VFEError if there is none, or more."""
+    if name != AUTO:
+        return path_of(name, folders)
+    return find_component(kind, model_paths.model_folders(folders))

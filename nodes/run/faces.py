@@ -1,0 +1,47 @@
+"""The faces of an IMAGE: found, masked, drawn and told of."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...vfe.face.detect.detector import FaceDetector
+from ...vfe.face.draw.overlay import draw_tracks
+from ...vfe.face.track.tracker import FaceTracker, TrackConfig
+from ...vfe.face.track.tracks import FaceTracks
+from ..host.images import Reporter, to_frame, to_image
+from ..sockets.clip_faces import ClipFaces
+
+
+def find_faces(images: Tensor, boxes: list[Tensor] | None) -> FaceTracks:
+    """Return all faces of an IMAGE, found by the built-in detector or from boxes (n, 4) on each frame."""
+    reporter = Reporter(len(images))
+    tracker = FaceTracker(FaceDetector.load(), TrackConfig())
+    for index, image in enumerate(images):
+        tracker.push(to_frame(image), None if boxes is None else boxes[index])
+        reporter.report(index + 1)
+    return tracker.finish()
+
+
+def mask_of(faces: ClipFaces) -> Tensor:
+    """Return the MASK (T, H, W) of the faces."""
+    return torch.stack(list(faces.masks()))
+
+
+def overlay_of(images: Tensor, found: FaceTracks) -> Tensor:
+    """Return an IMAGE with boxes, points and numbers of the faces."""
+    return torch.stack([to_image(draw_tracks(to_frame(image), found, index)) for index, image in enumerate(images)])
+
+
+def report(found: FaceTracks, chosen: FaceTracks) -> str:
+    """Return a line for the clip and one for each face that was found, for people."""
+    kept = {track.number for track in chosen.tracks}
+    lines = [f"{len(kept)} of {len(found.tracks)} faces chosen, {len(found.shots)} shots, {found.frames} frames"]
+    for track in found.tracks:
+        hidden = len(track.seen) - int(track.seen.sum())
+        lines.append(
+            f"face {track.number}: frames {track.start} to {track.stop - 1}, {round(track.side)} px"
+            + (f", out of sight on {hidden}" if hidden else "")
+            + ("" if track.number in kept else ", not chosen")
+        )
+    return "\n".join(lines)
