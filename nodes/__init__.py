@@ -15,6 +15,7 @@ from .host.model_paths import register_folder
 from .load_restorer import LoadWanRestorer
 from .one_step_enhance import OneStepEnhance
 from .replacements import offer_replacements
+from .restore_faces import RestoreFaces
 from .vae_decode_tiled import VAEDecodeTiled
 
 NODES: list[type[io.ComfyNode]] = [
@@ -22,6 +23,7 @@ NODES: list[type[io.ComfyNode]] = [
     FaceMask,
     FaceCrop,
     FacePaste,
+    RestoreFaces,
     DualCodebookPrior,
     OneStepEnhance,
     VAEDecodeTiled,

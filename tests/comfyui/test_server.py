@@ -24,6 +24,7 @@ NODES = {
     "VFE_FaceMask",
     "VFE_FaceCrop",
     "VFE_FacePaste",
+    "VFE_RestoreFaces",
     "VFE_DualCodebookPrior",
     "VFE_OneStepEnhance",
     "VFE_VAEDecodeTiled",

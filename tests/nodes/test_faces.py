@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import pytest
-import skimage.data
 import torch
 from torch import Tensor
 
 import vfe
 from tests.support.comfy_pack import Loose, frames_of, images_of, run, smooth_clip
+from tests.support.two_faces import two_faces
 from vfe.face.detect.detector import FaceDetector
 from vfe.face.track.tracker import track_faces
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
 from vfe.restore.face_stream import FacePart, restore_faces
 
-FRAMES, SIDE = 10, 192
+FRAMES = 10
 
 
 @pytest.fixture(scope="module")
 def images() -> Tensor:
-    """The astronaut's face twice, one of them mirrored, drifting over a plain wall: an IMAGE."""
-    picture = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1) / 127.5 - 1
-    face = torch.nn.functional.interpolate(picture[None, :, 20:220, 130:310], (120, 108), mode="area")[0]
-    clip = torch.full((FRAMES, 3, SIDE, 2 * SIDE), 0.1)
-    for index, frame in enumerate(clip):
-        frame[:, 30:150, 20 + 2 * index : 128 + 2 * index] = face
-        frame[:, 40:160, 240 - index : 348 - index] = face.flip(-1)
-    return images_of(clip)
+    return images_of(two_faces(FRAMES))
 
 
 @pytest.fixture(scope="module")
