@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
-from tests.support.browser_page import ELEMENT_BOXES, ComfyPage, browser, comfy_page, rendered
+from tests.support.browser_page import ComfyPage, browser, comfy_page, rendered
 from tests.support.clips import read_pixels
 from tests.support.comfy_server import ComfyServer
 from tests.support.comfy_workflow import read_workflow, titles, widgets_of
+from tests.support.graph_layout import untidy
 from tests.support.paths import ROOT
 
 __all__ = ["browser", "comfy_page", "rendered"]
@@ -42,7 +42,8 @@ HIDDEN_IN_NOTES = """() => [...document.querySelectorAll('[class*=comfy-markdown
   .filter((each) => each.scrollHeight > each.clientHeight + 2 || each.scrollWidth > each.clientWidth + 2)
   .map((element) => element.textContent)"""
 """The texts in notes of which a part is only seen by scrolling."""
-TOUCHING = 2  # units by which neighbours may overlap: borders and roundings
+DRAWN = """([isCanvas, count]) => app.graph.nodes.length === count &&
+  (isCanvas || document.querySelectorAll('[data-node-id]').length === count)"""
 
 
 @pytest.fixture
@@ -116,11 +117,25 @@ def test_the_photo_template_runs_to_its_end(rendered: ComfyPage) -> None:
 
 
 def assert_tidy(page: ComfyPage, title: str) -> None:
-    """No node covers another, and the page has met no error."""
-    boxes = page.evaluate(page.boxes)
-    assert len(boxes) == len(read_workflow(title)["nodes"])
-    assert [(a[0], b[0]) for a, b in combinations(boxes, 2) if overlap(a[1:], b[1:])] == []
+    """No node covers another, no link runs behind a node or backwards, and the page has met no error."""
+    boxes, wires = page.layout()
+    workflow = read_workflow(title)
+    assert (len(boxes), len(wires)) == (len(workflow["nodes"]), len(workflow["links"]))
+    assert untidy(boxes, wires) == []
     assert page.errors == []
+
+
+def test_templates_are_tidy_where_they_are_drawn(rendered: ComfyPage) -> None:
+    """As they are opened; `test_layout.py` has the same by the numbers in the files."""
+    for title in titles():
+        workflow = read_workflow(title)
+        rendered.page.evaluate("(graph) => app.loadGraphData(graph)", workflow)
+        rendered.page.wait_for_function(DRAWN, arg=[rendered.is_canvas, len(workflow["nodes"])])
+        rendered.page.wait_for_timeout(1000)  # Nodes 2.0 measures its nodes after it has drawn them
+        show(rendered, f"opened {title}.png")
+        boxes, wires = rendered.layout()
+        assert len(wires) == len(workflow["links"])
+        assert untidy(boxes, wires) == [], title
 
 
 @pytest.mark.parametrize("title", titles())
@@ -134,14 +149,7 @@ def test_the_note_of_a_template_shows_all_of_its_text(rendered: ComfyPage, title
     assert rendered.evaluate(HIDDEN_IN_NOTES) == []
 
 
-def overlap(first: list[float], second: list[float]) -> bool:
-    """Whether one node covers part of the other."""
-    left, top = (max(a, b) for a, b in zip(first[:2], second[:2], strict=True))
-    right, bottom = (min(a, b) for a, b in zip(first[2:], second[2:], strict=True))
-    return min(right - left, bottom - top) > TOUCHING
-
-
 def show(page: ComfyPage, name: str) -> None:
     """A picture for people, where the environment variable VFE_SCREENSHOTS names a folder."""
     if folder := os.environ.get("VFE_SCREENSHOTS"):
-        page.page.screenshot(path=Path(folder) / f"{'2' if page.boxes == ELEMENT_BOXES else '1'} {name}")
+        page.page.screenshot(path=Path(folder) / f"{1 if page.is_canvas else 2} {name}")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.comfy_server import PACK, ComfyServer
 from tests.support.comfy_workflow import read_workflow
+from tests.support.graph_layout import Box, Wire
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page
@@ -35,15 +36,31 @@ READY = "() => window.app?.graph && window.app.extensionManager && document.quer
 FIRST_VISIT = {"Comfy.TutorialCompleted": True, "Comfy.Locale": "en", "Comfy.VueNodes.Enabled": False}
 """Settings of a user who has seen the greeting, which else opens at a moment of its own, with nodes on a canvas."""
 
-# [name, left, top, right, bottom] of each node, its title included, in units of its own.
-CANVAS_BOXES = """() => app.graph.nodes.map((node) => {
-  const [left, top, width, height] = node.getBounding();
-  return [node.getTitle(), left, top, left + width, top + height];
-})"""
-ELEMENT_BOXES = """() => [...document.querySelectorAll('[data-node-id]')].map((element) => {
-  const { left, top, right, bottom } = element.getBoundingClientRect();
-  return [app.graph.getNodeById(element.dataset.nodeId)?.getTitle() ?? "?", left, top, right, bottom];
-})"""
+# Boxes [number, left, top, right, bottom] of the nodes, titles included, and links [source, target, x, y, x, y] between
+# their slots, in units of the graph.
+LAYOUT = """(isCanvas) => {
+  const { ds, canvas } = app.canvas;
+  const page = canvas.getBoundingClientRect();
+  const boxOf = (node) => {
+    if (isCanvas) {
+      const [left, top, width, height] = node.getBounding();
+      return [node.id, left, top, left + width, top + height];
+    }
+    const box = document.querySelector(`[data-node-id="${node.id}"]`).getBoundingClientRect();
+    const x = (value) => (value - page.left) / ds.scale - ds.offset[0];
+    const y = (value) => (value - page.top) / ds.scale - ds.offset[1];
+    return [node.id, x(box.left), y(box.top), x(box.right), y(box.bottom)];
+  };
+  const ends = (link) => [
+    ...app.graph.getNodeById(link.origin_id).getOutputPos(link.origin_slot),
+    ...app.graph.getNodeById(link.target_id).getInputPos(link.target_slot),
+  ];
+  const links = [...app.graph.links.values()];
+  return {
+    boxes: app.graph.nodes.map(boxOf),
+    wires: links.map((link) => [link.origin_id, link.target_id, ...ends(link)]),
+  };
+}"""
 
 
 @dataclass
@@ -57,8 +74,8 @@ class ComfyPage:
     is_open: bool = False
     settings: dict[str, object] = field(default_factory=dict)
     """Those that differ from `FIRST_VISIT`."""
-    boxes: str = ""
-    """Script that gives the nodes' places with the renderer in use."""
+    is_canvas: bool = True
+    """Whether the canvas draws the nodes, not Nodes 2.0."""
 
     def open(self, **settings: object) -> None:
         """Load the page and wait until it can be used; `settings`, with dots as two lines, hold from now on."""
@@ -91,6 +108,12 @@ class ComfyPage:
     def player(self) -> Locator:
         """The compare player of the only node that has one."""
         return self.page.locator(".vfe-compare")
+
+    def layout(self) -> tuple[dict[int, Box], list[Wire]]:
+        """The nodes by their numbers and the links of the graph, where the renderer has them."""
+        found = self.page.evaluate(LAYOUT, self.is_canvas)
+        wires = [Wire(source, target, (x0, y0), (x1, y1)) for source, target, x0, y0, x1, y1 in found["wires"]]
+        return {number: Box(*sides) for number, *sides in found["boxes"]}, wires
 
     def videos(self) -> list[dict[str, Any]]:
         """State of both videos of the player, that of "after" first."""
@@ -147,7 +170,7 @@ def rendered(request: pytest.FixtureRequest, comfy_page: ComfyPage) -> ComfyPage
         if not has_new_nodes(comfy_page.server):
             pytest.skip("this ComfyUI has no Nodes 2.0 yet")
         comfy_page.open(Comfy__VueNodes__Enabled=True)
-    comfy_page.boxes = ELEMENT_BOXES if is_new else CANVAS_BOXES
+    comfy_page.is_canvas = not is_new
     return comfy_page
 
 
