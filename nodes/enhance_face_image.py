@@ -19,6 +19,7 @@ from .sockets.inputs import (
     size_inputs,
     strength_input,
 )
+from .sockets.presets import NO_PRESET, preset_input, preset_note, with_chosen_preset
 from .sockets.types import CATEGORY, RestorerType, found_by
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class EnhanceFaceImage(io.ComfyNode):
                 strength_input(),
                 fidelity_input(),
                 *size_inputs(),
+                preset_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The restored photos."),
@@ -69,11 +71,12 @@ class EnhanceFaceImage(io.ComfyNode):
         fidelity: float = DEFAULTS.fidelity,
         scale: str = UNSCALED,
         size: str = "",
+        preset: str = NO_PRESET,
     ) -> io.NodeOutput:
         """Return the restored IMAGE and the report; VFEError for what cannot be chosen, found or held in memory."""
         from .run.photos import Photos
 
-        options = RestoreOptions(
+        chosen = RestoreOptions(
             strength=strength,
             region=region,
             faces=faces,
@@ -82,6 +85,8 @@ class EnhanceFaceImage(io.ComfyNode):
             fidelity=fidelity,
             **chosen_size(scale, size),
         )
+        options = with_chosen_preset(preset, chosen)
         photos = Photos(restorer, image, options)
         restored = photos.with_alpha(to_images(photos.restored(), len(image)))
-        return io.NodeOutput(restored, "\n".join(photos.lines))
+        note = preset_note(preset, chosen, options)
+        return io.NodeOutput(restored, "\n".join(filter(None, (note, *photos.lines))))

@@ -19,6 +19,7 @@ from .sockets.inputs import (
     strength_input,
     window_input,
 )
+from .sockets.presets import NO_PRESET, preset_input, preset_note, with_chosen_preset
 from .sockets.types import ADVANCED, CATEGORY, RestorerType, found_by
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class EnhanceFaceVideo(io.ComfyNode):
                 ),
                 fidelity_input(),
                 *size_inputs(),
+                preset_input(),
             ],
             outputs=[
                 io.Video.Output(display_name="video", tooltip="The restored video, with the sound of the original."),
@@ -87,11 +89,12 @@ class EnhanceFaceVideo(io.ComfyNode):
         fidelity: float = DEFAULTS.fidelity,
         scale: str = UNSCALED,
         size: str = "",
+        preset: str = NO_PRESET,
     ) -> io.NodeOutput:
         """Return the restored VIDEO and the report; VFEError for what cannot be read, chosen or held in memory."""
         from .run.video import describe, enhance_video
 
-        options = RestoreOptions(
+        chosen = RestoreOptions(
             strength=strength,
             region=region,
             faces=faces,
@@ -101,6 +104,8 @@ class EnhanceFaceVideo(io.ComfyNode):
             fidelity=fidelity,
             **chosen_size(scale, size),
         )
+        options = with_chosen_preset(preset, chosen)
         asked = chosen_window(window)
         report = enhance_video(restorer, video, options, asked.config)
-        return io.NodeOutput(InputImpl.VideoFromFile(str(report.output)), describe(report, asked.note))
+        notes = (preset_note(preset, chosen, options), asked.note)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(report.output)), describe(report, *notes))

@@ -31,7 +31,7 @@ def enhance_video(
     return shown.restore_file(source, folder / f"vfe_{secrets.token_hex(8)}.mp4", options, reporter.report)
 
 
-def describe(report: RestoreReport, window_note: str) -> str:
-    """Return what was done for a person, a fact a line; `window_note` is empty where no window was rounded."""
+def describe(report: RestoreReport, *notes: str) -> str:
+    """Return what was done for a person, a fact a line; `notes` that are empty are left out."""
     done = f"{report.frames} frames in {report.seconds:.1f} s, {report.fps:.2f} a second"
-    return "\n".join(filter(None, (done, window_note, *report.notes)))
+    return "\n".join(filter(None, (done, *notes, *report.notes)))

@@ -26,7 +26,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("own")
-@pytest.mark.parametrize("name", ["old-film", "webcam", "tv"])
+@pytest.mark.parametrize("name", ["old-film", "webcam", "tv", "photo"])
 def test_those_of_the_package_set_options_that_make_sense(name: str) -> None:
     options = with_preset(GivenOptions(preset=name)).applied_to(RestoreOptions())
     assert options != RestoreOptions()
@@ -57,7 +57,7 @@ def test_own_ones_come_before_those_of_the_package(own: Path) -> None:
 def test_an_unknown_one_is_answered_with_the_known(name: str, own: Path) -> None:
     for file in (own / "mine.yaml", own / "a.yaml", own / ".hidden.yaml"):
         file.write_text("crf: 9")
-    with pytest.raises(VFEError, match="old-film, webcam, tv, a, mine"):
+    with pytest.raises(VFEError, match="old-film, webcam, tv, photo, a, mine"):
         find_preset(name)
 
 

@@ -30,6 +30,7 @@ NOT_GIVEN = {
     "adapter": "none",
     "scale": "x1",
     "size": "",
+    "preset": "none",
 }
 """What stands in the nodes for an option of the command that is not given."""
 NUMBERS = [key for key in BOTH if key[1] in {field.name for field in fields(RestoreOptions)} and key[1] != "crf"]

@@ -47,6 +47,11 @@ BUNDLED = (
         "recorded broadcasts: captions and logos stay as they are, and so do small faces in crowds",
         GivenOptions(region="auto", min_face=32, fidelity=0.5),
     ),
+    Preset(
+        "photo",
+        "photos, which people look at for long: small faces alone are restored, and all stay closer to the person",
+        GivenOptions(region="auto", fidelity=0.4),
+    ),
 )
 
 
@@ -55,6 +60,11 @@ def config_folder(platform: str = sys.platform, environ: Mapping[str, str] = os.
     if environ.get(CONFIG_VARIABLE):
         return Path(environ[CONFIG_VARIABLE]).expanduser()
     return SETTINGS.on(platform, environ) / "vfe"
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the presets of the package, then those of the user's own; no file is opened."""
+    return tuple(dict.fromkeys([*(preset.name for preset in BUNDLED), *preset_files()]))
 
 
 def preset_files() -> dict[str, Path]:
@@ -74,8 +84,8 @@ def find_preset(name: str) -> Preset:
         return read_preset(files[name])
     if name in bundled:
         return bundled[name]
-    known = ", ".join(dict.fromkeys([*bundled, *files]))
-    raise VFEError(f"no preset is called {name!r}; there are {known}; your own go to {config_folder() / 'presets'}")
+    known, own = ", ".join(preset_names()), config_folder() / "presets"
+    raise VFEError(f"no preset is called {name!r}; there are {known}; your own go to {own}")
 
 
 def read_preset(path: Path) -> Preset:

@@ -179,7 +179,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 def _add_restoring(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how a clip is restored."""
-    presets = "options that suit a kind of footage: old-film, webcam, tv or your own; `vfe presets` lists them"
+    presets = "options that suit a kind of footage: old-film, webcam, tv, photo or your own; `vfe presets` lists them"
     parser.add_argument("--preset", metavar="NAME", help=presets)
     model = parser.add_argument_group("model")
     model.add_argument("--model", default="lite", metavar="M", help="name or path; `vfe models` lists (default: lite)")
