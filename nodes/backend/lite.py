@@ -13,6 +13,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
+from ...vfe.models.dit.experts import ExpertChoice
 from ...vfe.models.dit.model import WanDiT
 from ...vfe.models.flow import OneStepFlow
 from ...vfe.models.lapped_codec import LappedCodec
@@ -101,6 +102,10 @@ class ComfyLite(ComfyRestorer):
     @property
     def sees_original(self) -> bool:
         return self.network.sees_original
+
+    @property
+    def experts(self) -> ExpertChoice | None:
+        return self.network.experts
 
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         return None if self.network.prior is None else self.network.prior(video.to(self.device), check)

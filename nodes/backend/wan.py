@@ -14,6 +14,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import PatcherInjection
 from torch import Tensor
 
+from ...vfe.models.dit.experts import ExpertChoice
 from ...vfe.models.flow import OneStepFlow
 from ...vfe.models.prior import DualCodebookPrior, Prior
 from ...vfe.models.prior.fusion import PriorAdapter
@@ -134,6 +135,10 @@ class ComfyWan(ComfyRestorer):
     @property
     def sees_original(self) -> bool:
         return False
+
+    @property
+    def experts(self) -> ExpertChoice | None:
+        return self.networks.dit.experts
 
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         adapter = self.networks.adapter

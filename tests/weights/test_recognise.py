@@ -15,10 +15,13 @@ from tests.support.tiny_lite import tiny_lite
 from tests.support.tiny_prior import tiny_adapter
 from tests.support.weight_layouts import DIT_LAYOUTS, random_dit, write_hole
 from vfe.library.find import KIND_TITLES, find_models
+from vfe.models.dit.experts import ExpertSizes, add_experts
 from vfe.models.dit.model import DiTConfig, WanDiT
+from vfe.models.flow import OneStepFlow
 from vfe.models.wan_vae import WanVAE
 from vfe.types import VFEError
 from vfe.weights.adapter import write_adapter
+from vfe.weights.experts import save_experts
 from vfe.weights.lite import FLOW_FORMAT, save_lite_model
 from vfe.weights.prompt import write_prompt_embedding
 from vfe.weights.recognise import Kind, recognise
@@ -120,6 +123,13 @@ def adapter(folder: Path) -> Path:
     return folder / "adapter"
 
 
+def experts(folder: Path) -> Path:
+    sizes, dit = ExpertSizes(thresholds=(0.5,), rank=2), random_dit()
+    add_experts(dit, sizes)
+    save_experts(folder / "experts", dit, sizes, OneStepFlow(), {})
+    return folder / "experts"
+
+
 def flow_model(folder: Path) -> Path:
     save_lite_model(folder / "flow", tiny_lite(), {}, file_format=FLOW_FORMAT)
     return folder / "flow"
@@ -133,6 +143,7 @@ ONE_OF_EACH: dict[Kind, Callable[[Path], Path]] = {
     "wan_dit": hole(lambda: shapes_of(lambda: WanDiT(DiTConfig()))),
     "wan_vae": hole(lambda: shapes_of(WanVAE)),
     "lora": hole(lora),
+    "experts": experts,
     "adapter": adapter,
     "flow_model": flow_model,
     "prompt_embedding": hole(lambda: {"prompt_embeds": (1, 512, 4096)}),

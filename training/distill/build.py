@@ -16,6 +16,7 @@ from .fake_quantised import round_linears
 from .method import Addition, Distillation, beside_others, with_additions
 from .methods.decoder import DecoderConfig, decoder_distillation
 from .methods.dmd import DmdConfig, DmdTerm
+from .methods.experts import ExpertsConfig, ExpertsTerm
 from .methods.feature import FeatureConfig, FeatureTerm
 from .methods.gpd import DynamicTeacher, GPDConfig
 from .methods.head_steps import HeadStepsConfig, HeadStepsTerm
@@ -35,6 +36,7 @@ class MethodConfig:
 
     decoder: DecoderConfig | None = None
     dmd: DmdConfig | None = None
+    experts: ExpertsConfig | None = None
     feature: FeatureConfig | None = None
     gpd: GPDConfig | None = None
     head_steps: HeadStepsConfig | None = None
@@ -108,6 +110,8 @@ def _additions(method: MethodConfig, parts: Parts) -> list[Addition]:
     additions: list[Addition] = []
     if method.gpd is not None:
         additions.append(DynamicTeacher(method.gpd, parts.student, parts.task, parts.teacher))
+    if method.experts is not None:
+        additions.append(ExpertsTerm(method.experts, parts.student, parts.teacher))
     if method.head_steps is not None:
         additions.append(HeadStepsTerm(method.head_steps, parts.student, parts.teacher))
     if method.output is not None:

@@ -51,6 +51,7 @@ class StudentWithLoss(TrainableModule):
         return any(addition.rests(step) for addition in self._additions)
 
     def forward(self, batch: DistillBatch, draw: Draw) -> StepOutput:
+        self.student.see(batch.degraded)
         return StepOutput(self._terms(batch, *self._restored(batch.z_lq), draw))
 
     def _terms(self, batch: DistillBatch, z_hq: Tensor, hidden: Mapping[int, Tensor], draw: Draw) -> dict[str, Tensor]:

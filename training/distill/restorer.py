@@ -13,9 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vfe.models.dit.experts import ExpertSizes
 from vfe.models.dit.model import WanDiT
 from vfe.models.lite import LiteModel
 from vfe.models.wan_vae import WanVAE
+from vfe.video.severity import severity
+from vfe.weights.experts import save_experts
 from vfe.weights.lite import save_lite_model
 from vfe.weights.wan_vae import load_vae
 
@@ -49,6 +52,8 @@ class LatentRestorer(nn.Module):
         self._codec = (codec,)
         self.facts: dict[str, Any] = {}
         """What a method wants to be told of the result in its file, beside the facts of the run."""
+        self.experts: ExpertSizes | None = None
+        """The experts that a method gave the DiT, which alone are trained and exported of a Wan model."""
 
     @property
     def codec(self) -> Codec:
@@ -59,6 +64,12 @@ class LatentRestorer(nn.Module):
         """z_lq -> z_hq, in float32."""
         z_hq: Tensor = self.model(z_lq)
         return z_hq
+
+    def see(self, degraded: Tensor) -> None:
+        """Choose experts by degraded video, where the DiT has some; its latents have to be restored next."""
+        experts = self.model.dit.experts
+        if experts is not None:
+            experts.choose(severity(degraded))
 
     def use_dit(self, dit: WanDiT) -> None:
         """Restore with another DiT from now on, and export that one."""
@@ -108,6 +119,7 @@ class LiteRestorer(LatentRestorer):
         self.net.codec.to(device)
 
     def restore_video(self, video: Tensor) -> Tensor:
+        self.see(video)
         return restore_video(self.net, video)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
@@ -133,10 +145,15 @@ class WanRestorer(LatentRestorer):
         self.vae.prepare(device, torch.float16 if half else torch.float32)
 
     def restore_video(self, video: Tensor) -> Tensor:
+        self.see(video)
         return WanClipRestoration(self.model, self.vae)(video)
 
     def export(self, path: Path, facts: dict[str, Any]) -> None:
-        export_trained(path, self.model.dit, self.config, facts)
+        if self.experts is not None:
+            base = {"base": Path(self.config.dit).name}
+            save_experts(path, self.model.dit, self.experts, self.config.flow, facts | base)
+        else:
+            export_trained(path, self.model.dit, self.config, facts)
 
 
 def load_restorer(config: RestorerConfig, checkpointing: bool = False) -> LatentRestorer:

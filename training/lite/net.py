@@ -15,7 +15,7 @@ from vfe.models.lite import LiteConfig, LiteModel
 from vfe.models.prior import DualCodebookPrior, Prior
 from vfe.models.prior.fusion import FusionConfig
 from vfe.tensor_io.described import FileFormat
-from vfe.types import never_cancelled
+from vfe.types import VFEError, never_cancelled
 from vfe.weights.lite import LITE_FORMAT, load_lite_model
 
 from ..run.stage import full_precision
@@ -26,11 +26,13 @@ FIRST_CONVOLUTION = "dit.pyramid.folds.0.conv.weight"
 def trainable_lite(path: Path, file_format: FileFormat[LiteConfig] = LITE_FORMAT) -> LiteModel:
     """The restorer of a file, in float32 on the CPU; its prior, if it has one, stays fixed.
 
-    Another `file_format` is that of a flow model. Raises VFEError for a file of another format.
+    Another `file_format` is that of a flow model. Raises VFEError for a file of another format, and for one of experts.
     """
     net = (
         load_lite_model(path, torch.device("cpu"), torch.float32, file_format=file_format).train().requires_grad_(True)
     )
+    if net.experts is not None:
+        raise VFEError(f"{path}: has experts beside its weights; give the file that their training began with")
     if net.prior is not None:
         net.prior.eval().requires_grad_(False)
     return net

@@ -24,6 +24,7 @@ KIND_TITLES: dict[Kind, str] = {
     "wan_dit": "Wan DiT",
     "wan_vae": "Wan VAE",
     "lora": "LoRA",
+    "experts": "experts of a DiT",
     "adapter": "DVFace adapter",
     "prompt_embedding": "prompt embedding",
     "text_encoder": "text encoder",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..device import free_memory
 from ..models.dit.attention_backends import choose_attention
+from ..models.dit.experts import add_experts, official_name
 from ..models.dit.folded import BlocksInTurn, FoldedDiT, fold
 from ..models.dit.fp8 import FP8, store_fp8
 from ..models.dit.model import WanDiT
@@ -23,6 +24,7 @@ from ..tensor_io.load import CPU, build_on_meta, load_strictly
 from ..tensor_io.source import TensorSource
 from ..types import Notify
 from ..weights.adapter import load_adapter
+from ..weights.experts import OpenExperts
 from ..weights.lora import LoraPlan
 from ..weights.wan_vae import load_vae
 from .request import LoadRequest
@@ -61,8 +63,15 @@ def _load_dit(files: WanFiles, request: LoadRequest, dtype: torch.dtype) -> Fold
     """Return the DiT with its LoRAs, timestep and prompt, on the CPU in `dtype`."""
     config, timestep = files.dit_config, files.flow.timestep
     attention = choose_attention(request.options.attention, request.device, dtype, config.head_dim)
-    weights = DiTWeights(files.dit, files.loras)
-    dit = build_on_meta(lambda: WanDiT(config, attention=attention))
+    weights = DiTWeights(files.dit, files.loras, files.experts)
+
+    def build() -> WanDiT:
+        dit = WanDiT(config, attention=attention)
+        if files.experts is not None:
+            add_experts(dit, files.experts.said.sizes)
+        return dit
+
+    dit = build_on_meta(build)
     dit.roll = files.roll
     if request.options.fold:
         return fold(weights.fill_in_turn(dit), timestep, files.prompt, dtype)
@@ -70,19 +79,28 @@ def _load_dit(files: WanFiles, request: LoadRequest, dtype: torch.dtype) -> Fold
 
 
 class DiTWeights:
-    """The tensors of a DiT's file with LoRAs merged into them, read when a network is filled with them."""
+    """The tensors of a DiT's file with LoRAs merged into them, read when a network is filled with them.
 
-    def __init__(self, source: TensorSource, loras: Sequence[LoraFile]) -> None:
-        self.source = source
+    Experts stay beside them.
+    """
+
+    def __init__(self, source: TensorSource, loras: Sequence[LoraFile], experts: OpenExperts | None = None) -> None:
+        self.source, self.experts = source, experts
         self.plan = LoraPlan(loras, {name: source.shape(name) for name in source.names})
 
     def fill(self, part: Part, dtype: torch.dtype, prefix: str = "") -> Part:
         """Give a DiT that was built on meta, or its part of that prefix, weights in `dtype`."""
 
-        def read(name: str) -> Tensor:
-            return self.plan.merge(f"{prefix}{name}", self.source.get(f"{prefix}{name}"))
+        return load_strictly(
+            part, lambda name: self._read(f"{prefix}{name}"), self.source.path, device=CPU, dtype=dtype
+        )
 
-        return load_strictly(part, read, self.source.path, device=CPU, dtype=dtype)
+    def _read(self, name: str) -> Tensor:
+        if self.experts is not None and name in self.experts.source:
+            change = self.experts.source.get(name)
+            return change * self.experts.strength if name.endswith(".up") else change
+        official = official_name(name)
+        return self.plan.merge(official, self.source.get(official))
 
     def fill_in_turn(self, dit: WanDiT) -> WanDiT:
         """Give it weights in float32, but the blocks only when each is taken out of `dit.blocks`.
@@ -104,6 +122,7 @@ def estimated_sizes(files: WanFiles, compute: WanCompute) -> WanSizes:
     parameters = {name: math.prod(files.dit.shape(name)) for name in files.dit.names}
     block = sum(count for name, count in parameters.items() if name.startswith("blocks.0."))
     others = sum(parameters.values()) - block * files.dit_config.layers
+    block += files.experts.source.parameters // files.dit_config.layers if files.experts else 0
     others += files.adapter.parameters if files.adapter else 0
     vae_bytes = _vae_bytes(files.vae.parameters * compute.vae_dtype.itemsize, compute)
     return WanSizes(

@@ -20,6 +20,7 @@ from ..tensor_io.open import open_tensors
 from ..tensor_io.source import TensorSource
 from ..types import VFEError
 from ..weights.adapter import AdapterConfig, adapter_config, open_adapter
+from ..weights.experts import EXPERTS_FORMAT, OpenExperts, open_experts
 from ..weights.prompt import read_prompt_embedding
 from ..weights.recognise import recognise
 from ..weights.wan_dit import check_size, open_dit, read_flow
@@ -37,6 +38,8 @@ class WanFiles:
     """The DiT's tensors under their official names."""
     loras: tuple[LoraFile, ...]
     """Merged into the DiT in this order."""
+    experts: OpenExperts | None
+    """What changes the DiT by how much a clip suffers."""
     vae_config: WanVAEConfig
     vae: TensorSource
     """The VAE's tensors under their official names."""
@@ -65,12 +68,14 @@ def open_wan_files(request: LoadRequest) -> WanFiles:
     prompt_path = options.prompt_embedding or find_component("prompt_embedding", request.folders)
     prompt = read_prompt_embedding(prompt_path, dit_config.text_dim)
     adapter = None if options.adapter is None else open_adapter(options.adapter)
-    trained = [dit, *(open_tensors(lora.path) for lora in options.loras)]
-    flow = _flow_of(trained)
+    loras, experts = _experts_among(options.loras, dit_config)
+    trained = [dit, *(open_tensors(lora.path) for lora in loras)]
+    flow = _flow_of(trained, experts)
     return WanFiles(
         dit_config=dit_config,
         dit=dit,
-        loras=options.loras,
+        loras=loras,
+        experts=experts,
         vae_config=vae_config,
         vae=vae,
         adapter_config=None if adapter is None else _fitting_config(adapter, dit_config, vae_config),
@@ -115,9 +120,21 @@ def _fitting_config(adapter: TensorSource, dit: DiTConfig, vae: WanVAEConfig) ->
     return config
 
 
-def _flow_of(sources: Sequence[TensorSource]) -> OneStepFlow:
-    """Return the step that a DiT or its LoRAs were trained by; VFEError where they say different ones."""
+def _experts_among(loras: Sequence[LoraFile], dit: DiTConfig) -> tuple[tuple[LoraFile, ...], OpenExperts | None]:
+    """Part files of experts, which are given as LoRAs are, from LoRAs; VFEError where there are several."""
+    files = [lora for lora in loras if EXPERTS_FORMAT.is_at(lora.path)]
+    if len(files) > 1:
+        names = " and ".join(str(lora.path) for lora in files)
+        raise VFEError(f"{names} hold experts, of which a model has one file; leave out all but one")
+    opened = [open_experts(lora.path, dit, lora.strength) for lora in files]
+    return tuple(lora for lora in loras if lora not in files), next(iter(opened), None)
+
+
+def _flow_of(sources: Sequence[TensorSource], experts: OpenExperts | None) -> OneStepFlow:
+    """Return the step that a DiT, its LoRAs or experts were trained by; VFEError where they say different ones."""
     noted = {flow: source.path for source in sources if (flow := read_flow(source)) is not None}
+    if experts is not None:
+        noted.setdefault(experts.said.flow, experts.source.path)
     if len(noted) > 1:
         said = "; ".join(f"{path} was trained by {flow.rule} at t* = {flow.timestep:g}" for flow, path in noted.items())
         raise VFEError(f"{said}: one step can follow one rule only, leave one of them out")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..types import CheckCancelled
+from .dit.experts import ExpertChoice
 from .dit.folded import FoldedDiT, fold
 from .dit.model import DiTConfig, WanDiT
 from .flow import OneStepFlow
@@ -84,6 +85,11 @@ class LiteModel(nn.Module):
     def sees_original(self) -> bool:
         """Whether it takes the latent of the clip as it was, before another model restored it, after z_lq."""
         return self.config.dit.sees_original
+
+    @property
+    def experts(self) -> ExpertChoice | None:
+        """What chooses between the experts of its DiT; None where it has none."""
+        return self.dit.experts
 
     def forward(self, z_lq: Tensor, prior: Prior | None = None) -> Tensor:
         """Return the velocity (B, C, t, h, w) of a degraded latent, after which the original may come: (B, 2C, ...)."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..types import CheckCancelled
 from .dit.compiled import compile_blocks
+from .dit.experts import ExpertChoice
 from .dit.folded import FoldedDiT
 from .dit.model import DiTConfig, Fuse, WanDiT
 from .dit.offload import BlockStreamer, stream_blocks
@@ -41,6 +42,11 @@ class ConditionedDiT(nn.Module):
     def config(self) -> DiTConfig:
         """The size of the DiT."""
         return self.dit.config
+
+    @property
+    def experts(self) -> ExpertChoice | None:
+        """What chooses between the experts of the DiT; None where it has none."""
+        return self.dit.experts
 
     @property
     def blocks(self) -> nn.ModuleList:
@@ -109,6 +115,11 @@ class WanModel(nn.Module):
     def sees_original(self) -> bool:
         """Whether it takes a second latent; no Wan model for text-to-video does."""
         return False
+
+    @property
+    def experts(self) -> ExpertChoice | None:
+        """What chooses between the experts of its DiT; None where it has none."""
+        return self.dit.experts
 
     def use_plan(self, vae: VAEPlan, resident: int) -> None:
         """Run the VAE as `vae` says, and keep `resident` blocks of the DiT on the device."""

@@ -15,9 +15,11 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
+from ..models.dit.experts import ExpertChoice
 from ..models.flow import OneStepFlow
 from ..models.prior import Prior
 from ..types import CheckCancelled, Progress, VideoShape, never_cancelled, no_progress
+from ..video.severity import severity
 from .latent_decoder import DecodingModel, LatentDecoder, cut_padding
 from .latents import TileLatent, WindowLatent, latent_mask, padded_mask
 from .tiling import Span, plan_spans
@@ -59,6 +61,10 @@ class OneStepModel(DecodingModel, Protocol):
     @property
     def sees_original(self) -> bool:
         """Whether its velocity takes the latent of the clip as it was, before another model restored it, after z_lq."""
+
+    @property
+    def experts(self) -> ExpertChoice | None:
+        """What chooses between the experts of its network by how much a clip suffers; None where it has none."""
 
     def read_prior(self, video: Tensor, check: CheckCancelled) -> Prior | None:
         """Return f_s and f_t of degraded video (B, 3, 4n+1, H, W), or None for a model without a prior.
@@ -130,7 +136,7 @@ class OneStepPipeline(LatentDecoder):
         """
         clip = self._padded(frames)
         window = self._window(frames, clip)
-        latents = self._tile_latents(clip, window, _Step(strength, self._prior(clip, check)), check)
+        latents = self._tile_latents(clip, window, self._step(frames, strength, self._prior(clip, check)), check)
         return cut_padding(window, self._decode_tiles(window, latents, check))
 
     def restore_latent(
@@ -149,7 +155,7 @@ class OneStepPipeline(LatentDecoder):
         """
         clip = self._padded(frames)
         maps = None if mask is None else padded_mask(mask, frames, clip)
-        step = _Step(strength, self._prior(clip, check) if prior == "own" else prior, maps)
+        step = self._step(frames, strength, self._prior(clip, check) if prior == "own" else prior, maps)
         window = self._window(frames, clip)
         return replace(window, tiles=tuple(self._tile_latents(clip, window, step, check)))
 
@@ -185,6 +191,14 @@ class OneStepPipeline(LatentDecoder):
     def _prior(self, clip: Tensor, check: CheckCancelled) -> Prior | None:
         return self.model.read_prior(clip[:, :3], check)
 
+    def _step(self, frames: list[Tensor], strength: float, prior: Prior | None, mask: Tensor | None = None) -> _Step:
+        """Return the step of a window. Its experts are those of the whole window, in all tiles."""
+        if self.model.experts is None:
+            return _Step(strength, prior, mask)
+        clip = torch.stack(frames, dim=-3)
+        clip = clip if clip.ndim == 5 else clip.unsqueeze(0)
+        return _Step(strength, prior, mask, severity(clip[:, :3]))
+
     @torch.inference_mode()
     def _take_step(self, clip: Tensor, step: _Step, check: CheckCancelled) -> Tensor:
         """Return z_hq of a padded clip (B, 3, 4n+1, 8h, 8w): eq. 3 of VividFace, or that of DVFace.
@@ -193,6 +207,8 @@ class OneStepPipeline(LatentDecoder):
         """
         latents = [self.model.codec.encode(part.to(self.model.device), check) for part in clip.split(3, dim=1)]
         z_lq = latents[0]
+        if step.severity is not None and self.model.experts is not None:
+            self.model.experts.choose(step.severity)
         velocity = self.model.velocity(torch.cat(latents, 1) if latents[1:] else z_lq, check, step.prior)
         if step.mask is not None:
             t, h, w = z_lq.shape[-3:]
@@ -207,12 +223,13 @@ class _Step:
     strength: float
     prior: Prior | None = None
     mask: Tensor | None = None  # (4n+1, H', W')
+    severity: Tensor | None = None  # (B,) of the whole window, for a model of several experts
 
     def cut(self, rows: slice, columns: slice, token: int) -> _Step:
         """Return the part of a tile, whose borders are multiples of `token`, the pixels along a token of the prior."""
         tokens = (slice(span.start // token, span.stop // token) for span in (rows, columns))
         prior = None if self.prior is None else self.prior.tile(*tokens)
-        return _Step(self.strength, prior, None if self.mask is None else self.mask[:, rows, columns])
+        return replace(self, prior=prior, mask=None if self.mask is None else self.mask[:, rows, columns])
 
 
 def _tile_spans(size: int, tile: TileConfig | None) -> list[Span]:

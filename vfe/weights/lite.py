@@ -13,9 +13,12 @@ from typing import Any
 
 import torch
 
+from ..models.dit.experts import add_experts
+from ..models.dit.model import WanDiT
 from ..models.lite import LiteConfig, LiteModel
 from ..tensor_io.described import FileFormat
 from ..tensor_io.load import load_model
+from .experts import read_note
 
 LITE_FORMAT = FileFormat("vfe-restorer-1", LiteConfig, "a restorer saved by vfe, or the name 'lite'")
 FLOW_FORMAT = FileFormat("vfe-flow-1", LiteConfig, "a flow model of clean latents, which stage score of training makes")
@@ -74,6 +77,15 @@ def load_lite_model(
     """
     source = file_format.open(path)
     config = file_format.config_of(source)
-    model = load_model(lambda: build(config), source, device=device, dtype=dtype, exact=(CODEC_PREFIX,))
+    experts = read_note(source, file_format.training_of(source))
+
+    def built() -> LiteModel:
+        model = build(config)
+        if experts is not None:
+            assert isinstance(model.dit, WanDiT)
+            add_experts(model.dit, experts)
+        return model
+
+    model = load_model(built, source, device=device, dtype=dtype, exact=(CODEC_PREFIX,))
     model.codec.build_transforms(device)  # the transform's matrices are computed, not stored
     return model

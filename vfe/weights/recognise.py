@@ -14,13 +14,23 @@ from ..tensor_io.source import TensorSource
 from ..types import VFEError
 from . import wan_dit, wan_vae
 from .adapter import ADAPTER_FORMAT, adapter_config
+from .experts import EXPERTS_FORMAT
 from .foreign import name_foreign
 from .lite import FLOW_FORMAT, LITE_FORMAT
 from .lora_keys import is_lora, parse_key, unsupported_kind
 from .prompt import PROMPT_FORMAT, prompt_embedding_names
 
 Kind = Literal[
-    "wan_dit", "wan_vae", "lora", "adapter", "prompt_embedding", "restorer", "flow_model", "text_encoder", "face_net"
+    "wan_dit",
+    "wan_vae",
+    "lora",
+    "experts",
+    "adapter",
+    "prompt_embedding",
+    "restorer",
+    "flow_model",
+    "text_encoder",
+    "face_net",
 ]
 
 LEARNED_PLACES = "dit.places.embedding"
@@ -81,6 +91,8 @@ def recognise_source(source: TensorSource) -> Recognised:
         return Recognised("face_net", f"vfe face net, {source.parameters / 1e6:.1f} M parameters; {source.description}")
     if ADAPTER_FORMAT.names(source):
         return Recognised("adapter", _describe_adapter(source))
+    if EXPERTS_FORMAT.names(source):
+        return Recognised("experts", _describe_experts(source))
     if wan_dit.is_dit(source):
         return Recognised("wan_dit", _describe_dit(wan_dit.to_official_names(source)))
     if wan_vae.is_vae(source):
@@ -112,6 +124,13 @@ def _describe_adapter(source: TensorSource) -> str:
     fusion = config.fusion
     what = "prior without its fusion" if fusion is None else f"adapter for a DiT of width {fusion.dim}"
     return f"{what}, {source.parameters / 1e6:.1f} M parameters ({prior}); {source.description}"
+
+
+def _describe_experts(source: TensorSource) -> str:
+    said = EXPERTS_FORMAT.config_of(source)
+    of_what = f"{said.sizes.count} experts of rank {said.sizes.rank} for a DiT of {said.layers} blocks"
+    limits = ", ".join(f"{threshold:g}" for threshold in said.sizes.thresholds)
+    return f"{of_what}, chosen at severities of {limits}; give it as a LoRA; {source.description}"
 
 
 def _describe_dit(source: TensorSource) -> str:

@@ -19,7 +19,7 @@ from tests.support.paths import DEV
 from vfe.curation.clip import FaceClip
 from vfe.curation.scorers.heuristic.artefacts import artefacts, blockiness
 from vfe.curation.scorers.heuristic.curve import falling, rising
-from vfe.curation.scorers.heuristic.detail import cut_off, detail
+from vfe.curation.scorers.heuristic.detail import detail
 from vfe.curation.scorers.heuristic.faces import sampled_faces
 from vfe.curation.scorers.heuristic.film import dust, scratches
 from vfe.curation.scorers.heuristic.lighting import lighting
@@ -29,6 +29,7 @@ from vfe.curation.scorers.heuristic.scorer import HeuristicScorer
 from vfe.curation.scorers.heuristic.stability import displacement, stability
 from vfe.curation.verdict import Scorer
 from vfe.video.resize import resize
+from vfe.video.spectrum import cut_off
 
 FRAMES, SIDE = 7, 192
 LEAST_FALL = 0.05

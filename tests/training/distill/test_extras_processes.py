@@ -1,4 +1,4 @@
-"""Two processes train a student and two critics, or a student and a fake model, as one does."""
+"""Two processes train a student and two critics, a student and a fake model, or experts, as one does."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ TWIN = {"method": {"twin": {}}, "extras": EXTRAS}
 W2SVD = {"method": {"w2svd": {"fake": {"lora": {"rank": 4, "alpha": 4.0}, "ratio": 1}}}}
 
 
-@pytest.mark.parametrize(("changes", "modules"), [(TWIN, 3), (W2SVD, 2)], ids=["twin", "w2svd"])
+EXPERTS = {"method": {"experts": {"thresholds": [0.6], "rank": 4}}, "teacher": {"kind": "ground_truth"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "modules"), [(TWIN, 3), (W2SVD, 2), (EXPERTS, 1)], ids=["twin", "w2svd", "experts"]
+)
 def test_two_processes_equal_one(tmp_path: Path, changes: dict[str, Any], modules: int) -> None:
     """To 3 % of what a weight can move; AdamW's usual eps would make whole steps of the rounding of tiny gradients."""
     optim = {"lr": RATE, "warmup_steps": 0, "eps": EPS}

@@ -22,6 +22,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "severity": {"severity": {"milder": 0.4}},
     "decoder": {"decoder": {"dim": 4}},
     "twin": {"twin": {}},
+    "experts": {"experts": {"thresholds": [0.6], "rank": 4}},
     "head_steps": {"head_steps": {"blocks": 1, "most": 3}},
 }
 

@@ -109,6 +109,7 @@ class FrameCritic(TrainableModule):
 
     def forward(self, batch: DistillBatch, draw: Draw) -> StepOutput:
         student, count = self._student[0], self.config.frames
+        student.see(batch.degraded)
         with torch.no_grad():
             generated = frames_of(student(batch.z_lq), student, count, draw)
         real = self.portraits.pictures(count, draw).to(generated.device)

@@ -108,6 +108,7 @@ class ScoreCritic(TrainableModule):
     def forward(self, batch: DistillBatch, draw: Draw) -> StepOutput:
         tau, noise = draw_tau(batch.z_lq, draw, self.config.lowest, HIGHEST), draw.noise(batch.z_lq)
         with torch.no_grad():
+            self._student[0].see(batch.degraded)
             x, z = self._student[0](batch.z_lq), batch.z_hq.masked_fill(~per_clip(batch.paired), 0)
             hidden = [self.noised_tokens(each, tau, noise) for each in (z, x)]
         with full_precision(x.device):

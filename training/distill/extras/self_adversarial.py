@@ -73,6 +73,7 @@ class SelfCritic(TrainableModule):
 
     def forward(self, batch: DistillBatch, draw: Draw) -> StepOutput:  # noqa: ARG002
         model = self._student[0].model
+        self._student[0].see(batch.degraded)
         with torch.no_grad():
             one, two = one_and_two_steps(model.velocity, model.flow, batch.z_lq)
         with full_precision(one.device):

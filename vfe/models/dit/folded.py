@@ -64,6 +64,7 @@ class FoldedDiT(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.head = head
         self.roll = dit.roll
+        self.experts = dit.experts
         self._positions = PositionCache(dit.config)
 
     def forward(self, z: Tensor, fuse: Fuse | None = None) -> Tensor:
@@ -153,6 +154,6 @@ def fold_block(block: Block, time: Tensor, rows: PromptRows, dtype: torch.dtype)
         fold_input(projection, 1 + attn.scale, attn.shift, dtype)
     fold_output(block.self_attn.o, attn.gate, dtype)
     cross = fold_cross_attention(block.cross_attn, block.norm3, rows, dtype)
-    fold_input(cast(nn.Linear, block.ffn[0]), 1 + ffn.scale, ffn.shift, dtype)
-    fold_output(cast(nn.Linear, block.ffn[2]), ffn.gate, dtype)
+    fold_input(block.ffn[0], 1 + ffn.scale, ffn.shift, dtype)
+    fold_output(block.ffn[2], ffn.gate, dtype)
     return FoldedBlock(block.self_attn.to(dtype), cross, block.ffn.to(dtype), block.eps)

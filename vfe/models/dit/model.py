@@ -21,6 +21,7 @@ from ...types import VideoShape
 from ..ops import TORCH_OPS, Ops
 from .attention_backends import AttentionBackend
 from .config import DiTConfig as DiTConfig
+from .experts import ExpertChoice
 from .gelu import Gelu
 from .head_steps import HeadRoll
 from .positions import LearnedPositions as LearnedPositions
@@ -211,6 +212,7 @@ class WanDiT(nn.Module):
         self.pyramid = Pyramid(config.in_channels, config.pyramid, ops, latents) if config.pyramid else None
         self.places = LearnedPositions(config.places, dim) if config.places else None
         self.roll: HeadRoll | None = None
+        self.experts: ExpertChoice | None = None
 
     def forward(self, z: Tensor, timestep: Timestep, prompt: Tensor, fuse: Fuse | None = None) -> Tensor:
         """Return the velocity (B, C, t, h, w) of a latent of that shape, for timesteps of 1000 and a prompt embedding.
