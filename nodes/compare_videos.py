@@ -12,7 +12,8 @@ import folder_paths
 from comfy_api.latest import Input, io
 from torch import Tensor
 
-from .host.images import Reporter, check_images
+from .host.images import check_images
+from .host.reporter import Reporter
 from .host.video_file import video_file
 from .remedies import in_node_terms
 from .sockets.types import CATEGORY, found_by

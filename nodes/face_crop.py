@@ -9,7 +9,8 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from .host.images import Reporter, to_frame, to_images
+from .host.images import to_frame, to_images
+from .host.reporter import Reporter
 from .remedies import in_node_terms
 from .sockets.types import CATEGORY, FaceTracksType, found_by
 

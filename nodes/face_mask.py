@@ -10,6 +10,7 @@ from torch import Tensor
 from ..vfe.face.paste.crop_box import CropConfig
 from ..vfe.face.paste.paste import FaceConfig, PasteConfig
 from .host.images import check_images
+from .host.reporter import Reporter
 from .remedies import in_node_terms
 from .sockets.inputs import DEFAULTS, min_face_input
 from .sockets.types import CATEGORY, SOCKET_ONLY, BoxesType, FaceTracksType, found_by
@@ -99,7 +100,14 @@ class FaceMask(io.ComfyNode):
 
         check_images(images)
         selection = FaceSelection.parse(faces, min_face)
-        found = find_faces(images, None if detections is None else boxes_of(detections, len(images)))
+        boxes = None if detections is None else boxes_of(detections, len(images))
+        reporter = Reporter(len(images))
+        reporter.begin(("Finding faces", "Drawing masks"))
+        found = find_faces(images, boxes, reporter)
+        reporter.begin_next()
         crop = CropConfig(margin=margin, side=crop_size or None)
         chosen = ClipFaces(selection.of(found), FaceConfig(crop=crop, paste=PasteConfig(feather=feather)))
-        return io.NodeOutput(mask_of(chosen), chosen, overlay_of(images, found), report(found, chosen.tracks))
+        overlay = overlay_of(images, found, reporter)
+        told = report(found, chosen.tracks)
+        reporter.say(told.partition("\n")[0])
+        return io.NodeOutput(mask_of(chosen), chosen, overlay, told)

@@ -1,4 +1,4 @@
-"""Between ComfyUI and vfe: IMAGE and MASK tensors, the progress bar with its live preview, and interruption.
+"""Between ComfyUI and vfe: IMAGE and MASK tensors.
 
 An IMAGE is (T, H, W, C) in [0, 1], float32 on the CPU; a frame is (3, H, W) in [-1, 1].
 """
@@ -7,17 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import comfy.model_management
-import comfy.utils
 import torch
 from einops import rearrange
-from PIL import Image
 from torch import Tensor
 
 from ...vfe.types import VFEError
 
-PREVIEW_SIDE = 512
-"""The longest side in pixels of the pictures that a node shows while it runs."""
 EMPTY_MASK_SIDE = 64
 """The side in pixels of the mask that Load Image gives for a picture without alpha."""
 
@@ -79,37 +74,3 @@ def masks_for(mask: Tensor | None, images: Tensor) -> Tensor | None:
 def _is_empty_mask(mask: Tensor) -> bool:
     """Return whether it is what Load Image gives as the mask of a picture without alpha, of whatever size."""
     return tuple(mask.shape[1:]) == (EMPTY_MASK_SIDE, EMPTY_MASK_SIDE) and not mask.any()
-
-
-class Reporter:
-    """Tells the user how far a run is and how it looks; its `check` ends one that the user interrupted."""
-
-    def __init__(self, total: int) -> None:
-        """`total` is the number of steps, mostly frames."""
-        self.total = max(total, 1)
-        self.done = 0
-        self._bar = comfy.utils.ProgressBar(self.total)
-
-    def check(self) -> None:
-        """Raise ComfyUI's exception when the user has pressed Cancel."""
-        comfy.model_management.throw_exception_if_processing_interrupted()
-
-    def report(self, done: int, total: int | None = None) -> None:
-        """Show how many steps are done, as a `vfe.types.Progress`; raises what `check` does."""
-        self.check()
-        self.done, self.total = done, total or self.total
-        self._bar.update_absolute(done, self.total)
-
-    def compare(self, done: int, before: Tensor, after: Tensor) -> None:
-        """Show a picture too: the left half of a frame (3, H, W) as it came, the right half restored."""
-        self.done = done
-        self._bar.update_absolute(done, self.total, ("JPEG", _side_by_side(before, after), PREVIEW_SIDE))
-
-
-def _side_by_side(before: Tensor, after: Tensor) -> Image.Image:
-    """Return one picture of two frames of a size, divided by a white line."""
-    middle = before.shape[-1] // 2
-    frame = torch.cat([before[..., :middle].cpu().float(), after[..., middle:].cpu().float()], dim=-1)
-    frame[..., max(middle - 1, 0) : middle + 1] = 1.0
-    pixels = rearrange((frame / 2 + 0.5).clamp(0, 1) * 255, "c h w -> h w c").round().to(torch.uint8)
-    return Image.fromarray(pixels.numpy())

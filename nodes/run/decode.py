@@ -25,7 +25,8 @@ from ...vfe.types import VFEError, VideoShape
 from ...vfe.weights.wan_vae import config_of, to_official_names
 from ..backend.restorer import ComfyRestorer, DecodePlan, load, room_beside
 from ..backend.vae_plan import kernel_bytes, plan_decode
-from ..host.images import Reporter, to_images
+from ..host.images import to_images
+from ..host.reporter import Reporter
 from ..sockets.clip_latent import LITE_REFUSED, ClipLatent, WindowFader, clip_of, is_lite, unchanged_clip
 
 

@@ -9,13 +9,13 @@ from ...vfe.face.detect.detector import FaceDetector
 from ...vfe.face.draw.overlay import draw_tracks
 from ...vfe.face.track.tracker import FaceTracker, TrackConfig
 from ...vfe.face.track.tracks import FaceTracks
-from ..host.images import Reporter, to_frame, to_image
+from ..host.images import to_frame, to_image
+from ..host.reporter import Reporter
 from ..sockets.clip_faces import ClipFaces
 
 
-def find_faces(images: Tensor, boxes: list[Tensor] | None) -> FaceTracks:
+def find_faces(images: Tensor, boxes: list[Tensor] | None, reporter: Reporter) -> FaceTracks:
     """Return all faces of an IMAGE, found by the built-in detector or from boxes (n, 4) on each frame."""
-    reporter = Reporter(len(images))
     tracker = FaceTracker(FaceDetector.load(), TrackConfig())
     for index, image in enumerate(images):
         tracker.push(to_frame(image), None if boxes is None else boxes[index])
@@ -28,9 +28,17 @@ def mask_of(faces: ClipFaces) -> Tensor:
     return torch.stack(list(faces.masks()))
 
 
-def overlay_of(images: Tensor, found: FaceTracks) -> Tensor:
-    """Return an IMAGE with boxes, points and numbers of the faces."""
-    return torch.stack([to_image(draw_tracks(to_frame(image), found, index)) for index, image in enumerate(images)])
+def overlay_of(images: Tensor, found: FaceTracks, reporter: Reporter) -> Tensor:
+    """Return an IMAGE with boxes, points and numbers of the faces, and show the first frame that has some."""
+    first = min((track.start for track in found.tracks), default=0)
+    drawn = []
+    for index, image in enumerate(images):
+        frame = draw_tracks(to_frame(image), found, index)
+        reporter.report(index + 1)
+        if index == first:
+            reporter.picture(frame)
+        drawn.append(to_image(frame))
+    return torch.stack(drawn)
 
 
 def report(found: FaceTracks, chosen: FaceTracks) -> str:

@@ -7,7 +7,8 @@ from torch import Tensor
 from ...vfe.face.paste.paste import FacePatcher, Patch, paste
 from ...vfe.types import VFEError
 from ...vfe.video.resize import resize
-from ..host.images import Reporter, check_images, to_frame, to_image
+from ..host.images import check_images, to_frame, to_image
+from ..host.reporter import Reporter
 from ..sockets.clip_faces import ClipFaces
 
 

@@ -13,7 +13,8 @@ from ...vfe.restore.picture import restore_picture
 from ...vfe.types import VideoShape
 from ...vfe.video.resize import resize
 from ..backend.restorer import ComfyRestorer
-from ..host.images import Reporter, check_images, to_frame
+from ..host.images import check_images, to_frame
+from ..host.reporter import Reporter
 from .shown import shown_restorer
 
 
@@ -38,13 +39,21 @@ class Photos:
         Raises VFEError as `restore_picture` does.
         """
         reporter = Reporter(len(self.images))
+        reporter.say(f"Loading {self.restorer.name}")
         width, height = self.size
         restorer = shown_restorer(self.restorer, VideoShape(1, height, width), None, reporter)
-        for number, image in enumerate(self.images, start=1):
-            result = restore_picture(restorer, to_frame(image), self.options, lambda _done, _total: reporter.check())
-            self.lines.append("; ".join((f"photo {number}", *result.notes)))
-            reporter.report(number)
+        reporter.begin(("Restoring",), "photos")
+        count = len(self.images)
+        for number, image in enumerate(self.images):
+            if restorer.finds_faces(self.options):
+                reporter.say("Finding faces" if count == 1 else f"Finding faces in photo {number + 1} of {count}")
+            photo = to_frame(image)
+            result = restore_picture(restorer, photo, self.options, lambda _done, _total: reporter.go_on())
+            self.lines.append("; ".join((f"photo {number + 1}", *result.notes)))
+            reporter.report(number + 1)
+            reporter.compare(number + 1, resize(photo, self.size), result.pixels)
             yield result.pixels
+        reporter.say("Done")
 
     def with_alpha(self, restored: Tensor) -> Tensor:
         """Return restored pictures (N, H, W, 3) with the alpha of those that came, where they have one."""

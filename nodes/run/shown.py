@@ -13,10 +13,7 @@ from ...vfe.restore.face_stream import FacePart
 from ...vfe.restore.restorer import Restorer
 from ...vfe.types import CheckCancelled, Progress, VideoShape
 from ..backend.restorer import ComfyRestorer
-from ..host.images import Reporter
-
-MANY = 1_000_000
-"""The number of frames that stands for that of a clip, which is not known before it is read: above any window."""
+from ..host.reporter import MANY, Reporter
 
 
 def shown_restorer(

@@ -16,7 +16,8 @@ from ...vfe.pipeline.one_step import OneStepPipeline
 from ...vfe.pipeline.windows import Window, WindowConfig, WindowGatherer
 from ...vfe.types import FRAMES_PER_LATENT, VFEError, VideoShape
 from ..backend.restorer import ComfyRestorer
-from ..host.images import Reporter, check_images, masks_for, to_frames
+from ..host.images import check_images, masks_for, to_frames
+from ..host.reporter import Reporter
 from ..sockets.clip_latent import ClipLatent, PlacedLatent, merged
 from ..sockets.clip_prior import ClipPrior, code_picture, on_device
 from ..sockets.inputs import chosen_window
@@ -49,6 +50,7 @@ def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dic
     if asked.note:
         logging.getLogger("vfe").info(asked.note)
     pipeline = restorer.enhancer(size, asked.config)
+    reporter.begin(("Restoring",))
     config = pipeline.window_for(size.height, size.width)
     placed = []
     for window in _windows(images, config):

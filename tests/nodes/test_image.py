@@ -80,7 +80,7 @@ def test_a_size_that_is_none_gets_a_sentence(restorer: Loose, photo: Path) -> No
 
 
 def test_an_interrupt_stops_between_photos(restorer: Loose, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reporter = part("nodes.host.images").Reporter
+    reporter = part("nodes.host.reporter").Reporter
     plain = reporter.report
 
     def report(self: Loose, done: int, total: int | None = None) -> None:

@@ -104,7 +104,7 @@ def test_progress_and_previews_go_to_the_page(restorer: Loose, clip: Path, monke
 
 
 def test_an_interrupt_leaves_no_file(restorer: Loose, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reporter = part("nodes.host.images").Reporter
+    reporter = part("nodes.host.reporter").Reporter
     plain = reporter.report
 
     def report(self: Loose, done: int, total: int | None = None) -> None:

@@ -79,7 +79,7 @@ def unload() -> None:
 
 def interrupted_everywhere(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object], samples: int) -> int:
     """Cancel `work` at so many of its checks, and see it end at that very one; how many checks it has in all."""
-    reporter = part("nodes.host.images").Reporter
+    reporter = part("nodes.host.reporter").Reporter
     plain, calls, stop = reporter.check, 0, 0
 
     def check(self: Loose) -> None:

@@ -28,6 +28,9 @@ from tests.support.paths import ROOT
 PACK = "video-face-enhancement"
 START_SECONDS = 300  # on a busy machine the import of torch alone takes a minute
 RUN_SECONDS = 600
+TEXT = 3
+"""What ComfyUI's binary messages with a text for a node begin with."""
+PICTURE = "picture"
 
 Json = Any
 Graph = dict[str, dict[str, Any]]
@@ -43,6 +46,8 @@ class Run:
     """(seconds since the prompt was sent, type, data) of each message of the websocket."""
     previews: list[bytes] = field(default_factory=list)
     """The pictures that came while it ran, each with ComfyUI's 8 bytes before it."""
+    lines: list[str] = field(default_factory=list)
+    """What nodes said while it ran, "node: text", and where a picture came, PICTURE."""
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What each output node told the page."""
     status: str = ""
@@ -51,6 +56,16 @@ class Run:
     def all_of(self, kind: str) -> list[dict[str, Any]]:
         """Data of the messages of one type."""
         return [data for _, event, data in self.events if event == kind]
+
+    def take(self, message: bytes) -> None:
+        """Note a message that is no JSON: 4 bytes that say what it is, and for a text 4 more that say how long the
+        node's number before it is."""
+        kind, length = (int.from_bytes(message[at : at + 4], "big") for at in (0, 4))
+        if kind == TEXT:
+            self.lines.append(f"{message[8 : 8 + length].decode()}: {message[8 + length :].decode()}")
+        else:
+            self.previews.append(message)
+            self.lines.append(PICTURE)
 
     @property
     def error(self) -> str:
@@ -124,7 +139,7 @@ class ComfyServer:
                 run = Run(self.post("/prompt", {"prompt": graph, "client_id": client})["prompt_id"])
                 async for message in socket_:
                     if message.type == aiohttp.WSMsgType.BINARY:
-                        run.previews.append(message.data)
+                        run.take(message.data)
                         continue
                     event = json.loads(message.data)
                     data = event["data"]
