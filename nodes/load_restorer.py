@@ -78,13 +78,7 @@ class LoadWanRestorer(io.ComfyNode):
                     "tried out before it is used.",
                     **ADVANCED,
                 ),
-                io.Conditioning.Input(
-                    CONDITIONING,
-                    optional=True,
-                    lazy=True,
-                    tooltip="The prompt of a Wan DiT, from CLIP Text Encode with Load CLIP of type wan; VividFace's is "
-                    "empty. It is embedded once and kept in models/vfe: the text encoder is not loaded again.",
-                ),
+                _conditioning_input(),
             ],
             outputs=[RestorerType.Output(display_name="restorer", tooltip="For the other nodes of this pack.")],
             hidden=[io.Hidden.prompt, io.Hidden.unique_id],
@@ -154,6 +148,17 @@ class LoadWanRestorer(io.ComfyNode):
     def _linked_text(cls) -> str | None:
         """Return the text that is connected, where the graph says it."""
         return None if cls.hidden is None else linked_text(cls.hidden.prompt, cls.hidden.unique_id, CONDITIONING)
+
+
+def _conditioning_input() -> io.Conditioning.Input:
+    """Return the input that takes a prompt; what is before it runs only where no file has the prompt."""
+    return io.Conditioning.Input(
+        CONDITIONING,
+        optional=True,
+        lazy=True,
+        tooltip="The prompt of a Wan DiT, from CLIP Text Encode with Load CLIP of type wan; VividFace's is empty. It "
+        "is embedded once and kept in models/vfe: the text encoder is not loaded again.",
+    )
 
 
 def _lora_inputs(number: int, names: list[str]) -> list[io.Input]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.restore.face_stream import FacePart, FaceStream, restore_frames_and_faces
-from ..vfe.types import VFEError, VideoShape
-from .backend.restorer import ComfyRestorer
-from .host.images import Reporter, check_images, to_frames, to_images
+from ..vfe.types import VFEError
+from .host.images import check_images, to_images
 from .remedies import in_node_terms
-from .run.shown import MANY, face_part_of
-from .sockets.clip_faces import ClipFaces
 from .sockets.inputs import DEFAULTS, blend_input, fidelity_input, strength_input
 from .sockets.types import CATEGORY, FaceTracksType, RestorerType, found_by
 
-SHOWN_EVERY = 16  # frames
+if TYPE_CHECKING:
+    from .backend.restorer import ComfyRestorer
+    from .sockets.clip_faces import ClipFaces
 
 
 class RestoreFaces(io.ComfyNode):
@@ -64,6 +62,9 @@ class RestoreFaces(io.ComfyNode):
         originals: Tensor | None = None,
     ) -> io.NodeOutput:
         """Return the IMAGE with restored faces; VFEError for frames, faces and originals that do not fit each other."""
+        from .run.faces_alone import FaceRestoration, upright_part
+        from .run.shown import face_part_of
+
         tracks.check(images)
         before = images if originals is None else originals
         check_images(before)
@@ -73,38 +74,8 @@ class RestoreFaces(io.ComfyNode):
         if tracks.is_empty:
             return io.NodeOutput(images)
         aligned = face_part_of(restorer)
-        part = aligned or _upright_part(restorer, tracks)
+        part = aligned or upright_part(restorer, tracks)
         refining = strength if aligned is None else strength * (1 - fidelity)
         shown = replace(tracks.config, paste=replace(tracks.config.paste, blend=blend))
-        faces = FaceRestoration(part, ClipFaces(tracks.tracks, shown), refining)
+        faces = FaceRestoration(part, replace(tracks, config=shown), refining)
         return io.NodeOutput(to_images(faces.restored(before, images), len(images)))
-
-
-@dataclass(frozen=True)
-class FaceRestoration:
-    """Restores the faces of frames that are in memory."""
-
-    part: FacePart
-    faces: ClipFaces
-    strength: float
-
-    def restored(self, before: Tensor, images: Tensor) -> Iterator[Tensor]:
-        """Yield the frames (3, H, W) of an IMAGE with restored faces; `before` is the IMAGE of the originals."""
-        reporter = Reporter(len(images))
-        stream = FaceStream(self.part, self.faces.tracks, self.faces.config, self.strength, reporter.report)
-
-        def with_images(originals: Iterable[Tensor]) -> Iterator[Tensor]:
-            for _, frame in zip(originals, to_frames(images), strict=True):
-                yield frame
-
-        frames = restore_frames_and_faces(to_frames(before), with_images, stream)
-        for index, (original, frame) in enumerate(zip(to_frames(before), frames, strict=True)):
-            if index % SHOWN_EVERY == 0:
-                reporter.compare(index, original, frame)
-            yield frame
-
-
-def _upright_part(restorer: ComfyRestorer, faces: ClipFaces) -> FacePart:
-    """Load a restorer that has no part for faces, to restore upright crops of them as it does frames."""
-    side = max(patcher.side for patcher in faces.patchers())
-    return FacePart(restorer.enhancer(VideoShape(MANY, side, side), None))

@@ -267,7 +267,7 @@ def test_vividface_gives_the_frames_of_vfe_enhance(
     assert has_sound(result)
 
 
-def test_the_text_encoder_is_asked_for_where_no_file_has_its_prompt(
+def test_the_text_encoder_is_asked_where_no_file_has_the_prompt(
     comfy_server: ComfyServer, clip: Path, wan_files: Path
 ) -> None:
     """The test above ran without it."""
