@@ -39,7 +39,7 @@ class LoadWanRestorer(io.ComfyNode):
                     options=[LITE, *model_paths.listed(model_paths.RESTORER_FOLDERS)],
                     default=LITE,
                     tooltip="The bundled lite restorer, or a file of diffusion_models, vfe or checkpoints: "
-                    "a Wan2.1 text-to-video DiT or a lite restorer.",
+                    "a Wan2.1 text-to-video DiT, GGUF too, or a lite restorer.",
                 ),
                 io.Combo.Input(
                     "vae",

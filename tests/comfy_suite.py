@@ -19,7 +19,7 @@ from tests.support.comfy_checkout import CACHE, comfyui_checkout, why_no_comfyui
 from tests.support.paths import ROOT
 
 CONSTRAINTS = ROOT / "tests" / "comfy_constraints.txt"
-TOOLS = ("pytest", "playwright", "diffusers", "scikit-image", "accelerate", "peft")
+TOOLS = ("pytest", "playwright", "diffusers", "scikit-image", "accelerate", "peft", "gguf")
 """What the tests need beside ComfyUI's requirements."""
 INSTALL = ("--disable-pip-version-check", "--no-input", "-q", "-c", str(CONSTRAINTS))
 INSTALL_SECONDS = 900

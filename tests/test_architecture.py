@@ -26,6 +26,7 @@ LAYERS = {
     "device": 1,
     "files": 1,
     "options": 1,
+    "quants": 1,
     "models": 2,
     "tensor_io": 2,
     "video": 2,

@@ -70,7 +70,10 @@ class Folding:
     def _has_room(self) -> bool:
         if self.load_device != self.offload_device:
             return True
-        needed = sum(parameter.numel() for parameter in self.dit.parameters()) * self.dtype.itemsize
+        needed = sum(
+            parameter.numel() * (self.dtype if parameter.is_floating_point() else parameter.dtype).itemsize
+            for parameter in self.dit.parameters()
+        )
         return bool(comfy.model_management.get_free_memory(self.load_device) > MEMORY_TO_FOLD * needed)
 
     def _in_turn(self) -> WanDiT:

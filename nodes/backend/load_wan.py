@@ -1,4 +1,4 @@
-"""From files to a Wan restorer under ComfyUI: networks of ComfyUI's layers, LoRAs as patches."""
+"""From files to a Wan restorer under ComfyUI: networks of ComfyUI's layers, LoRAs as patches where it can patch."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from comfy.model_patcher import ModelPatcher
 from comfy.weight_adapter import LoRAAdapter
 from torch import Tensor
 
+from ...vfe.loading.dit_weights import DiTWeights
 from ...vfe.loading.request import LoadRequest
-from ...vfe.loading.wan import DiTWeights, estimated_sizes
+from ...vfe.loading.wan import estimated_sizes
 from ...vfe.loading.wan_files import WanFiles, open_wan_files
 from ...vfe.models.dit.attention_backends import choose_attention
 from ...vfe.models.dit.model import WanDiT
 from ...vfe.models.wan import ConditionedDiT, WanCompute
 from ...vfe.models.wan_vae import WanVAE
-from ...vfe.tensor_io.load import CPU, build_on_meta, load_strictly
+from ...vfe.tensor_io.load import build_on_meta
 from ...vfe.types import Notify
 from ...vfe.weights.adapter import load_adapter
 from ...vfe.weights.lora import Delta
 from ...vfe.weights.wan_vae import load_vae
-from .ops import COMFY_OPS
+from .ops import COMFY_OPS, ComfyPackedLinear
 from .patcher import PREFIX
 from .wan import ComfyWan, WanNetworks
 
@@ -35,22 +36,34 @@ def load_comfy_wan(name: str, request: LoadRequest, notify: Notify) -> ComfyWan:
     `name` is for people, `notify` gets lines for them. Raises VFEError for files that do not fit each other.
     """
     files = open_wan_files(request)
-    restorer = ComfyWan(name, _read(files, request), notify)
-    add_loras(restorer.dit_patcher, DiTWeights(files.dit, files.loras).plan.deltas)
+    weights = ComfyDiTWeights(files.dit, files.loras, ComfyPackedLinear)
+    restorer = ComfyWan(name, _read(files, request, weights), notify)
+    add_loras(restorer.dit_patcher, weights.patches())
     return restorer
 
 
-def _read(files: WanFiles, request: LoadRequest) -> WanNetworks:
-    """Read the networks of opened files on the CPU; a user who presses Cancel is heard between two tensors."""
+class ComfyDiTWeights(DiTWeights):
+    """The tensors of a DiT's file; LoRAs are patches, but in layers of packed weights, which ComfyUI cannot patch."""
+
+    def read(self, name: str) -> Tensor:
+        """Read a tensor; a user who presses Cancel is heard between two, for it may be gigabytes."""
+        comfy.model_management.throw_exception_if_processing_interrupted()
+        return super().read(name) if self._is_of_packed_layer(name) else self.source.get(name)
+
+    def patches(self) -> dict[str, list[Delta]]:
+        """Return the changes that the patcher is to make, by the name of the parameter."""
+        return {name: deltas for name, deltas in self.plan.deltas.items() if not self._is_of_packed_layer(name)}
+
+    def _is_of_packed_layer(self, name: str) -> bool:
+        weight = f"{name.removesuffix('.bias')}.weight" if name.endswith(".bias") else name
+        return weight in self.source and self.stays_packed(weight)
+
+
+def _read(files: WanFiles, request: LoadRequest, weights: DiTWeights) -> WanNetworks:
+    """Read the networks of opened files on the CPU."""
     config, compute = files.dit_config, WanCompute(request.device, request.dtypes[0])
     attention = choose_attention(request.options.attention, request.device, compute.dtype, config.head_dim)
-    dit = build_on_meta(lambda: WanDiT(config, COMFY_OPS, attention))
-
-    def read(name: str) -> Tensor:
-        comfy.model_management.throw_exception_if_processing_interrupted()  # it may be gigabytes
-        return files.dit.get(name)
-
-    dit = load_strictly(dit, read, files.dit.path, device=CPU, dtype=compute.dtype)
+    dit = weights.fill(build_on_meta(lambda: WanDiT(config, COMFY_OPS, attention)), compute.dtype)
     return WanNetworks(
         dit=ConditionedDiT(dit, files.flow.timestep, files.prompt),
         vae=load_vae(files.vae.path, dtype=compute.vae_dtype, build=lambda config: WanVAE(config, COMFY_OPS)),

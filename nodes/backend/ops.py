@@ -8,6 +8,7 @@ from typing import Any
 import comfy.ops
 from torch import Tensor
 
+from ...vfe.models.dit.packed import PackedLinear
 from ...vfe.models.ops import RMSNorm as OwnRMSNorm
 
 
@@ -19,6 +20,16 @@ class RMSNorm(comfy.ops.manual_cast.RMSNorm):
         if self.weight.device == x.device and not self.weight_function:
             return OwnRMSNorm.forward(self, x)
         return super().forward(x)
+
+
+class ComfyPackedLinear(PackedLinear):
+    """A layer of packed weights that ComfyUI loads, unloads and leaves behind as it does its own.
+
+    It unpacks on the device of its input. ComfyUI patches neither its weight nor its bias.
+    """
+
+    comfy_cast_weights = True
+    """By which ComfyUI knows that it may leave the layer on the CPU."""
 
 
 class ComfyOps:

@@ -17,7 +17,10 @@ FOLDER = "vfe"
 NONE, AUTO, LITE = "none", "auto", "lite (bundled)"
 """The entries of the lists that are no files: leave it out, find it, and the restorer in the package."""
 
-RESTORER_FOLDERS = ("diffusion_models", FOLDER, "checkpoints")
+GGUF_FOLDER = "vfe_gguf"
+"""The kind of the GGUF files in the folders of diffusion_models, which ComfyUI itself does not list."""
+RESTORER_FOLDERS = ("diffusion_models", GGUF_FOLDER, "unet_gguf", FOLDER, "checkpoints")
+"""Of these, unet_gguf is ComfyUI-GGUF's, for which people may have named folders of their own."""
 VAE_FOLDERS = ("vae", FOLDER)
 LORA_FOLDERS = ("loras", FOLDER)
 PROMPT_EMBEDDING_FOLDERS = ("text_encoders", FOLDER)
@@ -29,8 +32,10 @@ Component = Literal["wan_vae", "prompt_embedding"]
 
 
 def register_folder() -> None:
-    """Make models/vfe known to ComfyUI, beside what extra_model_paths.yaml may have said of `vfe`."""
+    """Make models/vfe known to ComfyUI, beside what extra_model_paths.yaml may have said of `vfe`, and GGUF files."""
     folder_paths.add_model_folder_path(FOLDER, str(Path(folder_paths.models_dir) / FOLDER))
+    folders, _ = folder_paths.folder_names_and_paths["diffusion_models"]
+    folder_paths.folder_names_and_paths[GGUF_FOLDER] = (folders, {".gguf"})  # the very list, to which more may be added
 
 
 def listed(folders: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,7 @@ from vfe.models.dit import offload
 from vfe.models.dit.folded import FoldedDiT, fold
 from vfe.models.dit.fp8 import store_fp8
 from vfe.models.dit.model import WanDiT
-from vfe.models.dit.offload import AsyncSlot, BlockStreamer, stream_blocks
+from vfe.models.dit.offload import AsyncSlot, BlockMemory, BlockStreamer, stream_blocks
 from vfe.types import Cancelled
 
 CPU = torch.device("cpu")
@@ -53,8 +54,10 @@ def test_streamed_equals_resident_bit_for_bit_in_bounded_memory(resident: int, a
     blocks = streamer(model)
     copied = {memory_of(block) for block in blocks if block not in set(blocks.children())}
     assert len(copied) == slots
-    assert blocks.device_bytes == (resident + slots) * blocks.layout.bytes
-    assert block_bytes <= blocks.layout.bytes <= block_bytes + 256 * len(blocks.layout.parts)
+    layout: BlockMemory = blocks.layouts[0]
+    assert set(blocks.layouts) == {layout}
+    assert blocks.device_bytes == (resident + slots) * layout.bytes
+    assert block_bytes <= layout.bytes <= block_bytes + 256 * len(layout.parts)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -82,7 +85,8 @@ def test_the_number_of_resident_blocks_can_change() -> None:
     for resident in (3, 0, 5, 1):
         stream_blocks(model, CPU, resident)
         assert torch.equal(model(LATENT), expected)
-        assert streamer(model).device_bytes == min(resident + 2, LAYERS) * streamer(model).layout.bytes
+        layout: BlockMemory = streamer(model).layouts[0]
+        assert streamer(model).device_bytes == min(resident + 2, LAYERS) * layout.bytes
 
 
 @pytest.mark.parametrize(("resident", "places"), [(1, [4]), (2, [2, 4]), (3, [1, 3, 4]), (4, [1, 2, 3, 4])])
@@ -131,10 +135,21 @@ def test_impossible_numbers_are_refused(resident: int, ahead: int) -> None:
         stream_blocks(folded(), CPU, resident, ahead)
 
 
-def test_blocks_that_differ_are_refused() -> None:
-    blocks = [nn.Linear(3, 3), nn.Linear(3, 4)]
-    with pytest.raises(ValueError, match="the blocks differ"):
-        BlockStreamer(blocks, CPU)
+@pytest.mark.parametrize(("resident", "ahead"), [(0, 0), (0, 1), (2, 1), (0, 6)])
+def test_blocks_that_differ_share_slots_of_the_largest(resident: int, ahead: int) -> None:
+    """In dtypes, shapes and layers, as the blocks of a file that quantises some weights in more bits."""
+    kinds = [nn.Linear(3, 3), nn.Linear(3, 40), nn.Linear(3, 3, dtype=torch.float64)]
+    blocks = [copy.deepcopy(kinds[number]) for number in (0, 1, 2, 1, 0, 0)]
+    for block in blocks:
+        nn.init.normal_(block.weight)
+    expected = [block.weight.detach().clone() for block in blocks]
+    streamed = BlockStreamer(blocks, CPU, resident, ahead)
+    for _ in range(2):
+        pairs = zip(streamed, expected, strict=True)
+        assert all(torch.equal(block.get_parameter("weight"), weight) for block, weight in pairs)
+    slots = min(ahead + 1, len(blocks) - resident)
+    largest = max(layout.bytes for layout in streamed.layouts)
+    assert streamed.device_bytes <= (slots + resident) * largest
 
 
 class ModelStream:
@@ -242,7 +257,7 @@ def test_every_copy_and_use_of_a_slot_is_ordered(ahead: int, resident: int, monk
 
 @pytest.mark.parametrize("step", ["acquire", "release"])
 def test_a_missing_event_would_be_seen(step: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(AsyncSlot, step, lambda slot: slot.block)
+    monkeypatch.setattr(AsyncSlot, step, lambda slot, *layout: slot.blocks[layout[0]] if layout else None)
     assert operations(1, 0, monkeypatch).unordered() > 0
 
 

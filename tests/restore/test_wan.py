@@ -16,7 +16,7 @@ from tests.support.clips import Clip, write_clip
 from tests.support.tiny_lite import tiny_lite
 from tests.support.wan_restorer_files import NOISE_VIDEO, WanRestorerFiles, restore_video
 from tests.support.weight_layouts import DIT_LAYOUTS, TINY_DIT, random_dit
-from vfe.loading.wan import DiTWeights
+from vfe.loading.dit_weights import DiTWeights
 from vfe.loading.wan_files import is_known_dit
 from vfe.models.dit import folded
 from vfe.models.wan import WanModel

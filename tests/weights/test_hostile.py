@@ -26,7 +26,7 @@ STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "b.bias": torch.ones(4, dt
         (b"", "an empty file"),
         (b"x", "not a file of weights"),
         (b"hello, these are no weights at all", "not a file of weights"),
-        (b"GGUF\3\0\0\0" + b"\0" * 50, "a GGUF file, whose quantisation is not supported"),
+        (b"GGUF\3\0\0\0" + b"\0" * 50, "a GGUF file without tensors"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
         (b"<!DOCTYPE html><html>401</html>", "a web page"),
         (b'{"weight_map": 3}', "a JSON file"),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .folders import HUB, ModelFolder
 
-SCANNED_SUFFIXES = (".safetensors", ".ckpt", ".pth", ".pt")
+SCANNED_SUFFIXES = (".safetensors", ".ckpt", ".pth", ".pt", ".gguf")
 """The endings of files that are looked at. Of files that differ in it alone, the one with the earlier is preferred."""
 SAFETENSORS_INDEX = ".safetensors.index.json"
 MAX_DEPTH = 6

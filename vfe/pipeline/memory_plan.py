@@ -12,6 +12,7 @@ import torch
 
 from ..device import GIB
 from ..models.dit.model import DiTConfig
+from ..models.dit.packed import PIECE, PIECE_BYTES
 from ..models.prior import PriorConfig
 from ..models.wan import PROMPT_ROWS, WanCompute
 from ..models.wan_vae import VAEPlan, WanVAEConfig, clip_bytes
@@ -35,13 +36,15 @@ class WanSizes:
     dit: DiTConfig
     vae: WanVAEConfig
     block_bytes: int
-    """The bytes of the weights of one DiT block."""
+    """The bytes of the weights of one DiT block, the largest."""
     fixed_bytes: int
     """The bytes of all other weights: VAE, embeddings, head, adapter."""
     compute: WanCompute
     """Where and in which number formats the model computes."""
     prior: PriorConfig | None = None
     """The prior of an adapter, whose weights are among the fixed ones."""
+    unpacks: bool = False
+    """Whether weights of the DiT stay in packed numbers, and are unpacked when a layer runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,18 +193,19 @@ def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
 
     Feed-forward: the block's input, that of its last branch, it normalised, the result; and twice the wide layer,
     before and after GELU. Attention: the input, it normalised, q, k, v, the result, it rearranged and projected; one
-    more in kernels that want another layout. Cosines and sines are kept. A weight is cast, or repacked by its kernel.
-    To these, on a CPU, comes what its threads work in.
+    more in kernels that want another layout. Cosines and sines are kept. A weight is cast, or repacked by its kernel;
+    a packed one is unpacked a piece at a time, and then as much. To these, on a CPU, comes what its threads work in.
     """
     config = sizes.dit
     down, across = config.patch[1:]
     tokens = latents.frames * (latents.height // down) * (latents.width // across)
     attention, feed_forward = 9 * config.dim, 4 * config.dim + 2 * config.ffn_dim
     angles = 2 * config.head_dim
-    weight = (2 if sizes.compute.fp8 else 1) * config.dim * config.ffn_dim
-    fixed = weight + PROMPT_ROWS * config.dim
+    widest = config.dim * config.ffn_dim
+    fixed = (2 if sizes.compute.fp8 or sizes.unpacks else 1) * widest + PROMPT_ROWS * config.dim
+    unpacking = PIECE_BYTES * min(PIECE, widest) if sizes.unpacks else 0
     values = tokens * (max(attention, feed_forward) + angles) + fixed
-    return sizes.compute.dtype.itemsize * values + thread_bytes(sizes.compute, config.head_dim)
+    return sizes.compute.dtype.itemsize * values + unpacking + thread_bytes(sizes.compute, config.head_dim)
 
 
 def thread_bytes(compute: WanCompute, head_dim: int) -> int:

@@ -1,1 +1,1 @@
-"""Reading and writing files of tensors: safetensors and pickles, strict loading, files that describe themselves."""
+"""Files of tensors, read and written: safetensors, GGUF, pickles; strict loading; files that describe themselves."""

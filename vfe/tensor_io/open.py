@@ -7,11 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..types import VFEError
+from .gguf_file import is_gguf, open_gguf
 from .pickle_file import is_pickle, open_pickle
 from .safetensors_file import is_safetensors, open_safetensors
 from .source import Entry, TensorSource, preview_names, printable
 
-WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".gguf")
 INDEX_ENDING = ".index.json"
 PIPELINE_FOLDERS = ("transformer", "vae", "text_encoder")
 """Subfolders of a diffusers pipeline that hold weights which are read here."""
@@ -22,7 +23,6 @@ Wanted = Callable[[TensorSource], bool]
 
 # The first bytes of files that are no weights, so that the error says what they are.
 _FOREIGN_FORMATS = (
-    (b"GGUF", "a GGUF file, whose quantisation is not supported"),
     (b"version https://git-lfs", "a Git LFS pointer: the weights were not downloaded, run `git lfs pull`"),
     (b"<!DOCTYPE", "a web page: the download went wrong"),
     (b"<html", "a web page: the download went wrong"),
@@ -33,7 +33,7 @@ _FOREIGN_FORMATS = (
 
 
 def open_tensors(path: Path, wanted: Wanted | None = None) -> TensorSource:
-    """Open a .safetensors file, a torch pickle, an index of shards, or a folder that holds one of them.
+    """Open a .safetensors or GGUF file, a torch pickle, an index of shards, or a folder that holds one of them.
 
     What a file is, its content says. Where a folder holds several models, `wanted` picks one by its content. Raises
     VFEError for what is no weight file, is damaged, or leaves open which one is meant.
@@ -48,13 +48,17 @@ def open_tensors(path: Path, wanted: Wanted | None = None) -> TensorSource:
 def _open_file(path: Path) -> TensorSource:
     with path.open("rb") as file:
         head = file.read(32)
+    if is_gguf(head):  # before safetensors, which is known by its ninth byte: here the number of tensors
+        return open_gguf(path)
     if is_safetensors(head):
         return open_safetensors(path)
     if is_pickle(head):
         return open_pickle(path)
     foreign = next((what for start, what in _FOREIGN_FORMATS if head.startswith(start)), None)
     what = foreign if head else "an empty file"
-    raise VFEError(f"{path}: {what or 'not a file of weights'}; needed .safetensors or a torch .pth, .pt or .ckpt")
+    raise VFEError(
+        f"{path}: {what or 'not a file of weights'}; needed .safetensors, .gguf or a torch .pth, .pt or .ckpt"
+    )
 
 
 def open_index(path: Path) -> TensorSource:

@@ -11,10 +11,24 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..quants.block_format import BlockFormat
 from ..types import VFEError
 
 MAX_TENSOR_NAME = 400  # characters: the longest in any checkpoint here has 90
 FP8 = (torch.float8_e4m3fn, torch.float8_e5m2)
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """How a quantised tensor is stored: each row of its last axis as blocks of a format."""
+
+    form: BlockFormat
+    bytes: int
+    """The bytes of all blocks."""
+    read: Callable[[], Tensor]
+    """Reads the blocks onto the CPU: uint8 (..., blocks of a row, bytes of a block)."""
+    in_rows: bool = True
+    """Whether the tensor is a matrix whose rows those of the blocks are."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +39,18 @@ class Entry:
     dtype: torch.dtype
     read: Callable[[], Tensor]
     """Reads the tensor onto the CPU, with this shape and dtype."""
+    packed: PackedRows | None = None
+    """How it is stored where that is in packed numbers; then `dtype` is what they are unpacked to."""
 
     @property
     def bytes(self) -> int:
-        """Bytes that its values take."""
-        return math.prod(self.shape) * self.dtype.itemsize
+        """Bytes that its values take in the file."""
+        return math.prod(self.shape) * self.dtype.itemsize if self.packed is None else self.packed.bytes
+
+    @property
+    def format(self) -> str:
+        """The number format in which it is stored, such as "bfloat16" or "Q4_K"."""
+        return str(self.dtype).removeprefix("torch.") if self.packed is None else self.packed.form.name
 
 
 class TensorSource:
@@ -104,7 +125,7 @@ class TensorSource:
         """The number formats in which tensors are stored, such as "bfloat16", that of most values first."""
         count: Counter[str] = Counter()
         for entry in self._entries.values():
-            count[str(entry.dtype).removeprefix("torch.")] += math.prod(entry.shape)
+            count[entry.format] += math.prod(entry.shape)
         return [name for name, _ in count.most_common()]
 
     def get(self, name: str) -> Tensor:
@@ -119,6 +140,15 @@ class TensorSource:
         if not is_finite(tensor):
             raise VFEError(f"{self.path}: {name} holds NaN or infinity; the file is damaged, get it again")
         return tensor
+
+    def get_packed(self, name: str) -> Tensor:
+        """Read the blocks of a tensor that is stored in packed numbers; the errors are those of `get`."""
+        packed = self._entries[name].packed
+        assert packed is not None
+        blocks = packed.read()
+        if not packed.form.is_finite(blocks):
+            raise VFEError(f"{self.path}: {name} holds NaN or infinity; the file is damaged, get it again")
+        return blocks
 
     def select(self, names: Mapping[str, str], layout: str | None = None) -> TensorSource:
         """Return a source of some of these tensors under other names: `names` is {new name: name here}."""

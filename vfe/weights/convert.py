@@ -46,7 +46,7 @@ class ConvertOptions:
     """How `convert_file` writes a file."""
 
     dtype: torch.dtype | None = None
-    """The dtype of the output; None keeps that of the input, but fp8 becomes bf16."""
+    """The dtype of the output; None keeps that of the input, but fp8 and quantised tensors become bf16."""
     loras: tuple[LoraFile, ...] = ()
     """What is merged into a DiT, in this order."""
     flow: OneStepFlow | None = None
@@ -78,8 +78,8 @@ def convert_file(path: Path, output: Path, options: ConvertOptions) -> str:
     if loras:
         merged = zip(options.loras, loras, strict=True)
         metadata["loras"] = json.dumps([{"strength": s.strength, "files": _origins(files)} for s, files in merged])
-    stored_fp8 = any(opened.dtype(name) in FP8 for name in opened)
-    dtype = options.dtype or (torch.bfloat16 if stored_fp8 else None)
+    stored_small = any(opened.dtype(name) in FP8 or opened.entry(name).packed for name in opened)
+    dtype = options.dtype or (torch.bfloat16 if stored_small else None)
     write_safetensors(output, _entries(source, options.loras, dtype), metadata)
     return recognise_source(open_tensors(output)).description
 

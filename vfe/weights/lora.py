@@ -34,6 +34,8 @@ class Delta:
     read_factors: Callable[[], tuple[Tensor, Tensor]] | None = None
     """Reads the factors B and A of a low-rank change as the file has them, for hosts that multiply them themselves;
     None for a change that is stored whole."""
+    factor_bytes: int = 0
+    """The bytes that these factors take."""
 
 
 class LoraPlan:
@@ -93,8 +95,13 @@ def _read_lora(spec: LoraFile, names: LayerNames, shapes: Mapping[str, Shape]) -
             if parameter is None:
                 raise VFEError(f"{spec.path}: {parts[part]} changes a parameter that this model's {layer} lacks")
             read = _reader(source, parts, part, shapes[parameter])
-            factors = partial(_factors, source, parts["up"], parts["down"]) if part == "up" else None
-            deltas.append((parameter, Delta(spec.strength * scales[part], read, factors)))
+            scale = spec.strength * scales[part]
+            if part != "up":
+                deltas.append((parameter, Delta(scale, read)))
+                continue
+            factors = parts["up"], parts["down"]
+            bytes_of_both = sum(source.entry(name).bytes for name in factors)
+            deltas.append((parameter, Delta(scale, read, partial(_factors, source, *factors), bytes_of_both)))
     return deltas
 
 

@@ -16,6 +16,7 @@ from ..models.dit.model import DiTConfig, WanDiT
 from ..models.flow import OneStepFlow
 from ..models.wan_vae.latents import LATENT_MEAN
 from ..options import LoraFile
+from ..tensor_io.gguf_file import LAYOUT as GGUF
 from ..tensor_io.load import build_on_meta, cast, check_fits, load_strictly, shapes_of
 from ..tensor_io.open import open_tensors
 from ..tensor_io.prefix import find_marks, label, names_after
@@ -23,6 +24,7 @@ from ..tensor_io.quantised import dequantised
 from ..tensor_io.source import TensorSource, preview_names, printable
 from ..types import VFEError
 from .dit_names import DIFFUSERS_DIT_MARK, DIT_MARK, from_diffusers
+from .gguf_axes import with_axes
 from .lora import LoraPlan
 
 DIT_MARKS = (DIT_MARK, DIFFUSERS_DIT_MARK)
@@ -139,7 +141,8 @@ def to_official_names(source: TensorSource) -> TensorSource:
             raise VFEError(f"{source.path}: {what}; {NEEDED_DIT}")
     if marks[0].mark == DIFFUSERS_DIT_MARK:
         names, naming = {from_diffusers(name): full for name, full in names.items()}, "diffusers names"
-    return dequantised(source.select(names, f"{naming}{label(marks[0])}, {source.layout}"))
+    selected = source.select(names, f"{naming}{label(marks[0])}, {source.layout}")
+    return with_axes(selected) if source.layout == GGUF else dequantised(selected)
 
 
 def config_of(source: TensorSource) -> DiTConfig:

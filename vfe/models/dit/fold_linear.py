@@ -6,22 +6,32 @@ import torch
 from torch import Tensor, nn
 
 from .experts import ExpertLinear
+from .packed import PackedLinear, dense_weight
+
+Linear = nn.Linear | PackedLinear
 
 
-def fold_input(linear: nn.Module, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> nn.Linear:
+def fold_input(linear: nn.Module, scale: Tensor, shift: Tensor, dtype: torch.dtype) -> Linear:
     """Make `linear` take x where it took scale x + shift: W <- W scale, b <- b + W shift, both then in `dtype`.
 
-    Return it, or its base where it has experts, which then take x too.
+    Return it, or its base where it has experts, which then take x too. A packed weight stays as it is, with the scale
+    beside it.
     """
     if isinstance(linear, ExpertLinear):
         linear.fold_input(scale, shift, dtype)
         linear = linear.base
-    assert isinstance(linear, nn.Linear)
-    weight, scale, shift = linear.weight.float(), scale.float().flatten(), shift.float().flatten()
-    return _store(linear, weight * scale, torch.addmv(linear.bias.float(), weight, shift), dtype)
+    assert isinstance(linear, nn.Linear | PackedLinear)
+    weight, scale, shift = dense_weight(linear), scale.float().flatten(), shift.float().flatten()
+    bias = torch.addmv(linear.bias.float(), weight, shift)
+    if isinstance(linear, PackedLinear):
+        linear.scale_input(scale)
+    else:
+        linear.weight = _stored(weight * scale, dtype)
+    linear.bias = _stored(bias, dtype)
+    return linear
 
 
-def fold_output(linear: nn.Module, gate: Tensor, dtype: torch.dtype) -> nn.Linear:
+def fold_output(linear: nn.Module, gate: Tensor, dtype: torch.dtype) -> Linear:
     """Make `linear` give what was gate times its output: W <- gate W, b <- gate b, both then in `dtype`.
 
     Return it, or its base where it has experts, whose changes are then multiplied too.
@@ -29,13 +39,16 @@ def fold_output(linear: nn.Module, gate: Tensor, dtype: torch.dtype) -> nn.Linea
     if isinstance(linear, ExpertLinear):
         linear.fold_output(gate, dtype)
         linear = linear.base
-    assert isinstance(linear, nn.Linear)
+    assert isinstance(linear, nn.Linear | PackedLinear)
     gate = gate.float().flatten()
-    return _store(linear, linear.weight.float() * gate[:, None], linear.bias.float() * gate, dtype)
-
-
-def _store(linear: nn.Linear, weight: Tensor, bias: Tensor, dtype: torch.dtype) -> nn.Linear:
-    """Give `linear` new parameters. The old ones keep their values: their memory may be a mapped file or shared."""
-    linear.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
-    linear.bias = nn.Parameter(bias.to(dtype), requires_grad=False)
+    if isinstance(linear, PackedLinear):
+        linear.scale_output(gate)
+    else:
+        linear.weight = _stored(linear.weight.float() * gate[:, None], dtype)
+    linear.bias = _stored(linear.bias.float() * gate, dtype)
     return linear
+
+
+def _stored(value: Tensor, dtype: torch.dtype) -> nn.Parameter:
+    """Return a new parameter. The old one keeps its values: their memory may be a mapped file or shared."""
+    return nn.Parameter(value.to(dtype), requires_grad=False)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from .fold_linear import fold_input
 from .model import CrossAttention
+from .packed import dense_weight
 from .window_attention import attend
 
 
@@ -124,11 +125,12 @@ def _mixture(cross: CrossAttention, keys: Tensor, values: Tensor, counts: Tensor
     """Return the constants for the keys and values (n, D) of the distinct rows, computed in float32."""
     heads, head_dim = cross.heads, keys.shape[1] // cross.heads
     scores = (keys[:-1] - keys[-1]) * cross.norm_q.weight.float() * head_dim**-0.5
-    projection = rearrange(cross.o.weight.float(), "o (n d) -> o n d", n=heads)
+    output = dense_weight(cross.o)
+    projection = rearrange(output, "o (n d) -> o n d", n=heads)
     differences = rearrange(values[:-1] - values[-1], "r (n d) -> r n d", n=heads)
     return Mixture(
         torch.block_diag(*rearrange(scores, "r (n d) -> n r d", n=heads)).to(dtype),
         (counts[:-1] / counts[-1]).log(),
         einsum(projection, differences, "o n d, r n d -> o n r").flatten(1).to(dtype),
-        torch.addmv(cross.o.bias.float(), cross.o.weight.float(), values[-1]).to(dtype),
+        torch.addmv(cross.o.bias.float(), output, values[-1]).to(dtype),
     )

@@ -138,7 +138,7 @@ def fold(dit: WanDiT, timestep: float, prompt: Tensor, dtype: torch.dtype | None
     embedding: Tensor = dit.time_embedding.float()(sinusoids)
     time = dit.time_projection.float()(embedding).unflatten(1, (6, -1))  # (1, 6, D)
     modulation = dit.head.modulations(embedding)
-    head = fold_input(dit.head.head, 1 + modulation.scale, modulation.shift, dtype)
+    head = cast(nn.Linear, fold_input(dit.head.head, 1 + modulation.scale, modulation.shift, dtype))
     del dit.text_embedding, dit.time_embedding, dit.time_projection, dit.head
     blocks = []
     while dit.blocks:

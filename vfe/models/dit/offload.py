@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -106,20 +106,24 @@ class CopyStream:
             self.computing().wait_stream(self.stream)
 
 
-class Slot:
-    """Device memory for one block at a time, and the module that computes with it; all in the order of the calls."""
+Kinds = Mapping[BlockMemory, nn.Module]
+"""A block of each layout: blocks differ where a file quantises some of their weights in more bits than others."""
 
-    def __init__(self, block: nn.Module, layout: BlockMemory, device: torch.device) -> None:
-        self.memory = torch.empty(layout.bytes, dtype=torch.uint8, device=device)
-        self.block = layout.attach(copy.deepcopy(block), self.memory)
+
+class Slot:
+    """Device memory for one block at a time, and the modules that compute with it; all in the order of the calls."""
+
+    def __init__(self, kinds: Kinds, device: torch.device) -> None:
+        self.memory = torch.empty(max(layout.bytes for layout in kinds), dtype=torch.uint8, device=device)
+        self.blocks = {layout: layout.attach(copy.deepcopy(block), self.memory) for layout, block in kinds.items()}
 
     def fetch(self, host: Tensor) -> None:
         """Copy a block from host memory into this slot, once the slot's last use is over."""
-        self.memory.copy_(host)
+        self.memory[: len(host)].copy_(host)
 
-    def acquire(self) -> nn.Module:
-        """Return the block; what is computed from now on comes after its copy."""
-        return self.block
+    def acquire(self, layout: BlockMemory) -> nn.Module:
+        """Return the block, which has this layout; what is computed from now on comes after its copy."""
+        return self.blocks[layout]
 
     def release(self) -> None:
         """Say that what was computed until now was the last use of the block in this slot."""
@@ -128,20 +132,20 @@ class Slot:
 class AsyncSlot(Slot):
     """Copies run on a stream of their own: one event says that the memory is filled, one that it may be again."""
 
-    def __init__(self, block: nn.Module, layout: BlockMemory, copies: CopyStream) -> None:
-        super().__init__(block, layout, copies.device)
+    def __init__(self, kinds: Kinds, copies: CopyStream) -> None:
+        super().__init__(kinds, copies.device)
         self.copies = copies
         self.filled, self.used = copies.api.Event(), copies.api.Event()
 
     def fetch(self, host: Tensor) -> None:
         self.copies.stream.wait_event(self.used)  # nothing to wait for before the first use
         with self.copies.api.stream(self.copies.stream):
-            self.memory.copy_(host, non_blocking=True)
+            self.memory[: len(host)].copy_(host, non_blocking=True)
         self.filled.record(self.copies.stream)
 
-    def acquire(self) -> nn.Module:
+    def acquire(self, layout: BlockMemory) -> nn.Module:
         self.copies.computing().wait_event(self.filled)
-        return self.block
+        return self.blocks[layout]
 
     def release(self) -> None:
         self.used.record(self.copies.computing())
@@ -151,8 +155,8 @@ class BlockStreamer(nn.ModuleList):
     """The blocks of a DiT; iterating yields them in order, each where it can run until the next one is asked for.
 
     `resident` blocks stay on the device, evenly spread so that every copy has work to hide behind; the others share
-    `ahead` + 1 slots. One iteration at a time. `.to()` and `.half()` of the model leave the blocks as they are.
-    Raises ValueError for blocks that differ in their tensors, or more resident ones than there are.
+    `ahead` + 1 slots of the size of the largest. One iteration at a time. `.to()` and `.half()` of the model leave the
+    blocks as they are. Raises ValueError for more resident blocks than there are.
     """
 
     def __init__(self, blocks: Iterable[nn.Module], device: torch.device, resident: int = 0, ahead: int = 1) -> None:
@@ -160,23 +164,26 @@ class BlockStreamer(nn.ModuleList):
         count = len(self)
         if not 0 <= resident <= count or ahead < 0:
             raise ValueError(f"resident={resident} and ahead={ahead}, needed 0 to {count} and 0 or more")
-        self.device, self.layout = device, BlockMemory.of(self[0])
+        self.device = device
+        self.layouts: list[BlockMemory] = [BlockMemory.of(block) for block in self.children()]
         stays = [(index + 1) * resident // count > index * resident // count for index in range(count)]
-        self._hosts = {index: self._to_host(self[index]) for index in range(count) if not stays[index]}
+        self._hosts = {index: self._to_host(index) for index in range(count) if not stays[index]}
         api = streams_of(device)
         self._copies = None if api is None else CopyStream(api, device)
-        self._slots = [self._slot() for _ in range(min(ahead + 1, len(self._hosts)))]
+        kinds = {self.layouts[index]: self[index] for index in self._hosts}
+        self._slots = [self._slot(kinds) for _ in range(min(ahead + 1, len(self._hosts)))]
         self._residents = [self[index].to(device) for index in range(count) if stays[index]]
 
     @property
     def device_bytes(self) -> int:
         """The bytes of the blocks on the device, resident ones and slots."""
-        return (len(self._slots) + len(self._residents)) * self.layout.bytes
+        resident = sum(layout.bytes for index, layout in enumerate(self.layouts) if index not in self._hosts)
+        return resident + sum(len(slot.memory) for slot in self._slots)
 
     @property
     def runners(self) -> list[nn.Module]:
-        """The modules that iterating yields, each once: one for each slot and each resident block."""
-        return [*(slot.block for slot in self._slots), *self._residents]
+        """The modules that iterating yields, each once: one for each slot and layout, and each resident block."""
+        return [*(block for slot in self._slots for block in slot.blocks.values()), *self._residents]
 
     def __iter__(self) -> Iterator[nn.Module]:
         fetched = iter(self._hosts.values())
@@ -189,26 +196,21 @@ class BlockStreamer(nn.ModuleList):
                     yield self[index]
                     continue
                 slot = next(turns)
-                yield slot.acquire()
+                yield slot.acquire(self.layouts[index])
                 slot.release()
                 if (host := next(fetched, None)) is not None:
                     slot.fetch(host)
 
-    def _to_host(self, block: nn.Module) -> Tensor:
+    def _to_host(self, index: int) -> Tensor:
         """Move a block into one piece of host memory."""
-        if BlockMemory.of(block) != self.layout:
-            raise ValueError(
-                "the blocks differ in names, shapes or dtypes of their tensors, so they cannot share slots"
-            )
-        host = torch.empty(self.layout.bytes, dtype=torch.uint8, pin_memory=self.device.type in ("cuda", "xpu"))
-        self.layout.fill(host, block)
-        self.layout.attach(block, host)
+        layout = self.layouts[index]
+        host = torch.empty(layout.bytes, dtype=torch.uint8, pin_memory=self.device.type in ("cuda", "xpu"))
+        layout.fill(host, self[index])
+        layout.attach(self[index], host)
         return host
 
-    def _slot(self) -> Slot:
-        if self._copies is None:
-            return Slot(self[0], self.layout, self.device)
-        return AsyncSlot(self[0], self.layout, self._copies)
+    def _slot(self, kinds: Kinds) -> Slot:
+        return Slot(kinds, self.device) if self._copies is None else AsyncSlot(kinds, self._copies)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> BlockStreamer:  # noqa: ARG002
         return self
