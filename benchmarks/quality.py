@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import shlex
 import subprocess
 import sys
@@ -59,14 +60,14 @@ def goals(summary: Summary) -> list[Goal]:
     """What the bundled model must reach."""
     low, out = summary["all"]["lq"], summary["all"]["out"]
     found = [
-        Goal(f"{FIGURES[name]}: at least {least:g}", f"{out[name]:.4g}", out[name] >= least)
+        Goal(f"{FIGURES[name]}: at least {least:g}", number(out[name]), out[name] >= least)
         for name, least in LEAST.items()
     ]
     for name, levels in MOST.items():
         for level, most in levels.items():
             if level in summary:
                 value = summary[level]["out"][name]
-                found.append(Goal(f"{FIGURES[name]}, {level}: at most {most:g}", f"{value:.4g}", value <= most))
+                found.append(Goal(f"{FIGURES[name]}, {level}: at most {most:g}", number(value), value <= most))
     colour = abs(out["colour"])
     found.append(Goal(f"{FIGURES['colour']}: at most {MOST_COLOUR:g} in size", f"{colour:.3g}", colour <= MOST_COLOUR))
     worse = ", ".join(worse_than_input(summary))
@@ -89,11 +90,16 @@ def worse_than_input(summary: Summary) -> list[str]:
     return found
 
 
+def number(value: float) -> str:
+    """A figure for people; those whose network is not there are NaN."""
+    return "not judged" if math.isnan(value) else f"{value:.4g}"
+
+
 def report_text(summary: Summary, about: dict[str, str]) -> str:
     """The summary as Markdown: a row for each level, input -> output in each cell."""
     rows = []
     for level, sides in summary.items():
-        cells = [f"{sides['lq'][name]:.4g} → {sides['out'][name]:.4g}" for name in FIGURES]
+        cells = [f"{number(sides['lq'][name])} → {number(sides['out'][name])}" for name in FIGURES]
         rows.append([level, *cells])
     reached = [[goal.text, goal.measured, "yes" if goal.reached else "**no**"] for goal in goals(summary)]
     return "\n".join(

@@ -138,7 +138,10 @@ def test_quality_by_our_own_commands(tmp_path: Path, capsys: pytest.CaptureFixtu
     other = own_score.measure(again, tmp_path / "other", f"{copy} {{input}} {{output}}", list(quality.FIGURES))
     assert 0 < abs(other["rows"][0]["lq"]["psnr"] - raw["rows"][2]["lq"]["psnr"]) < 1  # other noise
     assert math.isnan(found["all"]["out"]["percept"])
-    assert "| mild |" in report_text(found, {"model": "a copy"})
+    text = report_text(found, {"model": "a copy"})
+    assert "| mild |" in text
+    assert "not judged → not judged" in text
+    assert "nan" not in text
     capsys.readouterr()
 
 
