@@ -8,6 +8,7 @@ from .compare_videos import CompareVideos
 from .dual_codebook_prior import DualCodebookPrior
 from .enhance_face_image import EnhanceFaceImage
 from .enhance_face_video import EnhanceFaceVideo
+from .enhance_folder import EnhanceFolder
 from .face_crop import FaceCrop
 from .face_mask import FaceMask
 from .face_paste import FacePaste
@@ -29,6 +30,7 @@ NODES: list[type[io.ComfyNode]] = [
     VAEDecodeTiled,
     EnhanceFaceVideo,
     EnhanceFaceImage,
+    EnhanceFolder,
     CompareVideos,
 ]
 

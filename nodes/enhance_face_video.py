@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import Input, InputImpl, io
 
-from ..vfe.options import CRFS, DEFAULT_CRFS, Region, RestoreOptions
+from ..vfe.options import Region, RestoreOptions
 from .remedies import in_node_terms
 from .sockets.inputs import (
     DEFAULTS,
     UNSCALED,
+    chosen_crf,
     chosen_size,
     chosen_window,
+    crf_input,
     face_inputs,
     fidelity_input,
     size_inputs,
@@ -20,13 +22,10 @@ from .sockets.inputs import (
     window_input,
 )
 from .sockets.presets import NO_PRESET, preset_input, preset_note, with_chosen_preset
-from .sockets.types import ADVANCED, CATEGORY, RestorerType, found_by
+from .sockets.types import CATEGORY, RestorerType, found_by
 
 if TYPE_CHECKING:
     from .backend.restorer import ComfyRestorer
-
-CODEC_CRF = -1
-"""What the input `crf` is where the codec's default is taken, as without --crf. It is not 0, which is lossless."""
 
 
 class EnhanceFaceVideo(io.ComfyNode):
@@ -51,16 +50,7 @@ class EnhanceFaceVideo(io.ComfyNode):
                 *face_inputs(),
                 strength_input(),
                 window_input(),
-                io.Int.Input(
-                    "crf",
-                    default=CODEC_CRF,
-                    min=CODEC_CRF,
-                    max=CRFS.most,
-                    tooltip="Quality of the file that is written: 0 is lossless, higher numbers make it smaller. "
-                    f"{CODEC_CRF}: visually lossless, {DEFAULT_CRFS['h264']} for H.264 and {DEFAULT_CRFS['h265']} for "
-                    "H.265, which deep H.265, AV1 and VP9 become.",
-                    **ADVANCED,
-                ),
+                crf_input(),
                 fidelity_input(),
                 *size_inputs(),
                 preset_input(),
@@ -100,7 +90,7 @@ class EnhanceFaceVideo(io.ComfyNode):
             faces=faces,
             min_face=min_face,
             blend=blend,
-            crf=None if crf == CODEC_CRF else crf,
+            crf=chosen_crf(crf),
             fidelity=fidelity,
             **chosen_size(scale, size),
         )

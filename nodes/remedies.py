@@ -34,5 +34,9 @@ def in_node_terms() -> Iterator[None]:
     try:
         yield
     except VFEError as error:
-        advised = str(error) if error.remedy is None else f"{error.fact}; {IN_NODES[error.remedy]}"
-        raise ValueError(advised) from error
+        raise ValueError(advised(error)) from error
+
+
+def advised(error: VFEError) -> str:
+    """Return what an error says, with advice in terms of nodes where it has advice."""
+    return str(error) if error.remedy is None else f"{error.fact}; {IN_NODES[error.remedy]}"

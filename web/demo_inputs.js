@@ -5,21 +5,27 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 
-/** By ComfyUI's own node that loads it: the file and what it is. */
+const CLIP = { name: "vfe_demo.mp4", type: "video/mp4" };
+const PHOTO = { name: "vfe_demo.png", type: "image/png" };
+
+/** By the node that loads it: the value of its first widget, the files that are meant, and the folder they are in. */
 const DEMOS = {
-  LoadVideo: { name: "vfe_demo.mp4", type: "video/mp4" },
-  LoadImage: { name: "vfe_demo.png", type: "image/png" },
+  LoadVideo: { value: CLIP.name, files: [CLIP], subfolder: "" },
+  LoadImage: { value: PHOTO.name, files: [PHOTO], subfolder: "" },
+  VFE_EnhanceFolder: { value: "vfe_demo", files: [CLIP, PHOTO], subfolder: "vfe_demo" },
 };
 
-const isShown = (node, value) => node.type in DEMOS && value === DEMOS[node.type].name;
+const isShown = (node, value) => node.type in DEMOS && value === DEMOS[node.type].value;
 
-async function bring({ name, type }) {
-  const there = await api.fetchApi(`/view?${new URLSearchParams({ filename: name, type: "input" })}`, { method: "HEAD" });
+async function bring({ name, type }, subfolder) {
+  const place = new URLSearchParams({ filename: name, type: "input", subfolder });
+  const there = await api.fetchApi(`/view?${place}`, { method: "HEAD" });
   if (there.ok) return;
   const content = await (await fetch(new URL(`./demo/${name}`, import.meta.url))).blob();
   const form = new FormData();
   form.append("image", new File([content], name, { type })); // every kind of input is sent so
   form.append("type", "input");
+  form.append("subfolder", subfolder);
   await api.fetchApi("/upload/image", { method: "POST", body: form });
 }
 
@@ -29,7 +35,8 @@ app.registerExtension({
   async beforeConfigureGraph(workflow) {
     const nodes = Array.isArray(workflow?.nodes) ? workflow.nodes : [];
     const loaders = new Set(nodes.filter((node) => isShown(node, node.widgets_values?.[0])).map((node) => node.type));
-    await Promise.all([...loaders].map((loader) => bring(DEMOS[loader])));
+    const demos = [...loaders].map((loader) => DEMOS[loader]);
+    await Promise.all(demos.flatMap(({ files, subfolder }) => files.map((file) => bring(file, subfolder))));
   },
 
   /** The lists of inputs were read before the files were there. */

@@ -41,9 +41,21 @@ class Chosen:
     adapter: str
     loras: tuple[LoraFile, ...]
 
+    @property
+    def of_the_result(self) -> dict[str, object]:
+        """All of it that a result depends on, as text and numbers."""
+        texts = {name: getattr(self, name) for name in ("model", "vae", "context", "text", "adapter")}
+        return {**texts, "loras": [(lora.path.name, lora.strength) for lora in self.loras]}
+
 
 def load_chosen(chosen: Chosen, dtype: str, attention: AttentionName) -> ComfyRestorer:
     """Load a restorer; VFEError for files that are missing, of another kind, or do not fit each other."""
+    restorer = _loaded(chosen, dtype, attention)
+    restorer.made_of = chosen.of_the_result
+    return restorer
+
+
+def _loaded(chosen: Chosen, dtype: str, attention: AttentionName) -> ComfyRestorer:
     model, path = chosen.model, _model_path(chosen.model)
     if is_lite_model(path):
         return _load_lite(model, path, dtype, bool(chosen.loras) or chosen.adapter != NONE)

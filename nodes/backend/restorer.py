@@ -6,8 +6,9 @@ It is the model with its weights; the pipeline that runs it over clips is made a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import comfy.model_management
 import torch
@@ -39,6 +40,8 @@ class ComfyRestorer(ABC):
 
     name: str
     """What people know it by: the entry of the list or the name of the file."""
+    made_of: Mapping[str, object] = MappingProxyType({})
+    """What was chosen of it that a result depends on, by name, for records of what was restored by which."""
     faces: ComfyRestorer | None = None
     """The restorer of aligned faces that works beside it; None where faces are restored as frames are."""
 

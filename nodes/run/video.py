@@ -64,12 +64,14 @@ def show_first_frame(shown: Restorer, path: Path, options: RestoreOptions, repor
 class FilePasses:
     """The progress of `Restorer.restore_file` as phases: where it finds faces first, it starts anew to restore."""
 
-    def __init__(self, reporter: Reporter, *, finds_faces: bool) -> None:
+    def __init__(self, reporter: Reporter, *, finds_faces: bool, name: str = "") -> None:
+        """`name` is that of the file, to be said with each phase where there are many."""
         self.reporter = reporter
         self.is_finding = finds_faces
         self._last = -1
         self._found: int | None = None
-        reporter.begin((FINDING, RESTORING) if finds_faces else (RESTORING,))
+        phases = (FINDING, RESTORING) if finds_faces else (RESTORING,)
+        reporter.begin([f"{name}: {phase.lower()}" if name else phase for phase in phases])
 
     def report(self, done: int, total: int | None) -> None:
         """Show how many frames are done, of a total where it is known, as a `vfe.types.Progress`."""

@@ -6,13 +6,26 @@ from typing import TypedDict
 
 from comfy_api.latest import io
 
-from ...vfe.options import BLENDS, FIDELITIES, MIN_FACES, REGIONS, STRENGTHS, WINDOWS, RestoreOptions, parse_size
+from ...vfe.options import (
+    BLENDS,
+    CRFS,
+    DEFAULT_CRFS,
+    FIDELITIES,
+    MIN_FACES,
+    REGIONS,
+    STRENGTHS,
+    WINDOWS,
+    RestoreOptions,
+    parse_size,
+)
 from ...vfe.pipeline.chosen_window import ChosenWindow, choose_window
 from ...vfe.types import VFEError
 from .types import ADVANCED
 
 DEFAULTS = RestoreOptions()
 """What the command does unless it is told otherwise, and so the nodes too."""
+CODEC_CRF = -1
+"""What the input `crf` is where the codec's default is taken, as without --crf. It is not 0, which is lossless."""
 UNSCALED = "x1"
 SCALES = {UNSCALED: None, "x2": 2.0, "x4": 4.0}
 """What the input `scale` offers, as the command's factors; None where it is not given."""
@@ -97,6 +110,25 @@ def face_inputs() -> list[io.Input]:
         min_face_input("Faces smaller than this many pixels are left alone."),
         blend_input("How much of the restored faces is shown over the original ones."),
     ]
+
+
+def crf_input() -> io.Int.Input:
+    """Return the input `crf`, the quality of the files that are written."""
+    return io.Int.Input(
+        "crf",
+        default=CODEC_CRF,
+        min=CODEC_CRF,
+        max=CRFS.most,
+        tooltip="Quality of the file that is written: 0 is lossless, higher numbers make it smaller. "
+        f"{CODEC_CRF}: visually lossless, {DEFAULT_CRFS['h264']} for H.264 and {DEFAULT_CRFS['h265']} for "
+        "H.265, which deep H.265, AV1 and VP9 become.",
+        **ADVANCED,
+    )
+
+
+def chosen_crf(crf: int) -> int | None:
+    """Return what the input `crf` asks for; None where the codec's default is taken."""
+    return None if crf == CODEC_CRF else crf
 
 
 def fidelity_input() -> io.Float.Input:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import av
 import pytest
 
-from tests.support.browser_page import ComfyPage, browser, comfy_page, rendered
+from tests.support.browser_page import ComfyPage, browser, comfy_page, rendered, show
 from tests.support.clips import read_pixels
 from tests.support.comfy_server import ComfyServer
 from tests.support.comfy_workflow import read_workflow, titles, widgets_of
@@ -20,8 +19,8 @@ __all__ = ["browser", "comfy_page", "rendered"]
 
 DEMO = ROOT / "web" / "demo" / "vfe_demo.mp4"
 FRAMES, SIDE = 9, 192
-PHOTO = "Restore a photo (lite)"
-LITE_TITLES = [title for title in titles() if "(lite)" in title and title != PHOTO]
+PHOTO, FOLDER = "Restore a photo (lite)", "Restore a folder of clips (lite)"
+LITE_TITLES = [title for title in titles() if "(lite)" in title and title not in (PHOTO, FOLDER)]
 RUN_MS = 300_000  # on a busy machine
 ADD_ALL = """(kinds) => kinds.map((kind) => {
   const node = LiteGraph.createNode(kind);
@@ -147,9 +146,3 @@ def test_the_note_of_a_template_shows_all_of_its_text(rendered: ComfyPage, title
     heading = note["widgets_values"][0].partition("\n")[0].strip("# ")
     rendered.page.get_by_role("heading", name=heading).wait_for()
     assert rendered.evaluate(HIDDEN_IN_NOTES) == []
-
-
-def show(page: ComfyPage, name: str) -> None:
-    """A picture for people, where the environment variable VFE_SCREENSHOTS names a folder."""
-    if folder := os.environ.get("VFE_SCREENSHOTS"):
-        page.page.screenshot(path=Path(folder) / f"{1 if page.is_canvas else 2} {name}")

@@ -13,7 +13,7 @@ from tests.support.paths import ROOT
 
 __all__ = ["browser", "comfy_page", "rendered"]
 
-PHOTO = "Restore a photo (lite)"
+PHOTO, FOLDER = "Restore a photo (lite)", "Restore a folder of clips (lite)"
 RUN_MS = 300_000  # on a busy machine
 # Nodes of the graph: what they are, whether the page knows them, and how they look.
 NODES = """() => app.graph.nodes.map((node) => ({
@@ -61,6 +61,10 @@ def test_what_the_templates_load_is_put_among_the_inputs(comfy_page: ComfyPage) 
         comfy_page.open()
         comfy_page.open_template(title)
         assert file.read_bytes() == (ROOT / "web" / "demo" / file.name).read_bytes()
+    comfy_page.open_template(FOLDER)
+    demos = [path for path in (ROOT / "web" / "demo").iterdir() if path.suffix in (".mp4", ".png")]
+    for demo in demos:
+        assert (comfy_page.server.base / "input" / "vfe_demo" / demo.name).read_bytes() == demo.read_bytes()
     clip.write_bytes(b"the user's own")
     comfy_page.open()
     comfy_page.open_template(LITE)

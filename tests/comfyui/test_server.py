@@ -30,6 +30,7 @@ NODES = {
     "VFE_VAEDecodeTiled",
     "VFE_EnhanceFaceVideo",
     "VFE_EnhanceFaceImage",
+    "VFE_EnhanceFolder",
     "VFE_CompareVideos",
 }
 MOST_START_SECONDS = 0.3

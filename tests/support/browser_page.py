@@ -136,6 +136,12 @@ class ComfyPage:
             self.errors.append(str(error))
 
 
+def show(page: ComfyPage, name: str) -> None:
+    """Keep a picture for people, where the environment variable VFE_SCREENSHOTS names a folder."""
+    if folder := os.environ.get("VFE_SCREENSHOTS"):
+        page.page.screenshot(path=Path(folder) / f"{1 if page.is_canvas else 2} {name}")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium without a window; skips where it or Playwright is absent."""

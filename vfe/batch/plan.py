@@ -72,6 +72,8 @@ class Choices:
     """Whether what is done counts."""
     reports: ReportNames | None = None
     """Where the report of each file goes; None where none is wanted."""
+    how_to_replace: str = "--overwrite replaces it"
+    """What a user is told who may want to replace an output that is there."""
 
 
 class Planner:
@@ -90,7 +92,7 @@ class Planner:
         try:
             refuse_pipe(clip.path)
             given = self.choices.given.over(self.files.given(clip))
-            output, reports = self._output(clip), self.choices.reports
+            output, reports = self.output_of(clip), self.choices.reports
             report = None if reports is None else reports.report_of(output.relative_to(self.choices.output))
             kept = RestoreOptions(overwrite=self.choices.overwrite, report=report)
             task = FileTask(clip, output, with_preset(given).applied_to(kept), given)
@@ -101,6 +103,16 @@ class Planner:
             return Failed(f"cannot be read ({error.strerror}); check its name and permissions")
         except ValueError as error:  # of layers that each were right
             return Failed(str(error))
+
+    def output_of(self, clip: Clip) -> Path:
+        """Return where the result goes: as deep below the folder of outputs as the clip is below its own.
+
+        Raises OSError for an image that cannot be opened.
+        """
+        folder, path = self.choices.output / clip.name.parent, clip.path
+        if path.is_dir():
+            return folder / path.name.replace(".", "_")  # a name with a suffix would be a file
+        return folder / fitting_name(path.stem, restored_suffix(path))
 
     def begin(self, task: FileTask) -> Skipped | Failed | None:
         """Make the folders of a file's output and report and note that it is begun, or return why it is not.
@@ -169,13 +181,6 @@ class Planner:
             self.record.write(replace(begun, state="failed", stamp=None))
         return outcome
 
-    def _output(self, clip: Clip) -> Path:
-        """Return where the result goes: as deep below the folder of outputs as the clip is below its own."""
-        folder, path = self.choices.output / clip.name.parent, clip.path
-        if path.is_dir():
-            return folder / path.name.replace(".", "_")  # a name with a suffix would be a file
-        return folder / fitting_name(path.stem, restored_suffix(path))
-
     def _taken(self, task: FileTask) -> Failed | None:
         """Return why the output's name is not to be had beside the other clips, or None where it is."""
         name = unicodedata.normalize("NFC", self._key(task)).casefold()
@@ -201,7 +206,7 @@ class Planner:
             what = f"was made {difference or 'before'}"
         if self.choices.overwrite:
             return None
-        return Failed(f"{task.output} exists and {what}; --overwrite replaces it")
+        return Failed(f"{task.output} exists and {what}; {self.choices.how_to_replace}")
 
     def _key(self, task: FileTask) -> str:
         return task.output.relative_to(self.choices.output).as_posix()
