@@ -9,22 +9,10 @@ import pytest
 from PIL import Image
 
 from tests.support.clips import Clip, write_clip
-from tests.support.comfy_server import PICTURE, ComfyServer, Graph, Run
+from tests.support.comfy_loader import LOADER
+from tests.support.comfy_server import PICTURE, ComfyServer, Run
 
 FRAMES = 60
-LOADER: Graph = {
-    "1": {
-        "class_type": "VFE_LoadWanRestorer",
-        "inputs": {
-            "model": "lite (bundled)",
-            **dict.fromkeys(("vae", "context", "dtype"), "auto"),
-            "adapter": "none",
-            "attention": "sdpa",
-            **{f"lora_{number}": "none" for number in (1, 2)},
-            **{f"strength_{number}": 1.0 for number in (1, 2)},
-        },
-    }
-}
 FACES = {"region": "frame", "faces": "all", "min_face": 16, "blend": 1.0, "strength": 1.0, "fidelity": 0.2}
 
 
