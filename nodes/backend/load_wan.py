@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import comfy.model_management
 from comfy.model_patcher import ModelPatcher
-from comfy.weight_adapter import LoRAAdapter
+from comfy.weight_adapter import LoHaAdapter, LoKrAdapter, LoRAAdapter
 from torch import Tensor
 
 from ...vfe.loading.dit_weights import DiTWeights
@@ -21,6 +21,7 @@ from ...vfe.tensor_io.load import build_on_meta
 from ...vfe.types import Notify
 from ...vfe.weights.adapter import load_adapter
 from ...vfe.weights.lora import Delta
+from ...vfe.weights.lycoris import Hadamard, Kronecker
 from ...vfe.weights.wan_vae import load_vae
 from .ops import COMFY_OPS, ComfyPackedLinear
 from .patcher import PREFIX
@@ -87,8 +88,20 @@ def add_loras(patcher: ModelPatcher, deltas: dict[str, list[Delta]]) -> None:
         assert len(added) == len(changed)
 
 
+def _adapter(products: Hadamard | Kronecker) -> object:
+    """Return the factors of a LoHa or LoKr as ComfyUI has them; alpha is in the strength."""
+    if isinstance(products, Hadamard):
+        return LoHaAdapter(set(), (products.a1, products.b1, None, products.a2, products.b2, None, None, None))
+    (w1, w1_a, w1_b), (w2, w2_a, w2_b) = (
+        (part, None, None) if isinstance(part, Tensor) else (None, *part) for part in products
+    )
+    return LoKrAdapter(set(), (w1, w2, None, w1_a, w1_b, w2_a, w2_b, None, None))
+
+
 def _patch(delta: Delta) -> object:
-    """Return a change as ComfyUI's loaders make it: the factors of a low-rank one, any other as it is."""
+    """Return a change as ComfyUI's loaders make it: the factors of a LoRA, LoHa or LoKr, any other as it is."""
+    if delta.read_products is not None:
+        return _adapter(delta.read_products())
     if delta.read_factors is None:
         return "diff", (delta.read(),)
     up, down = delta.read_factors()

@@ -85,6 +85,29 @@ def test_equals_vfe(loras: int, adapter: bool) -> None:
         assert (ours - expected()).abs().max() > 1e-3
 
 
+def test_loha_and_lokr_are_patches_too() -> None:
+    """Their factors are given to ComfyUI, which multiplies them itself."""
+    sizes = {
+        "0.self_attn.q": {"hada_w1_a": (128, 4), "hada_w1_b": (4, 128), "hada_w2_a": (128, 4), "hada_w2_b": (4, 128)},
+        "1.ffn.0": {"lokr_w1": (12, 4), "lokr_w2_a": (16, 4), "lokr_w2_b": (4, 32)},
+        "1.self_attn.v": {"lokr_w1": (8, 16), "lokr_w2": (16, 8)},
+    }
+    path = LORAS[0].with_name("lycoris.safetensors")
+    generator = torch.Generator().manual_seed(3)
+    lora = {
+        f"diffusion_model.blocks.{layer}.{part}": 0.4 * torch.randn(shape, generator=generator)
+        for layer, parts in sizes.items()
+        for part, shape in parts.items()
+    }
+    save_file({**lora, "diffusion_model.blocks.1.ffn.0.alpha": torch.tensor(6.0)}, path)
+    restorer = loaded(lora_1=path.name, strength_1=0.7)
+    options = ModelOptions(vae=VAE, prompt_embedding=CONTEXT, loras=(LoraFile(path, 0.7),))
+    ours = vfe.load(DIT, "cpu", "fp32", WindowConfig(9, 1), options)
+    images = images_of(torch.stack(list(ours.restore_frames(CLIP.unbind(0)))))
+    assert (restored(restorer) - images).abs().max() <= EXACT
+    assert (images - expected()).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("loras", [0, 2])
 def test_unloading_frees_and_leaves_the_weights_as_they_were(loras: int) -> None:
     restorer = loaded(loras, adapter=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from tests.support.lora_layouts import ALPHA, FORMATS, RANK, State, factors, largest_difference, merged, written_as
 from tests.support.weight_layouts import random_dit, safetensors
@@ -121,7 +121,48 @@ def test_underscores_are_resolved_by_the_models_own_names(tmp_path: Path) -> Non
         merged(state, {"lora_unet_a_b_c.diff": torch.ones(4, 4)}, tmp_path)
 
 
+def random(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed + sum(shape))) * 0.3
+
+
+@pytest.mark.parametrize("alpha", [None, 2.0])
+@pytest.mark.parametrize("base", ["diffusion_model.blocks.1.ffn.0", "lycoris_blocks_1_ffn_0"])
+def test_loha_is_a_product_of_products(alpha: float | None, base: str, tmp_path: Path) -> None:
+    state = dict(random_dit().state_dict())
+    a1, b1, a2, b2 = random(192, 4), random(4, 128), random(192, 4, seed=1), random(4, 128, seed=1)
+    lora = {f"{base}.{part}": value for part, value in zip(LOHA, (a1, b1, a2, b2), strict=True)}
+    if alpha is not None:
+        lora[f"{base}.alpha"] = torch.tensor(alpha)
+    change = (a1 @ b1) * (a2 @ b2) * (alpha or 4) / 4
+    expected = {**state, "blocks.1.ffn.0.weight": state["blocks.1.ffn.0.weight"] + change}
+    assert largest_difference(merged(state, lora, tmp_path), expected) <= 1e-6
+
+
+@pytest.mark.parametrize("forms", ["whole, whole", "whole, product", "product, whole", "product, product"])
+def test_lokr_is_a_kronecker_product(forms: str, tmp_path: Path) -> None:
+    """Whose alpha counts only where a factor is a product."""
+    state, base = dict(random_dit().state_dict()), "diffusion_model.blocks.1.ffn.0"
+    lora = {f"{base}.alpha": torch.tensor(2.0)}
+    matrices, ranks = [], []
+    for name, form, (rows, columns), rank in zip(
+        ("w1", "w2"), forms.split(", "), ((8, 4), (24, 32)), (2, 4), strict=True
+    ):
+        a, b = random(rows, rank), random(rank, columns)
+        matrices.append(a @ b)
+        if form == "whole":
+            lora[f"{base}.lokr_{name}"] = a @ b
+        else:
+            lora[f"{base}.lokr_{name}_a"], lora[f"{base}.lokr_{name}_b"] = a, b
+            ranks.append(rank)
+    change = torch.kron(*matrices) * (2 / ranks[-1] if ranks else 1)
+    expected = {**state, "blocks.1.ffn.0.weight": state["blocks.1.ffn.0.weight"] + change}
+    assert largest_difference(merged(state, lora, tmp_path), expected) <= 1e-6
+
+
 Q = "diffusion_model.blocks.0.self_attn.q"
+WIDE = "diffusion_model.blocks.39.self_attn.k"
+ODD = ((128, 4), (4, 128), (128, 4), (3, 128))
+LOHA = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
 DOWN, UP = torch.ones(RANK, 128), torch.ones(128, RANK)
 
 
@@ -132,23 +173,53 @@ DOWN, UP = torch.ones(RANK, 128), torch.ones(128, RANK)
         ({f"{Q}.lora_A.weight": DOWN, f"{Q}.lora_B.weight": torch.ones(128, 3)}, r"factors of \(128, 3\) and \(4, 128"),
         (
             {f"{Q}.lora_A.weight": torch.ones(4, 5120), f"{Q}.lora_B.weight": torch.ones(5120, 4)},
-            r"changes a weight of \(5120, 5120\), this model's is \(128, 128\); needed a LoRA for a model of this size",
+            r"a LoRA for Wan 14B: .* changes a weight of \(5120, 5120\), this model's is \(128, 128\); "
+            "needed a LoRA for a model of this size",
         ),
         (
             {f"{Q}.lora_A.weight": DOWN, f"{Q}.lora_B.weight": UP, f"{Q}.dora_scale": torch.ones(128)},
             "DoRA, which cannot be merged",
         ),
         ({"base_model.model.x.lora_magnitude_vector": UP}, "DoRA, which cannot be merged"),
-        ({f"{Q}.hada_w1_a": UP}, "LoHa, which cannot be merged"),
-        ({f"{Q}.lokr_w1": UP}, "LoKr, which cannot be merged"),
+        ({f"{Q}.hada_w1_a": UP}, "blocks.0.self_attn.q has not all factors of a LoHa"),
+        ({f"{Q}.lokr_w1": UP}, "blocks.0.self_attn.q has not all factors of a LoKr"),
+        ({f"{Q}.lokr_w1": UP, f"{Q}.lokr_w2_a": UP.clone()}, "has not all factors of a LoKr"),
+        (
+            {f"{Q}.lokr_w1": UP, f"{Q}.lokr_w2": UP.clone()},
+            r"changes a weight of \(16384, 16\), this model's is \(128, 128\)",
+        ),
+        (
+            {f"{Q}.{part}": torch.ones(shape) for part, shape in zip(LOHA, ODD, strict=True)},
+            r"has factors of \(128, 4\) and \(3, 128\), which do not fit",
+        ),
+        ({f"{Q}.lokr_w1": UP, f"{Q}.lora_A.weight": DOWN}, "parts of several kinds of LoRA"),
+        ({f"{Q}.lokr_t2": UP, f"{Q}.lokr_w1": UP.clone()}, "LoKr of convolutions .*, which cannot be merged"),
+        ({f"{Q}.oft_blocks": UP}, "OFT, which cannot be merged here; needed a plain LoRA, a LoHa or a LoKr: merge it"),
+        (
+            {f"{WIDE}.lora_A.weight": torch.ones(4, 5120), f"{WIDE}.lora_B.weight": torch.ones(5120, 4)},
+            "a LoRA for Wan 14B: 2 of its 2 tensors belong to no layer of this model",
+        ),
+        (
+            {"diffusion_model.blocks.0.cross_attn.k_img.lora_A.weight": DOWN, f"{Q}.diff": torch.ones(5120, 5120)},
+            "a LoRA for an image-to-video DiT of Wan 14B: 1 of its 2 tensors",
+        ),
+        (
+            {"transformer.blocks.0.attn2.add_k_proj.lora_A.weight": DOWN, f"{Q}.diff_b": torch.ones(128)},
+            "a LoRA for an image-to-video DiT of Wan: 1 of its 2 tensors",
+        ),
+        ({"diffusion_model.vace_blocks.0.ffn.0.lora_A.weight": DOWN}, "a LoRA for a VACE DiT of Wan: "),
+        ({f"{Q}.diff": torch.ones(3072, 3072)}, "a LoRA for Wan2.2 5B: "),
+        ({"lora_unet_down_blocks_0_attn.lora_down.weight": DOWN}, "a LoRA for Stable Diffusion: "),
+        ({"transformer.transformer_blocks.0.attn.lora_A.weight": DOWN}, "a LoRA for another DiT"),
         ({f"{Q}.diff": torch.ones(128, 128), f"{Q}.set_weight": UP}, "a weight that is replaced, not changed"),
         ({f"{Q}.alpha": torch.ones(()), f"{Q}.diff_b": torch.ones(3)}, r"changes a weight of \(3,\)"),
         ({f"{Q}.diff": torch.full((128, 128), float("nan"))}, f"{Q}.diff holds NaN"),
         (
             {"diffusion_model.double_blocks.0.img_attn.qkv.lora_A.weight": DOWN, f"{Q}.diff_b": torch.ones(128)},
-            r"1 of its 2 tensors belong to no layer of this model \(diffusion_model.double_blocks.0.img_attn.qkv",
+            r"a LoRA for Flux or HunyuanVideo: 1 of its 2 tensors belong to no layer of this model "
+            r"\(diffusion_model.double_blocks.0.img_attn.qkv",
         ),
-        ({"lora_te_text_model_encoder_layers_0.lora_down.weight": DOWN}, "belong to no layer of this model"),
+        ({"lora_te_text_model_encoder_layers_0.lora_down.weight": DOWN}, "a text encoder: .* no layer of this model"),
         ({"blocks.0.norm_q.diff_b": torch.ones(4)}, "belong to no layer of this model"),
         ({"blocks.0.self_attn.norm_q.diff_b": torch.ones(128)}, "changes a parameter that this model's .* lacks"),
         ({"head.modulation": torch.ones(1, 2, 128)}, r"no LoRA \(it holds head.modulation\)"),

@@ -81,6 +81,22 @@ def test_merging_equals_comfyui(tmp_path: Path) -> None:
     whole["diffusion_model.blocks.1.norm3.b_norm"] = torch.randn(128)
     save_file(whole, tmp_path / "whole.safetensors")
     forms.append("whole")
+    generator = torch.Generator().manual_seed(7)
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=generator) * 0.3
+
+    loha = {"hada_w1_a": (128, 4), "hada_w1_b": (4, 128), "hada_w2_a": (128, 4), "hada_w2_b": (4, 128)}
+    for number, lokr in enumerate((
+        {"lokr_w1": (4, 8), "lokr_w2": (32, 16)},
+        {"lokr_w1_a": (4, 2), "lokr_w1_b": (2, 8), "lokr_w2": (32, 16)},
+        {"lokr_w1": (4, 8), "lokr_w2_a": (32, 4), "lokr_w2_b": (4, 16)},
+        loha,
+    )):  # fmt: skip
+        products = {f"{Q}.{part}": random(*shape) for part, shape in lokr.items()}
+        products[f"{Q}.alpha"] = torch.tensor(3.0)
+        save_file(products, tmp_path / f"lycoris {number}.safetensors")
+        forms.append(f"lycoris {number}")
     command = [sys.executable, "-c", MERGE_IN_COMFYUI, str(tmp_path), *forms]
     done = subprocess.run(
         command, cwd=comfyui, env={**os.environ, "PYTHONPATH": comfyui}, capture_output=True, text=True

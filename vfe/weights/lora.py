@@ -1,5 +1,7 @@
 """LoRAs are merged exactly into the weights that they change: W + sum of strength * (alpha / r) * B A, in float32.
 
+The products of LoHa and LoKr (vfe/weights/lycoris.py) take the place of B A.
+
 r rank; A (r, in) is the down, B (out, r) the up projection.
 """
 
@@ -17,8 +19,11 @@ from ..options import LoraFile
 from ..tensor_io.open import open_tensors
 from ..tensor_io.source import TensorSource, preview_names
 from ..types import VFEError
-from .lora_keys import LayerNames, Part, is_lora, parse_key, unsupported_kind
+from . import lycoris
+from .lora_keys import HADAMARD, KRONECKER, NEEDED_INSTEAD, LayerNames, Part, is_lora, parse_key, unsupported_kind
 from .lora_scale import LoraScale
+from .lora_target import lora_target
+from .lycoris import Hadamard, Kronecker
 
 Shape = tuple[int, ...]
 Parts = dict[Part, str]
@@ -36,13 +41,15 @@ class Delta:
     None for a change that is stored whole."""
     factor_bytes: int = 0
     """The bytes that these factors take."""
+    read_products: Callable[[], Hadamard | Kronecker] | None = None
+    """Reads the factors of a LoHa or LoKr as the file has them, for hosts that multiply them themselves."""
 
 
 class LoraPlan:
     """The changes that several LoRAs make to a model, found before any weight is read.
 
     `shapes` are those of the model's parameters, under official names. Raises VFEError for a file that is no LoRA, one
-    of another model, and kinds that are no sum of low-rank products (DoRA, LoHa, LoKr, OFT).
+    of another model, and kinds whose change depends on the weights (DoRA, OFT).
     """
 
     def __init__(self, specs: Sequence[LoraFile], shapes: Mapping[str, Shape]) -> None:
@@ -80,7 +87,7 @@ def _read_lora(spec: LoraFile, names: LayerNames, shapes: Mapping[str, Shape]) -
     source = open_tensors(spec.path)
     kind = unsupported_kind(source.names)
     if kind is not None:
-        raise VFEError(f"{spec.path}: {kind}, which cannot be merged here; needed a plain LoRA")
+        raise VFEError(f"{spec.path}: {kind}, which cannot be merged here; {NEEDED_INSTEAD}")
     if not is_lora(source.names):
         raise VFEError(
             f"{spec.path}: no LoRA (it holds {preview_names(source.names)}); needed lora_A/B, lora_up/down or .diff"
@@ -88,6 +95,12 @@ def _read_lora(spec: LoraFile, names: LayerNames, shapes: Mapping[str, Shape]) -
     scale_of = LoraScale(source)
     deltas = []
     for layer, parts in _group(source, names).items():
+        if parts.keys() & (HADAMARD | KRONECKER):
+            parameter = names.weight(layer)
+            if parameter is None or parts.keys() - HADAMARD - KRONECKER - {"alpha"}:
+                raise VFEError(f"{spec.path}: {layer} has parts of several kinds of LoRA; save one adapter alone")
+            deltas.append(_read_products(spec, source, parts, layer, (parameter, shapes[parameter])))
+            continue
         low_rank = _low_rank_scale(source, parts, layer, scale_of)
         scales: dict[Part, float] = {"up": low_rank, "up_bias": low_rank, "diff": 1.0, "diff_b": 1.0}
         for part in scales.keys() & parts.keys():
@@ -103,6 +116,22 @@ def _read_lora(spec: LoraFile, names: LayerNames, shapes: Mapping[str, Shape]) -
             bytes_of_both = sum(source.entry(name).bytes for name in factors)
             deltas.append((parameter, Delta(scale, read, partial(_factors, source, *factors), bytes_of_both)))
     return deltas
+
+
+def _read_products(
+    spec: LoraFile,
+    source: TensorSource,
+    parts: Parts,
+    layer: str,
+    weight: tuple[str, Shape],
+) -> tuple[str, Delta]:
+    """Return (name of the weight, its change) for a layer of a LoHa or LoKr."""
+    parameter, shape = weight
+    products = lycoris.Parts(source, parts, layer, shape)
+    alpha = _alpha(source, parts) if "alpha" in parts else None
+    scale = 1.0 if alpha is None or products.rank is None else alpha / products.rank
+    read = partial(_change_of_products, products, shape)
+    return parameter, Delta(spec.strength * scale, read, read_products=products.read)
 
 
 def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
@@ -123,8 +152,8 @@ def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
         parts[key.part] = name
     if strangers:
         raise VFEError(
-            f"{source.path}: {len(strangers)} of its {len(source)} tensors belong to no layer of this model "
-            f"({preview_names(strangers)}); needed a LoRA of Wan2.1 text-to-video of the same size"
+            f"{source.path}: {_made_for(source)}{len(strangers)} of its {len(source)} tensors belong to no layer of "
+            f"this model ({preview_names(strangers)}); needed a LoRA of Wan2.1 text-to-video of the same size"
         )
     return groups
 
@@ -141,12 +170,23 @@ def _low_rank_scale(source: TensorSource, parts: Parts, layer: str, scale_of: Lo
     if len(up) < 2 or len(down) < 2 or up[1] != down[0] or 0 in up or 0 in down:
         raise VFEError(f"{source.path}: {layer} has factors of {up} and {down}; needed (out, r) and (r, in)")
     if "alpha" in parts:
-        if source.entry(parts["alpha"]).shape not in ((), (1,)):
-            raise VFEError(f"{source.path}: {parts['alpha']} is {source.shape(parts['alpha'])}, needed one number")
-        return float(source.get(parts["alpha"])) / down[0]
+        return _alpha(source, parts) / down[0]
     key = parse_key(parts["up"])
     assert key is not None
     return scale_of(key.base, down[0])
+
+
+def _alpha(source: TensorSource, parts: Parts) -> float:
+    """Return the alpha of a layer; VFEError where it is not one number."""
+    if source.shape(parts["alpha"]) not in ((), (1,)):
+        raise VFEError(f"{source.path}: {parts['alpha']} is {source.shape(parts['alpha'])}, needed one number")
+    return float(source.get(parts["alpha"]))
+
+
+def _made_for(source: TensorSource) -> str:
+    """Return the part of a sentence that says which model a LoRA is for; empty where nothing tells."""
+    target = lora_target(source)
+    return "" if target is None else f"a LoRA for {target}: "
 
 
 def _reader(source: TensorSource, parts: Parts, part: Part, shape: Shape) -> Callable[[], Tensor]:
@@ -159,7 +199,7 @@ def _reader(source: TensorSource, parts: Parts, part: Part, shape: Shape) -> Cal
         change, read = (change[0], *down[1:]), partial(_product, source, parts["up"], parts["down"], shape)
     if change != shape or not whole:
         raise VFEError(
-            f"{source.path}: {parts[part]} changes a weight of {change}, this model's is {shape}; "
+            f"{source.path}: {_made_for(source)}{parts[part]} changes a weight of {change}, this model's is {shape}; "
             "needed a LoRA for a model of this size"
         )
     return read
@@ -171,6 +211,10 @@ def _product(source: TensorSource, up: str, down: str, shape: Shape) -> Tensor:
 
 def _factors(source: TensorSource, up: str, down: str) -> tuple[Tensor, Tensor]:
     return source.get(up), source.get(down)
+
+
+def _change_of_products(products: lycoris.Parts, shape: Shape) -> Tensor:
+    return products.read().change(shape)
 
 
 def _whole(source: TensorSource, name: str) -> Tensor:

@@ -14,7 +14,17 @@ from typing import Literal, NamedTuple
 
 from .dit_names import layer_in_diffusers, split_parameter
 
-Part = Literal["down", "up", "up_bias", "alpha", "diff", "diff_b"]
+Part = Literal[
+    "down", "up", "up_bias", "alpha", "diff", "diff_b",
+    "hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b",
+    "lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b",
+]  # fmt: skip
+HADAMARD: frozenset[Part] = frozenset(("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"))
+"""The factors of LoHa."""
+KRONECKER: frozenset[Part] = frozenset(
+    ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b"),
+)
+"""The factors of LoKr, not all of which a layer has."""
 
 # down and up are the factors A and B of B A; diff and diff_b whole changes of weight and bias, as ComfyUI reads them
 # (w_norm and b_norm are LyCORIS's names for them).
@@ -25,14 +35,18 @@ _PARTS: tuple[tuple[str, Part], ...] = (
     (r"\.alpha", "alpha"),
     (r"\.diff|\.w_norm", "diff"),
     (r"\.diff_b|\.b_norm", "diff_b"),
+    *((rf"\.{part}", part) for part in sorted(HADAMARD | KRONECKER)),
 )
 _UNSUPPORTED = (
     (r"\.dora_scale|\.lora_magnitude_vector.*", "DoRA"),
-    (r"\.hada_\w+", "LoHa"),
-    (r"\.lokr_\w+", "LoKr"),
+    (r"\.hada_t\d", "LoHa of convolutions (hada_t1)"),
+    (r"\.lokr_t\d", "LoKr of convolutions (lokr_t2)"),
     (r"\.(oft|boft)_\w+", "OFT"),
     (r"\.lora_mid\.weight", "LoCon (lora_mid)"),
     (r"\.(set_weight|reshape_weight)", "a weight that is replaced, not changed"),
+)
+NEEDED_INSTEAD = (
+    "needed a plain LoRA, a LoHa or a LoKr: merge it into its DiT with the program that made it, and choose that DiT"
 )
 MODULATION_CHANGE = ".diff_m"  # LightX2V's LoRAs: the change of <base>.modulation, a parameter without a layer
 _KOHYA = re.compile(r"(?:lora_unet_{1,2}|lora_transformer_|lycoris_)(.+)")  # Wan-Fun's have two underscores

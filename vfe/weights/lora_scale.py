@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from ..tensor_io.source import TensorSource, printable
 from ..types import VFEError
+from .lora_keys import NEEDED_INSTEAD
 
 CONFIG_FILE = "adapter_config.json"  # beside the weights, under peft's own name for them
 WEIGHTS_STEM = "adapter_model"
@@ -27,7 +28,7 @@ class LoraScale:
         self._subject = f"{source.path}: its adapter config"
         config = _read_config(source)
         if config.get("use_dora"):
-            raise VFEError(f"{source.path}: DoRA, which cannot be merged here; needed a plain LoRA")
+            raise VFEError(f"{source.path}: DoRA, which cannot be merged here; {NEEDED_INSTEAD}")
         if config.get("peft_type", "LORA") != "LORA" or config.get("fan_in_fan_out"):
             raise VFEError(
                 f"{source.path}: an adapter that is no plain LoRA ({printable(config.get('peft_type'))}); needed one"

@@ -17,7 +17,8 @@ from .adapter import ADAPTER_FORMAT, adapter_config
 from .experts import EXPERTS_FORMAT
 from .foreign import name_foreign
 from .lite import FLOW_FORMAT, LITE_FORMAT
-from .lora_keys import is_lora, parse_key, unsupported_kind
+from .lora_keys import HADAMARD, KRONECKER, is_lora, parse_key, unsupported_kind
+from .lora_target import lora_target
 from .prompt import PROMPT_FORMAT, prompt_embedding_names
 
 Kind = Literal[
@@ -155,8 +156,12 @@ def _describe_lora(source: TensorSource) -> str:
     layers = {key.base for key in keys.values()}
     ranks = sorted({source.shape(name)[0] for name, key in keys.items() if key.part == "down" and source.shape(name)})
     size = f"of rank {' to '.join(map(str, sorted({ranks[0], ranks[-1]})))}" if ranks else "of whole differences"
+    parts = {key.part for key in keys.values()}
+    name = "LoHa" if parts & HADAMARD else "LoKr" if parts & KRONECKER else f"LoRA {size}"
+    target = lora_target(source)
+    made_for = "" if target is None else f" for {target}"
     cannot = f" ({kind}, which cannot be merged)" if kind else ""
-    return f"LoRA {size}{cannot}, {len(layers)} layers; {source.description}"
+    return f"{name}{made_for}{cannot}, {len(layers)} layers; {source.description}"
 
 
 def _describe_text_encoder(source: TensorSource) -> str:
