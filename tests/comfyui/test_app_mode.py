@@ -17,7 +17,7 @@ ENTER = "() => app.extensionManager.command.execute('Comfy.ToggleLinear')"
 ITEMS = '[data-testid="app-mode-widget-item"]'
 LABEL = '[data-testid="builder-widget-label"]'
 LABELS = f"(items) => items.map((item) => item.querySelector('{LABEL}').textContent.trim())"
-RESULT = '[data-testid="linear-center-panel"] img'
+RESULT = '[data-testid="linear-center-panel"] img[src*="restored"]'
 LOADERS = {"LoadVideo", "LoadImage", "VFE_EnhanceFolder"}
 RUN_MS = 300_000  # on a busy machine
 
