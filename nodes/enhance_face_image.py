@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.options import Region, RestoreOptions
+from ..vfe.options import ModelOptions, Region, RestoreOptions
 from .host.images import to_images
 from .remedies import in_node_terms
 from .sockets.inputs import (
@@ -17,6 +17,7 @@ from .sockets.inputs import (
     face_inputs,
     fidelity_input,
     size_inputs,
+    steps_input,
     strength_input,
 )
 from .sockets.presets import NO_PRESET, preset_input, preset_note, with_chosen_preset
@@ -49,6 +50,7 @@ class EnhanceFaceImage(io.ComfyNode):
                 strength_input(),
                 fidelity_input(),
                 *size_inputs(),
+                steps_input(),
                 preset_input(),
             ],
             outputs=[
@@ -72,6 +74,7 @@ class EnhanceFaceImage(io.ComfyNode):
         scale: str = UNSCALED,
         size: str = "",
         preset: str = NO_PRESET,
+        steps: int = ModelOptions.steps,
     ) -> io.NodeOutput:
         """Return the restored IMAGE and the report; VFEError for what cannot be chosen, found or held in memory."""
         from .run.photos import Photos
@@ -87,6 +90,7 @@ class EnhanceFaceImage(io.ComfyNode):
         )
         options = with_chosen_preset(preset, chosen)
         photos = Photos(restorer, image, options)
-        restored = photos.with_alpha(to_images(photos.restored(), len(image)))
+        with restorer.taking(steps):
+            restored = photos.with_alpha(to_images(photos.restored(), len(image)))
         note = preset_note(preset, chosen, options)
         return io.NodeOutput(restored, "\n".join(filter(None, (note, *photos.lines))))

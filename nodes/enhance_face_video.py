@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import Input, InputImpl, io
 
-from ..vfe.options import Region, RestoreOptions
+from ..vfe.options import ModelOptions, Region, RestoreOptions
 from .remedies import in_node_terms
 from .sockets.inputs import (
     DEFAULTS,
@@ -18,6 +18,7 @@ from .sockets.inputs import (
     face_inputs,
     fidelity_input,
     size_inputs,
+    steps_input,
     strength_input,
     window_input,
 )
@@ -53,6 +54,7 @@ class EnhanceFaceVideo(io.ComfyNode):
                 crf_input(),
                 fidelity_input(),
                 *size_inputs(),
+                steps_input(),
                 preset_input(),
             ],
             outputs=[
@@ -80,6 +82,7 @@ class EnhanceFaceVideo(io.ComfyNode):
         scale: str = UNSCALED,
         size: str = "",
         preset: str = NO_PRESET,
+        steps: int = ModelOptions.steps,
     ) -> io.NodeOutput:
         """Return the restored VIDEO and the report; VFEError for what cannot be read, chosen or held in memory."""
         from .run.video import describe, enhance_video
@@ -96,6 +99,7 @@ class EnhanceFaceVideo(io.ComfyNode):
         )
         options = with_chosen_preset(preset, chosen)
         asked = chosen_window(window)
-        report = enhance_video(restorer, video, options, asked.config)
+        with restorer.taking(steps):
+            report = enhance_video(restorer, video, options, asked.config)
         notes = (preset_note(preset, chosen, options), asked.note)
         return io.NodeOutput(InputImpl.VideoFromFile(str(report.output)), describe(report, *notes))

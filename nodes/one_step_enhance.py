@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.options import WINDOWS
+from ..vfe.options import WINDOWS, ModelOptions
 from .remedies import in_node_terms
-from .sockets.inputs import strength_input, window_input
+from .sockets.inputs import steps_input, strength_input, window_input
 from .sockets.types import CATEGORY, PriorType, RestorerType, found_by
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class OneStepEnhance(io.ComfyNode):
                     tooltip="Frames over which neighbouring windows are cross-faded; 0: about a quarter of the window. "
                     "Other numbers, of at most half of it, are rounded to 4n+1.",
                 ),
+                steps_input(),
             ],
             outputs=[
                 io.Latent.Output(display_name="latent", tooltip="Of the restored clip, for VAE Decode Tiled (exact)."),
@@ -73,9 +74,11 @@ class OneStepEnhance(io.ComfyNode):
         overlap: int,
         prior: ClipPrior | None = None,
         mask: Tensor | None = None,
+        steps: int = ModelOptions.steps,
     ) -> io.NodeOutput:
         """Return the LATENT of the restored clip; VFEError for inputs that do not fit each other."""
         from .run.step import Enhancement, enhance
 
         wanted = Enhancement(strength=strength, window=window, overlap=overlap, prior=prior, mask=mask)
-        return io.NodeOutput(enhance(restorer, images, wanted))
+        with restorer.taking(steps):
+            return io.NodeOutput(enhance(restorer, images, wanted))

@@ -19,6 +19,7 @@ IN_NODES: Mapping[Remedy, str] = {
     Remedy.CHOOSE_VAE: f"choose one as vae of {LOADER}",
     Remedy.CHOOSE_PROMPT_EMBEDDING: f"choose a file with one prompt embedding as context of {LOADER}",
     Remedy.CHOOSE_ADAPTER: f"choose a DVFace adapter, or none, as adapter of {LOADER}",
+    Remedy.TAKE_FEWER_STEPS: "set steps to what it was trained for",
     Remedy.REPLACE_OUTPUT: "run the node again, which takes another name",
 }
 """What a user of the nodes can do, for each way out of an error that the command has an option for."""

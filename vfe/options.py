@@ -61,6 +61,8 @@ REPORT_SUFFIXES = (".html", ".json")
 """The ends of the names that reports may have."""
 WINDOWS = Range(1, 10_001)
 """The range of a window, in frames: more frames than any memory holds at once."""
+STEPS = Range(1, 64)
+"""The range that ComfyUI offers for the steps of a model's last blocks; files say how many theirs were trained for."""
 LORA_STRENGTHS = Range(-100.0, 100.0)
 """The range of a LoRA's strength, as ComfyUI's own loaders have it."""
 

@@ -44,6 +44,8 @@ class Remedy(Enum):
     """Say which prompt embedding is meant."""
     CHOOSE_ADAPTER = auto()
     """Name a file that is an adapter."""
+    TAKE_FEWER_STEPS = auto()
+    """Let the last blocks of a model take no more steps than it was trained for."""
     REPLACE_OUTPUT = auto()
     """Allow that what exists is replaced, or choose another name."""
 

@@ -48,6 +48,8 @@ class Folding:
                 self._folded = fold(self._in_turn(), self.timestep, self.prompt(), self.dtype)
                 self._move(self.dit, self.offload_device)
                 interrupted.pop_all()
+        if self._folded is not None:
+            self._folded.roll = self.dit.roll
         return self._folded
 
     @property

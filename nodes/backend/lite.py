@@ -23,7 +23,7 @@ from ...vfe.models.wan import watching
 from ...vfe.pipeline.latent_decoder import LatentDecoder
 from ...vfe.pipeline.one_step import DEFAULT_TILE, TILE_GRID, OneStepPipeline, WindowConfig
 from ...vfe.types import CheckCancelled, VideoShape
-from ...vfe.weights.lite import load_lite_model
+from ...vfe.weights.lite import LITE_FORMAT, load_lite_model
 from .folding import Folding
 from .ops import COMFY_OPS
 from .patcher import patcher_of
@@ -55,7 +55,14 @@ class ComfyLite(ComfyRestorer):
     def load(cls, name: str, path: Path, dtype: torch.dtype) -> ComfyLite:
         """Read a file of a lite model; VFEError where it is none. `name` is for people."""
         network = load_lite_model(path, CPU, torch.float32, lambda config: LiteModel(config, COMFY_OPS))
-        return cls(name, network, dtype)
+        restorer = cls(name, network, dtype)
+        restorer.trained = (LITE_FORMAT.open(path),)
+        return restorer
+
+    @property
+    def dit(self) -> WanDiT:
+        assert isinstance(self.network.dit, WanDiT)
+        return self.network.dit
 
     @property
     def patchers(self) -> Sequence[ModelPatcher]:
@@ -117,8 +124,7 @@ class ComfyLite(ComfyRestorer):
         folded = self.folding.folded()
         if folded is not None:
             return folded(z, watch)
-        assert isinstance(network.dit, WanDiT)
-        return network.dit(z, network.config.flow.timestep, network.context, watch)
+        return self.dit(z, network.config.flow.timestep, network.context, watch)
 
 
 def activation_bytes(config: LiteConfig, size: VideoShape, window: WindowConfig, dtype: torch.dtype) -> int:

@@ -14,6 +14,7 @@ from ...vfe.loading.request import LoadRequest
 from ...vfe.loading.wan import estimated_sizes
 from ...vfe.loading.wan_files import WanFiles, open_wan_files
 from ...vfe.models.dit.attention_backends import choose_attention
+from ...vfe.models.dit.experts import BASE, add_experts, official_name
 from ...vfe.models.dit.model import WanDiT
 from ...vfe.models.wan import ConditionedDiT, WanCompute
 from ...vfe.models.wan_vae import WanVAE
@@ -37,8 +38,9 @@ def load_comfy_wan(name: str, request: LoadRequest, notify: Notify) -> ComfyWan:
     `name` is for people, `notify` gets lines for them. Raises VFEError for files that do not fit each other.
     """
     files = open_wan_files(request)
-    weights = ComfyDiTWeights(files.dit, files.loras, ComfyPackedLinear)
+    weights = ComfyDiTWeights(files.dit, files.loras, ComfyPackedLinear, files.experts)
     restorer = ComfyWan(name, _read(files, request, weights), notify)
+    restorer.trained = files.trained
     add_loras(restorer.dit_patcher, weights.patches())
     return restorer
 
@@ -49,7 +51,10 @@ class ComfyDiTWeights(DiTWeights):
     def read(self, name: str) -> Tensor:
         """Read a tensor; a user who presses Cancel is heard between two, for it may be gigabytes."""
         comfy.model_management.throw_exception_if_processing_interrupted()
-        return super().read(name) if self._is_of_packed_layer(name) else self.source.get(name)
+        official = official_name(name)
+        if official in self.source and not self._is_of_packed_layer(official):
+            return self.source.get(official)
+        return super().read(name)
 
     def patches(self) -> dict[str, list[Delta]]:
         """Return the changes that the patcher is to make, by the name of the parameter."""
@@ -64,7 +69,14 @@ def _read(files: WanFiles, request: LoadRequest, weights: DiTWeights) -> WanNetw
     """Read the networks of opened files on the CPU."""
     config, compute = files.dit_config, WanCompute(request.device, request.dtypes[0])
     attention = choose_attention(request.options.attention, request.device, compute.dtype, config.head_dim)
-    dit = weights.fill(build_on_meta(lambda: WanDiT(config, COMFY_OPS, attention)), compute.dtype)
+
+    def build() -> WanDiT:
+        dit = WanDiT(config, COMFY_OPS, attention)
+        if files.experts is not None:
+            add_experts(dit, files.experts.said.sizes)
+        return dit
+
+    dit = weights.fill(build_on_meta(build), compute.dtype)
     return WanNetworks(
         dit=ConditionedDiT(dit, files.flow.timestep, files.prompt),
         vae=load_vae(files.vae.path, dtype=compute.vae_dtype, build=lambda config: WanVAE(config, COMFY_OPS)),
@@ -79,10 +91,13 @@ def add_loras(patcher: ModelPatcher, deltas: dict[str, list[Delta]]) -> None:
 
     A patcher takes one strength a call, so the changes of one strength and one position in the order go together.
     """
+    known = patcher.model.state_dict().keys()
     patches: defaultdict[tuple[int, float], dict[str, object]] = defaultdict(dict)
     for parameter, changes in deltas.items():
+        layer, _, part = f"{DIT}{parameter}".rpartition(".")
+        name = f"{layer}.{part}" if f"{layer}.{part}" in known else f"{layer}{BASE}{part}"  # with experts beside it
         for position, delta in enumerate(changes):
-            patches[position, delta.scale][f"{DIT}{parameter}"] = _patch(delta)
+            patches[position, delta.scale][name] = _patch(delta)
     for (_, scale), changed in patches.items():
         added = patcher.add_patches(changed, strength_patch=scale)
         assert len(added) == len(changed)

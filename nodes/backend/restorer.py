@@ -6,7 +6,8 @@ It is the model with its weights; the pipeline that runs it over clips is made a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,9 +15,14 @@ import comfy.model_management
 import torch
 from comfy.model_patcher import ModelPatcher
 
+from ...vfe.loading.head_steps import choose_roll
+from ...vfe.models.dit.head_steps import rolled
+from ...vfe.models.dit.model import WanDiT
+from ...vfe.models.flow import OneStepFlow
 from ...vfe.models.prior import DualCodebookPrior
 from ...vfe.pipeline.latent_decoder import LatentDecoder
 from ...vfe.pipeline.one_step import OneStepPipeline, WindowConfig
+from ...vfe.tensor_io.source import TensorSource
 from ...vfe.types import VideoShape
 
 
@@ -44,6 +50,28 @@ class ComfyRestorer(ABC):
     """What was chosen of it that a result depends on, by name, for records of what was restored by which."""
     faces: ComfyRestorer | None = None
     """The restorer of aligned faces that works beside it; None where faces are restored as frames are."""
+
+    trained: Sequence[TensorSource] = ()
+    """Its files, whose metadata says how many steps its last blocks were trained for."""
+
+    @property
+    @abstractmethod
+    def dit(self) -> WanDiT:
+        """Its DiT, before it is folded."""
+
+    @property
+    @abstractmethod
+    def flow(self) -> OneStepFlow:
+        """The step that it was trained for."""
+
+    @contextmanager
+    def taking(self, steps: int) -> Iterator[None]:
+        """Let its last blocks take so many steps while the context lasts.
+
+        Raises VFEError for more than it was trained for.
+        """
+        with rolled(self.dit, choose_roll(self.name, self.trained, steps, self.dit.config, self.flow)):
+            yield
 
     @property
     @abstractmethod

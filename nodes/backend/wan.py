@@ -15,6 +15,7 @@ from comfy.patcher_extension import PatcherInjection
 from torch import Tensor
 
 from ...vfe.models.dit.experts import ExpertChoice
+from ...vfe.models.dit.model import WanDiT
 from ...vfe.models.flow import OneStepFlow
 from ...vfe.models.prior import DualCodebookPrior, Prior
 from ...vfe.models.prior.fusion import PriorAdapter
@@ -61,6 +62,10 @@ class ComfyWan(ComfyRestorer):
         )
         kernels = kernel_bytes(self.vae_patcher.model_size())
         self.sizes = replace(networks.sizes, block_bytes=0, fixed_bytes=kernels)  # what is not under a patcher
+
+    @property
+    def dit(self) -> WanDiT:
+        return self.networks.dit.dit
 
     @property
     def patchers(self) -> Sequence[ModelPatcher]:

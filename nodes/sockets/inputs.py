@@ -13,8 +13,10 @@ from ...vfe.options import (
     FIDELITIES,
     MIN_FACES,
     REGIONS,
+    STEPS,
     STRENGTHS,
     WINDOWS,
+    ModelOptions,
     RestoreOptions,
     parse_size,
 )
@@ -141,6 +143,20 @@ def fidelity_input() -> io.Float.Input:
         step=0.05,
         optional=True,
         tooltip="Of faces: 1 is the most faithful, 0 the sharpest. Of use to lite only.",
+    )
+
+
+def steps_input() -> io.Int.Input:
+    """Return the input `steps` of the model's last blocks; it is optional, as earlier workflows have none."""
+    return io.Int.Input(
+        "steps",
+        default=ModelOptions.steps,
+        min=STEPS.least,
+        max=STEPS.most,
+        optional=True,
+        tooltip="Steps of the restorer's last blocks: more are better and slower. For restorers that were trained for "
+        "several; all others take 1.",
+        **ADVANCED,
     )
 
 

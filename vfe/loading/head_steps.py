@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from ..config import from_mapping
 from ..models.dit.head_steps import HeadRoll, HeadSteps
 from ..models.dit.model import DiTConfig
 from ..models.flow import OneStepFlow
 from ..tensor_io.source import TensorSource, printable
-from ..types import VFEError
+from ..types import Remedy, VFEError
 
 ENTRY = "head_steps"
 """Where the facts of its training, in the metadata of a file, say what a model was trained for."""
@@ -31,9 +30,9 @@ def read_head_steps(source: TensorSource) -> HeadSteps | None:
 
 
 def choose_roll(
-    path: Path, sources: Sequence[TensorSource], steps: int, dit: DiTConfig, flow: OneStepFlow
+    name: object, sources: Sequence[TensorSource], steps: int, dit: DiTConfig, flow: OneStepFlow
 ) -> HeadRoll | None:
-    """Return how the last blocks of a model run that was read from `sources`; None for one step.
+    """Return how the last blocks of the model of a name or path run that was read from `sources`; None for one step.
 
     Raises VFEError for more steps than it was trained for.
     """
@@ -45,5 +44,6 @@ def choose_roll(
     most = max((said.most for said in found if said.blocks <= dit.layers), default=1)
     if steps > most:
         trained = "one step alone" if most == 1 else f"1 to {most} steps"
-        raise VFEError(f"{path} was trained for {trained}, {steps} are asked for", command=f"--steps takes 1 to {most}")
+        fact = f"{name} was trained for {trained}, {steps} are asked for"
+        raise VFEError(fact, Remedy.TAKE_FEWER_STEPS, f"--steps takes 1 to {most}")
     return HeadRoll(next(said.blocks for said in found if said.most == most), steps, flow.step)

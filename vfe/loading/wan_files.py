@@ -48,6 +48,8 @@ class WanFiles:
     """Prior and fusion of DVFace; None where the DiT runs without them."""
     flow: OneStepFlow
     """The step that the DiT or its LoRAs were trained by."""
+    trained: tuple[TensorSource, ...]
+    """The DiT and its LoRAs, whose metadata says what they were trained for."""
     roll: HeadRoll | None
     """How the DiT's last blocks run; None for one step."""
     prompt: Tensor
@@ -69,7 +71,7 @@ def open_wan_files(request: LoadRequest) -> WanFiles:
     prompt = read_prompt_embedding(prompt_path, dit_config.text_dim)
     adapter = None if options.adapter is None else open_adapter(options.adapter)
     loras, experts = _experts_among(options.loras, dit_config)
-    trained = [dit, *(open_tensors(lora.path) for lora in loras)]
+    trained = (dit, *(open_tensors(lora.path) for lora in loras))
     flow = _flow_of(trained, experts)
     return WanFiles(
         dit_config=dit_config,
@@ -81,6 +83,7 @@ def open_wan_files(request: LoadRequest) -> WanFiles:
         adapter_config=None if adapter is None else _fitting_config(adapter, dit_config, vae_config),
         adapter=adapter,
         flow=flow,
+        trained=trained,
         roll=choose_roll(request.path, trained, options.steps, dit_config, flow),
         prompt=prompt,
     )

@@ -87,10 +87,10 @@ class ExpertLinear(nn.Module):
         chosen = self._choice.chosen
         if len(chosen) not in (1, len(x)):
             raise ValueError(f"experts were chosen for {len(chosen)} clips, and {len(x)} are to be restored")
-        down, up = self.down[chosen], self.up[chosen]
+        down, up = self.down[chosen].to(x), self.up[chosen].to(x)  # a host may have left them on another device
         low = x.flatten(1, -2) @ down.mT
         if self.offset is not None:
-            low = low + self.offset[chosen].unsqueeze(1)
+            low = low + self.offset[chosen].to(x).unsqueeze(1)
         y: Tensor = self.base(x)
         return y + (low @ up.mT).view(y.shape)
 
