@@ -46,6 +46,7 @@ function addWidget(node, player) {
     getMinHeight: () => MIN_HEIGHT,
   });
   widget.serialize = false; // nothing of it is saved in the workflow
+  player.element.dataset.captureWheel = "true"; // newer ComfyUI leaves the wheel to what has the focus
   player.element.addEventListener("wheel", (event) => app.canvas.processMouseWheel?.(event));
 }
 

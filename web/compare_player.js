@@ -1,79 +1,12 @@
 /** A player of two videos in step, one over the other, with a divider to drag. Knows nothing of ComfyUI. */
 
-export const STRINGS = {
-  en: {
-    before: "before",
-    after: "after",
-    play: "Play or pause (space)",
-    back: "One frame back (left arrow)",
-    forward: "One frame forward (right arrow)",
-    loop: "Play again and again (L)",
-    sound: "Sound on or off (M)",
-    fullscreen: "Fill the screen (F)",
-    seek: "Frame",
-    divider: "Divider between the two videos",
-    empty: "Run the workflow to compare the two videos here.",
-    gone: "The video is no longer there. Run the workflow again.",
-  },
-  zh: {
-    before: "修复前",
-    after: "修复后",
-    play: "播放或暂停（空格）",
-    back: "后退一帧（左箭头）",
-    forward: "前进一帧（右箭头）",
-    loop: "循环播放（L）",
-    sound: "打开或关闭声音（M）",
-    fullscreen: "全屏（F）",
-    seek: "帧",
-    divider: "两个视频之间的分隔线",
-    empty: "运行工作流后，可在此对比两个视频。",
-    gone: "视频已不存在，请重新运行工作流。",
-  },
-};
+import { ICONS, STRINGS, STYLE } from "./compare_look.js";
+import { Zoom } from "./compare_zoom.js";
 
-// 16 x 16 drawings; fonts lack some of these signs
-const ICONS = {
-  play: "M4 2.5v11l9-5.5z",
-  pause: "M4 3h3v10H4zM9 3h3v10H9z",
-  back: "M4 3h2v10H4zM13 3v10L6.5 8z",
-  forward: "M10 3h2v10h-2zM3 3v10l6.5-5z",
-  loop: "M8 3V1l4 3-4 3V5a3.5 3.5 0 1 0 3.5 3.5h2A5.5 5.5 0 1 1 8 3z",
-  sound: "M2 6h3l4-3.5v11L5 10H2zM11 5.5a3.5 3.5 0 0 1 0 5zM11 2.5a6.5 6.5 0 0 1 0 11v-1.700a5 5 0 0 0 0-7.600z",
-  fullscreen: "M2 2h5v2H4v3H2zM9 2h5v5h-2V4H9zM2 9h2v3h3v2H2zM12 9h2v5H9v-2h3z",
-};
+export { STRINGS };
 
-const STYLE = `
-.vfe-compare { display: flex; flex-direction: column; width: 100%; height: 100%; min-height: 0; outline: none;
-  background: #111; color: #ddd; border-radius: 4px; overflow: hidden; font: 12px sans-serif; user-select: none; }
-.vfe-compare:focus-visible { box-shadow: inset 0 0 0 1px #6af; }
-.vfe-compare-stage { position: relative; flex: 1; min-height: 0; container-type: size; display: grid;
-  place-items: center; }
-.vfe-compare-frame { position: relative; width: min(100cqw, 100cqh * var(--ratio, 1.778));
-  aspect-ratio: var(--ratio, 1.778); overflow: hidden; cursor: ew-resize; touch-action: none; }
-.vfe-compare-frame video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: fill;
-  pointer-events: none; }
-.vfe-compare-before { clip-path: inset(0 calc(100% - var(--split, 50%)) 0 0); }
-.vfe-compare-divider { position: absolute; top: 0; bottom: 0; left: var(--split, 50%); width: 2px; margin-left: -1px;
-  background: #fff; box-shadow: 0 0 3px #000; pointer-events: none; }
-.vfe-compare-divider::after { content: "◂ ▸"; position: absolute; top: 50%; left: 50%; color: #222; background: #fff;
-  border-radius: 10px; padding: 2px 5px; transform: translate(-50%, -50%); white-space: nowrap; font-size: 10px; }
-.vfe-compare-label { position: absolute; top: 6px; padding: 1px 6px; border-radius: 3px; background: #000a;
-  pointer-events: none; }
-.vfe-compare-label.left { left: 6px; }
-.vfe-compare-label.right { right: 6px; }
-.vfe-compare-message { position: absolute; inset: 0; display: grid; place-items: center; text-align: center;
-  padding: 12px; background: #111; }
-.vfe-compare-bar { display: flex; align-items: center; gap: 4px; padding: 3px 6px; background: #222; }
-.vfe-compare-bar button { display: grid; place-items: center; width: 24px; height: 22px; padding: 0; border: 0;
-  border-radius: 3px; color: inherit; background: none; cursor: pointer; }
-.vfe-compare-bar svg { width: 14px; height: 14px; fill: currentColor; pointer-events: none; }
-.vfe-compare-bar button:hover { background: #444; }
-.vfe-compare-bar button[aria-pressed="true"] { color: #6cf; }
-.vfe-compare-bar input { flex: 1; min-width: 40px; accent-color: #6cf; }
-.vfe-compare-time { min-width: 62px; text-align: right; font-variant-numeric: tabular-nums; }
-.vfe-compare.empty .vfe-compare-bar, .vfe-compare.empty .vfe-compare-frame { visibility: hidden; }
-.vfe-compare:not(.empty) .vfe-compare-message { display: none; }
-`;
+const GRIP = 12; // pixels on both sides of the divider that move it while the picture is enlarged
+const MOVE = 0.1; // widths of the frame that a key moves the picture
 
 /** @typedef {{url: string, width: number, height: number, frames: number | null, rate: number}} Side */
 
@@ -237,8 +170,9 @@ export class ComparePlayer {
     const stage = make("div", this.element, { className: "vfe-compare-stage" });
     this.picture = make("div", stage, { className: "vfe-compare-frame" });
     const film = { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: true };
-    this.after = make("video", this.picture, { className: "vfe-compare-after", ...film });
-    this.before = make("video", this.picture, { className: "vfe-compare-before", ...film });
+    const side = (place) => make("div", this.picture, { className: `vfe-compare-side ${place}` });
+    this.after = make("video", side("right"), { className: "vfe-compare-after", ...film });
+    this.before = make("video", side("left"), { className: "vfe-compare-before", ...film });
     this.videos = [this.after, this.before];
     this.divider = make("div", this.picture, { className: "vfe-compare-divider", role: "slider" });
     this.divider.setAttribute("aria-label", text.divider);
@@ -250,7 +184,14 @@ export class ComparePlayer {
     this.buttons = { play: button("play"), back: button("back"), forward: button("forward") };
     this.slider = make("input", bar, { type: "range", min: "0", max: "0", step: "1", value: "0", title: text.seek });
     this.time = make("span", bar, { className: "vfe-compare-time" });
+    this.buttons.whole = make("button", bar, { type: "button", title: text.whole, hidden: true });
+    this.buttons.whole.className = "vfe-compare-zoom";
     for (const name of ["loop", "sound", "fullscreen"]) this.buttons[name] = button(name);
+    this.zoom = new Zoom(this.picture, ({ isNear, factor }) => {
+      this.picture.classList.toggle("near", isNear);
+      this.buttons.whole.hidden = !isNear;
+      this.buttons.whole.textContent = `${Math.round(100 * factor)} %`;
+    });
     for (const control of [...Object.values(this.buttons), this.slider]) control.tabIndex = -1;
   }
 
@@ -263,13 +204,21 @@ export class ComparePlayer {
       for (const event of ["seeked", "loadedmetadata"]) video.addEventListener(event, () => this.#refresh());
     }
     const keys = { " ": "play", ArrowLeft: "back", ArrowRight: "forward", Home: "first", End: "last" };
-    Object.assign(keys, { l: "loop", m: "sound", f: "fullscreen" });
+    Object.assign(keys, { l: "loop", m: "sound", f: "fullscreen", "+": "nearer", "=": "nearer", "-": "farther" });
+    Object.assign(keys, { 0: "whole" });
+    const moves = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     this.element.addEventListener("keydown", (event) => {
-      const action = act[keys[event.key] ?? keys[event.key.toLowerCase()]];
+      const move = event.shiftKey && moves[event.key]?.map((part) => part * MOVE);
+      const action = move ? () => this.zoom.move(...move) : act[keys[event.key] ?? keys[event.key.toLowerCase()]];
       if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
       action();
       event.preventDefault();
       event.stopPropagation(); // the page around has keys of its own
+    });
+    this.picture.addEventListener("wheel", (event) => {
+      this.zoom.wheel(event);
+      event.preventDefault();
+      event.stopPropagation(); // the canvas around has a zoom of its own
     });
     this.#drag();
   }
@@ -290,30 +239,42 @@ export class ComparePlayer {
         for (const video of this.videos) video.muted = video !== sounding || !video.muted;
         this.#refresh();
       },
+      nearer: () => this.zoom.nearer(),
+      farther: () => this.zoom.farther(),
+      whole: () => this.zoom.whole(),
       fullscreen: () => (document.fullscreenElement ? document.exitFullscreen() : this.element.requestFullscreen()),
     };
   }
 
-  /** A drag anywhere on the picture moves the divider; a click plays or pauses. */
+  /** A drag anywhere on the picture moves the divider, or what is seen where not all is, but for the divider's own
+   * place; a click plays or pauses. */
   #drag() {
-    let from = null;
+    let last = null; // where the pointer was
+    let moves = null; // whether it moves the picture
     this.picture.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      from = event.clientX;
+      const box = this.picture.getBoundingClientRect(); // scaled by the canvas around, as the pointer is
+      const reach = (GRIP * box.width) / this.picture.offsetWidth;
+      moves = this.zoom.isNear && Math.abs(event.clientX - box.left - this.split * box.width) > reach;
+      last = { x: event.clientX, y: event.clientY };
       this.picture.setPointerCapture(event.pointerId);
       this.element.focus({ preventScroll: true });
       event.stopPropagation();
     });
     this.picture.addEventListener("pointermove", (event) => {
-      if (from === null || (Math.abs(event.clientX - from) < 3 && !this.dragging)) return;
+      if (last === null) return;
+      const [x, y] = [event.clientX - last.x, event.clientY - last.y];
+      if (!this.dragging && Math.hypot(x, moves ? y : 0) < 3) return;
       this.dragging = true;
-      const box = this.picture.getBoundingClientRect(); // scaled by the canvas around, as the pointer is
-      this.split = (event.clientX - box.left) / box.width;
+      const box = this.picture.getBoundingClientRect();
+      if (moves) this.zoom.move(x / box.width, y / box.height);
+      else this.split = (event.clientX - box.left) / box.width;
+      last = { x: event.clientX, y: event.clientY };
       event.stopPropagation();
     });
     const end = (event) => {
-      if (from !== null && !this.dragging && event.type === "pointerup") this.toggle();
-      from = null;
+      if (last !== null && !this.dragging && event.type === "pointerup") this.toggle();
+      last = null;
       this.dragging = false;
     };
     for (const event of ["pointerup", "pointercancel"]) this.picture.addEventListener(event, end);

@@ -55,8 +55,13 @@ def from_file(path: Path, folder: Path, on_progress: Progress) -> BrowserVideo:
 
 def from_images(images: Tensor, rate: Fraction, folder: Path, on_progress: Progress) -> BrowserVideo:
     """An H.264 version in `folder` of an IMAGE (T, H, W, C) in [0, 1], `rate` frames a second."""
+    return _write(map(Frame, to_frames(images)), images_info(images, rate), folder, on_progress)
+
+
+def images_info(images: Tensor, rate: Fraction) -> VideoInfo:
+    """What a video of an IMAGE (T, H, W, C) is like, `rate` frames a second."""
     frames, height, width = images.shape[:3]
-    info = VideoInfo(
+    return VideoInfo(
         path=Path(),
         kind="images",
         width=width,
@@ -82,7 +87,6 @@ def from_images(images: Tensor, rate: Fraction, folder: Path, on_progress: Progr
         orientation=UPRIGHT,
         images=(),
     )
-    return _write(map(Frame, to_frames(images)), info, folder, on_progress)
 
 
 def _write(frames: Iterable[Frame], info: VideoInfo, folder: Path, on_progress: Progress) -> BrowserVideo:

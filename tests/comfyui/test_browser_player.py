@@ -55,7 +55,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a page with a player, and of the clips long.mp4 and short.mp4."""
     folder = tmp_path_factory.mktemp("site")
-    for script in (ROOT / "web").glob("compare_player.js"):
+    for script in (ROOT / "web").glob("compare_[lpz]*.js"):
         (folder / script.name).write_bytes(script.read_bytes())
     (folder / "index.html").write_text(HTML)
     for name, frames in CLIPS.items():
@@ -171,6 +171,84 @@ def test_the_divider_is_where_it_is_dragged_to(page: Page) -> None:
     assert not page.evaluate("() => player.playing")  # a drag is no click
     page.mouse.click(box["x"] + box["width"] / 2, middle)
     assert page.evaluate("() => player.playing")
+
+
+PLACES = """() => {
+  const box = document.querySelector(".vfe-compare-frame").getBoundingClientRect();
+  return player.videos.map((video) => {
+    const place = video.getBoundingClientRect();
+    return [(place.x - box.x) / box.width, (place.y - box.y) / box.height, place.width / box.width];
+  });
+}"""
+"""Of both videos: left and top side in sizes of the frame, and how much they are enlarged."""
+
+
+def places(page: Page) -> list[float]:
+    """Where both videos are, which is the same place."""
+    after, before = page.evaluate(PLACES)
+    assert after == before
+    return [float(part) for part in after]
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """From one place of the frame to another, in sizes of the frame."""
+    box = page.locator(".vfe-compare-frame").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + end[0] * box["width"], box["y"] + end[1] * box["height"], steps=4)
+    page.mouse.up()
+
+
+def turn_wheel(page: Page, place: tuple[float, float], clicks: int) -> None:
+    """Over a place of the frame; towards the user where `clicks` is positive."""
+    box = page.locator(".vfe-compare-frame").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + place[0] * box["width"], box["y"] + place[1] * box["height"])
+    page.mouse.wheel(0, 100 * clicks)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def test_the_wheel_enlarges_at_the_pointer(page: Page) -> None:
+    assert places(page) == pytest.approx([0, 0, 1])
+    turn_wheel(page, (0.25, 0.75), -3)
+    left, top, factor = places(page)
+    assert factor == pytest.approx(1.25**3, rel=0.01)
+    assert ((0.25 - left) / factor, (0.75 - top) / factor) == pytest.approx((0.25, 0.75), abs=0.01)
+    assert page.locator(".vfe-compare-zoom").text_content() == "195 %"
+    turn_wheel(page, (0.9, 0.1), 1)
+    turn_wheel(page, (0.5, 0.5), 30)
+    assert places(page) == pytest.approx([0, 0, 1])
+    assert page.locator(".vfe-compare-zoom").is_hidden()
+
+
+def test_a_drag_moves_the_enlarged_picture_and_the_divider(page: Page) -> None:
+    turn_wheel(page, (0.5, 0.5), -5)
+    left, top, factor = places(page)
+    drag(page, (0.8, 0.5), (0.7, 0.3))
+    assert places(page) == pytest.approx([left - 0.1, top - 0.2, factor], abs=0.02)
+    assert page.evaluate("() => player.split") == 0.5
+    drag(page, (0.5, 0.5), (0.25, 0.4))
+    assert page.evaluate("() => player.split") == pytest.approx(0.25, abs=0.01)
+    assert places(page) == pytest.approx([left - 0.1, top - 0.2, factor], abs=0.02)
+    for _ in range(4):
+        drag(page, (0.6, 0.1), (1, 1))
+    assert places(page) == pytest.approx([0, 0, factor], abs=0.01)  # no edge comes into the frame
+    assert not page.evaluate("() => player.playing")
+
+
+def test_keys_enlarge_and_move_the_picture(page: Page) -> None:
+    player = page.locator(".vfe-compare")
+    for key in ("+", "+", "+", "-"):
+        player.press(key)
+    left, top, factor = places(page)
+    assert factor == pytest.approx(1.25**2, rel=0.01)
+    player.press("Shift+ArrowRight")
+    player.press("Shift+ArrowUp")
+    assert places(page) == pytest.approx([left - 0.1, top + 0.1, factor], abs=0.01)
+    assert shown(page) == (0, 0)
+    player.press("0")
+    assert places(page) == pytest.approx([0, 0, 1])
 
 
 def test_a_video_that_is_gone_says_so(page: Page) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser_page import ComfyPage, browser, comfy_page, rendered
+from tests.support.browser_page import ComfyPage, browser, comfy_page, rendered, show
+from tests.support.clips import Clip, write_clip
+from tests.support.comfy_server import ComfyServer
 from tests.support.comfy_workflow import LITE, read_workflow, titles
 from tests.support.paths import ROOT
 
@@ -34,7 +36,6 @@ def after_run(rendered: ComfyPage) -> ComfyPage:
     """The lite template after Run."""
     rendered.open_template(LITE)
     rendered.press_run()
-    # The player may show an earlier run of the template until this one is over.
     done = "() => Object.values(app.nodeOutputs ?? {}).some((output) => output.vfe_compare)"
     rendered.page.wait_for_function(done, timeout=RUN_MS)
     wait_for_player(rendered)
@@ -101,6 +102,58 @@ def test_the_player_has_the_last_run_again_after_a_reload(after_run: ComfyPage) 
     wait_for_player(after_run)
     assert after_run.evaluate(shown) == sources
     assert all(video["paused"] for video in after_run.videos())
+
+
+def test_a_template_that_is_opened_again_starts_empty(comfy_page: ComfyPage) -> None:
+    """What the server remembers of an earlier run of the template belongs to that workflow alone."""
+    comfy_page.open_template(LITE)
+    workflow, node = comfy_page.evaluate(
+        "() => [app.graph.id, app.graph.nodes.find((node) => node.type === 'VFE_CompareVideos').id]"
+    )
+    run_comparison(comfy_page.server, workflow, str(node))
+    (run,) = [run for run in comfy_page.server.get("/history").values() if str(node) in run["outputs"]]
+    assert run["prompt"][3]["extra_pnginfo"]["workflow"]["id"] == workflow
+    comfy_page.evaluate("() => app.graph.clear()")  # else the test cannot see when the other one is there
+    comfy_page.open_template(LITE)
+    comfy_page.page.wait_for_timeout(3000)  # the history of runs comes from the server
+    assert comfy_page.page.locator(".vfe-compare.empty").count() == 1
+    assert comfy_page.page.locator(".vfe-compare:not(.empty)").count() == 0
+
+
+def run_comparison(server: ComfyServer, workflow: str, node: str) -> None:
+    """A run of a workflow's comparison, as the page sends it; the rest of the workflow is left out."""
+    video = write_clip(server.base / "input" / "compared.mp4", Clip(frames=5))
+    graph = {
+        "load": {"class_type": "LoadVideo", "inputs": {"file": video.name}},
+        node: {
+            "class_type": "VFE_CompareVideos",
+            "inputs": {"before": ["load", 0], "after": ["load", 0], "frame_rate": 25.0},
+        },
+    }
+    server.post("/prompt", {"prompt": graph, "extra_data": {"extra_pnginfo": {"workflow": {"id": workflow}}}})
+    server.wait_until_idle()
+
+
+def test_the_wheel_enlarges_the_picture_and_not_the_graph(after_run: ComfyPage) -> None:
+    """Once the player has the focus; Nodes 2.0 gives the wheel to nobody else."""
+    page = after_run.page
+    scale = after_run.evaluate("() => app.canvas.ds.scale")
+    box = page.locator(".vfe-compare-frame").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.4)  # it stands still now
+    for _ in range(4):
+        page.mouse.wheel(0, -100)
+    page.wait_for_function("() => document.querySelector('.vfe-compare-zoom').textContent === '244 %'", timeout=20_000)
+    assert after_run.evaluate("() => app.canvas.ds.scale") == scale
+    page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + box["height"] * 0.8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.7, steps=4)
+    page.mouse.up()
+    left = after_run.evaluate("() => document.querySelector('.vfe-compare-frame').style.getPropertyValue('--left')")
+    assert float(left.rstrip("%")) == pytest.approx(-60 * (1.25**4 - 1) - 10, abs=1)
+    assert page.locator(".vfe-compare-divider").get_attribute("aria-valuenow") is None  # it was not moved
+    show(after_run, "enlarged.png")
+    assert after_run.errors == []
 
 
 def test_keys_of_the_player_leave_the_graph_alone(after_run: ComfyPage) -> None:
