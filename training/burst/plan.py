@@ -50,6 +50,8 @@ class PlanConfig:
     """The time of all stages together, which share it as they would that of the whole plan."""
     batch: int = 8
     lr: float = 1e-3
+    ema: float = 0.998
+    """Decay of the average of the weights, per step, which is what is scored and kept: less for short runs."""
     frames: int = 5
     """The length of the restorer's clips; the codebooks' have a leading frame."""
     reuse: int = 1
@@ -119,7 +121,7 @@ class Plan:
             weight_decay=1e-3,
             warmup_steps=60,
             max_grad_norm=0.5,
-            ema=0.998,
+            ema=config.ema,
         )
         minutes, seconds = config.minutes_of(name), config.save_seconds
         return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, save_seconds=seconds, seed=config.seed)

@@ -36,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=int, default=9, help="of a clip: 4n + 1, or 4n from the middle of a clip")
     parser.add_argument("--reuse", type=int, default=1, help="steps for which a pair is used; more on a CPU")
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--ema", type=float, default=0.998, help="of the weights, per step; less for short runs")
     parser.add_argument("--save-seconds", type=float, default=60)
     parser.add_argument("--init", type=Path, help="a restorer to start from")
     parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
@@ -69,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
             minutes=args.minutes,
             batch=args.batch,
             lr=args.lr,
+            ema=args.ema,
             frames=args.frames,
             reuse=args.reuse,
             save_seconds=args.save_seconds,
