@@ -70,14 +70,7 @@ class LoadWanRestorer(io.ComfyNode):
                     default=DEFAULT_DTYPE,
                     tooltip="Number format that the model computes in; auto is the fastest of the device.",
                 ),
-                io.Combo.Input(
-                    "attention",
-                    options=list(ATTENTIONS),
-                    default=ModelOptions.attention,
-                    tooltip="Kernel of a Wan DiT's attention: PyTorch's own, or an installed one, which is "
-                    "tried out before it is used.",
-                    **ADVANCED,
-                ),
+                *_speed_inputs(),
                 _conditioning_input(),
             ],
             outputs=[RestorerType.Output(display_name="restorer", tooltip="For the other nodes of this pack.")],
@@ -119,6 +112,8 @@ class LoadWanRestorer(io.ComfyNode):
         adapter: str,
         dtype: str,
         attention: AttentionName,
+        fp8: bool = ModelOptions.fp8,
+        compile: bool = ModelOptions.compile,
         conditioning: Any = None,  # noqa: ANN401 - whatever another node gives
         **loras: str | float,
     ) -> io.NodeOutput:
@@ -126,7 +121,7 @@ class LoadWanRestorer(io.ComfyNode):
 
         Raises VFEError for files that are missing, of another kind, or do not fit each other.
         """
-        from .backend.load_chosen import Chosen, load_chosen
+        from .backend.load_chosen import Chosen, Computing, load_chosen
 
         added = tuple(
             LoraFile(path_of(str(name), model_paths.LORA_FOLDERS), float(loras[f"strength_{number}"]))
@@ -142,12 +137,43 @@ class LoadWanRestorer(io.ComfyNode):
             adapter=adapter,
             loras=added,
         )
-        return io.NodeOutput(load_chosen(chosen, dtype, attention))
+        how = Computing(dtype=dtype, attention=attention, fp8=fp8, compiled=compile)
+        return io.NodeOutput(load_chosen(chosen, how))
 
     @classmethod
     def _linked_text(cls) -> str | None:
         """Return the text that is connected, where the graph says it."""
         return None if cls.hidden is None else linked_text(cls.hidden.prompt, cls.hidden.unique_id, CONDITIONING)
+
+
+def _speed_inputs() -> list[io.Input]:
+    """Return the inputs that make a Wan DiT faster or smaller; new ones are last, for saved workflows count them."""
+    return [
+        io.Combo.Input(
+            "attention",
+            options=list(ATTENTIONS),
+            default=ModelOptions.attention,
+            tooltip="Kernel of a Wan DiT's attention: PyTorch's own, or an installed one, which is tried out before it "
+            "is used.",
+            **ADVANCED,
+        ),
+        io.Boolean.Input(
+            "fp8",
+            default=ModelOptions.fp8,
+            optional=True,
+            tooltip="Store a Wan DiT's linear layers in 8 bits: half the memory of bf16, and a little less precise. "
+            "What a GGUF file quantises stays as it is.",
+            **ADVANCED,
+        ),
+        io.Boolean.Input(
+            "compile",
+            default=ModelOptions.compile,
+            optional=True,
+            tooltip="Compile a Wan DiT with torch.compile, when it is loaded whole: the first window takes long, "
+            "further ones are faster. Needs Triton, or a C++ compiler on a CPU.",
+            **ADVANCED,
+        ),
+    ]
 
 
 def _conditioning_input() -> io.Conditioning.Input:

@@ -15,6 +15,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import PatcherInjection
 from torch import Tensor, nn
 
+from ...vfe.models.dit.compiled import compile_blocks
 from ...vfe.models.dit.folded import BlocksInTurn, FoldedDiT, fold
 from ...vfe.models.dit.model import WanDiT
 from ...vfe.models.dit.sharing import shared
@@ -36,6 +37,8 @@ class Folding:
         """`prompt` gives the prompt embedding (1, S, text_dim), where it is now; the folded network runs in `dtype`."""
         self.dit, self.timestep, self.prompt, self.dtype = dit, timestep, prompt, dtype
         self.load_device, self.offload_device = patcher.load_device, patcher.offload_device
+        self.compiled = False
+        """Whether blocks are compiled by torch.compile once they are folded; a DiT that runs in parts never is."""
         self._allowed = False
         self._folded: FoldedDiT | None = None
         patcher.set_injections(NAME, [PatcherInjection(self._inject, self._eject)])
@@ -47,6 +50,8 @@ class Folding:
                 interrupted.callback(self._undo)
                 self._folded = fold(self._in_turn(), self.timestep, self.prompt(), self.dtype)
                 self._move(self.dit, self.offload_device)
+                if self.compiled:
+                    compile_blocks(self._folded)
                 interrupted.pop_all()
         if self._folded is not None:
             self._folded.roll = self.dit.roll

@@ -28,6 +28,16 @@ from .restorer import ComfyRestorer
 
 
 @dataclass(frozen=True, kw_only=True)
+class Computing:
+    """How a user wants it computed; all but `dtype` for a Wan DiT alone."""
+
+    dtype: str
+    attention: AttentionName
+    fp8: bool
+    compiled: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Chosen:
     """What a user chose in Load Face Restorer: entries of its lists, and what is connected."""
 
@@ -48,27 +58,29 @@ class Chosen:
         return {**texts, "loras": [(lora.path.name, lora.strength) for lora in self.loras]}
 
 
-def load_chosen(chosen: Chosen, dtype: str, attention: AttentionName) -> ComfyRestorer:
+def load_chosen(chosen: Chosen, how: Computing) -> ComfyRestorer:
     """Load a restorer; VFEError for files that are missing, of another kind, or do not fit each other."""
-    restorer = _loaded(chosen, dtype, attention)
-    restorer.made_of = chosen.of_the_result
+    restorer = _loaded(chosen, how)
+    restorer.made_of = {**chosen.of_the_result, **({"fp8": True} if how.fp8 else {})}
     return restorer
 
 
-def _loaded(chosen: Chosen, dtype: str, attention: AttentionName) -> ComfyRestorer:
+def _loaded(chosen: Chosen, how: Computing) -> ComfyRestorer:
     model, path = chosen.model, _model_path(chosen.model)
     if is_lite_model(path):
-        return _load_lite(model, path, dtype, bool(chosen.loras) or chosen.adapter != NONE)
+        return _load_lite(model, path, how.dtype, bool(chosen.loras) or chosen.adapter != NONE)
     _check_dit(path)
     options = ModelOptions(
         vae=_component("wan_vae", chosen.vae, model_paths.VAE_FOLDERS),
         prompt_embedding=_prompt_embedding(chosen, _text_dim(path)),
         loras=chosen.loras,
         adapter=None if chosen.adapter == NONE else path_of(chosen.adapter, model_paths.ADAPTER_FOLDERS),
-        attention=attention,
+        attention=how.attention,
+        fp8=how.fp8,
+        compile=how.compiled,
     )
     device = comfy.model_management.get_torch_device()
-    request = LoadRequest(path=path, device=device, dtypes=(choose_dtype(dtype, device),), options=options)
+    request = LoadRequest(path=path, device=device, dtypes=(choose_dtype(how.dtype, device),), options=options)
     return load_comfy_wan(model, request, logging.getLogger("vfe").info)
 
 

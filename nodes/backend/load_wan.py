@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import comfy.model_management
 from comfy.model_patcher import ModelPatcher
@@ -15,11 +16,14 @@ from ...vfe.loading.wan import estimated_sizes
 from ...vfe.loading.wan_files import WanFiles, open_wan_files
 from ...vfe.models.dit.attention_backends import choose_attention
 from ...vfe.models.dit.experts import BASE, add_experts, official_name
+from ...vfe.models.dit.fp8 import NO_FP8, quantise
 from ...vfe.models.dit.model import WanDiT
 from ...vfe.models.wan import ConditionedDiT, WanCompute
 from ...vfe.models.wan_vae import WanVAE
+from ...vfe.quants.block_format import BlockFormat
+from ...vfe.quants.fp8_rows import fp8_rows, pack_rows
 from ...vfe.tensor_io.load import build_on_meta
-from ...vfe.types import Notify
+from ...vfe.types import Notify, VFEError
 from ...vfe.weights.adapter import load_adapter
 from ...vfe.weights.lora import Delta
 from ...vfe.weights.lycoris import Hadamard, Kronecker
@@ -28,6 +32,7 @@ from .ops import COMFY_OPS, ComfyPackedLinear
 from .patcher import PREFIX
 from .wan import ComfyWan, WanNetworks
 
+BLOCKS = "blocks."
 DIT = f"{PREFIX}dit."
 """What the names of the DiT's parameters begin with in its patcher."""
 
@@ -39,6 +44,9 @@ def load_comfy_wan(name: str, request: LoadRequest, notify: Notify) -> ComfyWan:
     """
     files = open_wan_files(request)
     weights = ComfyDiTWeights(files.dit, files.loras, ComfyPackedLinear, files.experts)
+    weights.fp8 = request.options.fp8
+    if weights.fp8 and request.device.type == "mps":
+        raise VFEError(NO_FP8)
     restorer = ComfyWan(name, _read(files, request, weights), notify)
     restorer.trained = files.trained
     add_loras(restorer.dit_patcher, weights.patches())
@@ -46,15 +54,33 @@ def load_comfy_wan(name: str, request: LoadRequest, notify: Notify) -> ComfyWan:
 
 
 class ComfyDiTWeights(DiTWeights):
-    """The tensors of a DiT's file; LoRAs are patches, but in layers of packed weights, which ComfyUI cannot patch."""
+    """The tensors of a DiT's file; LoRAs are patches, but in layers of packed weights, which ComfyUI cannot patch.
+
+    With `fp8` the linear layers of the blocks that no file has packed are packed as float8, LoRAs merged before.
+    """
+
+    fp8 = False
+
+    def format_of(self, name: str) -> BlockFormat | None:
+        """Return the format in which a layer has its weight; None for one that is not packed."""
+        form = super().format_of(name)
+        if form is None and self.fp8 and name.startswith(BLOCKS) and name.endswith(".weight"):
+            shape = self.source.shape(name)
+            return fp8_rows(shape[1]) if len(shape) == 2 else None
+        return form
 
     def read(self, name: str) -> Tensor:
         """Read a tensor; a user who presses Cancel is heard between two, for it may be gigabytes."""
         comfy.model_management.throw_exception_if_processing_interrupted()
         official = official_name(name)
-        if official in self.source and not self._is_of_packed_layer(official):
+        if official not in self.source:
+            return super().read(name)
+        if not self._is_of_packed_layer(official):
             return self.source.get(official)
-        return super().read(name)
+        tensor = super().read(name)
+        if self.stays_packed(official) or self.format_of(official) is None:
+            return tensor
+        return pack_rows(*quantise(tensor))
 
     def patches(self) -> dict[str, list[Delta]]:
         """Return the changes that the patcher is to make, by the name of the parameter."""
@@ -62,13 +88,14 @@ class ComfyDiTWeights(DiTWeights):
 
     def _is_of_packed_layer(self, name: str) -> bool:
         weight = f"{name.removesuffix('.bias')}.weight" if name.endswith(".bias") else name
-        return weight in self.source and self.stays_packed(weight)
+        return weight in self.source and self.format_of(weight) is not None
 
 
 def _read(files: WanFiles, request: LoadRequest, weights: DiTWeights) -> WanNetworks:
     """Read the networks of opened files on the CPU."""
-    config, compute = files.dit_config, WanCompute(request.device, request.dtypes[0])
-    attention = choose_attention(request.options.attention, request.device, compute.dtype, config.head_dim)
+    config, options = files.dit_config, request.options
+    compute = WanCompute(request.device, request.dtypes[0], options.fp8)
+    attention = choose_attention(options.attention, request.device, compute.dtype, config.head_dim)
 
     def build() -> WanDiT:
         dit = WanDiT(config, COMFY_OPS, attention)
@@ -82,7 +109,8 @@ def _read(files: WanFiles, request: LoadRequest, weights: DiTWeights) -> WanNetw
         vae=load_vae(files.vae.path, dtype=compute.vae_dtype, build=lambda config: WanVAE(config, COMFY_OPS)),
         adapter=None if files.adapter is None else load_adapter(files.adapter.path, compute.dtype, COMFY_OPS),
         flow=files.flow,
-        sizes=estimated_sizes(files, compute),
+        sizes=replace(estimated_sizes(files, compute), unpacks=any(map(weights.format_of, weights.source.names))),
+        compiled=options.compile,
     )
 
 

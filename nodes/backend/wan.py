@@ -41,6 +41,8 @@ class WanNetworks:
     adapter: PriorAdapter | None
     flow: OneStepFlow
     sizes: WanSizes
+    compiled: bool = False
+    """Whether the blocks of the DiT are compiled once it is folded."""
 
 
 class ComfyWan(ComfyRestorer):
@@ -60,6 +62,7 @@ class ComfyWan(ComfyRestorer):
         self.folding = Folding(
             self.dit_patcher, dit.dit, dit.timestep, lambda: dit.prompt, networks.sizes.compute.dtype
         )
+        self.folding.compiled = networks.compiled
         kernels = kernel_bytes(self.vae_patcher.model_size())
         self.sizes = replace(networks.sizes, block_bytes=0, fixed_bytes=kernels)  # what is not under a patcher
 

@@ -21,7 +21,7 @@ BoxesType = io.Custom("BOUNDING_BOX")
 
 SOCKET_ONLY = {"forceInput": True}
 """For inputs of a type for which newer ComfyUI has a widget: nothing comes in but by a link."""
-WIDGETS = (io.Combo, io.Float, io.Int, io.String)
+WIDGETS = (io.Boolean, io.Combo, io.Float, io.Int, io.String)
 ADVANCED: dict[str, dict[str, bool]] = (
     {"extra_dict": {"advanced": True}}
     if all("extra_dict" in signature(kind.Input.__init__).parameters for kind in WIDGETS)

@@ -51,6 +51,11 @@ class DiTWeights:
             return False
         return all(delta.read_factors is not None for delta in self.plan.deltas.get(name, ()))
 
+    def format_of(self, name: str) -> BlockFormat | None:
+        """Return the format in which a layer has its weight; None for one that is not packed."""
+        stored = self.source.entry(name).packed
+        return stored.form if stored is not None and self.stays_packed(name) else None
+
     def packed_bytes(self, name: str) -> int:
         """Return the bytes that a tensor which stays packed takes together with the factors of its LoRAs."""
         return self.source.entry(name).bytes + sum(delta.factor_bytes for delta in self.plan.deltas.get(name, ()))
@@ -71,7 +76,7 @@ class DiTWeights:
 
         load_strictly(part, lambda name: self.read(f"{prefix}{name}"), self.source.path, device=CPU, dtype=dtype)
         for name, layer in packed.items():
-            for delta in self.plan.deltas.get(name, ()):
+            for delta in self.plan.deltas.get(name, ()) if self.stays_packed(name) else ():
                 assert delta.read_factors is not None
                 layer.add(LowRank(delta.scale, *delta.read_factors()))
         return part
@@ -92,10 +97,9 @@ class DiTWeights:
         packed: dict[str, PackedLinear] = {}
         for name, layer in list(part.named_modules()):
             weight = official_name(f"{prefix}{name}.weight")
-            if isinstance(layer, nn.Linear) and self.stays_packed(weight):
-                stored = self.source.entry(weight).packed
-                assert stored is not None
-                packed[weight] = self.packed(stored.form, layer)
+            form = self.format_of(weight) if isinstance(layer, nn.Linear) else None
+            if form is not None:
+                packed[weight] = self.packed(form, layer)
                 owner, _, leaf = name.rpartition(".")
                 setattr(part.get_submodule(owner), leaf, packed[weight])
         return packed

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from ...types import VFEError
 
 FP8 = torch.float8_e4m3fn
+NO_FP8 = "8-bit weights were asked for, but Apple GPUs have no float8; use bf16 or fp16"
+"""The error on a device without float8."""
 FP8_MAX = torch.finfo(FP8).max  # it is 448
 
 
@@ -59,6 +61,6 @@ def store_fp8(model: nn.Module) -> None:
         if not isinstance(child, nn.Linear):
             store_fp8(child)
         elif child.weight.device.type == "mps":
-            raise VFEError("8-bit weights were asked for, but Apple GPUs have no float8; use bf16 or fp16")
+            raise VFEError(NO_FP8)
         else:
             setattr(model, name, Fp8Linear(child))
