@@ -88,6 +88,12 @@ def test_a_help_page_names_every_input_and_output(comfy_server: ComfyServer) -> 
 
 
 @pytest.mark.parametrize("title", titles())
+def test_each_opening_of_a_template_is_a_workflow_of_its_own(title: str) -> None:
+    """ComfyUI gives one without an id a new one; with an id, Compare Videos would show a run of another opening."""
+    assert "id" not in read_workflow(title)
+
+
+@pytest.mark.parametrize("title", titles())
 def test_a_template_is_shown_with_a_picture_and_fits_the_nodes(comfy_server: ComfyServer, title: str) -> None:
     assert title in comfy_server.get("/workflow_templates")[PACK]
     picture = ROOT / "workflows" / f"{title}.jpg"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tests.support.clips import Clip, write_clip
 from tests.support.comfy_pack import Loose, part, run
-from vfe.video.joined import DIVIDER
+from vfe.video.compare import DIVIDER
 from vfe.video.read import open_source
 
 WIDTH, HEIGHT, FRAMES = 96, 64, 8
