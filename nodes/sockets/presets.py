@@ -11,7 +11,7 @@ from dataclasses import fields
 from comfy_api.latest import io
 
 from ...vfe.batch.given import GivenOptions
-from ...vfe.batch.presets import preset_names, with_preset
+from ...vfe.batch.presets import BUNDLED, preset_names, with_preset
 from ...vfe.options import RestoreOptions
 from .inputs import DEFAULTS
 
@@ -23,12 +23,23 @@ def preset_input() -> io.Combo.Input:
     """Return the input `preset`; it is optional, as earlier workflows have none."""
     return io.Combo.Input(
         "preset",
-        options=[NO_PRESET, *preset_names()],
+        options=[NO_PRESET, *_names()],
         default=NO_PRESET,
         optional=True,
         tooltip="Options that suit a kind of footage. They take the place of inputs that are at their defaults; what "
         "you have set to something else stays.",
     )
+
+
+def _names() -> tuple[str, ...]:
+    """Return the names of all presets, or of the package's where the user's folder cannot be looked into.
+
+    A service may run as somebody without a home; its nodes must be there all the same.
+    """
+    try:
+        return preset_names()
+    except (OSError, RuntimeError):
+        return tuple(preset.name for preset in BUNDLED)
 
 
 def given_options(preset: str, chosen: RestoreOptions) -> GivenOptions:

@@ -63,6 +63,17 @@ def test_the_users_own_ones_are_in_the_list(tmp_path: Path, monkeypatch: pytest.
     assert chosen("mine", size=(32, 32))[0] == RestoreOptions(strength=0.4, size=(32, 32))
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), RuntimeError("no home")])
+def test_without_a_home_there_are_those_of_the_package(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> bool:
+        raise error
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    given = part("nodes.sockets.presets").preset_input()
+    monkeypatch.undo()
+    assert given.options == ["none", *(preset.name for preset in BUNDLED)]
+
+
 def test_a_preset_that_is_gone_gets_a_sentence(restorer: Loose) -> None:
     with pytest.raises(ValueError, match="no preset is called 'gone'; there are old-film"):
         run("EnhanceFaceImage", restorer=restorer, image=torch.zeros(1, SIDE, SIDE, 3), preset="gone")
