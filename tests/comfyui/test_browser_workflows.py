@@ -188,3 +188,6 @@ def test_the_page_speaks_chinese(chinese_page: ComfyPage) -> None:
     assert seen == {name: texts[name]["display_name"] for name in seen}
     assert seen
     assert chinese_page.page.locator(".vfe-compare-label.left").text_content() == "修复前"
+    note = "() => app.graph.nodes.find((node) => node.type === 'MarkdownNote')"
+    assert chinese_page.evaluate(f"() => ({note})().widgets[0].value").startswith("## 修复人脸视频")
+    assert chinese_page.evaluate(f"() => ({note})().title") == "使用说明"

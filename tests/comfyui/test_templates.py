@@ -188,18 +188,14 @@ def test_a_photo_comes_out_as_by_vfe(comfy_server: ComfyServer) -> None:
 def test_faces_step_by_step_give_the_frames_of_vfe_enhance(
     comfy_server: ComfyServer, clip: Path, tmp_path: Path
 ) -> None:
-    """Compared before anything is encoded: the frames that the chain got and gave, as PNGs.
-
-    One-Step Enhance runs the part for frames, on upright crops: so does `vfe enhance --face-model none`.
-    """
+    """Compared before anything is encoded: the frames that the chain got and gave, as PNGs."""
     graph = template(comfy_server, STEPS, clip)
     add_pictures(graph, "got", (id_of(graph, "GetVideoComponents"), 0))
-    add_pictures(graph, "gave", (id_of(graph, "VFE_FacePaste"), 0))
+    add_pictures(graph, "gave", (id_of(graph, "VFE_RestoreFaces"), 0))
     run = comfy_server.run(graph)
     result = saved(comfy_server, graph, run)
     got, ours = pictures(comfy_server, run, "got"), pixels_of(pictures(comfy_server, run, "gave"))
-    frames_alone = vfe.load("lite", device="cpu", options=ModelOptions(face_model="none"))
-    frames_alone.restore_file(
+    vfe.load("lite", device="cpu").restore_file(
         frames_for_vfe(clip, tmp_path / "got"), tmp_path / "expected", RestoreOptions(region="face")
     )
     assert difference(ours, deep_pixels(tmp_path / "expected")) <= CUT_OFF
@@ -215,7 +211,7 @@ def test_step_by_step_a_clip_without_faces_comes_out_as_it_was(comfy_server: Com
     clip = write_clip(comfy_server.base / "input" / "nobody.mp4", Clip(frames=FRAMES, width=160, height=120))
     graph = template(comfy_server, STEPS, clip)
     add_pictures(graph, "got", (id_of(graph, "GetVideoComponents"), 0))
-    add_pictures(graph, "gave", (id_of(graph, "VFE_FacePaste"), 0))
+    add_pictures(graph, "gave", (id_of(graph, "VFE_RestoreFaces"), 0))
     run = comfy_server.run(graph)
     result = saved(comfy_server, graph, run)
     got, gave = (pixels_of(pictures(comfy_server, run, name)) for name in ("got", "gave"))

@@ -45,6 +45,21 @@ def test_chinese_is_chinese() -> None:
     assert [keys for keys, text in texts.items() if not any("\u4e00" <= sign <= "\u9fff" for sign in text)] == []
 
 
+def test_notes_of_templates_are_in_chinese_too() -> None:
+    """Each under its whole English text, with as many headings, steps, rows and bold words."""
+    chinese = json.loads((ROOT / "web" / "notes" / "zh.json").read_text(encoding="utf-8"))
+    assert set(chinese) == {note.strip() for title in titles() for note in notes_of(title)}
+    for english, text in chinese.items():
+        assert any("\u4e00" <= sign <= "\u9fff" for sign in text)
+        for mark in (r"^#", r"^\d\. ", r"^\|", r"^- ", r"\]\(http"):
+            assert len(re.findall(mark, text, re.MULTILINE)) == len(re.findall(mark, english, re.MULTILINE)), english
+
+
+def notes_of(title: str) -> list[str]:
+    """The texts of a template's notes."""
+    return [node["widgets_values"][0] for node in read_workflow(title)["nodes"] if node["type"] == "MarkdownNote"]
+
+
 def test_the_languages_cover_the_nodes(comfy_server: ComfyServer) -> None:
     nodes = {name: node for name, node in comfy_server.get("/object_info").items() if name.startswith("VFE_")}
     texts = read_locale("en", "nodeDefs.json")
