@@ -1,11 +1,10 @@
 /** Gives the node "Compare Videos" its player, and the player what the node's last run made. */
 
-import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { ComparePlayer } from "./compare_player.js";
+import { chain, lastOutputs, urlOf } from "./last_run.js";
 
 const NODE = "VFE_CompareVideos";
-const HISTORY = 32; // runs to look through for the last one of this workflow
 const MIN_HEIGHT = 220;
 
 /** @type {Map<object, ComparePlayer>} nodes on the page */
@@ -27,14 +26,11 @@ app.registerExtension({
     node.setSize([Math.max(node.size[0], 440), Math.max(node.size[1], 420)]);
   },
 
-  /** After a reload of the page the server still knows what the last run of this workflow made. */
   async afterConfigureGraph() {
-    const waiting = [...players].filter(([, player]) => !player.after.getAttribute("src"));
-    if (!waiting.length) return;
-    const runs = Object.values(await (await api.fetchApi(`/history?max_items=${HISTORY}`)).json()).reverse();
-    for (const [node, player] of waiting) {
-      const output = app.nodeOutputs?.[node.id] ?? lastOutput(runs, node);
-      if (output && !player.after.getAttribute("src")) show(player, output, false);
+    const waiting = [...players.keys()].filter((node) => !players.get(node).after.getAttribute("src"));
+    for (const [node, output] of await lastOutputs(waiting, NODE)) {
+      const player = players.get(node);
+      if (player && !player.after.getAttribute("src")) show(player, output, false);
     }
   },
 });
@@ -57,29 +53,5 @@ function show(player, output, play) {
 }
 
 function side(file) {
-  const { filename, subfolder, type } = file;
-  return { ...file, url: api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`) };
-}
-
-/** The newest output of this node of this workflow among runs that the server remembers, newest first. */
-function lastOutput(runs, node) {
-  for (const run of runs) {
-    const [, , graph, extra] = run.prompt ?? [];
-    const workflow = extra?.extra_pnginfo?.workflow?.id;
-    if (!workflow || workflow !== (app.rootGraph ?? app.graph).id) continue;
-    const key = Object.keys(run.outputs).find(
-      (id) => id.split(":").pop() === String(node.id) && graph[id]?.class_type === NODE, // "3:7" is in a subgraph
-    );
-    if (key) return run.outputs[key];
-  }
-  return null;
-}
-
-/** Call `extra` after the node's own callback. */
-function chain(node, name, extra) {
-  const own = node[name];
-  node[name] = function (...values) {
-    own?.apply(this, values);
-    extra(...values);
-  };
+  return { ...file, url: urlOf(file) };
 }

@@ -10,6 +10,7 @@ import comfy.model_management
 import torch
 
 from ...vfe.device import choose_dtype
+from ...vfe.files.fingerprint import fingerprint
 from ...vfe.library.find import find_component, find_model
 from ...vfe.loading.load import LITE_FACES
 from ...vfe.loading.request import LoadRequest
@@ -81,7 +82,9 @@ def _loaded(chosen: Chosen, how: Computing) -> ComfyRestorer:
     )
     device = comfy.model_management.get_torch_device()
     request = LoadRequest(path=path, device=device, dtypes=(choose_dtype(how.dtype, device),), options=options)
-    return load_comfy_wan(model, request, logging.getLogger("vfe").info)
+    restorer = load_comfy_wan(model, request, logging.getLogger("vfe").info)
+    restorer.identity = _identity_of(request)
+    return restorer
 
 
 def needs_embedding(model: str, text: str | None) -> bool:
@@ -111,10 +114,26 @@ def _load_lite(name: str, path: Path, dtype: str, has_additions: bool) -> ComfyR
     """Load a lite restorer, the bundled one with its part for faces; VFEError where LoRAs or an adapter are chosen."""
     if has_additions:
         raise VFEError(f"{name} is a lite restorer, which takes no LoRA and no adapter; set them to {NONE!r}")
-    restorer = ComfyLite.load(name, path, _dtype(dtype))
+    restorer = _lite_of(name, path, _dtype(dtype))
     if name == LITE:
-        restorer.faces = ComfyLite.load(LITE_FACES, find_model(LITE_FACES), _dtype(dtype))
+        restorer.faces = _lite_of(LITE_FACES, find_model(LITE_FACES), _dtype(dtype))
     return restorer
+
+
+def _lite_of(name: str, path: Path, dtype: torch.dtype) -> ComfyRestorer:
+    """Load one file of a lite restorer."""
+    restorer = ComfyLite.load(name, path, dtype)
+    restorer.identity = f"{fingerprint(path)} {dtype}"
+    return restorer
+
+
+def _identity_of(request: LoadRequest) -> str:
+    """Return what tells a Wan restorer from all others: the contents of its files, and how it computes."""
+    options = request.options
+    files = [request.path, options.vae, options.prompt_embedding, options.adapter]
+    files += [lora.path for lora in options.loras]
+    contents = [None if path is None else fingerprint(path) for path in files]
+    return repr((contents, request.dtypes, options))
 
 
 def _dtype(name: str) -> torch.dtype:

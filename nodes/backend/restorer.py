@@ -48,6 +48,9 @@ class ComfyRestorer(ABC):
     """What people know it by: the entry of the list or the name of the file."""
     made_of: Mapping[str, object] = MappingProxyType({})
     """What was chosen of it that a result depends on, by name, for records of what was restored by which."""
+    identity: str = ""
+    """What tells it from all others: the contents of its files, and how it computes. Nothing that it gives is kept for
+    a later run where it is empty."""
     faces: ComfyRestorer | None = None
     """The restorer of aligned faces that works beside it; None where faces are restored as frames are."""
 

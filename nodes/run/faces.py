@@ -10,12 +10,22 @@ from ...vfe.face.draw.overlay import draw_tracks
 from ...vfe.face.track.tracker import FaceTracker, TrackConfig
 from ...vfe.face.track.tracks import FaceTracks
 from ..host.images import to_frame, to_image
+from ..host.kept_files import KeptFiles, key_of
 from ..host.reporter import Reporter
 from ..sockets.clip_faces import ClipFaces
+from .kept_faces import faces_once
 
 
 def find_faces(images: Tensor, boxes: list[Tensor] | None, reporter: Reporter) -> FaceTracks:
-    """Return all faces of an IMAGE, found by the built-in detector or from boxes (n, 4) on each frame."""
+    """Return all faces of an IMAGE, found by the built-in detector or from boxes (n, 4) on each frame.
+
+    Those of the same IMAGE and boxes are kept from an earlier run.
+    """
+    clip = key_of("detector" if boxes is None else "boxes", tensors=(images, *(boxes or ())))
+    return faces_once(KeptFiles(), clip, lambda: _find_anew(images, boxes, reporter))
+
+
+def _find_anew(images: Tensor, boxes: list[Tensor] | None, reporter: Reporter) -> FaceTracks:
     tracker = FaceTracker(FaceDetector.load(), TrackConfig())
     for index, image in enumerate(images):
         tracker.push(to_frame(image), None if boxes is None else boxes[index])

@@ -179,7 +179,8 @@ class _FolderRun:
     def _restored(self, task: FileTask) -> RestoreReport:
         info, reporter = probe(task.clip.path), Reporter(MANY)
         width, height = task.options.output_size(info.width, info.height)
-        shown = shown_restorer(self._restorer, VideoShape(MANY, height, width), self._window, reporter)
+        size = VideoShape(MANY, height, width)
+        shown = shown_restorer(self._restorer, size, self._window, reporter, keeps=False)  # no clip is run again
         name = f"{task.clip.name.as_posix()} ({self._ended + 1} of {self._clips})"
         passes = FilePasses(reporter, finds_faces=shown.finds_faces(task.options), name=name)
 

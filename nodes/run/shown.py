@@ -8,36 +8,60 @@ from torch import Tensor
 
 from ...vfe.face.paste.align import ALIGNED_SIDE
 from ...vfe.pipeline.one_step import OneStepPipeline
-from ...vfe.pipeline.windows import ClipStream, WindowConfig
+from ...vfe.pipeline.windows import ClipStream, WindowConfig, WindowPipeline
 from ...vfe.restore.face_stream import FacePart
 from ...vfe.restore.restorer import Restorer
 from ...vfe.types import CheckCancelled, Progress, VideoShape
 from ..backend.restorer import ComfyRestorer
+from ..host.kept_files import KeptFiles
 from ..host.reporter import MANY, Reporter
+from .kept_faces import FindsOnce
+from .kept_windows import KeptWindows
 
 
 def shown_restorer(
-    restorer: ComfyRestorer, size: VideoShape, window: WindowConfig | None, reporter: Reporter
+    restorer: ComfyRestorer,
+    size: VideoShape,
+    window: WindowConfig | None,
+    reporter: Reporter,
+    *,
+    keeps: bool = True,
 ) -> Restorer:
     """Load a restorer for frames of a size in pixels, the part that knows faces too, and return it.
 
-    Raises VFEError where they do not fit the memory.
+    What it restores is kept for later runs if it `keeps`. Raises VFEError where it does not fit the memory.
     """
-    return Restorer(ShownPipeline(restorer.enhancer(size, window), reporter), face_part_of(restorer))
+    frames = restorer.enhancer(size, window)
+    pipeline = _keeping(frames, restorer) if keeps else frames
+    return Restorer(ShownPipeline(pipeline, reporter), face_part_of(restorer, keeps=keeps))
 
 
-def face_part_of(restorer: ComfyRestorer) -> FacePart | None:
+def of_one_clip(restorer: Restorer, clip: str) -> Restorer:
+    """Return a restorer that looks for faces only where those of the clip, which `clip` tells, are not kept yet."""
+    return FindsOnce(restorer.pipeline, restorer.face_part, KeptFiles(), clip)
+
+
+def face_part_of(restorer: ComfyRestorer, *, keeps: bool = True) -> FacePart | None:
     """Load the part of a restorer that knows faces, and return it; None for a restorer without."""
     if restorer.faces is None:
         return None
     faces = restorer.faces.enhancer(VideoShape(MANY, ALIGNED_SIDE, ALIGNED_SIDE), None)
-    return FacePart(faces, is_aligned=True, sees_original=faces.model.sees_original)
+    sees_original = faces.model.sees_original
+    pipeline = _keeping(faces, restorer.faces) if keeps else faces
+    return FacePart(pipeline, is_aligned=True, sees_original=sees_original)
+
+
+def _keeping(pipeline: OneStepPipeline, restorer: ComfyRestorer) -> WindowPipeline:
+    """Return the pipeline of a restorer as one that keeps what it gives, if the restorer can be told from others."""
+    if not restorer.identity:
+        return pipeline
+    return KeptWindows(pipeline, KeptFiles(), f"{restorer.identity} {restorer.dit.roll}")
 
 
 class ShownPipeline:
     """A pipeline that also shows the first frame of each window in the browser, as it came and restored."""
 
-    def __init__(self, pipeline: OneStepPipeline, reporter: Reporter) -> None:
+    def __init__(self, pipeline: WindowPipeline, reporter: Reporter) -> None:
         self.pipeline, self.reporter = pipeline, reporter
 
     def window_for(self, height: int, width: int) -> WindowConfig:

@@ -8,6 +8,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import Input
 
+from ...vfe.library.download import file_hash
 from ...vfe.options import RestoreOptions
 from ...vfe.pipeline.windows import WindowConfig
 from ...vfe.restore.picture import restore_picture
@@ -19,7 +20,7 @@ from ..backend.restorer import ComfyRestorer
 from ..host.phases import length_text
 from ..host.reporter import MANY, Reporter
 from ..host.video_file import video_file
-from .shown import shown_restorer
+from .shown import of_one_clip, shown_restorer
 
 FINDING, RESTORING = "Finding faces", "Restoring"
 WORTH_A_PREVIEW = 25
@@ -38,6 +39,7 @@ def enhance_video(
     reporter.say(f"Loading {restorer.name}")
     shown = shown_restorer(restorer, VideoShape(MANY, height, width), window, reporter)
     show_first_frame(shown, source, options, reporter)
+    shown = of_one_clip(shown, file_hash(source, lambda _done, _total: reporter.check()))
     passes = FilePasses(reporter, finds_faces=shown.finds_faces(options))
     report = shown.restore_file(source, folder / f"vfe_{secrets.token_hex(8)}.mp4", options, passes.report)
     reporter.say(f"{report.frames} frames in {length_text(report.seconds)}")

@@ -68,7 +68,7 @@ def test_the_nodes_have_the_inputs_that_are_meant(rendered: ComfyPage) -> None:
         known = info[node["kind"]]
         fields = {**known["input"].get("required", {}), **known["input"].get("optional", {})}
         widgets = list(widgets_of(known["input"]))
-        own = ["player"] if node["kind"] == "VFE_CompareVideos" else []
+        own = {"VFE_CompareVideos": ["player"], "VFE_FaceMask": ["picker"]}.get(node["kind"], [])
         assert sorted(node["widgets"]) == sorted([*widgets, *own]), node["kind"]
         assert sorted(node["sockets"]) == sorted(fields.keys() - set(widgets)), node["kind"]
     sent = dict(rendered.evaluate(PROMPT))

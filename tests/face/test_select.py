@@ -8,7 +8,18 @@ import torch
 from tests.support.moving_faces import Actor, film
 from vfe.face.detect.upright import crop_matrices, roll_of
 from vfe.face.draw.overlay import COLOURS, GLYPHS, colour_of, draw_tracks, fill, write
-from vfe.face.draw.sheet import CAPTION_HEIGHT, GAP, MAX_COLUMNS, PICTURE_SIDE, SheetMaker, best_frame, picture_of
+from vfe.face.draw.sheet import (
+    CAPTION_HEIGHT,
+    GAP,
+    LINE_HEIGHT,
+    MAX_COLUMNS,
+    PICTURE_SIDE,
+    Marks,
+    SheetMaker,
+    best_frame,
+    draw_sheet,
+    picture_of,
+)
 from vfe.face.track.select import FaceSelection
 from vfe.face.track.tracks import FaceTrack, FaceTracks, oval_masks
 from vfe.types import VFEError
@@ -173,3 +184,28 @@ def test_a_sheet_of_nobody() -> None:
     maker = SheetMaker(FaceTracks(width=9, height=9, frames=3, cuts=(), tracks=()))
     assert maker.complete
     assert maker.sheet().shape[0] == 3
+
+
+def test_faces_that_are_not_chosen_are_grey() -> None:
+    faces = [track(number, 0, 1, (50, 50), 20) for number in (1, 2)]
+    picture = torch.tensor([0.8, -0.2, -0.9])[:, None, None].expand(3, PICTURE_SIDE, PICTURE_SIDE)
+    sheet = draw_sheet(faces, {1: picture, 2: picture}, Marks(chosen={2}))
+    is_grey = (sheet == sheet[:1]).all(0)
+    middle = GAP + PICTURE_SIDE + GAP // 2
+    assert is_grey[:, :middle].all()
+    shown = sheet[:, GAP + 60 : GAP + PICTURE_SIDE, GAP + PICTURE_SIDE + GAP :][:, :, : PICTURE_SIDE // 2]
+    assert torch.equal(shown, picture[:, : shown.shape[1], : shown.shape[2]])
+    assert torch.equal(
+        draw_sheet(faces, {1: picture, 2: picture}), draw_sheet(faces, {1: picture, 2: picture}, Marks())
+    )
+
+
+def test_names_are_written_below_their_faces() -> None:
+    faces = [track(number, 0, 1, (50, 50), 20) for number in (1, 2)]
+    plain, named = (draw_sheet(faces, {}, Marks(names=names)) for names in ({}, {2: "Jo \u4e2d" + 60 * "x"}))
+    assert named.shape[1] == plain.shape[1] + LINE_HEIGHT
+    top, split = GAP + PICTURE_SIDE, GAP + PICTURE_SIDE + GAP
+    assert torch.equal(named[:, : plain.shape[1] - GAP, :split], plain[:, :-GAP, :split])  # face 1 has none
+    line = named[:, top + 7 : top + 7 + 5, split:]
+    assert (line == 1).all(0).sum() > 60
+    assert (named[:, :, split + PICTURE_SIDE :] < 0).all()  # what is too long is cut

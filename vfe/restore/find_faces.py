@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -23,6 +23,9 @@ from ..video.errors import about, reading
 from ..video.read import Frame
 from .region import Pictures, RegionPlan
 
+FindFaces = Callable[[Iterable[Tensor]], FaceTracks]
+"""Gets the frames of a clip, (3, H, W) in [-1, 1], and gives all of its faces."""
+
 FILLED = 0.5
 """The share of the picture from which on, if crop boxes of faces fill more, the region auto restores whole frames."""
 
@@ -34,19 +37,18 @@ def plan_region(
     on_progress: Progress | None,
     *,
     has_face_part: bool,
-    memory: FaceMemory | None = None,
+    find: FindFaces,
 ) -> RegionPlan:
     """Look through a file for faces, at its own size, in which they are chosen too; not where nothing depends on them.
 
     `has_face_part` says whether faces of whole frames are restored as well. `on_progress` gets the frames looked at
-    and, where known, their total. `memory` has what was answered about the frames before. Raises VFEError for files
-    that cannot be read, for faces that are not there, where nothing but faces is to be restored for frames that are too
-    small for them, and where the memory cannot be written.
+    and, where known, their total. `find` finds all faces. Raises VFEError for files that cannot be read, for faces that
+    are not there, where nothing but faces is to be restored for frames that are too small for them, and as `find` does.
     """
     beside = has_face_part and options.blend > 0
     if options.region == "frame" and not beside:
         return RegionPlan(True, None)
-    tracks = find_tracks(info, frames, options, on_progress, memory)
+    tracks = find_tracks(info, frames, options, on_progress, find)
     if options.region == "frame":
         return RegionPlan(True, tracks, (describe(tracks),) if tracks and tracks.tracks else ())
     if tracks is None:
@@ -65,11 +67,11 @@ def find_tracks(
     frames: Iterable[Frame],
     options: RestoreOptions,
     on_progress: Progress | None,
-    memory: FaceMemory | None = None,
+    find: FindFaces,
 ) -> FaceTracks | None:
     """Return the chosen faces, placed in frames of the output's size; None for frames too small to find any in.
 
-    `memory` is that of `plan_region`. Raises VFEError as that does.
+    `find` is that of `plan_region`. Raises VFEError as that does.
     """
     selection = FaceSelection.parse(options.faces, options.min_face)
     width, height, total = info.width, info.height, info.frames
@@ -95,8 +97,16 @@ def find_tracks(
     first = next(shown, None)
     if first is None:
         raise VFEError(f"{info.path}: no frame could be decoded")
-    found = track_faces(chain([first], shown), FaceDetector.load(), memory=memory)
+    found = find(chain([first], shown))
     return scaled(selection.of(found), *options.output_size(width, height))
+
+
+def find_anew(frames: Iterable[Tensor], memory: FaceMemory | None = None) -> FaceTracks:
+    """Return all faces of a clip, by the built-in detector; `memory` has what was answered about its frames before.
+
+    Raises VFEError where the memory cannot be written.
+    """
+    return track_faces(frames, FaceDetector.load(), memory=memory)
 
 
 def read_tracks(path: Path, info: Pictures) -> FaceTracks:

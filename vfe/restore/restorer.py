@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from ..device import choose_device, choose_dtype, dtypes_for
 from ..face.track.remembered import FaceMemory
+from ..face.track.tracks import FaceTracks
 from ..library.find import find_model
 from ..library.folders import search_folders
 from ..loading.lite import load_face_pipeline
@@ -257,8 +259,14 @@ class Restorer:
             return WHOLE_FRAMES
         from .find_faces import plan_region
 
-        has_face_part = self.face_part is not None and options.fidelity < 1
-        return plan_region(info, frames, options, on_progress, has_face_part=has_face_part, memory=memory)
+        has_face_part, find = self.face_part is not None and options.fidelity < 1, partial(self.find_faces, memory)
+        return plan_region(info, frames, options, on_progress, has_face_part=has_face_part, find=find)
+
+    def find_faces(self, memory: FaceMemory | None, frames: Iterable[Tensor]) -> FaceTracks:
+        """Return all faces in frames (3, H, W) in [-1, 1]; who knows them already need not pull the frames."""
+        from .find_faces import find_anew
+
+        return find_anew(frames, memory)
 
 
 class _FileRun:
