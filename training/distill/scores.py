@@ -18,7 +18,6 @@ from torch import Tensor
 from vfe.models.flow import TRAIN_TIMESTEPS
 
 from ..one_step import OneStepDiT
-from ..run.distributed import launched_with_fsdp
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from ..wan.lora import LoraConfig
 from .batch import DistillBatch
@@ -57,13 +56,8 @@ class FakeConfig:
 def flow_of(teacher: Teacher, student: LatentRestorer, method: str) -> OneStepDiT:
     """The teacher as a flow model of the student's latents; weights that are frozen in both are kept once.
 
-    Raises ValueError where it is none, and for FSDP.
+    Raises ValueError where it is none.
     """
-    if launched_with_fsdp():
-        raise ValueError(
-            f"method {method} asks a fake model in the student's turn, whose weights FSDP takes apart; launch with "
-            "multi_gpu.yaml"
-        )
     if teacher.net is None or teacher.config.kind != "flow":
         raise ValueError(f"teacher.kind is {teacher.config.kind}: method {method} needs a flow model of clean latents")
     if not teacher.net.codec.same_latents(student.codec):

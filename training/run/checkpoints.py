@@ -78,7 +78,7 @@ class Checkpoints:
     the one before removed.
 
     In plain runs everything is in `state.pt`, which any number of processes can load. FSDP and DeepSpeed save weights
-    and optimizers themselves, in shards, and go on with the same number of processes.
+    and optimizers of the first module themselves, in shards, and go on with the same number of processes.
     """
 
     folder: Path
@@ -137,13 +137,20 @@ class Checkpoints:
     def _state(self, progress: Progress, everyone: list[dict[str, Any]]) -> dict[str, Any]:
         common = {"progress": asdict(progress), "random": everyone, "stage": self.stage.state()}
         if self.sharded:
-            return common
+            return common | self._beside()
         scaler = self.accelerator.scaler
         return common | {
             "modules": [trainable_state(module) for module in self.stage.trainables],
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             "average": self.average.values,
             "scaler": scaler.state_dict() if scaler else {},
+        }
+
+    def _beside(self) -> dict[str, Any]:
+        """The modules after the first, which are whole in each process where that is in shards."""
+        return {
+            "modules": [trainable_state(module) for module in self.stage.trainables[1:]],
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers[1:]],
         }
 
     def load(self) -> Progress | None:
@@ -159,6 +166,7 @@ class Checkpoints:
         if self.sharded:
             self.accelerator.load_state(str(newest))
             averages = torch.load(newest / self._own_average(), map_location="cpu", weights_only=True)
+            self._load_modules(state, first=1)
         else:
             self._load_plain(state)
         for value, saved in zip(self.average.values, averages, strict=True):
@@ -170,10 +178,14 @@ class Checkpoints:
         self.saved = progress.step
         return progress
 
-    def _load_plain(self, state: dict[str, Any]) -> None:
-        for module, weights in zip(self.stage.trainables, state["modules"], strict=True):
+    def _load_modules(self, state: dict[str, Any], first: int = 0) -> None:
+        """Load the modules and their optimizers from number `first` on."""
+        for module, weights in zip(self.stage.trainables[first:], state.get("modules", []), strict=True):
             load_trainable_state(module, weights)
-        for optimizer, moments in zip(self.optimizers, state["optimizers"], strict=True):
+        for optimizer, moments in zip(self.optimizers[first:], state.get("optimizers", []), strict=True):
             optimizer.load_state_dict(moments)
+
+    def _load_plain(self, state: dict[str, Any]) -> None:
+        self._load_modules(state)
         if self.accelerator.scaler and state["scaler"]:
             self.accelerator.scaler.load_state_dict(state["scaler"])

@@ -6,6 +6,8 @@ Under DDP, FSDP and DeepSpeed alike weights stay in float32 and the modules comp
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -13,6 +15,7 @@ import torch
 from accelerate import Accelerator, DistributedType
 from accelerate.utils import GradientAccumulationPlugin, InitProcessGroupKwargs, broadcast
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from vfe.device import choose_device, dtypes_for
 
@@ -89,7 +92,7 @@ def build_optimizer(module: TrainableModule, config: RunConfig) -> torch.optim.A
 
 
 def prepare(accelerator: Accelerator, module: TrainableModule, config: RunConfig, clips: int) -> tuple[nn.Module, Any]:
-    """A module and its optimizer as accelerate wraps them; `clips` is how many one process takes at a time."""
+    """The first module and its optimizer as accelerate wraps them; `clips` is how many one process takes at a time."""
     if accelerator.distributed_type in SHARDED and config.precision == "bf16":
         autocast = torch.autocast(accelerator.device.type, torch.bfloat16)
         module.forward = autocast(module.forward)  # type: ignore[method-assign]
@@ -99,7 +102,52 @@ def prepare(accelerator: Accelerator, module: TrainableModule, config: RunConfig
         settings["gradient_accumulation_steps"] = config.accumulate
         settings["gradient_clipping"] = config.optim.max_grad_norm
     model, optimizer = accelerator.prepare(module, build_optimizer(module, config))
+    if accelerator.distributed_type == DistributedType.FSDP:
+        from torch.distributed.fsdp import register_fsdp_forward_method
+
+        register_fsdp_forward_method(model, "lend")
     return model, optimizer
+
+
+def prepare_beside(
+    accelerator: Accelerator, module: TrainableModule, config: RunConfig, clips: int
+) -> tuple[nn.Module, Any]:
+    """A module after the first, such as a critic or a fake score's LoRA, and its optimizer.
+
+    Beside a first one that FSDP shares out they are whole in each process, as under DDP: they are small, and the first
+    one asks them in its own turn, when FSDP would not gather them. Raises ValueError for DeepSpeed.
+    """
+    if accelerator.distributed_type == DistributedType.DEEPSPEED:
+        raise ValueError(
+            f"{type(module).__name__} is trained beside another module, and DeepSpeed takes one alone; launch with "
+            "multi_gpu.yaml or fsdp.yaml"
+        )
+    if accelerator.distributed_type != DistributedType.FSDP:
+        return prepare(accelerator, module, config, clips)
+    if config.precision == "bf16":
+        autocast = torch.autocast(accelerator.device.type, torch.bfloat16)
+        module.forward = autocast(module.forward)  # type: ignore[method-assign]
+    devices = [accelerator.device] if accelerator.device.type == "cuda" else None
+    whole = DistributedDataParallel(module.to(accelerator.device), device_ids=devices)
+    return whole, build_optimizer(module, config)
+
+
+@contextmanager
+def lent(model: nn.Module) -> Iterator[None]:
+    """Context in which other modules may compute with a module's weights, where FSDP shares them out.
+
+    Its blocks gather their own when they run; what is in none is gathered meanwhile.
+    """
+    sharded: Any = model
+    if not hasattr(sharded, "unshard"):
+        yield
+        return
+    sharded.lend()  # FSDP takes what runs first for the root of all: let that not be a block
+    sharded.unshard()
+    try:
+        yield
+    finally:
+        sharded.reshard()
 
 
 def agree(accelerator: Accelerator, value: float) -> float:

@@ -9,7 +9,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from .average import MovingAverage
 from .checkpoints import Checkpoints, Progress
 from .config import RunConfig
 from .curves import write_curves
-from .distributed import agree, fastest_precision, make_accelerator, prepare
+from .distributed import agree, fastest_precision, lent, make_accelerator, prepare, prepare_beside
 from .eval_mode import eval_mode
 from .optim import learning_rate
 from .report import Report
@@ -52,7 +52,9 @@ class Run:
         whole = Slots(0, self.stage.batch, self.stage.batch)
         self.slots = whole.part(self.accelerator.process_index, self.accelerator.num_processes)
         clips = self.slots.part(0, config.accumulate).count
-        prepared = [prepare(self.accelerator, module, config, clips) for module in self.stage.trainables]
+        first, *others = self.stage.trainables
+        prepared = [prepare(self.accelerator, first, config, clips)]
+        prepared += [prepare_beside(self.accelerator, module, config, clips) for module in others]
         self.models, self.optimizers = [model for model, _ in prepared], [optimizer for _, optimizer in prepared]
         self.average = MovingAverage(self.models[0], config.optim.ema)
         self.checkpoints = Checkpoints(
@@ -105,7 +107,8 @@ class Run:
         for index, module in enumerate(self.stage.trainables):
             if module.rests(step):
                 continue
-            pieces, moved = self._move(index, pieces)
+            with lent(self.models[0]) if index else nullcontext():
+                pieces, moved = self._move(index, pieces)
             if moved and index == 0:
                 self.average.update(step)
         self.report.add_terms(self.stage.after_step(step))

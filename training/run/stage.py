@@ -106,6 +106,10 @@ class TrainableModule(nn.Module):
     def forward(self, batch: Any, draw: Draw) -> StepOutput:  # noqa: ANN401 - the stage's own batch type
         raise NotImplementedError
 
+    def lend(self) -> None:
+        """Do nothing: FSDP makes all weights ready when it is called, as for forward, and other modules then use them
+        (`lent` in training/run/distributed.py)."""
+
     def rate_of(self, name: str) -> float:  # noqa: ARG002 - for subclasses
         """The factor by which the parameter of that name multiplies the run's learning rate."""
         return 1.0

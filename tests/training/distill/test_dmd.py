@@ -200,9 +200,3 @@ def test_a_teacher_that_is_no_flow_model_is_refused(tmp_path: Path) -> None:
     restorer = {"kind": "restorer", "lite": str(tmp_path / "teacher.safetensors")}
     with pytest.raises(ValueError, match="method dmd needs a flow model"):
         start(load_config(flow_run(tmp_path, DMD, teacher=restorer)))
-
-
-def test_fsdp_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.distill.scores.launched_with_fsdp", lambda: True)
-    with pytest.raises(ValueError, match=r"FSDP takes apart; launch with multi_gpu\.yaml"):
-        start(load_config(flow_run(tmp_path, W2SVD)))
