@@ -62,6 +62,7 @@ def test_what_the_templates_load_is_put_among_the_inputs(comfy_page: ComfyPage) 
         comfy_page.open()
         comfy_page.open_template(title)
         assert file.read_bytes() == (ROOT / "web" / "demo" / file.name).read_bytes()
+    comfy_page.open()
     comfy_page.open_template(FOLDER)
     demos = [path for path in (ROOT / "web" / "demo").iterdir() if path.suffix in (".mp4", ".png")]
     for demo in demos:
