@@ -20,7 +20,8 @@ INPUTS = {
     for given in kind.define_schema().inputs
     if getattr(given, "default", None) is not None
 }
-BOTH = sorted(key for key in INPUTS if key[1] in COMMAND)
+BOTH = sorted(key for key in INPUTS if key[1] in COMMAND and key[1] != "output")
+"""A place to write to has no default that both could share."""
 NOT_GIVEN = {
     "window": 0,
     "overlap": 0,
@@ -34,7 +35,7 @@ NOT_GIVEN = {
 }
 """What stands in the nodes for an option of the command that is not given."""
 NUMBERS = [key for key in BOTH if key[1] in {field.name for field in fields(RestoreOptions)} and key[1] != "crf"]
-NUMBERS = [key for key in NUMBERS if isinstance(INPUTS[key].default, int | float)]
+NUMBERS = [key for key in NUMBERS if type(INPUTS[key].default) in (int, float)]
 
 
 def test_the_two_have_much_in_common() -> None:
