@@ -142,6 +142,8 @@ def test_quality_by_our_own_commands(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "| mild |" in text
     assert "not judged → not judged" in text
     assert "nan" not in text
+    assert quality.without_nan(raw)["summary"]["all"]["out"]["percept"] is None
+    assert quality.without_nan(raw)["rows"][0]["clip"] == "a"
     capsys.readouterr()
 
 
