@@ -86,6 +86,12 @@ def unsupported_kind(names: Iterable[str]) -> str | None:
     return None
 
 
+def lycoris_kind(names: Iterable[str]) -> str | None:
+    """Return "LoHa" or "LoKr" where a file has factors of one, which is loaded and cannot be trained; else None."""
+    parts = {key.part for name in names if (key := parse_key(name))}
+    return "LoHa" if parts & HADAMARD else "LoKr" if parts & KRONECKER else None
+
+
 class LayerNames:
     """Finds the layer of a model that a name in a LoRA file means."""
 

@@ -22,7 +22,7 @@ from ..tensor_io.source import TensorSource, preview_names
 from ..tensor_io.write import entries_of, write_safetensors
 from ..types import VFEError
 from .convert import WEIGHTS_FORMAT, flow_note
-from .lora_keys import LayerNames, is_lora, parse_key, unsupported_kind
+from .lora_keys import LayerNames, is_lora, lycoris_kind, parse_key, unsupported_kind
 from .lora_scale import LoraScale
 from .wan_vae import config_of, open_vae
 
@@ -106,7 +106,7 @@ def read_lora(path: Path, parameters: Iterable[str]) -> dict[str, LowRank]:
     Raises VFEError for a file that is no plain LoRA of this model's layers.
     """
     source = open_tensors(path)
-    kind = unsupported_kind(source.names)
+    kind = unsupported_kind(source.names) or lycoris_kind(source.names)
     if kind is not None or not is_lora(source.names):
         raise VFEError(f"{path}: {kind or f'no LoRA (it holds {preview_names(source.names)})'}; needed a plain LoRA")
     names, scale_of = LayerNames(parameters), LoraScale(source)
