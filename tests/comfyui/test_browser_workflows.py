@@ -112,8 +112,8 @@ def test_a_template_that_is_opened_again_starts_empty(comfy_page: ComfyPage) -> 
         "() => [app.graph.id, app.graph.nodes.find((node) => node.type === 'VFE_CompareVideos').id]"
     )
     run_comparison(comfy_page.server, workflow, str(node))
-    (run,) = [run for run in comfy_page.server.get("/history").values() if str(node) in run["outputs"]]
-    assert run["prompt"][3]["extra_pnginfo"]["workflow"]["id"] == workflow
+    shown = [run for run in comfy_page.server.get("/history").values() if str(node) in run["outputs"]]
+    assert workflow in {run["prompt"][3]["extra_pnginfo"]["workflow"]["id"] for run in shown}
     comfy_page.evaluate("() => app.graph.clear()")  # else the test cannot see when the other one is there
     comfy_page.open_template(LITE)
     comfy_page.page.wait_for_timeout(3000)  # the history of runs comes from the server
