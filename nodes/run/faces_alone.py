@@ -40,6 +40,8 @@ class FaceRestoration:
             if index % SHOWN_EVERY == 0:
                 reporter.compare(index, original, frame)
             yield frame
+        reporter.report(len(images))
+        reporter.say("Done")
 
 
 def upright_part(restorer: ComfyRestorer, faces: ClipFaces) -> FacePart:

@@ -60,6 +60,7 @@ def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dic
         placed.append(PlacedLatent(window.start, latent.to("cpu")))
         done = window.start + len(window.frames)
         reporter.compare(done, window.frames[0], first_frame(pipeline, latent, reporter))
+    reporter.say("Done")
     windows = tuple(placed)
     return ClipLatent(
         frames=size.frames,

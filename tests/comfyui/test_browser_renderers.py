@@ -5,20 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 
 from tests.support.browser_page import ComfyPage, browser, comfy_page, rendered, show
 from tests.support.clips import read_pixels
-from tests.support.comfy_server import ComfyServer
 from tests.support.comfy_workflow import read_workflow, titles, widgets_of
 from tests.support.graph_layout import untidy
-from tests.support.paths import ROOT
+from tests.support.short_demo import FRAMES, SIDE, short_demo
 
-__all__ = ["browser", "comfy_page", "rendered"]
+__all__ = ["browser", "comfy_page", "rendered", "short_demo"]
 
-DEMO = ROOT / "web" / "demo" / "vfe_demo.mp4"
-FRAMES, SIDE = 9, 192
 PHOTO, FOLDER = "Restore a photo (lite)", "Restore a folder of clips (lite)"
 LITE_TITLES = [title for title in titles() if "(lite)" in title and title not in (PHOTO, FOLDER)]
 RUN_MS = 300_000  # on a busy machine
@@ -43,21 +39,6 @@ HIDDEN_IN_NOTES = """() => [...document.querySelectorAll('[class*=comfy-markdown
 """The texts in notes of which a part is only seen by scrolling."""
 DRAWN = """([isCanvas, count]) => app.graph.nodes.length === count &&
   (isCanvas || document.querySelectorAll('[data-node-id]').length === count)"""
-
-
-@pytest.fixture
-def short_demo(comfy_server: ComfyServer) -> Path:
-    """The beginning of the demo clip, small, under its name: the page leaves a file that is there."""
-    path = comfy_server.base / "input" / DEMO.name
-    with av.open(str(DEMO)) as source, av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "18"})
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = SIDE, SIDE, "yuv420p"
-        for _, frame in zip(range(FRAMES), source.decode(video=0), strict=False):
-            small = frame.reformat(SIDE, SIDE, "yuv420p").to_ndarray()
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="yuv420p")))
-        container.mux(stream.encode(None))
-    return path
 
 
 def test_the_nodes_have_the_inputs_that_are_meant(rendered: ComfyPage) -> None:
