@@ -11,9 +11,11 @@ from torch import Tensor
 
 import vfe
 from tests.support.clips import write_image
-from tests.support.comfy_pack import Loose, part, run
+from tests.support.comfy_pack import Loose, images_of, part, run
+from tests.support.two_faces import two_faces
 from vfe.options import RestoreOptions
 from vfe.video.read import open_source
+from vfe.video.resize import resize
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +73,27 @@ def test_the_size_is_the_one_asked_for(
     height, width = image.shape[1:3]
     wanted = (72, 96) if size is None else (round(height * size[0]), round(width * size[1]))
     assert restored(restorer, image, **asked).shape == (1, *wanted, 3)
+
+
+@pytest.mark.parametrize("times", [2, 4])
+def test_faces_are_restored_at_the_larger_size(times: int, restorer: Loose) -> None:
+    """Enlarged first: the same as of an enlarged photo, and sharper than what is restored small and then enlarged."""
+    face = images_of(two_faces(1))[:, 30:158, 8:136]
+    frame = restored(restorer, face, scale=f"x{times}", fidelity=1.0)
+    assert (frame - restored(restorer, enlarged(face, times), fidelity=1.0)).abs().max() < 1e-4
+    with_face = restored(restorer, face, scale=f"x{times}")
+    assert (with_face - frame).abs().max() > 0.02  # its part for faces works at that size too
+    assert sharpness(with_face) > 1.05 * sharpness(enlarged(restored(restorer, face), times))
+
+
+def enlarged(image: Tensor, times: int) -> Tensor:
+    height, width = image.shape[1:3]
+    return resize(image[0].movedim(-1, 0), (times * width, times * height)).movedim(0, -1)[None]
+
+
+def sharpness(image: Tensor) -> float:
+    """The mean change from pixel to pixel."""
+    return float(image.diff(dim=1).abs().mean() + image.diff(dim=2).abs().mean())
 
 
 def test_a_size_that_is_none_gets_a_sentence(restorer: Loose, photo: Path) -> None:
