@@ -36,12 +36,23 @@ def replacement(old: str, new: type[io.ComfyNode], links: dict[str, str]) -> io.
     """Return an offer of `new` for the node `old`: links as given, all else that it requires at our defaults."""
     schema = new.define_schema()
     values = {given.id: given.default for given in schema.inputs if not given.optional and given.id not in links}
-    return io.NodeReplace(
+
+    class Offer(io.NodeReplace):
+        """Tells the page that the first output stays the first, which moves links by that, and the server nothing.
+
+        ComfyUI 0.33 replaces the nodes of a prompt in a random order, and moves links by the old names of inputs that
+        it has renamed already: with outputs to move, it fails on every other start. Ours have none to move.
+        """
+
+        def as_dict(self) -> dict[str, object]:
+            found: dict[str, object] = super().as_dict()
+            return found | {"output_mapping": [{"new_idx": 0, "old_idx": 0}]}
+
+    return Offer(
         new_node_id=schema.node_id,
         old_node_id=old,
         input_mapping=[
             *({"new_id": ours, "old_id": theirs} for ours, theirs in links.items()),
             *({"new_id": name, "set_value": value} for name, value in values.items()),
         ],
-        output_mapping=[{"new_idx": 0, "old_idx": 0}],
     )
