@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser_page import ComfyPage, browser, comfy_page, show
+from tests.support.browser_page import ComfyPage, browser, comfy_page, has_new_nodes, show
 from tests.support.clips import Clip, read_pixels, write_clip
 from tests.support.comfy_server import PACK, ComfyServer, Graph
 from tests.support.comfy_workflow import saved, widget_values, widgets_of
@@ -94,6 +94,8 @@ def test_it_restores_a_clip(comfy_server: ComfyServer, blueprint: dict[str, Any]
 
 
 def test_the_page_has_it_as_one_node(comfy_page: ComfyPage, blueprint: dict[str, Any]) -> None:
+    if not has_new_nodes(comfy_page.server):
+        pytest.skip("this ComfyUI has no subgraph blueprints of packs yet, or a page that shows none of their widgets")
     comfy_page.page.evaluate("(graph) => app.loadGraphData(graph)", blueprint)
     comfy_page.page.wait_for_function("() => app.graph.nodes.length === 1 && app.graph.nodes[0].widgets?.length")
     ((title, widgets),) = comfy_page.evaluate(WIDGETS)
