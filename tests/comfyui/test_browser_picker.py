@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +14,7 @@ from PIL import Image
 from tests.support.browser_page import ComfyPage, browser, comfy_page, rendered, show
 from tests.support.comfy_server import ComfyServer
 from tests.support.paths import ROOT
+from tests.support.served_folder import served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -42,24 +40,14 @@ LOADED = "() => [...document.querySelectorAll('.vfe-picker-face img')].every((im
 SENT = "async () => (await app.graphToPrompt()).output[2].inputs.faces"
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder and logs nothing."""
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a page with a picker and nothing else."""
     folder = tmp_path_factory.mktemp("site")
     (folder / "face_picker.js").write_bytes((ROOT / "web" / "face_picker.js").read_bytes())
     (folder / "index.html").write_text(HTML)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture

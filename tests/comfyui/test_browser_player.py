@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +12,7 @@ import pytest
 
 from tests.support.browser_page import browser
 from tests.support.paths import ROOT
+from tests.support.served_folder import served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -44,13 +42,6 @@ SHOWN = """() => player.videos.map((video) => {
 })""".replace("DARKEST", str(DARKEST)).replace("STEP", str(STEP))
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves a folder and logs nothing."""
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a page with a player, and of the clips long.mp4 and short.mp4."""
@@ -60,11 +51,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "index.html").write_text(HTML)
     for name, frames in CLIPS.items():
         write_greys(folder / f"{name}.mp4", frames)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture
