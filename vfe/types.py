@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -23,6 +24,21 @@ def no_progress(done: int, total: int | None) -> None:
 
 def never_cancelled() -> None:
     """A `CheckCancelled` that lets the work go on."""
+
+
+@dataclass(frozen=True)
+class TimeSpan:
+    """A span of the time of a clip, in seconds from its first frame; ValueError where there is none."""
+
+    start: float = 0.0
+    end: float | None = None
+    """The frames that begin from here on are no longer of it; None is the end of the clip."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < math.inf:
+            raise ValueError(f"a span begins at {self.start:g} s, needed is 0 or more")
+        if self.end is not None and not self.start < self.end < math.inf:
+            raise ValueError(f"a span goes from {self.start:g} to {self.end:g} s, needed is an end after its start")
 
 
 class Remedy(Enum):

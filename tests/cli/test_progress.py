@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 
 from tests.support.terminal import Clock, Terminal
-from vfe.cli.progress import LOG_SECONDS, ProgressLine, clock_text, progress_text
+from vfe.cli.progress import LOG_SECONDS, ProgressLine, ProgressRecords, clock_text, progress_text
 
 
 def run_clip(stream: io.StringIO, total: int | None) -> ProgressLine:
@@ -51,3 +52,21 @@ def test_a_total_that_was_too_small_is_no_trouble() -> None:
 
 def test_clock_text() -> None:
     assert [clock_text(seconds) for seconds in (0.4, 59.6, 3599, 3725)] == ["0:00", "1:00", "59:59", "1:02:05"]
+
+
+def test_programs_get_a_line_of_json_twice_a_second() -> None:
+    stream, clock = io.StringIO(), Clock()
+    progress = ProgressRecords(stream, "finding faces", clock)
+    for done in (0, 1, 2, 3, 0, 1, 2, 3):
+        progress(done, 3)
+        clock.now += 0.25
+    looking, restoring = "finding faces", "restoring"
+    stages = [(looking, 0), (looking, 2), (looking, 3), (restoring, 0), (restoring, 2), (restoring, 3)]
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert told == [{"stage": stage, "done": done, "total": 3} for stage, done in stages]
+
+
+def test_a_total_that_nobody_knows_is_null() -> None:
+    stream = io.StringIO()
+    ProgressRecords(stream)(0, None)
+    assert stream.getvalue() == '{"stage": "restoring", "done": 0, "total": null}\n'

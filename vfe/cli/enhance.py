@@ -20,9 +20,10 @@ from ..types import Notify, Progress
 from ..video.output_name import output_for
 from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
 from .enhance_folder import enhance_folder
+from .long_clips import span_of
 from .on_cluster import enhance_on_cluster
 from .parser import WrongUsage, all_options_of, check_report_name, given_of
-from .progress import ProgressLine
+from .progress import ProgressLine, ProgressRecords
 from .text import say
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ..restore.restorer import Restorer, RestoreReport
 
 
+OF_ONE_FILE = "--from and --to are of one video file, restored on this machine; leave them out"
 CHOOSING_FACES = frozenset({"faces", "min_face", "blend"})
 """The options that choose among faces that were found."""
 
@@ -38,9 +40,14 @@ def run(args: argparse.Namespace) -> None:
     """Restore the input; WrongUsage for values that make no sense, VFEError and OSError for what cannot be done."""
     options, model = all_options_of(args)
     args.output = args.output or (PIPE if args.input == PIPE else output_for(args.input))
+    is_span = span_of(args) is not None
+    if is_span and (args.input == PIPE or args.ray is not None):
+        raise WrongUsage(OF_ONE_FILE)
     check_pipes(args.input, args.output)
     find_model(args.model, search_folders(args.models, args.comfyui))
     found = None if args.input == PIPE else find_clips(args.input, args.output, watch=args.watch)
+    if found is not None and is_span:
+        raise WrongUsage(OF_ONE_FILE)
     if found is not None:
         enhance_folder(args, model, found)
         return
@@ -80,7 +87,7 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
             "note: faces are looked for in all of standard input before the first frame is restored; a temporary file"
             " keeps it meanwhile. --region frame --face-model none restores frames as they come"
         )
-    progress = ProgressLine(sys.stderr, first="finding faces" if restorer.finds_faces(options) else "")
+    progress = shown_progress(args, finds_faces=restorer.finds_faces(options))
     try:
         report = restore(args, restorer, options, progress, tell)
     finally:
@@ -88,6 +95,12 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
     for note in filter(None, (window.note, *report.notes)):
         tell(f"note: {note}")
     tell(summary(report))
+
+
+def shown_progress(args: argparse.Namespace, *, finds_faces: bool) -> ProgressLine | ProgressRecords:
+    """Return what writes the progress of the command line; `finds_faces` says whether faces are looked for first."""
+    first = "finding faces" if finds_faces else ""
+    return ProgressRecords(sys.stderr, first) if args.progress == "json" else ProgressLine(sys.stderr, first=first)
 
 
 def load_restorer(args: argparse.Namespace, model: ModelOptions, tell: Notify) -> Restorer:

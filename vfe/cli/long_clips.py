@@ -9,7 +9,7 @@ from ..jobs.request import JobRequest, ModelRequest
 from ..jobs.whole import WholeRun, is_long, job_folder, restore_whole
 from ..options import ModelOptions, RestoreOptions
 from ..restore.restorer import Restorer, RestoreReport
-from ..types import Notify, Progress
+from ..types import Notify, Progress, TimeSpan
 from ..video.pipe.streams import PIPE
 from ..video.probe import probe
 from .parser import WrongUsage, model_options_of
@@ -18,7 +18,7 @@ from .parser import WrongUsage, model_options_of
 def restore_clip(
     args: argparse.Namespace, restorer: Restorer, options: RestoreOptions, progress: Progress, tell: Notify
 ) -> RestoreReport:
-    """Restore `args.input` into `args.output`; `tell` hears what a person should know meanwhile.
+    """Restore `args.input`, or a span of it, into `args.output`; `tell` hears what a person should know meanwhile.
 
     Raises WrongUsage where a job is asked for and something that needs a single pass too.
     """
@@ -29,7 +29,7 @@ def restore_clip(
     if not long or alone:
         if long:
             tell(f"note: {alone} needs a single pass: where this run is killed, it starts anew")
-        return restorer.restore_file(args.input, args.output, options, on_progress=progress)
+        return restorer.restore_file(args.input, args.output, options, progress, span_of(args))
     run = WholeRun(
         args.job or job_folder(args.output),
         overwrite=args.overwrite,
@@ -42,10 +42,22 @@ def restore_clip(
     return restore_whole(request, run, restorer, progress, tell)
 
 
+def span_of(args: argparse.Namespace) -> TimeSpan | None:
+    """Return the span of the clip that a command line asks for, if any; WrongUsage where there can be none."""
+    if args.start is None and args.end is None:
+        return None
+    try:
+        return TimeSpan(args.start or 0.0, args.end)
+    except ValueError as error:
+        raise WrongUsage(f"--from and --to: {error}") from error
+
+
 def needs_single_pass(args: argparse.Namespace, options: RestoreOptions) -> str:
     """Return what of a command line a job cannot do, in the words of the command; "" where it can do all of it."""
     if PIPE in (args.input, args.output):
         return "a pipe"
+    if span_of(args) is not None:
+        return "a part of a clip"
     return "" if options.compare is None else "--compare"
 
 

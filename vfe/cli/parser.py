@@ -29,7 +29,7 @@ from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_report, add_segment, add_segments
 from .model_file_options import add_convert, add_embed_prompt, add_export, add_models
 from .score_options import add_degrade, add_score
-from .values import read_device, read_lora, read_memory, read_path, read_size, read_steps
+from .values import read_device, read_lora, read_memory, read_path, read_seconds, read_size, read_steps
 
 EXAMPLES = """examples:
   vfe enhance clip.mp4                      # writes clip.restored.mp4
@@ -49,6 +49,8 @@ EXAMPLES = """examples:
 """
 DEFAULTS = RestoreOptions()
 """The defaults of `vfe enhance`, from the one table that the nodes have too."""
+PROGRESS_FORMS = ("text", "json")
+"""The forms in which progress is written: the first for people, the second for programs."""
 COMMANDS = (
     "enhance|plan|segment|assemble|job|presets|faces|curate|compare|score|degrade|info|models|convert|export|"
     "embed-prompt"
@@ -161,9 +163,16 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     add_output(parser, output, required=False)
     add_long_clips(parser.add_argument_group("clips of more than a minute, which are restored in segments"))
     add_folders(parser.add_argument_group("folders and globs of videos"))
+    part = parser.add_argument_group("a part of a video, without its sound")
+    part.add_argument(
+        "--from", dest="start", type=read_seconds, metavar="TIME", help="from the first frame on: 83.5 or 1:23.5"
+    )
+    part.add_argument("--to", dest="end", type=read_seconds, metavar="TIME", help="frames from here on are left out")
     beside = parser.add_argument_group("beside the output")
     beside.add_argument("--compare", type=read_path, metavar="FILE", help="also write input and output side by side")
     add_report(beside)
+    progress = "how progress is written to stderr: for people, or a line of JSON every half second"
+    beside.add_argument("--progress", choices=PROGRESS_FORMS, default=PROGRESS_FORMS[0], help=progress)
     _add_restoring(parser)
 
 

@@ -1,7 +1,8 @@
-"""Progress for people: one rewritten line on a terminal, a plain line now and then in a log."""
+"""Progress for people, one rewritten line on a terminal or a plain line now and then in a log; and for programs."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -13,6 +14,10 @@ REDRAW_SECONDS = 0.1
 """The least seconds between two lines on a terminal."""
 LOG_SECONDS = 5.0
 """The least seconds between two lines in a log."""
+RECORD_SECONDS = 0.5
+"""The least seconds between two lines for a program."""
+RESTORING = "restoring"
+"""What programs are told that the last pass over a file does."""
 BAR_WIDTH = 24
 """The length of the bar in characters."""
 
@@ -74,6 +79,33 @@ class ProgressLine:
     def clear(self) -> None:
         """Take the line off the terminal, so that what follows starts at a clean line."""
         self.line.clear()
+
+
+class ProgressRecords:
+    """A `Progress` callback that writes lines of JSON, by which another program follows this one.
+
+    A line is such as `{"stage": "restoring", "done": 12, "total": 300}`; the total is null where nobody knows it.
+    """
+
+    def __init__(self, stream: TextIO, first: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+        """`first` says what the first pass over the file does, where there are two."""
+        self.stream, self.clock = stream, clock
+        self.stage = first or RESTORING
+        self.done = 0
+        self.shown: float | None = None
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Write the frames that are done, of `total`, unless a line was written just now."""
+        now = self.clock()
+        if done < self.done:  # a second pass over the file
+            self.stage, self.shown = RESTORING, None
+        self.done = done
+        if self.shown is None or now - self.shown >= RECORD_SECONDS or done == total:
+            self.shown = now
+            say(json.dumps({"stage": self.stage, "done": done, "total": total}), self.stream)
+
+    def clear(self) -> None:
+        """Do nothing: each line is whole."""
 
 
 def progress_text(done: int, total: int | None, seconds: float, before: int = 0) -> str:

@@ -49,6 +49,16 @@ def read_memory(text: str) -> int:
     return int(float(match[1]) * (1024**3 if match[2] in "gG" else 1024**2))
 
 
+def read_seconds(text: str) -> float:
+    """Read a time as seconds: 83.5, 1:23.5 or 0:01:23.5."""
+    if not re.fullmatch(r"(\d{1,4}:)?(\d{1,4}:)?\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time, needed are seconds or a clock such as 1:23.5")
+    seconds = 0.0
+    for number in text.split(":"):
+        seconds = 60 * seconds + float(number)
+    return seconds
+
+
 def read_device(text: str) -> str:
     """Read the name of a kind of device, with a number or without."""
     if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", text):

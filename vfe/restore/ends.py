@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..options import RestoreOptions
+from ..types import TimeSpan
 from ..video.info import VideoInfo
 from ..video.pipe.sink import PipedSink
 from ..video.pipe.source import open_piped_source
 from ..video.pipe.streams import PIPE
 from ..video.read import Source, open_source
+from ..video.span import open_span
 from ..video.write import Sink, SinkConfig, open_sink
 
 End = TypeVar("End", bound=AbstractContextManager[Any])
@@ -27,11 +29,13 @@ def entered(stack: ExitStack, end: End) -> End:
     return end
 
 
-def open_input(src: Path, *, keeps: bool) -> Source:
+def open_input(src: Path, *, keeps: bool, span: TimeSpan | None = None) -> Source:
     """Open a file, a folder, a glob or standard input; `keeps` says whether the frames are read more than once.
 
-    Raises VFEError for what cannot be read.
+    Raises VFEError for what cannot be read, and for a span of anything but a video file.
     """
+    if span is not None:
+        return open_span(src, span)
     return open_piped_source(keeps=keeps) if src == PIPE else open_source(src)
 
 

@@ -28,7 +28,7 @@ from ..options import ModelOptions as ModelOptions
 from ..options import RestoreOptions as RestoreOptions
 from ..pipeline.one_step import WindowConfig
 from ..pipeline.windows import ClipPart
-from ..types import Notify, Progress, Stretch, VFEError, no_progress
+from ..types import Notify, Progress, Stretch, TimeSpan, VFEError, no_progress
 from ..video.compare import check_apart, open_comparison, side_by_side
 from ..video.lost import TimeRange
 from ..video.read import Frame, Source
@@ -144,19 +144,21 @@ class Restorer:
         dst: str | Path,
         options: RestoreOptions | None = None,
         on_progress: Progress | None = None,
+        span: TimeSpan | None = None,
     ) -> RestoreReport:
         """Restore a video, an image, or a folder or glob of images into `dst`; "-" is Y4M on standard input or output.
 
         Sound, subtitles and frame times are kept. `dst` appears when it is complete: an error, or an exception of
         `on_progress`, leaves what was there before. `on_progress` gets frames written and, where known, their total;
-        where faces are looked for, first those in which they were, and then it starts anew.
+        where faces are looked for, first those in which they were, and then it starts anew. Of a `span` of a video, the
+        pictures alone are restored, and their times count from its first frame.
         Raises VFEError for what cannot be read, written or does not fit.
         """
         options = options or RestoreOptions()
         src, dst = Path(src), Path(dst)
         started = time.perf_counter()
         with ExitStack() as stack:
-            source = entered(stack, open_input(src, keeps=self.finds_faces(options)))
+            source = entered(stack, open_input(src, keeps=self.finds_faces(options), span=span))
             size = options.output_size(source.info.width, source.info.height)
             comparison = None
             if options.compare is not None:

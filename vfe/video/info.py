@@ -76,6 +76,8 @@ class VideoInfo:
     """The number of its stream in the file; None for images."""
     is_piped: bool = False
     """Whether it comes from standard input: frames alone, and no file that can be opened again."""
+    is_part: bool = False
+    """Whether it is a part of a video, which has the pictures of the video without its sound."""
 
     @property
     def stored_size(self) -> tuple[int, int]:

@@ -34,7 +34,7 @@ def seek_frames(info: VideoInfo, number: int, lead: int, table: FrameTable) -> G
     assert table.pts is not None
     with open_frames(info.path) as container:
         stream = video_stream(container, info.path, info.stream)
-        if not _seek(container, stream, table.pts[max(0, number - lead)]):
+        if not go_before(container, stream, table.pts[max(0, number - lead)]):
             return
         with closing(decode_frames(container, stream, Damage())) as frames:
             for frame, pts in zip(_come_upon(frames, number, table), table.pts[number:], strict=False):
@@ -42,7 +42,7 @@ def seek_frames(info: VideoInfo, number: int, lead: int, table: FrameTable) -> G
                 yield frame
 
 
-def _seek(container: InputContainer, stream: VideoStream, pts: int) -> bool:
+def go_before(container: InputContainer, stream: VideoStream, pts: int) -> bool:
     """Go to the key frame before a time that counts from the start of the file; return whether that can be done."""
     if stream.start_time is None or not stream.time_base:  # a raw stream, which has no times
         return False

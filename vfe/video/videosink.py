@@ -21,7 +21,7 @@ from .aspect import shown_aspect
 from .codecs import EncoderPlan
 from .errors import MEDIA_ERRORS, writing
 from .info import VideoInfo
-from .metadata import add_track_metadata, drop_bad_timecode, needs_keys
+from .metadata import add_track_metadata, drop_bad_timecode, fresh, needs_keys
 from .photo.animation import OWN_FORMATS
 from .pixels import FrameFormat, FrameWriter
 from .placed import Placed
@@ -127,7 +127,10 @@ class VideoSink:
         set_default(stream)
         if self._info.kind == "video" and self._info.container not in OWN_FORMATS and not self._info.is_piped:
             self.notes += add_track_metadata(stream, self._info.track_metadata, self._container, "the video")
-            self._side = SideStreams(self._info, self._container, self.path.suffix.lower(), self.notes)
+            if self._info.is_part:
+                self._container.metadata.update(fresh(self._info.metadata))
+            else:
+                self._side = SideStreams(self._info, self._container, self.path.suffix.lower(), self.notes)
             self.notes += drop_bad_timecode(self._container, stream, self._info.rate)
         self._container.start_encoding()
         self._stream = stream
