@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
-LARGEST_IN_HEAP = 32 << 20  # bytes: the most that glibc takes for it
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 KEPT_FREE = 1 << 30  # bytes
 SPINS = 5000
 INTERRUPTED = 130
@@ -28,14 +27,14 @@ CLEANUP_SECONDS = 2.0
 def keep_freed_memory() -> None:
     """Let malloc keep the memory of tensors that are freed for those that follow, up to a gigabyte.
 
-    By default it returns each block to the system, which clears every page of the next one: a seventh of the time of
-    the part for frames on a CPU. Where malloc is another than glibc's, nothing changes.
+    By default it returns each large block to the system, which clears every page of the next one: a seventh of the time
+    of the part for frames on a CPU. Where malloc is another than glibc's, nothing changes.
     """
     if sys.platform != "linux":
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGEST_IN_HEAP)
+        mallopt(M_MMAP_MAX, 0)  # no threshold would do: glibc takes none above 32 MB, and tensors are larger
         mallopt(M_TRIM_THRESHOLD, KEPT_FREE)
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..types import CheckCancelled, VideoShape, never_cancelled
 
 LARGEST_BLOCK = 4096
-"""The most values of a block and colour, whose transform is a matrix of that number squared."""
+"""The most values of a block and colour: a bound on what a file may ask for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,8 @@ class LappedCodec(nn.Module):
     """Pixels (B, 3, 4n+1, 8h, 8w) <-> latents (B, 768, n+1, h, w), exact both ways in float32."""
 
     scale: Tensor  # (C,)
-    block_dct: Tensor  # (time space^2, time space^2), a basis function a row
+    time_dct: Tensor  # (time, time), a basis function a row
+    space_dct: Tensor  # (space^2, space^2), a basis function a row
     lapping: Tensor  # (space, space)
 
     def __init__(self, config: CodecConfig) -> None:
@@ -87,10 +88,14 @@ class LappedCodec(nn.Module):
 
     def build_transforms(self, device: torch.device) -> None:
         """Compute the matrices of the transform; needed again after a model was built on meta."""
-        time, space = dct_matrix(self.config.time), dct_matrix(self.config.space)
-        kernel = torch.einsum("ap,bq,cr->abcpqr", time, space, space).flatten(3).flatten(0, 2)
-        self.register_buffer("block_dct", kernel.float().to(device), persistent=False)
-        self.register_buffer("lapping", lapping_matrix(self.config.space).float().to(device), persistent=False)
+        space = dct_matrix(self.config.space)
+        matrices = {
+            "time_dct": dct_matrix(self.config.time),
+            "space_dct": torch.kron(space, space),
+            "lapping": lapping_matrix(self.config.space),
+        }
+        for name, matrix in matrices.items():
+            self.register_buffer(name, matrix.float().to(device), persistent=False)
 
     def latent_shape(self, shape: VideoShape) -> VideoShape:
         """Return the grid of the latents of a clip of time n + 1 frames whose sides are multiples of `space`."""
@@ -119,28 +124,28 @@ class LappedCodec(nn.Module):
     def _encode_group(self, video: Tensor) -> Tensor:
         """(B, 3, time, H, W) -> (B, h, w, C). One group at a time stays in the processor's cache."""
         space = self.config.space
-        blocks = rearrange(self._lap(video, self.lapping), "b c p (h q) (w r) -> b h w c (p q r)", q=space, r=space)
-        return (blocks @ self.block_dct.T).flatten(-2) * self.scale
+        frequencies = self._lap(_over_time(self.time_dct, video), self.lapping)
+        blocks = rearrange(frequencies, "b c p (h q) (w r) -> b h w (c p) (q r)", q=space, r=space)
+        return (blocks @ self.space_dct.T).flatten(-2) * self.scale
 
     def _decode_group(self, latent: Tensor) -> Tensor:
         """(B, C, h, w) -> (B, 3, time, H, W)."""
-        blocks = rearrange(latent, "b c h w -> b h w c") / self.scale
-        blocks = blocks.unflatten(-1, (3, -1)) @ self.block_dct
         time, space = self.config.time, self.config.space
-        video = rearrange(blocks, "b h w c (p q r) -> b c p (h q) (w r)", p=time, q=space, r=space)
-        return self._lap(video, self.lapping.T)
+        blocks = rearrange(latent, "b c h w -> b h w c") / self.scale
+        blocks = blocks.unflatten(-1, (3 * time, -1)) @ self.space_dct
+        frequencies = rearrange(blocks, "b h w (c p) (q r) -> b c p (h q) (w r)", p=time, q=space, r=space)
+        return _over_time(self.time_dct.T, self._lap(frequencies, self.lapping.T))
 
-    def _lap(self, video: Tensor, matrix: Tensor) -> Tensor:
-        """Apply the border filter to both sides of every inner block border, first along W, then along H."""
+    def _lap(self, frequencies: Tensor, matrix: Tensor) -> Tensor:
+        """Apply the border filter to both sides of every inner block border, first along W, then along H; in place."""
         if not self.config.lapped:
-            return video
+            return frequencies
         space, half = self.config.space, self.config.space // 2
-        video = video.clone(memory_format=torch.contiguous_format)
-        inner = video[..., half:-half].unflatten(-1, (-1, space))
+        inner = frequencies[..., half:-half].unflatten(-1, (-1, space))
         inner.copy_(inner @ matrix.T)
-        inner = video[..., half:-half, :].unflatten(-2, (-1, space))
+        inner = frequencies[..., half:-half, :].unflatten(-2, (-1, space))
         inner.copy_(matrix @ inner)
-        return video
+        return frequencies
 
     def _check(self, video: Tensor, leads: bool) -> None:
         channels, frames, height, width = video.shape[1:]
@@ -150,3 +155,8 @@ class LappedCodec(nn.Module):
                 f"clip is {channels} x {frames} x {height} x {width}, the codec needs 3 channels, "
                 f"{time}n{'+1' if leads else ''} frames and sides that are multiples of {space}; pad it first"
             )
+
+
+def _over_time(matrix: Tensor, video: Tensor) -> Tensor:
+    """Mix the frames of (B, 3, time, H, W) by a matrix (time, time)."""
+    return (matrix @ video.flatten(3)).view(video.shape)

@@ -119,8 +119,8 @@ class LocalMixing(nn.Module):
         t, h, _ = shape
         near = self.space(rearrange(x, "b (t h w) d -> (b t) d h w", t=t, h=h))
         x = rearrange(near, "(b t) d h w -> b (t h w) d", t=t).add_(x)
-        if t == 1 and x.requires_grad:  # the frame itself alone is left; an eighth of the time of the convolution's way
-            return torch.addcmul(self.time.bias.to(x.dtype), x, 1 + self.time.weight[:, 0, 1, 0].to(x.dtype))
+        if t == 1 and type(self.time) is nn.Conv2d and self.time.bias is not None:  # an eighth of its time
+            return torch.addcmul(self.time.bias.to(x), x, self.time.weight[:, 0, 1, 0].to(x)).add_(x)
         near = self.time(rearrange(x, "b (t l) d -> b d t l", t=t))
         return rearrange(near, "b d t l -> b (t l) d").add_(x)
 
