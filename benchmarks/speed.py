@@ -16,6 +16,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
 from .machine import MIB, RESULTS, cpu_name, peak_rss, table
 
@@ -144,18 +145,33 @@ def measure_apart(clip: Path, arguments: list[str]) -> tuple[Measurement, Machin
     return Measurement(**raw["measurement"]), Machine(**raw["machine"])
 
 
-def compare(clip: Path, args: argparse.Namespace) -> str:
-    """Restore `clip` with `--model` and `--against` in turn, and return a line with the ratios of their speeds."""
-    wall, cpu = [], []
+class Ratios(NamedTuple):
+    """How many times as fast a model is as another, once for each round."""
+
+    frames: int
+    wall: list[float]
+    cpu: list[float]
+
+
+def compare(clip: Path, args: argparse.Namespace) -> Ratios:
+    """Restore `clip` with `--model` and `--against` in turn, in processes of their own."""
+    ratios = Ratios(0, [], [])
     for number in range(args.rounds):
         models = (args.model, args.against) if number % 2 == 0 else (args.against, args.model)
         runs = {model: measure_apart(clip, run_arguments(args, model))[0] for model in models}
-        wall.append(runs[args.against].seconds / runs[args.model].seconds)
-        cpu.append(runs[args.against].cpu_seconds / runs[args.model].cpu_seconds)
-    listed = [", ".join(f"{ratio:.3f}" for ratio in ratios) for ratios in (wall, cpu)]
+        ratios = ratios._replace(frames=runs[args.model].frames)
+        ratios.wall.append(runs[args.against].seconds / runs[args.model].seconds)
+        ratios.cpu.append(runs[args.against].cpu_seconds / runs[args.model].cpu_seconds)
+    return ratios
+
+
+def comparison_text(ratios: Ratios, model: str, against: str) -> str:
+    """A line with the ratios of the speeds of two models."""
+    listed = [", ".join(f"{ratio:.3f}" for ratio in each) for each in (ratios.wall, ratios.cpu)]
     return (
-        f"{args.model} against {args.against}, {runs[args.model].frames} frames, in turn, a process each: "
-        f"{median(wall):.3f} of its speed by the clock ({listed[0]}), {median(cpu):.3f} by CPU time ({listed[1]})"
+        f"{model} against {against}, {ratios.frames} frames, in turn, a process each: "
+        f"{median(ratios.wall):.3f} of its speed by the clock ({listed[0]}), "
+        f"{median(ratios.cpu):.3f} by CPU time ({listed[1]})"
     )
 
 
@@ -235,7 +251,7 @@ def main(argv: list[str]) -> None:
             if not args.clip:
                 make_clip(clip, frames, args.size)
             if args.against:
-                print(compare(clip, args))
+                print(comparison_text(compare(clip, args), args.model, args.against))
                 return
             results.append(measure_apart(clip, run_arguments(args, args.model)))
     runs, machine = [run for run, _ in results], results[0][1]

@@ -13,7 +13,7 @@ import av
 import pytest
 import torch
 
-from benchmarks import own_score, quality, speed
+from benchmarks import frontier, own_score, quality, speed
 from benchmarks.machine import peak_rss, table
 from benchmarks.quality import Summary, enhance_command, goals, report_text
 from benchmarks.speed import Machine, Measurement, make_clip
@@ -176,7 +176,8 @@ def test_two_models_are_measured_in_turn(tmp_path: Path, monkeypatch: pytest.Mon
         return replace(RUN, seconds=10.0 if model == "new" else 5.0, cpu_seconds=10.0), MACHINE
 
     monkeypatch.setattr(speed, "measure_apart", measured)
-    text = speed.compare(tmp_path, speed.parse(["--model", "new", "--against", "old", "--rounds", "2"]))
+    ratios = speed.compare(tmp_path, speed.parse(["--model", "new", "--against", "old", "--rounds", "2"]))
+    text = speed.comparison_text(ratios, "new", "old")
     assert order == ["new", "old", "old", "new"]
     assert "0.500 of its speed by the clock (0.500, 0.500), 1.000 by CPU time" in text
 
@@ -203,3 +204,38 @@ def test_costs_are_those_of_the_operators() -> None:
     cost = cost_of(lambda: (a @ b).view(-1))
     assert cost.flops == 2 * 8 * 16 * 4
     assert cost.bytes == 4 * (8 * 16 + 16 * 4 + 8 * 4)  # the view moves nothing
+
+
+def test_frontier_measures_each_model_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second run, with one model more, measures that one alone; and all of them where the first is another."""
+    files = {name: tmp_path / f"{name}.safetensors" for name in ("slow", "fast", "other")}
+    for name, file in files.items():
+        file.write_text(name)
+    asked: list[str] = []
+
+    def judged(_args: object, model: str) -> dict[str, float]:
+        asked.append(Path(model).stem)
+        return {"psnr": 30.0 if "slow" in model else 29.95, "percept": math.nan, "id": math.nan, "detail": 0.5}
+
+    monkeypatch.setattr(frontier, "measure_quality", judged)
+    monkeypatch.setattr(frontier, "measure_speed", lambda _args, model, first: 1.0 if model == first else 1.7)
+    fixed = ["--data", str(tmp_path), "--output", str(tmp_path), "--picture", str(tmp_path / "frontier.png")]
+
+    def run(*names: str) -> str:
+        frontier.main([*(f"{name}={files[name]}" for name in names), *fixed])
+        return (tmp_path / "frontier.md").read_text()
+
+    assert "| 0.050 dB |" in run("slow", "fast")
+    assert "| other | 1.70 |" in run("slow", "fast", "other")
+    assert asked == ["slow", "fast", "other"]
+    run("fast", "slow")
+    assert asked == ["slow", "fast", "other", "fast", "slow"]
+    assert (tmp_path / "frontier.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_frontier_says_what_is_within_its_bounds() -> None:
+    first = frontier.Candidate("a", "", 1.0, {"psnr": 30.0, "percept": 0.1, "id": 0.3, "detail": 0.5})
+    near, far = (replace(first, figures={**first.figures, "psnr": psnr}) for psnr in (29.91, 29.89))
+    assert "within" in frontier.lost(near, first)
+    assert "within" not in frontier.lost(far, first)
+    assert "within" not in frontier.lost(replace(first, figures={**first.figures, "percept": 0.104}), first)
