@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import folder_paths
-import torch
 from torch import Tensor
 
 from ...vfe.tensor_io.safetensors_file import open_safetensors
 from ...vfe.tensor_io.source import TensorSource
 from ...vfe.tensor_io.write import entries_of, write_safetensors
 from ...vfe.types import VFEError
+from .fingerprint import fingerprint
 
 FOLDER = "vfe_kept"
-MOST_BYTES = 4 << 30
+MOST_BYTES = 2 << 30
 """The most bytes that are kept."""
 CLOCK_STEP = 20_000_000
 """The nanoseconds by which the time of a file may be behind: file systems take the time of the last tick."""
@@ -59,13 +59,20 @@ class KeptFiles:
             return None
         return found
 
-    def keep(self, key: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-        """Keep tensors under a key, exactly, where there is room; what was not used for the longest time makes it."""
+    def keep(self, key: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bool:
+        """Keep tensors under a key, exactly, where there is room; what was not used for the longest time makes it.
+
+        Returns whether they are kept.
+        """
         entries = entries_of({name: tensor.cpu().contiguous() for name, tensor in tensors.items()})
-        with suppress(OSError):
+        try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if self._make_room(sum(entry.bytes for entry in entries.values())):
+            has_room = self._make_room(sum(entry.bytes for entry in entries.values()))
+            if has_room:
                 write_safetensors(self._path(key), entries, metadata or {})
+        except OSError:
+            return False
+        return has_room
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.safetensors"
@@ -93,6 +100,5 @@ def key_of(*parts: str, tensors: Iterable[Tensor] = ()) -> str:
     """Return a key of texts and of the contents of tensors, with their shapes and number formats."""
     digest = hashlib.sha256(repr(parts).encode())
     for tensor in tensors:
-        digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(fingerprint(tensor))
     return digest.hexdigest()

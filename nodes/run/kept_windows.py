@@ -1,10 +1,14 @@
-"""Restored windows, and the steps of the model in them, are kept until ComfyUI starts again.
+"""Restored crops, and the steps of the model, are kept until ComfyUI starts again.
 
-With another `blend`, or other faces chosen, a run then pastes what it restored before; with another `strength` the
-model has taken its step already. Both are kept to the bit: a run gives what it would give without them.
+With another `blend`, or other faces chosen, a run then pastes the crops that it restored before; with another
+`strength` the model has taken its step already. Both are kept to the bit: a run gives what it would give without them.
+Whole frames are not kept but for their steps, which are at most half as large with 16 bits.
 """
 
 from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -17,18 +21,54 @@ from ...vfe.pipeline.latent_decoder import Codec
 from ...vfe.pipeline.memory_aware import MemoryAwareModel, MemoryAwarePipeline
 from ...vfe.pipeline.one_step import OneStepModel, OneStepPipeline
 from ...vfe.pipeline.windows import WindowConfig
+from ...vfe.tensor_io.source import TensorSource
 from ...vfe.types import CheckCancelled
+from ..host.fingerprint import fingerprint, memory_order
 from ..host.kept_files import KeptFiles, key_of
+
+MADE = "made"
+"""The key, in a file, of a tensor, whose axes are there in their order in memory."""
+ORDER = "order"
+"""The key, in its metadata, of that order."""
+
+
+class Results:
+    """What a model of this identity made: kept while there is room, and not looked for any more when there is none."""
+
+    def __init__(self, kept: KeptFiles, identity: str) -> None:
+        """`identity` tells the model, with all that its results depend on, from all others."""
+        self.kept, self.identity = kept, identity
+        self._has_room = True
+
+    def once(self, seen: Iterable[Tensor], how: Callable[[], str], make: Callable[[], Tensor]) -> Tensor:
+        """Return what was kept of a model that saw these tensors, and did so in this way, or else what `make` gives.
+
+        A model that runs out of memory goes on in another way: what it made is kept as made in that one.
+        """
+        if not self._has_room:
+            return make()
+        contents = [fingerprint(tensor).hex() for tensor in seen]
+        found = self.kept.find(key_of(self.identity, how(), *contents), _read)
+        if found is None:
+            found = make()
+            self._has_room = self._keep(key_of(self.identity, how(), *contents), found)
+        return found
+
+    def _keep(self, key: str, made: Tensor) -> bool:
+        order = memory_order(made)
+        return self.kept.keep(key, {MADE: made.permute(order)}, {ORDER: json.dumps(order)})
+
+
+def _read(source: TensorSource) -> Tensor:
+    order = json.loads(source.metadata[ORDER])
+    return source.get(MADE).permute([order.index(axis) for axis in range(len(order))])
 
 
 class KeptWindows:
-    """A pipeline that does not restore again what is kept, of a model of this identity."""
+    """A pipeline that does not restore windows again that are kept: of crops, which are small beside their frames."""
 
-    def __init__(self, pipeline: OneStepPipeline, kept: KeptFiles, identity: str) -> None:
-        """`identity` tells the model, with all that its results depend on, from all others."""
-        self.pipeline, self.kept, self.identity = pipeline, kept, identity
-        kind = KeptPlannedSteps if isinstance(pipeline, MemoryAwarePipeline) else KeptSteps
-        pipeline.model = kind(pipeline.model, kept, identity)
+    def __init__(self, pipeline: OneStepPipeline, results: Results) -> None:
+        self.pipeline, self.results = pipeline, results
 
     def window_for(self, height: int, width: int) -> WindowConfig:
         """Return the windows in which frames of this size, in pixels, are restored."""
@@ -37,24 +77,32 @@ class KeptWindows:
     def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
         """Restore a window of frames (3, H, W), or (6, H, W) with the original, as the pipeline does."""
         check()
-        how = repr((self.window_for(*frames[0].shape[-2:]), self._tiles(), strength))
-        key = key_of("window", self.identity, how, tensors=frames)
-        restored = self.kept.find(key, lambda source: list(source.get("frames").unbind(0)))
-        if restored is None:
-            restored = self.pipeline.restore_window(frames, strength, check)
-            self.kept.keep(key, {"frames": torch.stack(restored)})
-        return restored
+        height, width = frames[0].shape[-2:]
+
+        def how() -> str:
+            return repr(("window", self.window_for(height, width), self._tiles(), strength))
+
+        def restored() -> Tensor:
+            return torch.stack(self.pipeline.restore_window(frames, strength, check))
+
+        return list(self.results.once(frames, how, restored).unbind(0))
 
     def _tiles(self) -> object:
         """Return how frames are cut into tiles, which shows in the last bits."""
         return self.pipeline.plan.vae if isinstance(self.pipeline, MemoryAwarePipeline) else self.pipeline.tile
 
 
-class KeptSteps:
-    """A model that does not take a step again that is kept."""
+def keep_steps(pipeline: OneStepPipeline, results: Results) -> None:
+    """Have the model of a pipeline not take steps again that are kept: of crops and of whole frames."""
+    kind = KeptPlannedSteps if isinstance(pipeline, MemoryAwarePipeline) else KeptSteps
+    pipeline.model = kind(pipeline.model, results)
 
-    def __init__(self, model: OneStepModel, kept: KeptFiles, identity: str) -> None:
-        self.model, self.kept, self.identity = model, kept, identity
+
+class KeptSteps:
+    """A model that does not take a step again that is kept. Its velocities are of 16 bits as a rule."""
+
+    def __init__(self, model: OneStepModel, results: Results) -> None:
+        self.model, self.results = model, results
 
     @property
     def codec(self) -> Codec:
@@ -95,13 +143,9 @@ class KeptSteps:
         check()
         seen = [z_lq] if prior is None else [z_lq, prior.spatial, prior.temporal, prior.pooled]
         seen += [] if self.experts is None else [self.experts.chosen]
-        key = key_of("step", self.identity, repr(None if prior is None else prior.strength), tensors=seen)
-        known = self.kept.find(key, lambda source: source.get("velocity"))
-        if known is not None:
-            return known.to(z_lq.device)
-        velocity = self.model.velocity(z_lq, check, prior)
-        self.kept.keep(key, {"velocity": velocity})
-        return velocity
+        how = repr(("step", None if prior is None else prior.strength))
+        velocity = self.results.once(seen, lambda: how, lambda: self.model.velocity(z_lq, check, prior))
+        return velocity.to(z_lq.device)
 
 
 class KeptPlannedSteps(KeptSteps):

@@ -16,7 +16,7 @@ from ..backend.restorer import ComfyRestorer
 from ..host.kept_files import KeptFiles
 from ..host.reporter import MANY, Reporter
 from .kept_faces import FindsOnce
-from .kept_windows import KeptWindows
+from .kept_windows import KeptWindows, Results, keep_steps
 
 
 def shown_restorer(
@@ -29,11 +29,12 @@ def shown_restorer(
 ) -> Restorer:
     """Load a restorer for frames of a size in pixels, the part that knows faces too, and return it.
 
-    What it restores is kept for later runs if it `keeps`. Raises VFEError where it does not fit the memory.
+    Crops that it restores, and its steps, are kept for later runs if it `keeps`. Raises VFEError where it does not fit
+    the memory.
     """
     frames = restorer.enhancer(size, window)
-    pipeline = _keeping(frames, restorer) if keeps else frames
-    return Restorer(ShownPipeline(pipeline, reporter), face_part_of(restorer, keeps=keeps))
+    crops = _keeping(frames, restorer) if keeps else frames
+    return Restorer(ShownPipeline(frames, crops, reporter), face_part_of(restorer, keeps=keeps))
 
 
 def of_one_clip(restorer: Restorer, clip: str) -> Restorer:
@@ -52,14 +53,19 @@ def face_part_of(restorer: ComfyRestorer, *, keeps: bool = True) -> FacePart | N
 
 
 def _keeping(pipeline: OneStepPipeline, restorer: ComfyRestorer) -> WindowPipeline:
-    """Return the pipeline of a restorer as one that keeps what it gives, if the restorer can be told from others."""
+    """Return what restores crops as a pipeline does and keeps them, if the restorer can be told from others.
+
+    The pipeline itself then keeps its steps.
+    """
     if not restorer.identity:
         return pipeline
-    return KeptWindows(pipeline, KeptFiles(), f"{restorer.identity} {restorer.dit.roll}")
+    results = Results(KeptFiles(), f"{restorer.identity} {restorer.dit.roll}")
+    keep_steps(pipeline, results)
+    return KeptWindows(pipeline, results)
 
 
-class ShownPipeline:
-    """A pipeline that also shows the first frame of each window in the browser, as it came and restored."""
+class ShownWindows:
+    """A pipeline of windows that also shows the first frame of each in the browser, as it came and restored."""
 
     def __init__(self, pipeline: WindowPipeline, reporter: Reporter) -> None:
         self.pipeline, self.reporter = pipeline, reporter
@@ -74,6 +80,14 @@ class ShownPipeline:
         self.reporter.compare(self.reporter.done, frames[0], restored[0])
         return restored
 
+
+class ShownPipeline(ShownWindows):
+    """Restores single windows, which are crops of faces, and streams of whole frames, and shows both."""
+
+    def __init__(self, whole: WindowPipeline, crops: WindowPipeline, reporter: Reporter) -> None:
+        super().__init__(crops, reporter)
+        self.whole = ShownWindows(whole, reporter)
+
     def stream(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
     ) -> Iterator[Tensor]:
@@ -83,7 +97,7 @@ class ShownPipeline:
             if on_progress is not None:
                 on_progress(clip.given, None)
 
-        clip: ClipStream = ClipStream(self, strength, report)
+        clip: ClipStream = ClipStream(self.whole, strength, report)
         for frame in frames:
             yield from clip.push(frame)
         yield from clip.finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -145,12 +145,12 @@ def test_a_run_does_again_what_depends_on_a_change(restorer: Loose, clip: Path, 
 
 
 def test_faces_in_whole_frames_are_blended_again(restorer: Loose, clip: Path, calls: Calls) -> None:
-    """The frames are those of before, and what the part for faces made of them."""
+    """Of frames the steps are kept; crops are, which the part for faces made of what those give again."""
     options = {"region": "frame", "fidelity": 0.2}
     enhanced(restorer, clip, **options)
     calls.taken()
     given = enhanced(restorer, clip, **options, blend=0.3)
-    assert calls.taken() == set()
+    assert calls.taken() == {"windows"}
     check_fresh(given, restorer, clip, **options, blend=0.3)
 
 
@@ -187,7 +187,8 @@ def test_steps_of_the_last_blocks_make_another_model(restorer: Loose, monkeypatc
 
     def identity() -> str:
         size, reporter = VideoShape(9, 64, 64), part("nodes.host.reporter").Reporter(9)
-        return str(part("nodes.run.shown").shown_restorer(restorer, size, None, reporter).pipeline.pipeline.identity)
+        shown = part("nodes.run.shown").shown_restorer(restorer, size, None, reporter)
+        return str(shown.pipeline.pipeline.results.identity)
 
     before = identity()
     assert identity() == before
@@ -288,5 +289,86 @@ def test_what_is_kept_has_an_end(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     kept = part("nodes.host.kept_files").KeptFiles(tmp_path / "file")
-    kept.keep("a", {"value": torch.zeros(3)})
+    assert not kept.keep("a", {"value": torch.zeros(3)})
     assert kept.find("a", lambda source: source.get("value")) is None
+
+
+def test_without_room_nothing_is_looked_for(tmp_path: Path) -> None:
+    """Of a clip that is larger than the room the first windows are found again, and no more is paid for the others."""
+    results, files = part("nodes.run.kept_windows").Results, part("nodes.host.kept_files").KeptFiles
+    looked = []
+
+    class Noted(files):  # type: ignore[valid-type,misc]
+        def find(self, key: str, read: Loose) -> Loose:
+            found = super().find(key, read)
+            looked.append(found is not None)
+            return found
+
+    def take(values: Iterable[int]) -> None:
+        once = results(Noted(tmp_path, 2 * 4200), "a model").once
+        for value in values:
+            made = once([torch.tensor(value)], lambda: "so", lambda value=value: torch.full((1000,), float(value)))
+            assert made.eq(value).all()
+
+    take(range(6))
+    assert looked == [False, False, False]  # the third found no room
+    looked.clear()
+    take(range(6))
+    assert looked == [True, True, False]
+
+
+def test_what_is_made_in_another_way_is_kept_as_that(tmp_path: Path) -> None:
+    """As where memory runs out meanwhile: with it, the next run would have made the other."""
+    results, files = part("nodes.run.kept_windows").Results, part("nodes.host.kept_files").KeptFiles
+    ways = ["at once"]
+
+    def short_of_memory() -> Tensor:
+        ways[0] = "in parts"
+        return torch.ones(2)
+
+    seen = [torch.arange(3)]
+    results(files(tmp_path), "a model").once(seen, lambda: ways[0], short_of_memory)
+    ways[0] = "at once"
+    assert results(files(tmp_path), "a model").once(seen, lambda: ways[0], lambda: torch.zeros(2)).eq(0).all()
+    ways[0] = "in parts"
+    assert results(files(tmp_path), "a model").once(seen, lambda: ways[0], lambda: torch.zeros(2)).eq(1).all()
+
+
+def test_what_is_kept_lies_in_memory_as_it_did(tmp_path: Path) -> None:
+    """Networks may compute otherwise, to the last bits, of what lies otherwise."""
+    once = part("nodes.run.kept_windows").Results(part("nodes.host.kept_files").KeptFiles(tmp_path), "a model").once
+    given = torch.arange(24.0).reshape(2, 3, 4).permute(2, 0, 1)
+    for _ in range(2):
+        made = once([], lambda: "so", lambda: given)
+        assert torch.equal(made, given)
+        assert made.stride() == given.stride()
+
+
+WORDS = 70_001  # more than a part of a fingerprint, and a rest
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.uint8, torch.int64], ids=str)
+def test_fingerprints_tell_tensors_apart(dtype: torch.dtype) -> None:
+    fingerprint = part("nodes.host.fingerprint").fingerprint
+    plain = torch.arange(WORDS).remainder(200).to(dtype)
+    prints = {fingerprint(plain), fingerprint(plain[:-1]), fingerprint(plain[None]), fingerprint(plain[1:])}
+    for index in (0, 1, 2, 3, 40_000, WORDS - 1):
+        changed = plain.clone()
+        changed[index] = 201
+        prints.add(fingerprint(changed))
+        changed[index - 5] = 201
+        prints.add(fingerprint(changed))
+    swapped = plain.clone()
+    swapped[0], swapped[4] = plain[4], plain[0]
+    prints.add(fingerprint(swapped))
+    assert len(prints) == 4 + 2 * 6 + 1
+    assert fingerprint(plain.clone()) == fingerprint(plain)
+    assert fingerprint(torch.cat([plain[:1], plain])[1:]) == fingerprint(plain)  # that begins elsewhere in memory
+
+
+def test_fingerprints_see_the_highest_bits_alone() -> None:
+    """Where numbers differ by multiples of 2^48, sums of the plain numbers would be equal once in 65 536 pairs."""
+    fingerprint = part("nodes.host.fingerprint").fingerprint
+    chance = torch.Generator().manual_seed(1)
+    high = torch.randint(0, 2**15, (20_000, 8), generator=chance) << 48
+    assert len({fingerprint(row) for row in high}) == len(high)
