@@ -41,6 +41,7 @@ LAYERS = {
     "report": 6,
     "restore": 7,
     "jobs": 8,
+    "vapoursynth": 8,  # beside the jobs: it has the frames of its host, not files
     "batch": 9,  # above the jobs of single files
     "curation": 10,  # above the batch, of which it has its processes and the walk over folders
     "cluster": 10,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from torch import Tensor
@@ -126,6 +127,8 @@ class Restorer:
         self.pipeline = pipeline
         self.face_part = face_part
         self.name = name
+        self.turn = Lock()
+        """Held by threads that share the restorer, while one of them restores a window."""
 
     def restore_frames(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
