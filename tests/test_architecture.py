@@ -42,6 +42,7 @@ LAYERS = {
     "restore": 7,
     "jobs": 8,
     "vapoursynth": 8,  # beside the jobs: it has the frames of its host, not files
+    "live": 8,  # beside the jobs: what is restored while it is filmed
     "batch": 9,  # above the jobs of single files
     "curation": 10,  # above the batch, of which it has its processes and the walk over folders
     "cluster": 10,

@@ -27,6 +27,7 @@ from .common_options import add_model_folders, add_output
 from .curate_options import add_curate
 from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_report, add_segment, add_segments
+from .live_options import add_live
 from .model_file_options import add_convert, add_embed_prompt, add_export, add_models
 from .score_options import add_degrade, add_score
 from .values import read_device, read_lora, read_memory, read_path, read_seconds, read_size, read_steps
@@ -39,6 +40,7 @@ EXAMPLES = """examples:
   ffmpeg -i clip.vob -f yuv4mpegpipe - | vfe enhance - -o - | ffmpeg -i - restored.webm
   vfe enhance clip.mp4 -o restored.mp4 --model vividface --comfyui ~/ComfyUI --memory 8GB
   vfe enhance tapes/ -o restored/ --jobs 2 --preset old-film
+  vfe live -o http -o virtual
   vfe plan film.mkv -o job; vfe segment job all; vfe assemble job
   vfe faces film.mp4 -o who.png --json faces.json
   vfe curate videos/ -o data/train --open
@@ -52,7 +54,7 @@ DEFAULTS = RestoreOptions()
 PROGRESS_FORMS = ("text", "json")
 """The forms in which progress is written: the first for people, the second for programs."""
 COMMANDS = (
-    "enhance|plan|segment|assemble|job|presets|faces|curate|compare|score|degrade|info|models|convert|export|"
+    "enhance|live|plan|segment|assemble|job|presets|faces|curate|compare|score|degrade|info|models|convert|export|"
     "embed-prompt"
 )
 
@@ -79,6 +81,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"vfe {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar=COMMANDS, parser_class=Parser)
     _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of them"))
+    add_live(commands.add_parser("live", help="restore faces of a camera or a stream as it comes"), PROGRESS_FORMS)
     _add_plan(commands.add_parser("plan", help="divide a long clip into segments that any process can restore"))
     add_segment(commands.add_parser("segment", help="restore segments of a job"))
     add_assemble(commands.add_parser("assemble", help="put the segments of a job together"))

@@ -88,7 +88,7 @@ def decode_frames(container: InputContainer, stream: VideoStream, damage: Damage
 
     The times of the frames increase, and count from the start of the file (see `times`).
     """
-    decoder, times = _decoder(stream), ShownTimes()
+    decoder, times = decoder_of(stream), ShownTimes()
     mended = MendedPackets(container, used_streams(container, stream), damage.add)
     for packet in chain(mended, [None]):
         if packet is not None:
@@ -127,7 +127,8 @@ def decode_picture(codec: str, configuration: bytes | None, data: bytes) -> Vide
     return next(iter([*decoder.decode(Packet(data)), *decoder.decode(None)]), None)
 
 
-def _decoder(stream: VideoStream) -> VideoCodecContext:
+def decoder_of(stream: VideoStream) -> VideoCodecContext:
+    """Return the decoder of a stream, set up as all decoders of this package are."""
     decoder = _with_alpha(stream) or stream.codec_context
     _rest_between_calls(decoder)
     return decoder
