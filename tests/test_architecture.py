@@ -104,7 +104,7 @@ def layering_errors(source: str, module: str) -> list[str]:
 
 
 def import_errors(source: str, module: str) -> list[str]:
-    """Who may import comfy, nodes, training and benchmarks, and that packages import themselves relatively."""
+    """Who may import comfy, nodes, training, benchmarks and editors, and that packages import themselves relatively."""
     top = module.partition(".")[0]
     errors = []
     for target, relative in imports(source, module):
@@ -115,6 +115,10 @@ def import_errors(source: str, module: str) -> list[str]:
             errors.append(f"{module} imports {target}: only nodes may")
         if other in ("training", "benchmarks") and top not in (other, "tests", "benchmarks"):
             errors.append(f"{module} imports {target}: only tests and benchmarks may")
+        if other == "editors" and top not in (other, "tests"):
+            errors.append(f"{module} imports {target}: only tests may")
+        if top == "editors" and other in ("vfe", "torch"):
+            errors.append(f"{module} imports {target}: the Python of an editor has none")
         if other == top and top in ("vfe", "nodes") and not relative:
             errors.append(f"{module} imports {target} absolutely: loaded as a node pack, that would be another module")
     return errors
@@ -148,7 +152,7 @@ def broad_except_errors(source: str, module: str) -> list[str]:
 
 def print_errors(source: str, module: str) -> list[str]:
     programs = ("quickstart", "tests.comfy_suite", "tests.mypy_nodes", "editors.blender.make_zip")
-    if module.startswith(("vfe.cli", "training.", "benchmarks.")) or module in programs:
+    if module.startswith(("vfe.cli", "training.", "benchmarks.", "editors.resolve.")) or module in programs:
         return []
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     return [f"{module}:{c.lineno} prints" for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]
@@ -233,6 +237,8 @@ LONG = "def long() -> int:\n" + "    x = 1\n" * FUNCTION_LINES
         (import_errors, "vfe.restore.restorer", "from vfe.pipeline.one_step import OneStepPipeline"),
         (import_errors, "quickstart", "import training.demo"),
         (import_errors, "quickstart", "import benchmarks.speed"),
+        (import_errors, "vfe.cli.enhance", "from editors.resolve import install"),
+        (import_errors, "editors.resolve.install", "from vfe.types import VFEError"),
         (size_errors, "vfe.types", "x = 1\n" * (FILE_LINES + 1)),
         (size_errors, "vfe.types", LONG),
         (broad_except_errors, "vfe.types", "try:\n    pass\nexcept:\n    pass"),
