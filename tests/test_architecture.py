@@ -44,6 +44,7 @@ LAYERS = {
     "vapoursynth": 8,  # beside the jobs: it has the frames of its host, not files
     "live": 8,  # beside the jobs: what is restored while it is filmed
     "batch": 9,  # above the jobs of single files
+    "timeline": 10,  # above the batch, of which it has the record of results
     "curation": 10,  # above the batch, of which it has its processes and the walk over folders
     "cluster": 10,
     "score": 10,  # beside the cluster; it takes the clips of folders as batch finds them

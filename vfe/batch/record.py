@@ -81,6 +81,10 @@ class Record:
         """Return what is known of an output of this name."""
         return self._entries.get(output)
 
+    def entries(self) -> list[Entry]:
+        """Return what is known of all outputs."""
+        return list(self._entries.values())
+
     def read_again(self) -> Record:
         """Read what other runs wrote since. Raises OSError where it cannot be read."""
         self._entries |= {entry.output: entry for entry in self._read()}

@@ -52,7 +52,7 @@ def enhance_folder(args: argparse.Namespace, model: ModelOptions, found: Found) 
     note = _check_with_torch(args)
     record = Record(args.output)
     choices = Choices(
-        args.output, given_of(args), _of_the_result(args, model), args.overwrite, not args.no_resume, reports
+        args.output, given_of(args), of_the_result(args, model), args.overwrite, not args.no_resume, reports
     )
     planner = Planner(choices, OptionFiles(found.root), record)
     lines = FolderLines(sys.stdout, sys.stderr, None if args.watch else len(found.clips) + len(found.unread))
@@ -145,7 +145,7 @@ def _make_folder(output: Path) -> None:
     output.mkdir(exist_ok=True)
 
 
-def _of_the_result(args: argparse.Namespace, model: ModelOptions) -> dict[str, Any]:
+def of_the_result(args: argparse.Namespace, model: ModelOptions) -> dict[str, Any]:
     """Return what was chosen of the model and a result depends on."""
     chosen = {f.name: getattr(model, f.name) for f in fields(ModelOptions) if f.name not in OF_SPEED}
     return {**chosen, "model": args.model, "window": args.window, "overlap": args.overlap}

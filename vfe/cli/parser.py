@@ -24,6 +24,7 @@ from ..options import (
 )
 from ..types import VFEError
 from .common_options import add_model_folders, add_output
+from .conform_options import add_conform
 from .curate_options import add_curate
 from .folder_options import add_folders
 from .job_options import add_assemble, add_job, add_long_clips, add_report, add_segment, add_segments
@@ -40,6 +41,7 @@ EXAMPLES = """examples:
   ffmpeg -i clip.vob -f yuv4mpegpipe - | vfe enhance - -o - | ffmpeg -i - restored.webm
   vfe enhance clip.mp4 -o restored.mp4 --model vividface --comfyui ~/ComfyUI --memory 8GB
   vfe enhance tapes/ -o restored/ --jobs 2 --preset old-film
+  vfe conform cut.otio -o cut.restored.otio --region face
   vfe live -o http -o virtual
   vfe plan film.mkv -o job; vfe segment job all; vfe assemble job
   vfe faces film.mp4 -o who.png --json faces.json
@@ -54,8 +56,8 @@ DEFAULTS = RestoreOptions()
 PROGRESS_FORMS = ("text", "json")
 """The forms in which progress is written: the first for people, the second for programs."""
 COMMANDS = (
-    "enhance|live|plan|segment|assemble|job|presets|faces|curate|compare|score|degrade|info|models|convert|export|"
-    "embed-prompt"
+    "enhance|conform|live|plan|segment|assemble|job|presets|faces|curate|compare|score|degrade|info|models|convert|"
+    "export|embed-prompt"
 )
 
 
@@ -81,6 +83,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"vfe {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar=COMMANDS, parser_class=Parser)
     _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of them"))
+    _add_conform(commands.add_parser("conform", help="restore what a timeline uses, and point a copy of it there"))
     add_live(commands.add_parser("live", help="restore faces of a camera or a stream as it comes"), PROGRESS_FORMS)
     _add_plan(commands.add_parser("plan", help="divide a long clip into segments that any process can restore"))
     add_segment(commands.add_parser("segment", help="restore segments of a job"))
@@ -174,9 +177,20 @@ def _add_enhance(parser: argparse.ArgumentParser) -> None:
     beside = parser.add_argument_group("beside the output")
     beside.add_argument("--compare", type=read_path, metavar="FILE", help="also write input and output side by side")
     add_report(beside)
-    progress = "how progress is written to stderr: for people, or a line of JSON every half second"
-    beside.add_argument("--progress", choices=PROGRESS_FORMS, default=PROGRESS_FORMS[0], help=progress)
+    _add_progress(beside)
     _add_restoring(parser)
+
+
+def _add_conform(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments and options of `vfe conform`."""
+    add_conform(parser)
+    _add_progress(parser)
+    _add_restoring(parser, one_clip=False)
+
+
+def _add_progress(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
+    progress = "how progress is written to stderr: for people, or a line of JSON every half second"
+    group.add_argument("--progress", choices=PROGRESS_FORMS, default=PROGRESS_FORMS[0], help=progress)
 
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
@@ -189,8 +203,8 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     _add_restoring(parser)
 
 
-def _add_restoring(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a clip is restored."""
+def _add_restoring(parser: argparse.ArgumentParser, *, one_clip: bool = True) -> None:
+    """Add the options that say how a clip is restored; without `one_clip`, those that are for many alike."""
     presets = "options that suit a kind of footage: old-film, webcam, tv, photo or your own; `vfe presets` lists them"
     parser.add_argument("--preset", metavar="NAME", help=presets)
     model = parser.add_argument_group("model")
@@ -205,7 +219,7 @@ def _add_restoring(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--device", type=read_device, default="auto", metavar=devices, help="default: auto; also cuda:1")
     model.add_argument("--dtype", default=DEFAULT_DTYPE, choices=DTYPES, help=f"default: {DEFAULT_DTYPE}")
     _add_wan(parser.add_argument_group("Wan models (--model vividface)"))
-    _add_region(parser.add_argument_group("faces"))
+    _add_region(parser.add_argument_group("faces"), one_clip)
     picture = parser.add_argument_group("picture and file")
     size = picture.add_mutually_exclusive_group()
     size.add_argument("--size", type=read_size, metavar="WxH", help="resize the input to this before restoring")
@@ -217,7 +231,7 @@ def _add_restoring(parser: argparse.ArgumentParser) -> None:
     picture.add_argument("--codec", choices=CODECS, help="default: by extension, H.264 for most")
 
 
-def _add_region(group: argparse._ArgumentGroup) -> None:
+def _add_region(group: argparse._ArgumentGroup, one_clip: bool) -> None:
     """Add the options that say what of a frame, and which faces, are restored."""
     group.add_argument("--region", choices=REGIONS, help=f"what to restore (default: {DEFAULTS.region})")
     group.add_argument(
@@ -225,8 +239,9 @@ def _add_region(group: argparse._ArgumentGroup) -> None:
     )
     which = f"all, largest, 2,5 or 'nearest X,Y'; see `vfe faces` (default: {DEFAULTS.faces})"
     group.add_argument("--faces", metavar="WHICH", help=which)
-    tracks = "the faces, as `vfe faces --json` writes them, instead of finding them"
-    group.add_argument("--tracks", type=read_path, metavar="FILE", help=tracks)
+    if one_clip:
+        tracks = "the faces, as `vfe faces --json` writes them, instead of finding them"
+        group.add_argument("--tracks", type=read_path, metavar="FILE", help=tracks)
     least = f"leave faces alone that are smaller (default: {DEFAULTS.min_face})"
     group.add_argument("--min-face", type=int, metavar="PX", help=least)
     blend = f"0 input to 1 restored faces (default: {DEFAULTS.blend:g})"

@@ -25,6 +25,7 @@ from .hdr import ColourCoding
 from .hdr_of_frame import read_hdr
 from .info import VideoInfo
 from .orient import UPRIGHT, Orientation, orientation_of
+from .part import is_part, part_info, read_part
 from .photo.animation import Animation, describe_animation
 from .photo.file import Photo, read_photo
 from .pipe.y4m import LONGEST_LINE, Y4M, chroma_location
@@ -40,6 +41,9 @@ def probe(path: str | Path) -> VideoInfo:
     Raises VFEError where there is no such file, no video in it, or no frame that can be decoded.
     """
     source = find_input(path)
+    if is_part(source.path):
+        part = read_part(source.path)
+        return part_info(source.path, part, probe(part.source))
     if source.kind == "animation":
         animation = describe_animation(source.path)
         return _probe(source.path) if animation is None else _animation_info(source.path, animation)

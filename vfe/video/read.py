@@ -82,6 +82,10 @@ class Source:
         is. Raises VFEError where a picture is not the one that a pass over the source found before; after an error of a
         damaged file there may be no such picture, and what a reading from the start gives is taken.
         """
+        return self._opened(_frames_of(self._proved(first, table)))
+
+    def pictures_from(self, first: int, table: FrameTable) -> Generator[Decoded, None, None]:
+        """Do the same for pictures, of which frames are made only when somebody asks for them."""
         return self._opened(self._proved(first, table))
 
     def _opened(self, pictures: Generator[_T, None, None]) -> Generator[_T, None, None]:
@@ -94,7 +98,7 @@ class Source:
             return self._read_images(self.info.images)
         return self._read_animation() if self.info.container in OWN_FORMATS else self._read_video()
 
-    def _proved(self, first: int, table: FrameTable) -> Generator[Frame, None, None]:
+    def _proved(self, first: int, table: FrameTable) -> Generator[Decoded, None, None]:
         number = first
         can_seek = table.pts is not None and not self.info.is_piped and self.info.container not in OWN_FORMATS
         for lead in (*(lead for lead in LEADS if can_seek and lead < first), None):
@@ -103,7 +107,7 @@ class Source:
                     proved = decoded.checksum() == table.checksums[number]
                     if not proved and (lead is not None or table.is_sound(number)):
                         break  # another way takes up here
-                    yield decoded.frame()
+                    yield decoded
                     number += 1
                     if number == len(table):
                         return
@@ -251,16 +255,27 @@ class Source:
 
 
 def open_source(path: str | Path) -> Source:
-    """Open a video, an image, a folder of images or a glob for reading.
+    """Open a video, an image, a folder of images, a glob or a part of a video for reading.
 
     Raises VFEError where there is no such file, no video in it, or no frame that can be decoded.
     """
-    return Source(probe(path))
+    info = probe(path)
+    if not info.is_part:
+        return Source(info)
+    from .part_source import open_part  # which reads the whole video by a source of this file
+
+    return open_part(info)
 
 
 def interlaced_note(woven: int, count: int) -> str:
     """Return the sentence on a video of which so many frames are interlaced."""
     return f"{woven} of {count} frames are interlaced; they are written as they are"
+
+
+def _frames_of(pictures: Generator[Decoded, None, None]) -> Generator[Frame, None, None]:
+    with closing(pictures):
+        for decoded in pictures:
+            yield decoded.frame()
 
 
 def _made(frame: Frame) -> Decoded:

@@ -28,7 +28,7 @@ def left_out(info: VideoInfo) -> list[str]:
 
     Raises VFEError for a file that cannot be read.
     """
-    if info.kind != "video" or info.container in OWN_FORMATS or info.is_piped:
+    if info.kind != "video" or info.container in OWN_FORMATS or info.is_piped or info.is_part:
         return []
     with reading(info.path), open_video(info.path) as container:
         found = _beside(container, video_stream(container, info.path, info.stream))
