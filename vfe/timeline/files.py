@@ -17,6 +17,7 @@ from ..files.durable import flush
 from ..types import VFEError
 from ..video.errors import writing
 from ..video.files import refuse_pipe
+from .apart import read_apart
 from .formats import Format, format_of
 from .kdenlive import give_speeds, with_readable_speeds
 
@@ -55,6 +56,8 @@ def _read(path: Path, kind: Format, rate: float | None) -> object:
         timeline = otio.adapters.read_from_string(text, adapter_name=kind.adapter)
         give_speeds(timeline)
         return timeline
+    if kind is Format.OTIO:
+        return otio.adapters.read_from_string(read_apart(path), adapter_name=kind.adapter)
     options = {"rate": rate} if kind is Format.EDL and rate is not None else {}
     return otio.adapters.read_from_file(str(path), adapter_name=kind.adapter, **options)
 
@@ -96,6 +99,8 @@ def _adapter(path: Path | str, fact: str) -> Iterator[None]:
         warnings.simplefilter("ignore")
         try:
             yield
+        except VFEError:
+            raise
         except _ADAPTER_ERRORS as error:
             said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise VFEError(f"{path}: {fact} ({said}); try .otio") from error
