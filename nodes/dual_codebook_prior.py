@@ -31,7 +31,8 @@ class DualCodebookPrior(io.ComfyNode):
             inputs=[
                 RestorerType.Input(
                     "restorer",
-                    tooltip="A restorer with codebooks, such as a Wan DiT with its adapter; the bundled one has none.",
+                    tooltip="A restorer with codebooks, such as a Wan DiT with its adapter. Where its part for faces "
+                    "alone has some, faces are looked for and their codes are shown.",
                 ),
                 io.Image.Input("images", tooltip="The degraded frames, as One-Step Enhance gets them."),
                 io.Float.Input(
@@ -69,8 +70,9 @@ class DualCodebookPrior(io.ComfyNode):
         cls, restorer: ComfyRestorer, images: Tensor, spatial_strength: float, temporal_strength: float
     ) -> io.NodeOutput:
         """Return the PRIOR of `images`, and its codes as an IMAGE; VFEError for a restorer without codebooks."""
-        from .run.step import read_clip_prior
+        from ..vfe.models.prior import PriorStrength
+        from .run.codes import read_clip_prior
 
         prior: ClipPrior
-        prior, code_map = read_clip_prior(restorer, images, spatial_strength, temporal_strength)
+        prior, code_map = read_clip_prior(restorer, images, PriorStrength(spatial_strength, temporal_strength))
         return io.NodeOutput(prior, code_map)

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..vfe.options import ModelOptions, Region, RestoreOptions
+from ..vfe.options import ModelOptions
 from .host.images import to_images
 from .remedies import in_node_terms
 from .sockets.inputs import (
-    DEFAULTS,
-    UNSCALED,
-    chosen_size,
     face_inputs,
     fidelity_input,
     size_inputs,
@@ -21,9 +18,12 @@ from .sockets.inputs import (
     strength_input,
 )
 from .sockets.presets import NO_PRESET, preset_input, preset_note, with_chosen_preset
+from .sockets.restoring import RestoreInputs, chosen_options
 from .sockets.types import CATEGORY, RestorerType, found_by
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .backend.restorer import ComfyRestorer
 
 
@@ -65,29 +65,14 @@ class EnhanceFaceImage(io.ComfyNode):
         cls,
         restorer: ComfyRestorer,
         image: Tensor,
-        region: Region,
-        faces: str,
-        min_face: int,
-        blend: float,
-        strength: float,
-        fidelity: float = DEFAULTS.fidelity,
-        scale: str = UNSCALED,
-        size: str = "",
         preset: str = NO_PRESET,
         steps: int = ModelOptions.steps,
+        **how: Unpack[RestoreInputs],
     ) -> io.NodeOutput:
         """Return the restored IMAGE and the report; VFEError for what cannot be chosen, found or held in memory."""
         from .run.photos import Photos
 
-        chosen = RestoreOptions(
-            strength=strength,
-            region=region,
-            faces=faces,
-            min_face=min_face,
-            blend=blend,
-            fidelity=fidelity,
-            **chosen_size(scale, size),
-        )
+        chosen = chosen_options(how)
         options = with_chosen_preset(preset, chosen)
         photos = Photos(restorer, image, options)
         with restorer.taking(steps):

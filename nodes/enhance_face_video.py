@@ -6,13 +6,9 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import Input, InputImpl, io
 
-from ..vfe.options import ModelOptions, Region, RestoreOptions
+from ..vfe.options import ModelOptions
 from .remedies import in_node_terms
 from .sockets.inputs import (
-    DEFAULTS,
-    UNSCALED,
-    chosen_crf,
-    chosen_size,
     chosen_window,
     crf_input,
     face_inputs,
@@ -23,9 +19,12 @@ from .sockets.inputs import (
     window_input,
 )
 from .sockets.presets import NO_PRESET, preset_input, preset_note, with_chosen_preset
+from .sockets.restoring import RestoreInputs, chosen_options
 from .sockets.types import CATEGORY, RestorerType, found_by
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .backend.restorer import ComfyRestorer
 
 
@@ -71,32 +70,15 @@ class EnhanceFaceVideo(io.ComfyNode):
         cls,
         restorer: ComfyRestorer,
         video: Input.Video,
-        region: Region,
-        faces: str,
-        min_face: int,
-        blend: float,
-        strength: float,
         window: int,
-        crf: int,
-        fidelity: float = DEFAULTS.fidelity,
-        scale: str = UNSCALED,
-        size: str = "",
         preset: str = NO_PRESET,
         steps: int = ModelOptions.steps,
+        **how: Unpack[RestoreInputs],
     ) -> io.NodeOutput:
         """Return the restored VIDEO and the report; VFEError for what cannot be read, chosen or held in memory."""
         from .run.video import describe, enhance_video
 
-        chosen = RestoreOptions(
-            strength=strength,
-            region=region,
-            faces=faces,
-            min_face=min_face,
-            blend=blend,
-            crf=chosen_crf(crf),
-            fidelity=fidelity,
-            **chosen_size(scale, size),
-        )
+        chosen = chosen_options(how)
         options = with_chosen_preset(preset, chosen)
         asked = chosen_window(window)
         with restorer.taking(steps):

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 
 from comfy_api.latest import io
 
-from ..vfe.options import Region, RestoreOptions
+from ..vfe.options import ModelOptions
 from .remedies import in_node_terms
 from .sockets.inputs import (
-    DEFAULTS,
-    UNSCALED,
-    chosen_crf,
-    chosen_size,
     chosen_window,
     crf_input,
     face_inputs,
     fidelity_input,
     size_inputs,
+    steps_input,
     strength_input,
     window_input,
 )
 from .sockets.presets import NO_PRESET, given_options, preset_input
+from .sockets.restoring import RestoreInputs, chosen_options
 from .sockets.types import CATEGORY, RestorerType, found_by
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .backend.restorer import ComfyRestorer
 
 
@@ -67,6 +67,7 @@ class EnhanceFolder(io.ComfyNode):
                 fidelity_input(),
                 *size_inputs(),
                 preset_input(),
+                steps_input(),  # last: earlier workflows tell values by their places
             ],
             outputs=[
                 io.String.Output(display_name="summary", tooltip="What became of each clip, a line for each."),
@@ -93,34 +94,20 @@ class EnhanceFolder(io.ComfyNode):
         folder: str,
         output: str,
         overwrite: bool,
-        region: Region,
-        faces: str,
-        min_face: int,
-        blend: float,
-        strength: float,
         window: int,
-        crf: int,
-        fidelity: float = DEFAULTS.fidelity,
-        scale: str = UNSCALED,
-        size: str = "",
         preset: str = NO_PRESET,
+        steps: int = ModelOptions.steps,
+        **how: Unpack[RestoreInputs],
     ) -> io.NodeOutput:
         """Return the summary and the results; VFEError where there are no clips, or where each of them failed."""
         from .host.user_folders import input_folder, output_folder
         from .run.folder import FolderRequest, enhance_folder
 
-        chosen = RestoreOptions(
-            strength=strength,
-            region=region,
-            faces=faces,
-            min_face=min_face,
-            blend=blend,
-            crf=chosen_crf(crf),
-            fidelity=fidelity,
-            **chosen_size(scale, size),
-        )
+        chosen = chosen_options(how)
         given, asked = given_options(preset, chosen), chosen_window(window)
-        request = FolderRequest(input_folder(folder), output_folder(output), given, asked.config, overwrite)
-        report = enhance_folder(restorer, request)
+        folders = input_folder(folder), output_folder(output)
+        request = FolderRequest(*folders, given, asked.config, overwrite=overwrite, steps=steps)
+        with restorer.taking(steps):
+            report = enhance_folder(restorer, request)
         text = "\n".join(filter(None, (report.text(), asked.note)))
         return io.NodeOutput(text, [str(path) for path in report.files], ui={"text": (text,)})

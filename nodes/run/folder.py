@@ -21,6 +21,7 @@ from ...vfe.batch.pool import Report
 from ...vfe.batch.record import Record
 from ...vfe.batch.run import Ended, Listed, Noted, run_batch
 from ...vfe.face.track.select import FaceSelection
+from ...vfe.options import ModelOptions
 from ...vfe.pipeline.windows import WindowConfig
 from ...vfe.restore.restorer import RestoreReport
 from ...vfe.types import Remedy, VFEError, VideoShape
@@ -44,6 +45,8 @@ class FolderRequest:
     given: GivenOptions
     window: WindowConfig | None
     overwrite: bool = False
+    steps: int = ModelOptions.steps
+    """Those of the model's last blocks, for the record of what was done."""
 
 
 @dataclass
@@ -81,6 +84,8 @@ def enhance_folder(restorer: ComfyRestorer, request: FolderRequest) -> FolderRep
     if request.given.faces is not None:
         FaceSelection.parse(request.given.faces)
     model = {**restorer.made_of, "window": None if request.window is None else request.window.frames}
+    if request.steps != ModelOptions.steps:  # records of before have none
+        model["steps"] = request.steps
     choices = Choices(request.output, request.given, model, request.overwrite, how_to_replace=HOW_TO_REPLACE)
     planner = Planner(choices, OptionFiles(found.root), Record(request.output))
     run = _FolderRun(restorer, request.window, planner, len(found.clips))

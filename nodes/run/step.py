@@ -1,25 +1,24 @@
-"""Clips of IMAGE frames through a restorer, window by window, to latents and priors."""
+"""Clips of IMAGE frames through a restorer, window by window, to latents."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-import torch
 from torch import Tensor
 
-from ...vfe.models.prior import DualCodebookPrior, Prior, PriorStrength
+from ...vfe.models.prior import Prior
 from ...vfe.pipeline.latents import WindowLatent
 from ...vfe.pipeline.one_step import OneStepPipeline
 from ...vfe.pipeline.windows import Window, WindowConfig, WindowGatherer
-from ...vfe.types import FRAMES_PER_LATENT, VFEError, VideoShape
+from ...vfe.types import VideoShape
 from ..backend.restorer import ComfyRestorer
 from ..host.images import check_images, masks_for, to_frames
 from ..host.reporter import Reporter
 from ..sockets.clip_latent import ClipLatent, PlacedLatent, merged
-from ..sockets.clip_prior import ClipPrior, code_picture, on_device
+from ..sockets.clip_prior import ClipPrior
 from ..sockets.inputs import chosen_window
 
 GivenPrior: TypeAlias = 'Prior | Literal["own"] | None'
@@ -53,7 +52,7 @@ def enhance(restorer: ComfyRestorer, images: Tensor, wanted: Enhancement) -> dic
     reporter.begin(("Restoring",))
     config = pipeline.window_for(size.height, size.width)
     placed = []
-    for window in _windows(images, config):
+    for window in windows_of(to_frames(images), config):
         prior: GivenPrior = "own" if wanted.prior is None else wanted.prior.of(window, pipeline, reporter.check)
         part = None if mask is None else _of_window(mask, window)
         latent = pipeline.restore_latent(window.frames, wanted.strength, reporter.check, prior=prior, mask=part)
@@ -78,57 +77,15 @@ def first_frame(pipeline: OneStepPipeline, latent: WindowLatent, reporter: Repor
     return pipeline.decode_latent(replace(latent, frames=1, tiles=tiles), reporter.check)[0]
 
 
-def read_clip_prior(
-    restorer: ComfyRestorer, images: Tensor, spatial: float, temporal: float
-) -> tuple[ClipPrior, Tensor]:
-    """Return the prior of a clip in the windows that suit the restorer, and its codes as an IMAGE.
-
-    The IMAGE has a picture for each latent frame; `spatial` and `temporal` are the strengths of the prior, 0 to 1.
-    Raises VFEError for a restorer without codebooks.
-    """
-    check_images(images)
-    codebooks = restorer.codebooks
-    if codebooks is None:
-        raise VFEError(
-            f"{restorer.name} has no codebooks; take a lite restorer that has, or load a Wan DiT with its adapter"
-        )
-    reporter = Reporter(len(images))
-    size = VideoShape(*images.shape[:3])
-    pipeline = restorer.prior_reader(size, None)
-    priors: dict[tuple[int, int], Prior] = {}
-    pictures: list[Tensor] = []
-    for window in _windows(images, pipeline.window_for(size.height, size.width)):
-        prior = pipeline.read_prior(window.frames, reporter.check)
-        assert prior is not None
-        priors[window.start, len(window.frames)] = on_device(prior, "cpu")
-        # Pictures of latents that the window before has too.
-        known = len(pictures) - window.start // FRAMES_PER_LATENT if pictures else 0
-        pictures += list(_code_pictures(codebooks, prior, pipeline.model.side_multiple))[known:]
-        reporter.report(window.start + len(window.frames))
-    strength = PriorStrength(spatial, temporal)
-    return ClipPrior(images=images, restorer=restorer, strength=strength, windows=priors), torch.stack(pictures)
-
-
-def _code_pictures(network: DualCodebookPrior, prior: Prior, side: int) -> Iterator[Tensor]:
-    """Yield a picture (side h, 2 side w, 3) of the codes of each latent frame of a window.
-
-    A prior holds the entries as they are in the codebooks, so the nearest entry is the very one.
-    """
-    spatial = network.spatial_codebook.nearest(prior.spatial)[0]
-    temporal = network.temporal_codebook.nearest(prior.temporal)[0]
-    for pair in zip(spatial, temporal, strict=True):
-        yield code_picture(*pair, network.config.entries, side)
-
-
 def _of_window(mask: Tensor, window: Window) -> Tensor:
     """Return the masks of the frames of a window, or the one of all frames."""
     return mask[0] if len(mask) == 1 else mask[window.start : window.start + len(window.frames)]
 
 
-def _windows(images: Tensor, config: WindowConfig) -> Iterator[Window]:
-    """Yield the windows of an IMAGE."""
+def windows_of(frames: Iterable[Tensor], config: WindowConfig) -> Iterator[Window]:
+    """Yield the windows of a clip of frames (3, H, W)."""
     gatherer = WindowGatherer(config)
-    for frame in to_frames(images):
+    for frame in frames:
         window = gatherer.push(frame)
         if window is not None:
             yield window

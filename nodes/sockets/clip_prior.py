@@ -36,9 +36,16 @@ class ClipPrior:
     strength: PriorStrength
     windows: Mapping[tuple[int, int], Prior]
     """{(first frame, number of frames): prior of that window, on the CPU}."""
+    of_faces: bool = False
+    """Whether it is of the faces in the images, for looking at alone."""
 
     def check_fits(self, images: Tensor, restorer: ComfyRestorer) -> None:
-        """Raise VFEError where it is of another restorer, or of frames of another number or size."""
+        """Raise VFEError where it is of another restorer, of frames of another number or size, or of faces."""
+        if self.of_faces:
+            raise VFEError(
+                f"this PRIOR is of faces, as {self.restorer.name} has codebooks for them alone; disconnect it: Restore "
+                "Faces reads them itself"
+            )
         if restorer is not self.restorer:
             raise VFEError("this PRIOR was read with another RESTORER; connect the same one to both nodes")
         if images.shape[:3] != self.images.shape[:3]:

@@ -57,6 +57,13 @@ def test_each_clip_comes_out_as_by_vfe(restorer: Loose, tapes: Path) -> None:
     assert abs(read_pixels(output / "a.mp4").astype(int) - read_pixels(own)).max() <= 1
 
 
+def test_more_steps_than_it_was_trained_for_are_refused(restorer: Loose, tapes: Path) -> None:
+    """Before a clip is begun, as all would fail."""
+    with pytest.raises(ValueError, match="set steps to what it was trained for"):
+        restored(restorer, steps=2)
+    assert not list((tapes.parents[1] / "output").rglob("*.mp4"))
+
+
 def test_what_is_done_is_skipped_and_what_is_new_is_not(restorer: Loose, tapes: Path) -> None:
     _, first = restored(restorer)
     write_clip(tapes / "c.mp4", Clip(frames=1))

@@ -10,6 +10,7 @@ import comfy.model_management
 import comfy.sample
 import folder_paths
 import pytest
+import skimage.data
 import torch
 from torch import Tensor
 
@@ -19,6 +20,7 @@ from tests.support.comfy_pack import (
     NODES,
     Loose,
     core_vae,
+    frames_of,
     images_of,
     interrupted_everywhere,
     part,
@@ -29,6 +31,7 @@ from tests.support.comfy_pack import (
 from tests.support.tensor_memory import tensor_bytes
 from tests.support.tiny_lite import tiny_lite, tiny_lite_with_prior
 from tests.support.tiny_vae import TINY, random_vae
+from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned
 from vfe.models.lite import LiteModel
 from vfe.pipeline.one_step import WindowConfig
 from vfe.types import never_cancelled
@@ -274,11 +277,36 @@ def test_the_prior_node_gives_what_the_restorer_reads_itself(primed: Loose, clip
     assert (restore(restorer, clip, prior=weak) - expected).abs().max() > 1e-4
 
 
+def test_codes_of_faces_are_shown_where_their_part_has_a_prior(primed: Loose) -> None:
+    """Read from aligned crops of each face; One-Step Enhance, which restores frames, has no use for them."""
+    (restorer,) = run("LoadWanRestorer", dtype="fp32")
+    restorer.faces = primed
+    picture = torch.from_numpy(skimage.data.astronaut().copy()[None, :256, 80:400]).float() / 255
+    prior, code_map = run("DualCodebookPrior", restorer=restorer, images=picture)
+    assert code_map.shape == (1, ALIGNED_SIDE, 2 * ALIGNED_SIDE, 3)
+    (track,) = run("FaceMask", images=picture)[1].tracks.tracks
+    crop = take_aligned(frames_of(picture)[0], steady_similarities(track.landmarks)[0]).clamp_(-1, 1)
+    codes = primed.network.prior(crop[None, :, None], never_cancelled)
+    pairs = zip((codes.spatial, codes.temporal), ("spatial_codebook", "temporal_codebook"), strict=True)
+    entries = torch.cat([getattr(primed.network.prior, name).nearest(read)[0, 0] for read, name in pairs], dim=1)
+    shown = code_map[0, ::8, ::8].flatten(0, 1)
+    assert len(entries.unique()) > 1
+    for entry in entries.unique():
+        assert len(shown[entries.flatten() == entry].unique(dim=0)) == 1
+    assert len(shown.unique(dim=0)) == len(entries.unique())
+    with pytest.raises(ValueError, match="this PRIOR is of faces"):
+        run("OneStepEnhance", restorer=restorer, images=picture, prior=prior)
+    with pytest.raises(ValueError, match="no face was found in the images"):
+        run("DualCodebookPrior", restorer=restorer, images=torch.full((1, 64, 64, 3), 0.5))
+    (restored, _) = run("EnhanceFaceImage", restorer=restorer, image=picture, region="face")
+    assert (restored - picture).abs().max() > 1e-3
+
+
 def test_wrong_inputs_get_a_sentence(restorer: Loose, primed: Loose, clip: Tensor) -> None:
     images = images_of(clip)
     (latent,) = run("OneStepEnhance", restorer=restorer, images=images[:1])
     prior = run("DualCodebookPrior", restorer=primed, images=images[:5])[0]
-    plain = tiny("plain.safetensors", tiny_lite())
+    plain, (bundled,) = tiny("plain.safetensors", tiny_lite()), run("LoadWanRestorer")
     wrong: list[tuple[str, Callable[[], object]]] = [
         ("exactly one of them is needed", lambda: run("VAEDecodeTiled", latent=latent)),
         (
@@ -288,7 +316,8 @@ def test_wrong_inputs_get_a_sentence(restorer: Loose, primed: Loose, clip: Tenso
         ("MASK is", lambda: run("OneStepEnhance", restorer=restorer, images=images, mask=torch.ones(1, 9, 9))),
         ("IMAGE is", lambda: run("OneStepEnhance", restorer=restorer, images=images[:0])),
         ("half the window of 9", lambda: run("OneStepEnhance", restorer=restorer, images=images, window=9, overlap=9)),
-        ("has no codebooks", lambda: run("DualCodebookPrior", restorer=plain, images=images)),
+        ("has no codebooks; take", lambda: run("DualCodebookPrior", restorer=plain, images=images)),
+        ("no codebooks, nor has its part for f", lambda: run("DualCodebookPrior", restorer=bundled, images=images)),
         ("this PRIOR is of 5 frames", lambda: run("OneStepEnhance", restorer=primed, images=images, prior=prior)),
         ("another RESTORER", lambda: run("OneStepEnhance", restorer=restorer, images=images[:5], prior=prior)),
         ("no such file", lambda: run("LoadWanRestorer", model="gone.safetensors")),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import folder_paths
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 import vfe
+from tests.support.clips import Clip, read_pixels, write_clip
 from tests.support.comfy_pack import NODES, Loose, images_of, run, smooth_clip
 from tests.support.comfy_wan_files import CLIP, CONTEXT, DIT, LORAS, VAE, decoded, enhanced, write_files
 from tests.support.tiny_lite import tiny_lite
@@ -22,7 +25,7 @@ from vfe.weights.save import Origin, save_lora
 
 EXACT = 2e-5  # of [0, 1]
 TRAINED = {"head_steps": {"blocks": 1, "most": 3}}
-WITH_STEPS = ("VFE_EnhanceFaceVideo", "VFE_EnhanceFaceImage", "VFE_OneStepEnhance")
+WITH_STEPS = ("VFE_EnhanceFaceVideo", "VFE_EnhanceFaceImage", "VFE_EnhanceFolder", "VFE_OneStepEnhance")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,26 @@ def test_photos_take_them_too(restorer: Loose) -> None:
     image = torch.rand(1, 64, 64, 3, generator=torch.manual_seed(0))
     one, more = (run("EnhanceFaceImage", restorer=restorer, image=image, steps=steps)[0] for steps in (1, 3))
     assert (one - more).abs().max() > 50 * EXACT
+
+
+def test_clips_of_a_folder_take_them_too(restorer: Loose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of other steps are other results."""
+    for name in ("input", "output"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(folder_paths, f"get_{name}_directory", lambda name=name: str(tmp_path / name))
+    write_clip(tmp_path / "input" / "clip.mp4", Clip(frames=5, width=64, height=64))
+
+    def restored(steps: int, **inputs: bool) -> tuple[str, NDArray[np.uint8]]:
+        given = {"folder": "", "output": "done", "crf": 0, "region": "frame", "blend": 0.0, "steps": steps, **inputs}
+        summary, files = run("EnhanceFolder", restorer=restorer, **given)
+        return summary.splitlines()[0], read_pixels(Path(files[0]))
+
+    said, one = restored(1)
+    assert said == "1 clips: 1 restored"
+    assert restored(1)[0] == "1 clips: 1 skipped"
+    said, three = restored(3, overwrite=True)
+    assert said == "1 clips: 1 restored"
+    assert (one != three).any()
 
 
 def test_more_than_were_trained_get_a_sentence(restorer: Loose) -> None:
