@@ -152,7 +152,8 @@ def broad_except_errors(source: str, module: str) -> list[str]:
 
 
 def print_errors(source: str, module: str) -> list[str]:
-    programs = ("quickstart", "tests.comfy_suite", "tests.mypy_nodes", "editors.blender.make_zip")
+    programs = ("quickstart", "tests.comfy_suite", "tests.mypy_nodes", "editors.blender.make_zip",
+                "editors.kdenlive.install", "editors.shotcut.install")  # fmt: skip
     if module.startswith(("vfe.cli", "training.", "benchmarks.", "editors.resolve.")) or module in programs:
         return []
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))

@@ -6,7 +6,7 @@ import io
 import json
 
 from tests.support.terminal import Clock, Terminal
-from vfe.cli.progress import LOG_SECONDS, ProgressLine, ProgressRecords, clock_text, progress_text
+from vfe.cli.progress import LOG_SECONDS, ProgressLine, ProgressPercent, ProgressRecords, clock_text, progress_text
 
 
 def run_clip(stream: io.StringIO, total: int | None) -> ProgressLine:
@@ -70,3 +70,19 @@ def test_a_total_that_nobody_knows_is_null() -> None:
     stream = io.StringIO()
     ProgressRecords(stream)(0, None)
     assert stream.getvalue() == '{"stage": "restoring", "done": 0, "total": null}\n'
+
+
+def percentages(first: str, passes: int, total: int | None = 4) -> list[str]:
+    stream = io.StringIO()
+    progress = ProgressPercent(stream, first)
+    for _ in range(passes):
+        for done in range(5):
+            progress(done, total)
+    progress.clear()
+    return stream.getvalue().splitlines()
+
+
+def test_editing_programs_get_percentages() -> None:
+    assert percentages("", 1) == [f"percentage: {percent}" for percent in (0, 25, 50, 75, 100)]
+    assert percentages("finding faces", 2) == [f"percentage: {p}" for p in (0, 12, 25, 37, 50, 62, 75, 87, 100)]
+    assert percentages("", 1, None) == []

@@ -22,7 +22,7 @@ from .enhance import check_fits, load_restorer, window_of
 from .enhance_folder import of_the_result
 from .errors import REPORTED, one_line
 from .parser import all_options_of, given_of
-from .progress import ProgressLine, ProgressRecords
+from .progress import shown_as
 from .text import one_line_name, say
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _restore_one(
 @contextmanager
 def _shown(args: argparse.Namespace, first: str, hold: Hold) -> Iterator[Progress]:
     """Yield what shows progress, and tells other runs that this one lives; `first` says what the first pass does."""
-    shown = ProgressRecords(sys.stderr, first) if args.progress == "json" else ProgressLine(sys.stderr, first=first)
+    shown = shown_as(args.progress, sys.stderr, first)
 
     def report(done: int, total: int | None) -> None:
         shown(done, total)

@@ -23,7 +23,7 @@ from .enhance_folder import enhance_folder
 from .long_clips import span_of
 from .on_cluster import enhance_on_cluster
 from .parser import WrongUsage, all_options_of, check_report_name, given_of
-from .progress import ProgressLine, ProgressRecords
+from .progress import ProgressLine, ProgressPercent, ProgressRecords, shown_as
 from .text import say
 
 if TYPE_CHECKING:
@@ -97,10 +97,9 @@ def enhance(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
     tell(summary(report))
 
 
-def shown_progress(args: argparse.Namespace, *, finds_faces: bool) -> ProgressLine | ProgressRecords:
+def shown_progress(args: argparse.Namespace, *, finds_faces: bool) -> ProgressLine | ProgressRecords | ProgressPercent:
     """Return what writes the progress of the command line; `finds_faces` says whether faces are looked for first."""
-    first = "finding faces" if finds_faces else ""
-    return ProgressRecords(sys.stderr, first) if args.progress == "json" else ProgressLine(sys.stderr, first=first)
+    return shown_as(args.progress, sys.stderr, "finding faces" if finds_faces else "")
 
 
 def load_restorer(args: argparse.Namespace, model: ModelOptions, tell: Notify) -> Restorer:

@@ -53,8 +53,8 @@ EXAMPLES = """examples:
 """
 DEFAULTS = RestoreOptions()
 """The defaults of `vfe enhance`, from the one table that the nodes have too."""
-PROGRESS_FORMS = ("text", "json")
-"""The forms in which progress is written: the first for people, the second for programs."""
+PROGRESS_FORMS = ("text", "json", "percent")
+"""The forms in which progress is written: the first for people, the others for programs, the last as melt does."""
 COMMANDS = (
     "enhance|conform|live|plan|segment|assemble|job|presets|faces|curate|compare|score|degrade|info|models|convert|"
     "export|embed-prompt"
@@ -84,7 +84,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", required=True, metavar=COMMANDS, parser_class=Parser)
     _add_enhance(commands.add_parser("enhance", help="restore a video, an image, or a folder or glob of them"))
     _add_conform(commands.add_parser("conform", help="restore what a timeline uses, and point a copy of it there"))
-    add_live(commands.add_parser("live", help="restore faces of a camera or a stream as it comes"), PROGRESS_FORMS)
+    add_live(commands.add_parser("live", help="restore faces of a camera or a stream as it comes"), PROGRESS_FORMS[:2])
     _add_plan(commands.add_parser("plan", help="divide a long clip into segments that any process can restore"))
     add_segment(commands.add_parser("segment", help="restore segments of a job"))
     add_assemble(commands.add_parser("assemble", help="put the segments of a job together"))
@@ -189,7 +189,7 @@ def _add_conform(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_progress(group: argparse._ArgumentGroup | argparse.ArgumentParser) -> None:
-    progress = "how progress is written to stderr: for people, or a line of JSON every half second"
+    progress = "how progress is written to stderr: for people, a line of JSON every half second, or percentages"
     group.add_argument("--progress", choices=PROGRESS_FORMS, default=PROGRESS_FORMS[0], help=progress)
 
 

@@ -108,6 +108,42 @@ class ProgressRecords:
         """Do nothing: each line is whole."""
 
 
+class ProgressPercent:
+    """A `Progress` callback that writes lines such as `percentage: 42`, as melt does, which editing programs read.
+
+    Where there are two passes over the file, each counts half; where no total is known nothing is written.
+    """
+
+    def __init__(self, stream: TextIO, first: str = "") -> None:
+        """`first` says what the first pass over the file does, where there are two."""
+        self.stream = stream
+        self.passes = 2 if first else 1
+        self.before = 0  # passes that are over
+        self.done, self.percent = 0, -1
+
+    def __call__(self, done: int, total: int | None) -> None:
+        """Write how much is done, of `total`, unless that was written already."""
+        if done < self.done:  # a second pass over the file
+            self.before = self.passes - 1
+        self.done = done
+        if not total:
+            return
+        percent = int(100 * (self.before + min(done / total, 1)) / self.passes)
+        if percent > self.percent:
+            self.percent = percent
+            say(f"percentage: {percent}", self.stream)
+
+    def clear(self) -> None:
+        """Do nothing: each line is whole."""
+
+
+def shown_as(form: str, stream: TextIO, first: str = "") -> ProgressLine | ProgressRecords | ProgressPercent:
+    """Return what writes progress in a form of the command line; `first` says what a first of two passes does."""
+    if form == "json":
+        return ProgressRecords(stream, first)
+    return ProgressPercent(stream, first) if form == "percent" else ProgressLine(stream, first=first)
+
+
 def progress_text(done: int, total: int | None, seconds: float, before: int = 0) -> str:
     """Return such as `120/300 frames, 24.1 frames/s, 0:07 left`.
 
