@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.live_parts import SECONDS, Brightener, CountingSource, NoFaces, Recorder
-from vfe.live.frame import LiveFrame, ShownFrame
+from vfe.live.frame import RawFrame, ShownFrame
 from vfe.live.meter import Meter
 from vfe.live.session import LiveSession
 from vfe.types import VFEError
@@ -32,7 +32,7 @@ def run(session: LiveSession, every: float = 0.01) -> None:
 class LingeringSource(CountingSource):
     """Ends a while after its last frame: at the end all that is left is let out at once."""
 
-    def frames(self) -> Iterator[LiveFrame]:
+    def frames(self) -> Iterator[RawFrame]:
         """Yield the frames."""
         yield from super().frames()
         self.stopped.wait(1)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
-from vfe.live.frame import LiveFrame, ShownFrame
+from vfe.live.frame import LiveFrame, RawFrame, ShownFrame
 from vfe.live.group import GROUP, LiveGroup
 from vfe.types import VFEError
 
@@ -36,13 +37,14 @@ class CountingSource:
         self.is_closed = False
         self._count, self._wait, self._error = frames, wait, error
 
-    def frames(self) -> Iterator[LiveFrame]:
+    def frames(self) -> Iterator[RawFrame]:
         """Yield them, and then end or break off."""
         for number in range(self._count):
             if self.stopped.is_set():
                 return
             self._wait()
-            yield frame(number)
+            given = frame(number)
+            yield RawFrame(number, given.taken, partial(getattr, given, "picture"))
         if self._error:
             raise VFEError(self._error)
 

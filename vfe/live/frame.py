@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,24 @@ Picture = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
+class RawFrame:
+    """A frame as the input's decoder gave it; its pixels are made where somebody needs them, for many are dropped."""
+
+    number: int
+    """How many frames the input gave before it."""
+    taken: float
+    """When the input gave it, in seconds of the monotonic clock."""
+    develop: Callable[[], Picture]
+    """Makes its pixels, once."""
+
+    def developed(self) -> LiveFrame:
+        """Return it with its pixels."""
+        return LiveFrame(self.number, self.taken, self.develop())
+
+
+@dataclass(frozen=True)
 class LiveFrame:
-    """A frame as it came from the input."""
+    """A frame of an input, with its pixels."""
 
     number: int
     """How many frames the input gave before it, dropped ones included."""

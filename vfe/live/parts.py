@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Protocol
 
-from .frame import LiveFrame, ShownFrame
+from .frame import LiveFrame, RawFrame, ShownFrame
 from .group import LiveGroup
 
 
@@ -16,7 +16,7 @@ class FrameSource(Protocol):
     stopped: threading.Event
     """Set to end it, from any thread."""
 
-    def frames(self) -> Iterator[LiveFrame]:
+    def frames(self) -> Iterator[RawFrame]:
         """Yield frames until the source ends or is stopped. Raises VFEError where it breaks off."""
 
     def close(self) -> None:

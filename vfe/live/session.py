@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from ..types import VFEError
-from .frame import LiveFrame, ShownFrame
+from .frame import RawFrame, ShownFrame
 from .fresh import FreshFrames
 from .group import GROUP
 from .latest import Latest
@@ -41,7 +41,7 @@ class LiveSession:
         self.source, self.follower, self.restorer = source, follower, restorer
         self.outputs, self.meter = tuple(outputs), meter
         self._admission = Admission()
-        self._frames: Latest[LiveFrame] = Latest(lambda _: meter.dropped())
+        self._frames: Latest[RawFrame] = Latest(lambda _: meter.dropped())
         self._groups = FreshFrames(meter.dropped)
         self._restored: Latest[list[ShownFrame]] = Latest(lambda shown: meter.dropped(len(shown)))
         self._ended = threading.Event()
@@ -85,7 +85,7 @@ class LiveSession:
             if not self._admission.lets_in(frame.taken):
                 self.meter.dropped()
                 continue
-            self._groups.put(self.follower.push(frame))
+            self._groups.put(self.follower.push(frame.developed()))
 
     def _restore(self) -> None:
         while (group := self._groups.take()) is not None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import av
@@ -22,7 +23,7 @@ from ..video.orient import orientation_of
 from ..video.probe import video_stream
 from ..video.pyav_compat import ONE_THREAD
 from .cameras import Camera
-from .frame import LiveFrame, Picture
+from .frame import Picture, RawFrame
 
 READ_SECONDS = 5.0
 """A camera or a stream that gives nothing for so long has stopped."""
@@ -68,12 +69,11 @@ class LiveSource:
         """Let go of the input, when nobody reads any more."""
         self._container.close()
 
-    def frames(self) -> Iterator[LiveFrame]:
+    def frames(self) -> Iterator[RawFrame]:
         """Yield frames as they come. Raises VFEError where a camera or a stream stops by itself."""
         pictures = self._played() if isinstance(self.asked.where, Path) else self._decoded()
         for number, frame in enumerate(pictures):
-            taken = time.monotonic()
-            yield LiveFrame(number, taken, self._picture(frame))
+            yield RawFrame(number, time.monotonic(), partial(self._picture, frame))
         if not self.stopped.is_set() and not isinstance(self.asked.where, Path):
             raise VFEError(f"{self.asked.name}: has ended")
 
