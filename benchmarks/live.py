@@ -236,7 +236,7 @@ def profile(clip: Path, rounds: int) -> list[tuple[str, float]]:
         group = gatherer.push(frame)
     picture, track = frames[0].picture, group.faces[0].track
     pixels = torch.from_numpy(picture).permute(2, 0, 1).float() / 127.5 - 1
-    patcher = AlignedPatcher(track)
+    patcher = AlignedPatcher(track, interpolation="bilinear")
     crop = patcher.take(pixels, 0)
     clip_of_crops = torch.stack([crop] * GROUP, 1)[None]
     no_faces = GroupRestorer(restorer.frames, None, restorer.options)

@@ -1,7 +1,7 @@
 """The picture of `vfe live`'s page in docs/editors.md: `python -m benchmarks.live_page docs/editors/live.png`.
 
-The page of a real run on the clip of `python -m benchmarks.live`, in a browser without a window; its figures are those of
-the machine that made the picture. It needs Playwright and Chromium.
+The page of a real run on the clip of `python -m benchmarks.live`, in a browser without a window; its figures are those
+of the machine that made the picture. It needs Playwright and Chromium.
 """
 
 from __future__ import annotations

@@ -25,6 +25,8 @@ HISTORY = 12
 class FollowConfig:
     """How faces are found and followed. Raises ValueError for values that make no sense."""
 
+    every: int = 2
+    """Followed faces are looked at on each so-many-th frame; on those between they move on as before."""
     search: int = 4
     """How many frames pass from one look for faces to the next while there is none."""
     renew: int = 24
@@ -37,7 +39,7 @@ class FollowConfig:
     """No more faces than this are followed, the largest."""
 
     def __post_init__(self) -> None:
-        if min(self.search, self.renew, self.fade, self.most) < 1 or not 0 < self.keep < 1:
+        if min(self.every, self.search, self.renew, self.fade, self.most) < 1 or not 0 < self.keep < 1:
             raise ValueError(f"{self}: needed are numbers from 1 on, and a score between 0 and 1")
 
 
@@ -50,11 +52,12 @@ class FollowedFace:
     age: int = 0
     """The frames on which it was seen."""
 
-    def expected(self) -> Face:
+    def expected(self) -> Sighting:
         """Return where it will be if it moves on as on the last frames."""
-        last = self.sightings[-1].face
-        step = 0.7 * speed([seen.face.box for seen in self.sightings[-3:]])
-        return Face(last.box + step.repeat(2), last.score, last.landmarks + step)
+        last = self.sightings[-1]
+        step = 0.7 * speed([seen.face.box for seen in self.sightings[-3:]])  # damped: what stops is not to be overrun
+        face = Face(last.face.box + step.repeat(2), last.face.score, last.face.landmarks + step)
+        return Sighting(face, last.mask, torch.cat([last.matrix[:, :2], last.matrix[:, 2:] + step[:, None]], dim=1))
 
     def see(self, seen: Sighting, most: int) -> None:
         """Add the face as it is on the next frame, and forget all but the last `most` sightings."""
@@ -90,23 +93,32 @@ class Follower:
         self._finder = detector
         # Between two looks the mirror image adds nothing that lasts: following without it takes two thirds of the time.
         self._near = FaceDetector(detector.net, DetectConfig(mirror=False))
-        self._waited = config.search
+        self._waited = config.search  # frames since the last look
         self._given = 0
 
     def push(self, frame: Tensor) -> None:
         """Take the next frame (3, H, W) in [-1, 1]."""
+        self._waited += 1
+        lost = False
+        if self._waited % self.config.every:
+            for face in self.faces:
+                face.see(face.expected(), self._kept)
+        else:
+            lost = self._follow(frame)
+        if lost or self._waited >= (self.config.renew if self.faces else self.config.search):
+            self._waited = 0
+            self._look(frame)
+
+    def _follow(self, frame: Tensor) -> bool:
+        """Look where the faces are on the next frame; return whether one is lost."""
         size = (frame.shape[-1], frame.shape[-2])
-        sightings = self._sightings(frame, [face.expected() for face in self.faces])
+        sightings = self._sightings(frame, [face.expected().face for face in self.faces])
         followed = list(zip(self.faces, sightings, strict=True))
         self.faces = [face for face, seen in followed if _goes_on(face.sightings[-1], seen, size, self.config.keep)]
         for face, seen in followed:
             if face in self.faces:
                 face.see(seen, self._kept)
-        self._waited += 1
-        lost = len(self.faces) < len(followed)
-        if lost or self._waited >= (self.config.renew if self.faces else self.config.search):
-            self._waited = 0
-            self._look(frame)
+        return len(self.faces) < len(followed)
 
     def _look(self, frame: Tensor) -> None:
         """Look for faces that are not followed yet; the largest of all are kept."""

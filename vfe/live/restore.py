@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..face.paste.aligned import AlignedPatcher
-from ..face.paste.paste import PasteConfig, paste
+from ..face.paste.paste import PasteConfig, Patch, paste
 from ..face.paste.resample import Area
 from ..face.track.tracks import FaceTrack
 from ..models.lite import LiteModel
@@ -79,15 +79,16 @@ class GroupRestorer:
         """Return the frames on which a face is, with the face restored."""
         height, width = pictures[0].shape[:2]
         area = _around(face, height, width)
-        patcher = AlignedPatcher(_moved(face.track, area), PasteConfig())
+        patcher = AlignedPatcher(_moved(face.track, area), PasteConfig(), "bilinear")
         parts = [_pixels(picture, area) for picture in pictures]
         indices = range(len(patcher.matrices) - face.frames, len(patcher.matrices))
         crops = [patcher.take(part, index) for part, index in zip(parts, indices, strict=True)]
         restored = self._restored(torch.stack(crops, dim=1)[None])[0].unbind(1)
         pasted = []
         for picture, part, index, crop, new in zip(pictures, parts, indices, crops, restored, strict=False):
+            patch = patcher.patch(part, index, crop, new)
             whole = picture.copy()
-            whole[area.slices] = _stored(paste(part, [patcher.patch(part, index, crop, new)]))
+            whole[patch.area.moved(area.top, area.left).slices] = _stored(_pasted(part, patch))
             pasted.append(whole)
         return pasted
 
@@ -118,6 +119,13 @@ def _step(model: LiteModel, clip: Tensor, strength: float, original: Tensor | No
     seen = z if original is None else torch.cat([z, model.codec.encode(original, leads=False)], dim=1)
     velocity = model.velocity(seen, never_cancelled)
     return model.codec.decode(model.flow.restore(z, velocity, strength), leads=False).clamp_(-1, 1)
+
+
+def _pasted(part: Tensor, patch: Patch) -> Tensor:
+    """Return the area of a patch, pasted: the rest of the part stays as it is."""
+    rows, columns = patch.area.slices
+    own = Area(0, patch.area.bottom - patch.area.top, 0, patch.area.right - patch.area.left)
+    return paste(part[:, rows, columns], [patch._replace(area=own)])
 
 
 def _around(face: FaceOfGroup, height: int, width: int) -> Area:

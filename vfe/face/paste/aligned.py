@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..track.tracks import FaceTrack
-from .align import ALIGNED_SIDE, covered_area, put_aligned, steady_similarities, take_aligned
+from .align import ALIGNED_SIDE, Interpolation, covered_area, put_aligned, steady_similarities, take_aligned
 from .colour import match_colours
 from .frontal import frontal_weights
 from .paste import PasteConfig, Patch
@@ -25,7 +25,10 @@ class AlignedPatcher:
     side = ALIGNED_SIDE
     """The side of all crops in pixels."""
 
-    def __init__(self, track: FaceTrack, config: PasteConfig | None = None) -> None:
+    def __init__(
+        self, track: FaceTrack, config: PasteConfig | None = None, interpolation: Interpolation = "bicubic"
+    ) -> None:
+        self.interpolation: Interpolation = interpolation
         self.config = config or PasteConfig()
         self.matrices = steady_similarities(track.landmarks)
         self.shown = track.presence * frontal_weights(track.landmarks)
@@ -34,7 +37,7 @@ class AlignedPatcher:
 
     def take(self, frame: Tensor, index: int) -> Tensor:
         """Cut out the crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W); both are in [-1, 1]."""
-        return take_aligned(frame, self.matrices[index], self.side).clamp_(-1, 1)
+        return take_aligned(frame, self.matrices[index], self.side, self.interpolation).clamp_(-1, 1)
 
     def patch(self, frame: Tensor, index: int, crop: Tensor, restored: Tensor) -> Patch:
         """Return the patch from a crop that `take` gave of this frame, and from what it was restored to.
@@ -44,7 +47,7 @@ class AlignedPatcher:
         change = (match_colours(restored, crop) if self.config.match_colours else restored) - crop
         layers = torch.cat([change, self._fade.to(change)[None]])
         area, weight = self._shown(frame, index)
-        layers = put_aligned(layers, self.matrices[index], area)
+        layers = put_aligned(layers, self.matrices[index], area, self.interpolation)
         return Patch(area, layers[:-1], weight * layers[-1].clamp(0, 1))
 
     def _shown(self, frame: Tensor, index: int) -> tuple[Area, Tensor]:
