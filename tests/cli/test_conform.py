@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.cli_run import assert_one_line_error, run_vfe, use_stand_in
 from tests.support.clips import write_audio, write_image
+from tests.support.mixing_pipeline import MixingPipeline
+from tests.support.paths import ROOT
 from tests.support.timelines import Tape, clip_of, grey_pictures, numbers_of, span, timeline_of, write_tape
 from vfe.timeline.files import read_timeline, write_timeline
 from vfe.timeline.relink import ORIGINAL
@@ -19,6 +21,7 @@ from vfe.timeline.urls import path_text
 from vfe.video.probe import probe
 
 HOUR = 90000
+DEMO = ROOT / "web" / "demo" / "vfe_demo.mp4"
 EXACT = ("--strength", "0", "--crf", "0", "--handles", "3")
 
 
@@ -338,3 +341,33 @@ def test_a_range_that_fails_stops_no_other(
     assert "A001.36-72.mov: failed: A001.mov: Input/output error" in run.out
     assert not cut.with_name("cut.restored.otio").exists()
     assert conform(capsys, cut, model).out.count("done before: ") == 2
+
+
+@pytest.mark.slow
+def test_ranges_without_a_face_keep_the_original(
+    cut: Path, model: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_stand_in(monkeypatch, cut.parent.parent / "models", MixingPipeline())
+    (folder := cut.parent / "faces").mkdir()
+    write_timeline(timeline_of([clip_of("A001.mov", HOUR + 40, 5), clip_of(DEMO.as_uri(), 10, 5)]), cut)
+    line = ("--region", "face", "--results", folder)
+    run = conform(capsys, cut, model, *line)
+    assert (run.code, run.err) == (0, "")
+    assert "A001.37-47.mov: no face to restore; the original stays" in run.out
+    assert "1 clip now reads restored media" in run.out
+    assert files(folder) == [".vfe-batch.jsonl", f"{DEMO.stem}.7-17.mov"]
+    first, second = read_timeline(cut.with_name("cut.restored.otio")).find_clips()
+    assert first.media_reference.target_url == "A001.mov"
+    assert not list(first.markers)
+    assert second.media_reference.target_url.endswith("7-17.mov")
+    again = conform(capsys, cut, model, *line, "--overwrite")
+    assert "no face to restore" in again.out
+    assert "to be restored" not in again.out
+
+
+@pytest.mark.slow
+def test_faces_that_are_too_small_keep_the_original(cut: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write_timeline(timeline_of([clip_of(DEMO.as_uri(), 10, 5)]), cut)
+    run = conform(capsys, cut, model, "--region", "face", "--min-face", "380")
+    assert "no face to restore; the original stays" in run.out
+    assert "0 clips now read restored media" in run.out

@@ -77,16 +77,25 @@ def grey_pictures(path: Path) -> npt.NDArray[np.uint8]:
         return np.stack([frame.to_ndarray(format="gray") for frame in container.decode(video=0)])
 
 
-def melted(project: Path, seconds: float = 60) -> npt.NDArray[np.uint8]:
-    """Return the pictures (T, H, W, 3) that melt makes of a project of Kdenlive, small ones."""
+def melted(project: Path, frames: int) -> npt.NDArray[np.uint8]:
+    """Return the first pictures (T, H, W, 3) that melt makes of a project of Kdenlive, small ones."""
     text = project.read_text(encoding="utf-8")
     small = project.with_name(f"{project.stem}.small.mlt")
     small.write_text(text.replace('width="1920"', 'width="128"').replace('height="1080"', 'height="64"')
                      .replace('display_aspect_num="16"', 'display_aspect_num="2"')
                      .replace('display_aspect_den="9"', 'display_aspect_den="1"'), encoding="utf-8")  # fmt: skip
     out = project.with_name(f"{project.stem}.render.avi")
-    command = ["melt", str(small), "-consumer", f"avformat:{out}", "vcodec=ffv1", "pix_fmt=yuv420p", "an=1"]
-    subprocess.run([*command, "real_time=-1", "rescale=nearest"], check=True, capture_output=True, timeout=seconds,
+    command = [
+        "melt",
+        str(small),
+        f"out={frames - 1}",
+        "-consumer",
+        f"avformat:{out}",
+        "vcodec=ffv1",
+        "pix_fmt=yuv420p",
+        "an=1",
+    ]
+    subprocess.run([*command, "real_time=-1", "rescale=nearest"], check=True, capture_output=True, timeout=120,
                    env={"QT_QPA_PLATFORM": "offscreen", "PATH": "/usr/bin:/bin", "LC_ALL": "C"})  # fmt: skip
     with av.open(str(out)) as container:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])

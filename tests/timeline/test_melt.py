@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import opentimelineio as otio
 import pytest
 
@@ -61,11 +60,6 @@ def cut(folder: Path, hour: int = 0) -> Any:  # noqa: ANN401
     ])  # fmt: skip
 
 
-def seen(project: Path, frames: int) -> npt.NDArray[np.uint8]:
-    """The pictures that melt makes; after the end, the project has black ones."""
-    return melted(project)[:frames]
-
-
 @pytest.mark.parametrize("source", ["otio", "kdenlive"])
 def test_every_frame_is_that_of_the_originals(
     film: Path, model: str, source: str, capsys: pytest.CaptureFixture[str]
@@ -79,17 +73,17 @@ def test_every_frame_is_that_of_the_originals(
     assert (run.code, run.err) == (0, "")
     assert "10 clips now read restored media" in run.out
     assert "film/A001.mov" not in output.read_text(encoding="utf-8")
-    before, after = seen(original, frames), seen(output, frames)
+    before, after = melted(original, frames), melted(output, frames)
     assert len(np.unique(before.reshape(frames, -1), axis=0)) > 0.8 * frames  # they do differ from each other
     differing = np.flatnonzero((before != after).reshape(frames, -1).any(1))
     assert differing.tolist() == []
 
 
-def test_a_restored_frame_is_seen(film: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_restored_frame_is_melted(film: Path, model: str, capsys: pytest.CaptureFixture[str]) -> None:
     original, output = film / "cut.kdenlive", film / "new.kdenlive"
     write_timeline(cut(film), original)
     assert run_vfe(capsys, "conform", original, "-o", output, "--model", model, "--crf", 0).code == 0
-    change = seen(output, 60).astype(int) - seen(original, 60)
+    change = melted(output, 60).astype(int) - melted(original, 60)
     assert 8 < change.mean() < 17
 
 

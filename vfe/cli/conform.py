@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +52,12 @@ def run(args: argparse.Namespace) -> None:
         say(f"note: {note}")
     if args.dry_run:
         return
-    _restore(args, options, model, stored, results)
+    results = _restored(args, options, model, stored, results)
     relinker = Relinker(args.output.absolute(), *kinds, note=_note(args, options))
     relinker.relink(timeline, results)
     write_timeline(timeline, args.output)
-    clips = sum(len(result.clips) for result in results)
-    say(f"{clips} clip{'' if clips == 1 else 's'} now read restored media: {one_line_name(args.output)}")
+    clips = sum(len(result.clips) for result in results if not result.is_empty)
+    say(f"{clips} clip{' now reads' if clips == 1 else 's now read'} restored media: {one_line_name(args.output)}")
 
 
 def _kinds(args: argparse.Namespace) -> tuple[Format, Format]:
@@ -127,13 +127,13 @@ def _planned(args: argparse.Namespace, timeline: Any, stored: Stored, read_as: F
     return results
 
 
-def _restore(
+def _restored(
     args: argparse.Namespace, options: RestoreOptions, model: ModelOptions, stored: Stored, results: list[Result]
-) -> None:
-    """Restore what is not done. Raises VFEError where a range could not be, after the others were."""
+) -> list[Result]:
+    """Restore what is not done, and return all. Raises VFEError where a range could not be, after the others were."""
     left = [result for result in results if not result.is_done]
     if not left:
-        return
+        return results
     with writing(args.results):
         (work := args.results / WORK).mkdir(parents=True, exist_ok=True)
     window = window_of(args)
@@ -141,33 +141,33 @@ def _restore(
     check_fits(args.model, restorer.face_part is not None, options, given_of(args))
     for note in filter(None, [window.note]):
         say(f"note: {note}")
-    failed = 0
+    done = [result for result in results if result.is_done]
     for number, result in enumerate(left, start=1):
         place = f"[{number}/{len(left)}]"
         try:
-            _restore_one(args, options, restorer, stored, result, place)
+            done.append(_restored_one(args, options, restorer, stored, result, place))
         except REPORTED as error:
             if (line := one_line(error)) is None:
                 raise
-            failed += 1
             say(f"{place} {one_line_name(result.output)}: failed: {line}")
-    if failed:
+    if failed := len(results) - len(done):
         raise VFEError(
             f"{failed} of {len(left)} ranges could not be restored, and no timeline was written; the same line goes on"
         )
     _tidy_up(work)
+    return done
 
 
-def _restore_one(
+def _restored_one(
     args: argparse.Namespace,
     options: RestoreOptions,
     restorer: Restorer,
     stored: Stored,
     result: Result,
     place: str,
-) -> None:
-    """Restore one range of one source, unless another run is at it."""
-    from .conform_range import part_for
+) -> Result:
+    """Restore one range of one source, unless another run is at it; of faces alone, unless there is none."""
+    from .conform_range import faces_for, part_for
     from .long_clips import restore_clip
 
     hold = Hold(result.output)
@@ -177,9 +177,17 @@ def _restore_one(
     try:
         with _shown(args, "looking through", hold) as report:
             part = part_for(result, args.results / WORK, report)
+        if options.region == "face":
+            with _shown(args, "finding faces", hold) as report:
+                faces = faces_for(part, restorer, options, report)
+            if faces is None:
+                say(f"{place} {one_line_name(result.output)}: no face to restore; the original stays")
+                return stored.end_empty(result)
+            options = replace(options, tracks=faces)
         stored.begin(result)
         own = argparse.Namespace(**{**vars(args), "input": part, "output": result.output})
-        with _shown(args, "finding faces" if restorer.finds_faces(options) else "", hold) as report:
+        is_first = restorer.finds_faces(options) and options.tracks is None
+        with _shown(args, "finding faces" if is_first else "", hold) as report:
             made = restore_clip(own, restorer, options, report, notes.append)
         stored.end(result)
     finally:
@@ -187,6 +195,7 @@ def _restore_one(
     say(f"{place} {result_line(result, made.frames, made.seconds)}")
     for note in (*(note.removeprefix("note: ") for note in notes), *made.notes):
         say(f"  note: {note}")
+    return result
 
 
 @contextmanager
@@ -215,9 +224,10 @@ def _tidy_up(work: Path) -> None:
     """Delete what the work left in its folder; anything else stays."""
     from ..timeline.cutting import TABLE_SUFFIX
     from ..video.part import SUFFIX
+    from .conform_range import FACES_SUFFIX
 
     with suppress(OSError):
         for path in work.iterdir():
-            if path.name.endswith((TABLE_SUFFIX, SUFFIX)):
+            if path.name.endswith((TABLE_SUFFIX, SUFFIX, FACES_SUFFIX)):
                 path.unlink()
         work.rmdir()

@@ -43,6 +43,7 @@ def result_line(result: Result, frames: int, seconds: float) -> str:
 def _row(result: Result) -> tuple[str, ...]:
     frames = f"{result.stretch.start}-{result.stretch.stop - 1}"
     where = "done before: " * result.is_done + _visible(result.output.name)
+    where = "no face to restore" if result.is_empty else where
     return _visible(result.media.path.name), frames, str(result.media.frames), str(len(result.clips)), where
 
 

@@ -64,7 +64,7 @@ def part_of(media: MediaFile, stretch: Stretch, table: Path, timecode: Callable[
         rate=(media.fps.numerator, media.fps.denominator),
         timecode=timecode(stretch.start),
     )
-    named = hashlib.sha256(f"{media.path}".encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
+    named = hashlib.sha256(f"{digest} {media.path}".encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS]
     path = table.with_name(f"{media.path.stem[:40]}-{named}.{stretch.start}-{stretch.stop - 1}{SUFFIX}")
     with writing(path):
         write_part(path, part)

@@ -43,7 +43,7 @@ class Relinker:
     def relink(self, timeline: otio.schema.Timeline, results: Iterable[Result]) -> None:
         """Point all clips of all results to them, and write the rest as the new kind of file has it."""
         restored: list[otio.schema.Clip] = []
-        for result in results:
+        for result in (result for result in results if not result.is_empty):
             for placed in result.clips:
                 self._point(placed, result)
                 restored.append(placed.use.clip)

@@ -36,6 +36,8 @@ class Result:
     is_done: bool
     """Whether it was restored by an earlier run."""
     clips: tuple[PlacedClip, ...]
+    is_empty: bool = False
+    """Whether an earlier run found no face there that was to be restored, and wrote nothing."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,15 @@ class Stored:
         flush(result.output)
         self.record.write(replace(self._entry(result, "done"), stamp=stamp_of(result.output)))
 
+    def end_empty(self, result: Result) -> Result:
+        """Note that there is nothing to restore in a result. Raises OSError where the record cannot be written."""
+        self.record.write(replace(self._entry(result, "done"), stamp=None))
+        return replace(result, is_empty=True)
+
     def _of_source(self, media: MediaFile, clips: list[PlacedClip], tag: str) -> list[Result]:
         made = self._made(media)
         groups: dict[Stretch, list[PlacedClip]] = {}
-        paths: dict[Stretch, Path] = {}
+        paths: dict[Stretch, Path | None] = {}
         left: list[tuple[Stretch, PlacedClip]] = []
         grid = sorted({clip.use.speed * media.fps / self.timeline_rate for clip in clips})
         for clip in clips:
@@ -104,7 +111,10 @@ class Stored:
             else:
                 groups.setdefault(found[0], []).append(clip)
                 paths[found[0]] = found[1]
-        done = [Result(media, stretch, paths[stretch], True, tuple(own)) for stretch, own in groups.items()]
+        done = [
+            Result(media, stretch, paths[stretch] or media.path, True, tuple(own), is_empty=paths[stretch] is None)
+            for stretch, own in groups.items()
+        ]
         new = [
             self._new(media, stretch, tag, [clip for wanted, clip in left if covers(stretch, wanted)])
             for stretch in united(wanted for wanted, _ in left)
@@ -127,11 +137,14 @@ class Stored:
             )
         return result
 
-    def _made(self, media: MediaFile) -> list[tuple[Stretch, Path]]:
-        """Return what earlier runs restored of a source in the same way, as far as it is still there."""
+    def _made(self, media: MediaFile) -> list[tuple[Stretch, Path | None]]:
+        """Return what earlier runs restored of a source in the same way, as far as it is still there.
+
+        Where they found nothing to restore there is no file.
+        """
         if not self.resume:
             return []
-        found: list[tuple[Stretch, Path]] = []
+        found: list[tuple[Stretch, Path | None]] = []
         for entry in self.record.entries():
             stretch, path = _stretch_of(entry), self.folder / entry.output
             if (
@@ -140,9 +153,13 @@ class Stored:
                 or entry.identity != self.identity(media.path)
             ):
                 continue
+            if entry.options != self._options(stretch):
+                continue
             there = stamp_of(path)
-            if there is not None and entry.made(there) and entry.options == self._options(stretch):
+            if there is not None and entry.made(there):
                 found.append((stretch, path))
+            elif there is None and (entry.state, entry.stamp) == ("done", None):
+                found.append((stretch, None))
         return found
 
     def _options(self, stretch: Stretch) -> dict[str, Any]:
