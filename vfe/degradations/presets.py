@@ -91,7 +91,11 @@ PRESETS = (
     Preset("old-film", "ours: lens, faded dyes, flicker, grain, scratches, dust, weave, a scan", FilmConfig),
     Preset("webcam", "ours: small noisy sensors, smearing filters, haloes, old codecs", WebcamConfig),
     Preset("surveillance", "ours: far faces in little light, dropped frames, a low rate", _surveillance),
-    Preset("mix", "ours: a draw among keep and ours, of which the bundled model saw what leaves colours alone", DegradationMix),
+    Preset(
+        "mix",
+        "ours: a draw among keep and ours, of which the bundled model saw what leaves colours alone",
+        DegradationMix,
+    ),
 )
 NAMES = tuple(preset.name for preset in PRESETS)
 
