@@ -371,3 +371,18 @@ def test_faces_that_are_too_small_keep_the_original(cut: Path, model: str, capsy
     run = conform(capsys, cut, model, "--region", "face", "--min-face", "380")
     assert "no face to restore; the original stays" in run.out
     assert "0 clips now read restored media" in run.out
+
+
+@pytest.mark.slow
+def test_long_ranges_go_through_jobs_to_the_same_frames(
+    cut: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_timeline(timeline_of([clip_of("A001.mov", HOUR + 40, 30), clip_of("B002.mp4", 20, 20)]), cut)
+    line = ("conform", cut, "--handles", 2, "--crf", 0, "--face-model", "none", "--device", "cpu", "--window", 5)
+    assert run_vfe(capsys, *line, "--results", cut.with_name("whole"), "-o", cut.with_name("whole.otio")).code == 0
+    monkeypatch.setattr("vfe.jobs.whole.LONG_SECONDS", 0.5)
+    run = run_vfe(capsys, *line, "--results", cut.with_name("parts"), "-o", cut.with_name("parts.otio"),
+                  "--segment-frames", 12)  # fmt: skip
+    assert (run.code, files(cut.with_name("parts"))) == (0, files(cut.with_name("whole")))
+    for path in cut.with_name("whole").glob("*.mov"):
+        assert np.array_equal(grey_pictures(path), grey_pictures(cut.parent / "parts" / path.name))

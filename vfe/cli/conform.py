@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..batch.hold import Hold
 from ..library.find import find_model
@@ -28,6 +29,7 @@ from .text import one_line_name, say
 if TYPE_CHECKING:
     from ..restore.restorer import Restorer
     from ..timeline.results import Result, Stored
+    from ..timeline.uses import ClipUse
 
 WORK = ".vfe-conform"
 """The folder of the work, in that of the results."""
@@ -40,14 +42,15 @@ def run(args: argparse.Namespace) -> None:
     kinds = _kinds(args)
     check_installed(*kinds)
     find_model(args.model, search_folders(args.models, args.comfyui))
-    from ..timeline.files import read_timeline, write_timeline
+    from ..timeline.files import read_timeline, uses_in, write_timeline
     from ..timeline.fit import check_writable, lost
     from ..timeline.relink import Relinker
 
     timeline = read_timeline(args.input, args.rate)
     check_writable(timeline, kinds[1], str(args.output))
-    stored = _stored(args, options, model, timeline.duration().rate)
-    results = _planned(args, timeline, stored, kinds[0])
+    uses, rate = uses_in(timeline, args.input)
+    stored = _stored(args, options, model, rate)
+    results = _planned(args, uses, stored, kinds[0])
     for note in lost(timeline, kinds[1]):
         say(f"note: {note}")
     if args.dry_run:
@@ -87,8 +90,7 @@ def _kinds(args: argparse.Namespace) -> tuple[Format, Format]:
     return read_as, written_as
 
 
-def _stored(args: argparse.Namespace, options: RestoreOptions, model: ModelOptions, rate: float) -> Stored:
-    from ..timeline.clip_time import rate_of
+def _stored(args: argparse.Namespace, options: RestoreOptions, model: ModelOptions, rate: Fraction) -> Stored:
     from ..timeline.results import Stored
 
     chosen = {name: value for name, value in asdict(options).items() if name not in NOT_OF_THE_RESULT}
@@ -98,21 +100,20 @@ def _stored(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
         suffix=f".{container}",
         options={**chosen, **of_the_result(args, model)},
         handles=args.handles,
-        timeline_rate=rate_of(rate),
+        timeline_rate=rate,
         overwrite=args.overwrite,
         resume=not args.no_resume,
     )
 
 
-def _planned(args: argparse.Namespace, timeline: Any, stored: Stored, read_as: Format) -> list[Result]:  # noqa: ANN401
+def _planned(args: argparse.Namespace, uses: list[ClipUse], stored: Stored, read_as: Format) -> list[Result]:
     """Say what is done, and return it. Raises VFEError where there is nothing to do, or media are missing."""
     from ..timeline.media import MediaFinder
     from ..timeline.sorting import ClipSorter
-    from ..timeline.uses import clip_uses
 
     finder = MediaFinder(args.input.absolute().parent, tuple(args.media_root))
     sorter = ClipSorter(finder, tuple(args.only_clips), from_zero=read_as is Format.KDENLIVE)
-    clips = sorter.sort(clip_uses(timeline))
+    clips = sorter.sort(uses)
     results = stored.plan(clips.placed)
     for line in table_lines(results, clips):
         say(line)

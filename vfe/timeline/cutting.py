@@ -7,6 +7,7 @@ file for each stretch (`vfe.video.part`). No picture is copied.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -104,11 +105,13 @@ def _slot(table: FrameTable, number: int, fps: Fraction) -> Fraction:
 def _pictures_in(table: FrameTable, stretch: Stretch, fps: Fraction) -> tuple[int, int]:
     """Return the numbers of the pictures that are shown during the frames of a stretch: the first, and one past the
     last."""
-    places = [_slot(table, number, fps) for number in range(len(table))]
-    begun = sum(place <= stretch.start + _EARLY for place in places)
-    stop = sum(place <= stretch.stop - 1 + _EARLY for place in places)
+
+    def begun(place: Fraction) -> int:
+        """Return how many pictures are shown from a place on or before."""
+        return bisect_right(range(len(table)), place + _EARLY, key=lambda number: _slot(table, number, fps))
+
     assert table.durations is not None and table.time_base is not None
-    end = places[-1] + table.durations[-1] * table.time_base * fps
+    end = _slot(table, len(table) - 1, fps) + table.durations[-1] * table.time_base * fps
     if end < stretch.start + _EARLY:
         return 0, 0
-    return max(0, begun - 1), stop
+    return max(0, begun(Fraction(stretch.start)) - 1), begun(Fraction(stretch.stop - 1))

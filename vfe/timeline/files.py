@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
+from fractions import Fraction
 from pathlib import Path
 
 import opentimelineio as otio
@@ -18,8 +19,10 @@ from ..types import VFEError
 from ..video.errors import writing
 from ..video.files import refuse_pipe
 from .apart import read_apart
+from .clip_time import rate_of
 from .formats import Format, format_of
 from .kdenlive import give_speeds, with_readable_speeds
+from .uses import ClipUse, clip_uses
 
 _LARGEST = 256 << 20  # bytes
 _DEEPEST = 200  # objects inside each other, beyond which OpenTimelineIO's reader ends the process
@@ -47,6 +50,15 @@ def read_timeline(path: Path, rate: float | None = None) -> otio.schema.Timeline
         many = f"holds {len(found)} timelines ({names})" if found else "holds no timeline"
         raise VFEError(f"{path}: {many}; export one timeline alone")
     return found[0]
+
+
+def uses_in(timeline: otio.schema.Timeline, path: Path) -> tuple[list[ClipUse], Fraction]:
+    """Return what the timeline of a file shows of its media, and its rate in frames per second.
+
+    Raises VFEError where its times make no sense.
+    """
+    with _adapter(path, "has times that make no sense"):
+        return list(clip_uses(timeline)), rate_of(timeline.duration().rate)
 
 
 def _read(path: Path, kind: Format, rate: float | None) -> object:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,8 @@ class Stored:
     """All that was chosen of what a result depends on."""
     handles: int
     """Frames that are restored before and after those that are used."""
-    timeline_rate: Any
-    """The frames per second of the timeline, a Fraction."""
+    timeline_rate: Fraction
+    """The frames per second of the timeline."""
     overwrite: bool = False
     resume: bool = True
     """Whether what was restored before counts."""
