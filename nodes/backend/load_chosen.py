@@ -150,6 +150,11 @@ def _text_dim(path: Path) -> int:
 def _check_dit(path: Path) -> None:
     """Raise VFEError, which says what the file is, where it is no DiT of Wan2.1."""
     found = recognise(path)
+    if found.kind == "lora":
+        raise VFEError(
+            f"{path.name}: {found.description}; put it into ComfyUI's folder models/loras and choose it as lora_1, and "
+            "as model the Wan2.1 DiT that it was trained on"
+        )
     if found.kind != "wan_dit":
         raise VFEError(f"{path.name}: {found.description}; needed a Wan2.1 text-to-video DiT or a lite restorer")
 

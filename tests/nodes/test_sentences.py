@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from tests.support.comfy_pack import Loose, core_vae, images_of, part, run, smooth_clip
-from tests.support.comfy_wan_files import CLIP, CONTEXT, DIT, MODELS, VAE, decoded, enhanced, loaded, write_files
+from tests.support.comfy_wan_files import CLIP, CONTEXT, DIT, LORAS, MODELS, VAE, decoded, enhanced, loaded, write_files
 from tests.support.tiny_vae import TINY
 
 COMMAND = re.compile(r"`|--\w|VFE_")
@@ -28,8 +28,11 @@ def test_wrong_files_get_a_sentence() -> None:
         save_file({"weight": torch.zeros(3)}, MODELS / folder / "other.safetensors")
     (MODELS / "vae" / "damaged.safetensors").write_bytes(b"nothing")
     save_file({"diffusion_model.blocks.0.ffn.0.lora_A.weight": torch.zeros(2, 9)}, MODELS / "loras" / "bad.safetensors")
+    lora = DIT.with_name("restoring_lora.safetensors")
+    lora.write_bytes(LORAS[0].read_bytes())
     wrong: list[tuple[str, dict[str, Loose]]] = [
         ("needed", {"model": "other.safetensors"}),
+        (r"^restoring_lora\.safetensors: LoRA of rank .*; put it into .*models/loras and choose", {"model": lora.name}),
         ("damaged.safetensors", {"vae": "damaged.safetensors"}),
         ("; choose a file with one prompt embedding as context of Load Face", {"context": "other.safetensors"}),
         ("incomplete", {"lora_1": "bad.safetensors"}),
