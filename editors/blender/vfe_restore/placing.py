@@ -27,7 +27,7 @@ from .wishes import Place, Wish, images_shown
 def place_result(context: bpy.types.Context, scene: bpy.types.Scene, wish: Wish, result: Result, place: Place) -> str:
     """Show a result above its strip; return what a person should know of that, or "".
 
-    Raises StripError where the strip is not what it was, or where its result cannot be shown. Then nothing was changed.
+    Raises StripError where the strip is not what it was, or where its result cannot be shown.
     """
     strips = strips_of(scene)
     strip = None if strips is None else strips.get(wish.name)
@@ -38,7 +38,7 @@ def place_result(context: bpy.types.Context, scene: bpy.types.Scene, wish: Wish,
     fits = timing.fits(result.frames) if strip.type == "MOVIE" else timing == wish.timing
     if not is_same or not fits:
         raise StripError(f"{wish.name} was changed while it was restored; restore it again")
-    channel = free_channel(strips, strip, strip.channel)
+    channel = free_channel(scene, strip, strip.channel)
     made = _duplicate(context, scene, strip)
     try:
         if strip.type == "MOVIE":
@@ -49,7 +49,7 @@ def place_result(context: bpy.types.Context, scene: bpy.types.Scene, wish: Wish,
     except StripError:
         strips.remove(made)
         raise
-    _take_over(strips, strip, made)
+    _take_over(scene, strip, made)
     covered = [other.name for other in strips_beside(strips, strip) if _hides(made, strip, other)]
     return f"{made.name} lies above {', '.join(covered)}" if covered else ""
 
@@ -93,20 +93,20 @@ def _settle(strip: bpy.types.Strip, made: bpy.types.Strip, channel: int) -> None
         raise StripError(f"{strip.name}: its result has no room on channel {channel}; move the strips above it")
 
 
-def _take_over(strips: bpy.types.Strips, strip: bpy.types.Strip, made: bpy.types.Strip) -> None:
+def _take_over(scene: bpy.types.Scene, strip: bpy.types.Strip, made: bpy.types.Strip) -> None:
     """Let effects that take the strip, such as a cross, take the restored one instead."""
-    for effect in strips:
+    for effect in strips_of(scene):
         for name in inputs_of(effect, strip):
             setattr(effect, name, made)
-    _lift_effects(strips, made)
+    _lift_effects(scene, made)
 
 
-def _lift_effects(strips: bpy.types.Strips, taken: bpy.types.Strip) -> None:
+def _lift_effects(scene: bpy.types.Scene, taken: bpy.types.Strip) -> None:
     """Move the effects that take a strip above it, for a strip above its effect hides it; and those that take them."""
-    for effect in strips:
+    for effect in strips_of(scene):
         if inputs_of(effect, taken) and effect.channel <= taken.channel:
-            effect.channel = free_channel(strips, effect, taken.channel)
-            _lift_effects(strips, effect)
+            effect.channel = free_channel(scene, effect, taken.channel)
+            _lift_effects(scene, effect)
 
 
 def _hides(made: bpy.types.Strip, strip: bpy.types.Strip, other: bpy.types.Strip) -> bool:

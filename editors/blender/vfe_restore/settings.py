@@ -8,6 +8,8 @@ import bpy
 from .command import Options
 
 OWN = "OWN"
+RELATIVE = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (5, 0, 0) else set()
+"""What lets a path begin with // for the folder of the blend file, from the version on that asks for it."""
 PRESETS = (
     ("NONE", "None", "The defaults of vfe"),
     ("old-film", "Old film", "Scanned film: some of the grain stays, faces keep close to what is there"),
@@ -71,6 +73,7 @@ class VFE_Settings(bpy.types.PropertyGroup):
         name="Folder",
         default="//vfe_restored",
         subtype="DIR_PATH",
+        options=RELATIVE,
         description="Where results are kept; // is the folder of the blend file",
     )
     codec: bpy.props.EnumProperty(name="Codec", items=CODECS, description="How results of movie strips are stored")
@@ -84,6 +87,7 @@ class VFE_Preferences(bpy.types.AddonPreferences):
     program: bpy.props.StringProperty(
         name="vfe or Python",
         subtype="FILE_PATH",
+        options=RELATIVE,
         description="The program vfe, or the Python that it is installed in; empty finds vfe in PATH",
     )
     model: bpy.props.StringProperty(

@@ -30,11 +30,10 @@ def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
 
 def strips_of(scene: bpy.types.Scene) -> bpy.types.Strips:
     """Return the collection of strips that is edited, which is that of a meta strip while it is open; or None."""
-    editor = None if scene is None else scene.sequence_editor
-    if editor is None:
+    if scene is None or scene.sequence_editor is None:
         return None
-    top = editor.meta_stack[-1] if len(editor.meta_stack) else editor
-    return top.strips if hasattr(top, "strips") else top.sequences
+    edited = _edited(scene)
+    return edited.strips if hasattr(edited, "strips") else edited.sequences
 
 
 def selected_strips(scene: bpy.types.Scene) -> list[bpy.types.Strip]:
@@ -117,9 +116,13 @@ def video_timing(scene: bpy.types.Scene, strip: bpy.types.Strip) -> Timing:
     return _timing(strip, frames, play, 1.0 if play in (Play.PLAIN, Play.RETIMED) else by_rate)
 
 
-def free_channel(strips: Iterable[bpy.types.Strip], strip: bpy.types.Strip, above: int) -> int:
-    """Return the lowest channel above another that is free as long as a strip lasts; StripError if there is none."""
-    taken = {other.channel for other in strips_beside(strips, strip)}
+def free_channel(scene: bpy.types.Scene, strip: bpy.types.Strip, above: int) -> int:
+    """Return the lowest channel above another that is free as long as a strip lasts, and neither muted nor locked.
+
+    Raises StripError if there is none.
+    """
+    taken = {other.channel for other in strips_beside(strips_of(scene), strip)}
+    taken |= {number for number, channel in enumerate(_edited(scene).channels) if channel.mute or channel.lock}
     for channel in range(above + 1, CHANNELS + 1):
         if channel not in taken:
             return channel
@@ -132,6 +135,12 @@ def strips_beside(strips: Iterable[bpy.types.Strip], strip: bpy.types.Strip) -> 
         overlaps = other.frame_final_start < strip.frame_final_end and strip.frame_final_start < other.frame_final_end
         if other != strip and overlaps:
             yield other
+
+
+def _edited(scene: bpy.types.Scene) -> bpy.types.SequenceEditor:
+    """Return the sequence editor, or the meta strip that is open in it."""
+    editor = scene.sequence_editor
+    return editor.meta_stack[-1] if len(editor.meta_stack) else editor
 
 
 def _is_retimed(strip: bpy.types.Strip) -> bool:
