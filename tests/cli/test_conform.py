@@ -14,10 +14,9 @@ from tests.support.cli_run import assert_one_line_error, run_vfe, use_stand_in
 from tests.support.clips import write_audio, write_image
 from tests.support.mixing_pipeline import MixingPipeline
 from tests.support.paths import ROOT
-from tests.support.timelines import Tape, clip_of, grey_pictures, numbers_of, span, timeline_of, write_tape
+from tests.support.timelines import Tape, clip_of, grey_pictures, media_of, numbers_of, span, timeline_of, write_tape
 from vfe.timeline.files import read_timeline, write_timeline
 from vfe.timeline.relink import ORIGINAL
-from vfe.timeline.urls import path_text
 from vfe.video.probe import probe
 
 HOUR = 90000
@@ -61,13 +60,6 @@ def fast(speed: float) -> Any:  # noqa: ANN401
 
 def conform(capsys: pytest.CaptureFixture[str], cut: Path, model: str, *more: object) -> Any:  # noqa: ANN401
     return run_vfe(capsys, "conform", cut, "--model", model, *EXACT, *more)
-
-
-def media_of(cut: Path, clip: Any) -> Path:  # noqa: ANN401
-    """The file of a clip."""
-    text = path_text(clip.media_reference.target_url)
-    assert text is not None
-    return cut.parent / text
 
 
 def frames_read(cut: Path, clip: Any) -> list[int]:  # noqa: ANN401
@@ -386,3 +378,11 @@ def test_long_ranges_go_through_jobs_to_the_same_frames(
     assert (run.code, files(cut.with_name("parts"))) == (0, files(cut.with_name("whole")))
     for path in cut.with_name("whole").glob("*.mov"):
         assert np.array_equal(grey_pictures(path), grey_pictures(cut.parent / "parts" / path.name))
+
+
+@pytest.mark.parametrize(("codec", "container"), [("ffv1", "mov"), ("prores", "mp4")])
+def test_a_container_that_does_not_fit_is_wrong_usage(
+    cut: Path, model: str, codec: str, container: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = conform(capsys, cut, model, "--codec", codec, "--container", container, "--dry-run")
+    assert_one_line_error(run, f"a .{container} file cannot hold {codec}", code=2)

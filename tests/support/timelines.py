@@ -131,3 +131,12 @@ def timeline_of(*tracks: Sequence[Any], name: str = "cut") -> Any:  # noqa: ANN4
         track.extend(list(items))
         timeline.tracks.append(track)
     return timeline
+
+
+def media_of(cut: Path, clip: Any) -> Path:  # noqa: ANN401
+    """Return the file of a clip of a timeline."""
+    from vfe.timeline.urls import path_text
+
+    text = path_text(clip.media_reference.target_url)
+    assert text is not None
+    return cut.parent / text

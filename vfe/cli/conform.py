@@ -22,7 +22,7 @@ from .conform_lines import result_line, table_lines
 from .enhance import check_fits, load_restorer, window_of
 from .enhance_folder import of_the_result
 from .errors import REPORTED, one_line
-from .parser import all_options_of, given_of
+from .parser import WrongUsage, all_options_of, given_of
 from .progress import shown_as
 from .text import one_line_name, say
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 WORK = ".vfe-conform"
 """The folder of the work, in that of the results."""
+NOT_HELD_BY = {"ffv1": ("mov", "mp4"), "prores": ("mp4",)}
+"""The containers that cannot hold what a codec writes."""
 NOT_OF_THE_RESULT = ("overwrite", "compare", "report")
 
 
@@ -95,6 +97,8 @@ def _stored(args: argparse.Namespace, options: RestoreOptions, model: ModelOptio
 
     chosen = {name: value for name, value in asdict(options).items() if name not in NOT_OF_THE_RESULT}
     container = args.container or ("mkv" if options.codec == "ffv1" else "mov")
+    if container in NOT_HELD_BY.get(options.codec or "", ()):
+        raise WrongUsage(f"a .{container} file cannot hold {options.codec}; take another --container")
     return Stored(
         folder=args.results,
         suffix=f".{container}",

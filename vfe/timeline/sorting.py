@@ -14,7 +14,7 @@ from ..types import Stretch, VFEError
 from ..video.files import is_image
 from .clip_time import frames_of, origin_of, stretch_of
 from .media import MediaFile, MediaFinder, NotForUs, describe, is_result
-from .uses import ClipUse
+from .uses import ClipUse, is_on
 
 MARK = "vfe"
 """The key of what is written into the metadata of a clip that was restored, and of its media."""
@@ -94,7 +94,7 @@ class ClipSorter:
     def _why_alone(self, clip: otio.schema.Clip) -> str:
         """Return why a clip stays as it is, by the timeline alone; "" where it may be restored."""
         media = clip.media_reference
-        if not clip.enabled:
+        if not is_on(clip):
             return "is switched off"
         if isinstance(media, otio.schema.GeneratorReference):
             return "a generator"

@@ -30,7 +30,7 @@ def clip_uses(timeline: otio.schema.Timeline) -> Iterator[ClipUse]:
     """Yield the clips of all video tracks, in sequences inside the timeline too, that are shown by any of it."""
     for track in timeline.tracks:  # whole: what EDLs say of the times of their tracks is no trimming
         if isinstance(track, otio.schema.Track):
-            if track.kind == otio.schema.TrackKind.Video and track.enabled:
+            if track.kind == otio.schema.TrackKind.Video and is_on(track):
                 yield from _on_track(track, None, 0)
         else:
             yield from _in_item(track, track.trimmed_range(), timeline.tracks.name, 0)
@@ -39,6 +39,12 @@ def clip_uses(timeline: otio.schema.Timeline) -> Iterator[ClipUse]:
 def time_effects(item: otio.core.Item) -> list[otio.schema.Effect]:
     """Return the effects of an item by which it reads its media at other times than its own."""
     return [effect for effect in item.effects if _changes_time(effect)]
+
+
+def is_on(item: otio.core.Item) -> bool:
+    """Return whether a clip or a track is switched on; what FCP7 XML says of that stays in the metadata."""
+    told = item.metadata.get("fcp_xml")
+    return item.enabled and str(told.get("enabled", "") if hasattr(told, "get") else "").strip().upper() != "FALSE"
 
 
 def _changes_time(effect: otio.schema.Effect) -> bool:
@@ -55,7 +61,7 @@ def _in_stack(stack: otio.schema.Stack, window: TimeRange | None, depth: int) ->
     for child in stack:
         own = _within(child, window, RationalTime(0, 1))
         if isinstance(child, otio.schema.Track):
-            if child.kind == otio.schema.TrackKind.Video and child.enabled:
+            if child.kind == otio.schema.TrackKind.Video and is_on(child):
                 yield from _on_track(child, own, depth)
         elif own is not None:
             yield from _in_item(child, own, stack.name, depth)
