@@ -22,6 +22,7 @@ from editors.resolve.vfe_resolve.failure import Failure
 from editors.resolve.vfe_resolve.menu import main
 from editors.resolve.vfe_resolve.run import run_in_console
 from editors.resolve.vfe_resolve.tracks import Tracks
+from tests.support.clips import Clip, write_clip
 from tests.support.mock_fusion_ui import MockDispatcher, MockUIManager, fusion_with
 from tests.support.mock_resolve import (
     MockMediaPool,
@@ -32,6 +33,8 @@ from tests.support.mock_resolve import (
     MockTimelineItem,
 )
 from tests.support.restored_cut import FADE, clip, gap, nested, timeline_of, track
+from tests.support.vfe_program import vfe_program
+from vfe.video.probe import probe
 
 START = 86400
 
@@ -232,6 +235,35 @@ def test_a_resolve_without_otio_says_so(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     run_in_console(Older(scene.project), choices_for(scene), said.append)
     assert "needed is version 18.5" in said[0]
+
+
+@pytest.mark.slow
+def test_with_vfe_itself(tmp_path: Path) -> None:
+    """The timeline is one that OpenTimelineIO wrote, and what lies on the new track is what the cut shows."""
+    otio = pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+    source = write_clip(tmp_path / "a b.mkv", Clip(frames=60, width=128, height=96, codec="ffv1"))
+    rate, zero = 25, otio.opentime.RationalTime(0, 25)
+    whole = otio.opentime.TimeRange(zero, otio.opentime.RationalTime(60, rate))
+    used = otio.opentime.TimeRange(otio.opentime.RationalTime(20, rate), otio.opentime.RationalTime(9, rate))
+    cut = otio.schema.Timeline("cut", global_start_time=otio.opentime.RationalTime(START, rate))
+    line = otio.schema.Track("V1", kind="Video")
+    line.append(otio.schema.Gap(source_range=otio.opentime.TimeRange(zero, otio.opentime.RationalTime(7, rate))))
+    line.append(otio.schema.Clip("A", otio.schema.ExternalReference(str(source), whole), used))
+    cut.tracks.append(line)
+    otio.adapters.write_to_file(cut, str(tmp_path / "cut.otio"))
+    timeline = MockTimeline(
+        tmp_path / "cut.otio", [[MockTimelineItem(MockMediaPoolItem(source), START + 7, 9)]], names=[""]
+    )
+    project = MockProject(timeline, MockMediaPool(timeline))
+    said: list[str] = []
+    choices = Choices(program=str(vfe_program(tmp_path)), folder=str(tmp_path / "results"), region="frame")
+    run_in_console(MockResolve(project), choices, said.append)
+    assert said[-1] == "1 clip restored on new tracks"
+    (placed,) = timeline.tracks[1]
+    assert placed.item is not None
+    assert (placed.start, placed.duration) == (START + 7, 9)
+    assert placed.info["startFrame"] == 12  # of the file, which begins 12 frames before: the handles
+    assert probe(placed.item.path).frames == 12 + 9 + 12
 
 
 def in_dialog(scene: Scene, choices: Choices, user: Callable[[MockDispatcher], None]) -> MockDispatcher:

@@ -59,6 +59,11 @@ def test_frames_change_as_they_do_in_rgb(name: str) -> None:
     assert furthest(ours, all_planes(in_format(name)), sides) > 12 * step_of(name)
 
 
+def properties_of(frame: Any) -> dict[str, Any]:  # noqa: ANN401
+    """All but the old name of the range, of which VapourSynth warns."""
+    return {name: frame.props[name] for name in frame.props.keys() - {"_ColorRange"}}
+
+
 @pytest.mark.parametrize("matrix", [1, 4, 5, 6, 7, 9])
 @pytest.mark.parametrize("full", [0, 1], ids=["limited", "full"])
 @pytest.mark.parametrize("name", ["YUV444P8", "YUV444P10", "YUV444PS"])
@@ -68,7 +73,7 @@ def test_matrix_and_range_are_those_of_the_frames(matrix: int, full: int, name: 
     first = restore(clip, Restorer(seen)).get_frame(0)
     expected = torch.from_numpy(np.stack(all_planes(moving(1))[0])).float() / 127.5 - 1
     assert (seen.seen[0] - expected).abs().max() < 3 / 127.5
-    assert dict(first.props) == dict(clip.get_frame(0).props)
+    assert properties_of(first) == properties_of(clip.get_frame(0))
 
 
 @pytest.mark.parametrize(("width", "height", "matrix"), [(64, 48, 6), (1280, 48, 1), (64, 578, 1)])
