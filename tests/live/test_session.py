@@ -35,7 +35,7 @@ class LingeringSource(CountingSource):
     def frames(self) -> Iterator[RawFrame]:
         """Yield the frames."""
         yield from super().frames()
-        self.stopped.wait(1)
+        self.stopped.wait(3)
 
 
 class TimedRecorder(Recorder):
@@ -65,7 +65,8 @@ def test_what_keeps_up_loses_nothing() -> None:
 def test_what_is_slow_gets_the_newest_and_the_rest_is_counted() -> None:
     output, meter = Recorder(), Meter()
     source = CountingSource(400, wait=lambda: time.sleep(0.001))
-    run(LiveSession(source, NoFaces(), Brightener(wait=lambda: time.sleep(0.05)), [output], meter))
+    slow = Brightener(wait=lambda: source.wait_for_more(20))
+    run(LiveSession(source, NoFaces(), slow, [output], meter))
     figures = meter.figures()
     assert figures.frames_dropped > 200
     assert figures.frames_out == len(output.numbers)
@@ -85,8 +86,9 @@ def test_the_run_never_holds_more_than_a_few_frames() -> None:
         time.sleep(0.001)
         note()
 
-    slow = Brightener(wait=lambda: time.sleep(0.03))
-    run(LiveSession(CountingSource(300, wait), NoFaces(), slow, [Recorder()], meter))
+    source = CountingSource(300, wait)
+    slow = Brightener(wait=lambda: source.wait_for_more(20))
+    run(LiveSession(source, NoFaces(), slow, [Recorder()], meter))
     assert max(held) <= MOST_HELD
     assert max(held) > 3, "the law was tried"
 
@@ -129,7 +131,7 @@ def test_it_can_be_stopped() -> None:
 def test_frames_are_shown_as_far_apart_as_they_were_filmed() -> None:
     """A group comes out of the model all at once; its frames do not reach the screen so."""
     output = TimedRecorder()
-    source = LingeringSource(4, wait=lambda: time.sleep(0.05))
+    source = LingeringSource(4, wait=lambda: time.sleep(0.2))
     run(LiveSession(source, NoFaces(), Brightener(), [output], Meter()))
     assert len(output.times) == 4
-    assert output.times[-1] - output.times[0] > 0.1
+    assert output.times[-1] - output.times[0] > 0.3

@@ -35,6 +35,7 @@ class CountingSource:
     def __init__(self, frames: int, wait: Callable[[], None] = lambda: None, error: str = "") -> None:
         self.stopped = threading.Event()
         self.is_closed = False
+        self.given = 0
         self._count, self._wait, self._error = frames, wait, error
 
     def frames(self) -> Iterator[RawFrame]:
@@ -44,9 +45,16 @@ class CountingSource:
                 return
             self._wait()
             given = frame(number)
+            self.given = number + 1
             yield RawFrame(number, given.taken, partial(getattr, given, "picture"))
         if self._error:
             raise VFEError(self._error)
+
+    def wait_for_more(self, frames: int) -> None:
+        """Wait until so many more frames came, or all."""
+        wanted, deadline = min(self.given + frames, self._count), time.monotonic() + SECONDS
+        while self.given < wanted and time.monotonic() < deadline:
+            time.sleep(0.001)
 
     def close(self) -> None:
         """Remember it."""
