@@ -1,8 +1,8 @@
-"""Speed against quality of several models: `python -m benchmarks.frontier --data DATA lite NAME=FILE ...`
+"""Speed against quality of several parts for frames: `python -m benchmarks.frontier --data DATA lite NAME=FILE ...`
 
-Each model restores the clips of DATA as in benchmarks.quality, whose `--score` it takes too, and a synthetic clip in
-turn with the first one, as in benchmarks.speed. Writes results/frontier.md, .json and frontier.png beside `--picture`;
-models that are in the JSON already, by name and content, are not measured again.
+Each restores the clips of DATA as in benchmarks.quality, whose `--score` it takes too, with the bundled part for faces
+after it, and a synthetic clip alone and in turn with the first one, as in benchmarks.speed. Writes results/frontier.md
+and .json, and a plot to `--picture`; models that are in the JSON already, by name and content, are not measured again.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ FIGURES = ("psnr", "percept", "id", "detail")
 LOSSES = {"psnr": 0.1, "percept": 0.03}
 """What a faster model may lose: dB of PSNR, and a share of the perceptual distance."""
 SPEED_FRAMES, SPEED_SIDE = 49, 512
+FACES = "lite_faces"
+"""The part for faces that follows all of them."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Frontier:
                 table(["model", f"speed, of {first.name}'s", *names, "lost"], rows),
                 "",
                 f"{self.clips}; judged by {self.judged_by}; speed by CPU time for {SPEED_FRAMES} frames of "
-                f"{SPEED_SIDE}x{SPEED_SIDE} without faces, file to file, in turn; {self.machine}.",
+                f"{SPEED_SIDE}x{SPEED_SIDE}, file to file, in turn, without the part for faces; {self.machine}.",
             ]
         )
 
@@ -83,6 +85,7 @@ def lost(candidate: Candidate, first: Candidate) -> str:
 def measure_quality(args: argparse.Namespace, model: str) -> dict[str, float]:
     """The means over all levels of the figures that are compared."""
     options = ["--data", str(args.data), "--model", model, "--frames", str(args.frames), "--clips", str(args.clips)]
+    options += ["--enhance", f"--face-model {FACES}"]
     if args.score:
         options += ["--score", str(args.score)]
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +100,8 @@ def measure_speed(args: argparse.Namespace, model: str, first: str) -> float:
     if model == first:
         return 1.0
     side = f"{SPEED_SIDE}x{SPEED_SIDE}"
-    asked = speed.parse(["--model", model, "--against", first, "--rounds", str(args.rounds), "--size", side])
+    options = ["--rounds", str(args.rounds), "--size", side, "--face-model", "none"]
+    asked = speed.parse(["--model", model, "--against", first, *options])
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         speed.make_clip(clip, SPEED_FRAMES, (SPEED_SIDE, SPEED_SIDE))

@@ -93,13 +93,15 @@ def measure(clip: Path, args: argparse.Namespace) -> tuple[Measurement, Machine]
 
     import vfe
     from vfe.device import choose_device, choose_dtype, dtype_name
+    from vfe.options import ModelOptions
     from vfe.own_process import keep_freed_memory
     from vfe.video.probe import probe
 
     keep_freed_memory()  # as the command does
     if args.threads:
         torch.set_num_threads(args.threads)
-    restorer = vfe.load(args.model, args.device, args.dtype)
+    options = ModelOptions(face_model=args.face_model)
+    restorer = vfe.load(args.model, args.device, args.dtype, options=options)
     loaded, memory = time.perf_counter() - start, peak_rss()
     with tempfile.TemporaryDirectory() as folder:
         cpu_seconds_used = time.process_time()
@@ -189,6 +191,7 @@ def run_arguments(args: argparse.Namespace, model: str) -> list[str]:
         size,
         "--threads",
         str(args.threads),
+        *(["--face-model", args.face_model] if args.face_model else []),
     ]
 
 
@@ -224,6 +227,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--model", default="lite")
     parser.add_argument("--against", metavar="MODEL", help="another model, to compare with; the first clip is taken")
     parser.add_argument("--rounds", type=int, default=3, help="of a comparison")
+    parser.add_argument("--face-model", help="the part for faces, or none; default: the model's own")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto")
     parser.add_argument("--threads", type=int, default=0, help="default: what torch chooses")
