@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 import pytest
+from comfy_api.latest import io
 
 from tests.support.comfy_pack import NODES, Loose
 from vfe.cli.parser import build_parser, options_of
@@ -87,3 +88,17 @@ def test_windows_have_the_range_of_the_command() -> None:
         assert choose_window(most, None).config is not None
         with pytest.raises(ValueError, match="window is"):
             choose_window(most + 1, None)
+
+
+SEARCHED = (
+    "restore", "restoration", "face restore", "codeformer", "gfpgan", "vividface", "dvface", "deblur", "denoise",
+    "upscale", "old film", "face detect", "compare",
+)  # fmt: skip
+
+
+@pytest.mark.skipif(
+    "search_aliases" not in {field.name for field in fields(io.Schema)}, reason="this ComfyUI searches no such words"
+)
+@pytest.mark.parametrize("words", SEARCHED)
+def test_the_search_finds_a_node_by_what_people_type(words: str) -> None:
+    assert [name for name, kind in NODES.items() if words in kind.define_schema().search_aliases]
