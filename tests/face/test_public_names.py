@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from functools import reduce
+from importlib.util import find_spec
 
 import pytest
 
@@ -19,13 +20,19 @@ NAMES = sorted({
 })  # fmt: skip
 
 
+IMPORTED = {"vfe.vapoursynth"}
+
+
 def test_the_documents_name_something() -> None:
     assert {"vfe.load", "vfe.face.detect.FaceDetector.load", "vfe.face.track.track_faces"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_the_documents_are_there(name: str) -> None:
-    assert reduce(getattr, name.split(".")[1:], vfe) is not None
+    """A module that is imported by its own name, as `vfe.vapoursynth` is in a host that has VapourSynth, is enough."""
+    if name not in IMPORTED:
+        assert reduce(getattr, name.split(".")[1:], vfe) is not None
+    assert find_spec(".".join(name.split(".")[:2])) or hasattr(vfe, name.split(".")[1])
 
 
 @pytest.mark.parametrize(
