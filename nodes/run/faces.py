@@ -54,7 +54,8 @@ def overlay_of(images: Tensor, found: FaceTracks, reporter: Reporter) -> Tensor:
 def report(found: FaceTracks, chosen: FaceTracks) -> str:
     """Return a line for the clip and one for each face that was found, for people."""
     kept = {track.number for track in chosen.tracks}
-    lines = [f"{len(kept)} of {len(found.tracks)} faces chosen, {len(found.shots)} shots, {found.frames} frames"]
+    faces, shots = counted(len(found.tracks), "face"), counted(len(found.shots), "shot")
+    lines = [f"{len(kept)} of {faces} chosen, {shots}, {counted(found.frames, 'frame')}"]
     for track in found.tracks:
         hidden = len(track.seen) - int(track.seen.sum())
         lines.append(
@@ -63,3 +64,8 @@ def report(found: FaceTracks, chosen: FaceTracks) -> str:
             + ("" if track.number in kept else ", not chosen")
         )
     return "\n".join(lines)
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things for people: 1 face, 2 faces."""
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -226,7 +226,7 @@ def test_faces_step_by_step_give_the_frames_of_vfe_enhance(
     assert read_pixels(result).shape == ours.shape
     assert has_sound(result)
     (text,) = run.outputs[id_of(graph, "PreviewAny")]["text"]
-    assert text.startswith(f"2 of 2 faces chosen, 1 shots, {FRAMES} frames")
+    assert text.startswith(f"2 of 2 faces chosen, 1 shot, {FRAMES} frames")
 
 
 def test_step_by_step_a_clip_without_faces_comes_out_as_it_was(comfy_server: ComfyServer) -> None:
@@ -240,7 +240,7 @@ def test_step_by_step_a_clip_without_faces_comes_out_as_it_was(comfy_server: Com
     got, gave = (pixels_of(pictures(comfy_server, run, name)) for name in ("got", "gave"))
     assert np.array_equal(got, gave)
     assert read_pixels(result).shape == got.shape
-    assert run.outputs[id_of(graph, "PreviewAny")]["text"] == [f"0 of 0 faces chosen, 1 shots, {FRAMES} frames"]
+    assert run.outputs[id_of(graph, "PreviewAny")]["text"] == [f"0 of 0 faces chosen, 1 shot, {FRAMES} frames"]
 
 
 @pytest.fixture

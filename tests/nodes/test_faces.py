@@ -50,7 +50,7 @@ def test_finds_both_faces(images: Tensor, masked: tuple[Loose, ...]) -> None:
     assert [(track.start, track.stop) for track in faces.tracks.tracks] == [(0, FRAMES)] * 2
     assert overlay.shape == images.shape
     assert not torch.equal(overlay, images)
-    assert report.splitlines()[0] == f"2 of 2 faces chosen, 1 shots, {FRAMES} frames"
+    assert report.splitlines()[0] == f"2 of 2 faces chosen, 1 shot, {FRAMES} frames"
     assert "face 2" in report
 
 
@@ -99,7 +99,7 @@ def test_a_clip_without_faces_comes_out_as_it_was(frames: int) -> None:
     assert mask.shape == clip.shape[:3]
     assert not mask.any()
     assert (overlay - clip).abs().max() < 1e-6
-    assert report == f"0 of 0 faces chosen, 1 shots, {frames} frames"
+    assert report == f"0 of 0 faces chosen, 1 shot, {frames} frame{'' if frames == 1 else 's'}"
     assert len(sheet) == 1
     (crops,) = run("FaceCrop", images=clip, tracks=nobody)
     assert len(crops) == 1
