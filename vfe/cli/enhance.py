@@ -20,10 +20,10 @@ from ..types import Notify, Progress
 from ..video.output_name import output_for
 from ..video.pipe.streams import OUTPUT, PIPE, check_pipes
 from .enhance_folder import enhance_folder
-from .long_clips import span_of
 from .on_cluster import enhance_on_cluster
 from .parser import WrongUsage, all_options_of, check_report_name, given_of
 from .progress import ProgressLine, ProgressPercent, ProgressRecords, shown_as
+from .span import span_of
 from .text import say
 
 if TYPE_CHECKING:

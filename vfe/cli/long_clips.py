@@ -9,10 +9,11 @@ from ..jobs.request import JobRequest, ModelRequest
 from ..jobs.whole import WholeRun, is_long, job_folder, restore_whole
 from ..options import ModelOptions, RestoreOptions
 from ..restore.restorer import Restorer, RestoreReport
-from ..types import Notify, Progress, TimeSpan
+from ..types import Notify, Progress
 from ..video.pipe.streams import PIPE
 from ..video.probe import probe
 from .parser import WrongUsage, model_options_of
+from .span import span_of
 
 
 def restore_clip(
@@ -40,16 +41,6 @@ def restore_clip(
     )
     request = job_request(args, args.output, options, model_options_of(args))
     return restore_whole(request, run, restorer, progress, tell)
-
-
-def span_of(args: argparse.Namespace) -> TimeSpan | None:
-    """Return the span of the clip that a command line asks for, if any; WrongUsage where there can be none."""
-    if args.start is None and args.end is None:
-        return None
-    try:
-        return TimeSpan(args.start or 0.0, args.end)
-    except ValueError as error:
-        raise WrongUsage(f"--from and --to: {error}") from error
 
 
 def needs_single_pass(args: argparse.Namespace, options: RestoreOptions) -> str:
