@@ -135,6 +135,12 @@ def test_a_lite_file_of_ones_own_has_no_part_for_faces(tmp_path: Path) -> None:
     assert load(copy, "cpu", options=ModelOptions(face_model="lite_faces")).face_part is not None
 
 
+def test_the_faster_model_has_the_same_part_for_faces() -> None:
+    faster = load("lite-fast", "cpu")
+    assert faster.face_part is not None
+    assert faster.face_part.name == "lite_faces"
+
+
 def enhance(capsys: pytest.CaptureFixture[str], portrait: Path, *more: object) -> Run:
     return run_vfe(capsys, "enhance", portrait, "-o", portrait.with_name("cli.png"), "--overwrite", *more)
 

@@ -14,8 +14,8 @@ from ..weights.lite import is_lite_model
 from .lite import load_lite_pipeline
 from .request import LoadRequest
 
-LITE, LITE_FACES = "lite", "lite_faces"
-"""Names of the bundled model's parts: for whole frames, and for faces."""
+LITE, LITE_FAST, LITE_FACES = "lite", "lite-fast", "lite_faces"
+"""Names of the bundled model's parts: for whole frames, the same with fewer blocks, and for faces after both."""
 NO_FACE_MODEL = "none"
 """What `ModelOptions.face_model` says where no part for faces is wanted."""
 
@@ -37,7 +37,7 @@ def face_model_for(path: Path, options: ModelOptions, folders: Sequence[ModelFol
     """Return the model for aligned faces that goes with the one at `path`: the one asked for, lite's own, or None."""
     asked = options.face_model
     if asked is None:
-        return find_model(LITE_FACES) if path == find_model(LITE) else None
+        return find_model(LITE_FACES) if path in (find_model(LITE), find_model(LITE_FAST)) else None
     return None if str(asked) == NO_FACE_MODEL else find_model(asked, folders)
 
 
