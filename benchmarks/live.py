@@ -113,7 +113,7 @@ STREAM_READER = """
 import sys, time, av
 with av.open(sys.argv[1], options={"fflags": "nobuffer", "probesize": "100000", "analyzeduration": "100000"}) as stream:
     video = stream.streams.video[0]
-    video.codec_context.thread_type, video.codec_context.flags = "NONE", video.codec_context.flags | (1 << 19)
+    video.codec_context.flags |= 1 << 19
     for frame in stream.decode(video):
         print(float(frame.pts * frame.time_base), time.monotonic(), flush=True)
 """

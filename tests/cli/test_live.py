@@ -34,9 +34,18 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+LISTENING = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from vfe.cli import main
+sys.exit(main())
+"""
+"""The command, which hears Ctrl-C even where a shell's background jobs inherit that it is ignored."""
+
+
 def start(*arguments: object) -> subprocess.Popen[str]:
     """`vfe live` as a process."""
-    command = [sys.executable, "-m", "vfe", "live", *map(str, arguments)]
+    command = [sys.executable, "-c", LISTENING, "live", *map(str, arguments)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
