@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import opentimelineio as otio
 import pytest
+
+pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+
+import opentimelineio as otio
 
 from tests.support.cli_run import assert_one_line_error, run_vfe, use_stand_in
 from tests.support.clips import write_audio, write_image

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+
+
 from tests.support.cli_run import run_vfe, use_stand_in
 from tests.support.timelines import Tape, grey_pictures, media_of, numbers_of, span, write_tape
 from vfe.timeline.files import read_timeline

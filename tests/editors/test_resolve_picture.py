@@ -8,7 +8,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import pytest
 
 from editors.resolve.vfe_resolve.cut import placements_of
@@ -22,6 +21,7 @@ ENDS = 34  # frames that are shown
 @pytest.mark.skipif("VFE_SCREENSHOTS" not in os.environ, reason="no folder for pictures in VFE_SCREENSHOTS")
 def test_the_picture_of_the_tracks(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
+    mpl = pytest.importorskip("matplotlib", reason="matplotlib is not installed here")
     mpl.use("agg")
     from matplotlib import pyplot
 

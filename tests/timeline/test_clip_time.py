@@ -6,6 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+
 from opentimelineio.opentime import RationalTime
 
 from tests.support.timelines import span

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+
+
 from tests.support.cli_run import assert_one_line_error, run_vfe, use_stand_in
 from tests.support.timelines import Tape, clip_of, timeline_of, write_tape
 from vfe.timeline.files import depth_of, read_timeline, write_timeline

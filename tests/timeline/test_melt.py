@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import opentimelineio as otio
 import pytest
+
+pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+
+import opentimelineio as otio
 
 from tests.support.cli_run import run_vfe, use_stand_in
 from tests.support.timelines import Tape, clip_of, melted, timeline_of, write_tape

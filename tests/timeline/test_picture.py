@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import av
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+pytest.importorskip("matplotlib", reason="matplotlib is not installed here")
+
+import matplotlib as mpl
 
 from tests.support.paths import ROOT
 from tests.support.timelines import clip_of, timeline_of

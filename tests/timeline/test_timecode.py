@@ -5,6 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+
+pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+
 from opentimelineio.opentime import RationalTime, to_timecode
 
 from vfe.timeline.timecode import Timecode, counted_rate, read_timecode, timecode_text

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import opentimelineio as otio
 import pytest
+
+pytest.importorskip("opentimelineio", reason="OpenTimelineIO is not installed here")
+
+import opentimelineio as otio
 
 from tests.support.timelines import clip_of, span, timeline_of
 from vfe.timeline.uses import clip_uses
