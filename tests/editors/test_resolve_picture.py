@@ -12,8 +12,8 @@ import pytest
 
 from editors.resolve.vfe_resolve.cut import placements_of
 from editors.resolve.vfe_resolve.tracks import Tracks
-from tests.editors.test_resolve import START, Scene
 from tests.support.mock_resolve import MockTimeline
+from tests.support.resolve_scene import START, Scene
 
 ENDS = 34  # frames that are shown
 

@@ -68,9 +68,9 @@ class Conform:
         if code is None:
             return False
         self.reader.join(5)
-        for _ in self.lines():
-            pass
         if code:
+            for _ in self.lines():
+                pass
             raise Failure(self.last or f"vfe ended with code {code}")
         return True
 

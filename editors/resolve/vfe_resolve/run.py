@@ -65,6 +65,8 @@ def run_in_console(resolve: Any, choices: Choices, say: Callable[[str], None], p
                 for line in run.conform.lines():
                     say(line)
                 time.sleep(pause)
+            for line in run.conform.lines():  # what it said last
+                say(line)
         except KeyboardInterrupt:
             run.conform.cancel()
             raise Failure("cancelled; what is restored so far is kept") from None
