@@ -157,14 +157,13 @@ class Ratios(NamedTuple):
 
 def compare(clip: Path, args: argparse.Namespace) -> Ratios:
     """Restore `clip` with `--model` and `--against` in turn, in processes of their own."""
-    ratios = Ratios(0, [], [])
+    wall, cpu = [], []
     for number in range(args.rounds):
         models = (args.model, args.against) if number % 2 == 0 else (args.against, args.model)
         runs = {model: measure_apart(clip, run_arguments(args, model))[0] for model in models}
-        ratios = ratios._replace(frames=runs[args.model].frames)
-        ratios.wall.append(runs[args.against].seconds / runs[args.model].seconds)
-        ratios.cpu.append(runs[args.against].cpu_seconds / runs[args.model].cpu_seconds)
-    return ratios
+        wall.append(runs[args.against].seconds / runs[args.model].seconds)
+        cpu.append(runs[args.against].cpu_seconds / runs[args.model].cpu_seconds)
+    return Ratios(runs[args.model].frames, wall, cpu)
 
 
 def comparison_text(ratios: Ratios, model: str, against: str) -> str:

@@ -153,8 +153,8 @@ def broad_except_errors(source: str, module: str) -> list[str]:
 
 def print_errors(source: str, module: str) -> list[str]:
     programs = ("quickstart", "tests.comfy_suite", "tests.mypy_nodes", "editors.blender.make_zip",
-                "editors.kdenlive.install", "editors.shotcut.install")  # fmt: skip
-    if module.startswith(("vfe.cli", "training.", "benchmarks.", "editors.resolve.")) or module in programs:
+                "editors.installing")  # fmt: skip
+    if module.startswith(("vfe.cli", "training.", "benchmarks.", "editors.resolve.vfe_resolve.")) or module in programs:
         return []
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     return [f"{module}:{c.lineno} prints" for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"]

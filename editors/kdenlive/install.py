@@ -1,4 +1,4 @@
-"""Adds the clip job of VFE to Kdenlive:  python editors/kdenlive/install.py
+"""Adds the clip job of VFE to Kdenlive:  python -m editors.kdenlive.install
 
 Kdenlive keeps clip jobs in `clipjobsettings.rc`; the lines of `clipjob.rc` are added there, and those of other jobs
 stay as they are. Afterwards it is in the menu of clips in the project bin, under Clip Jobs.
@@ -6,13 +6,13 @@ stay as they are. Afterwards it is in the menu of clips in the project bin, unde
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from editors.installing import Installer
 
 JOB = Path(__file__).resolve().parent / "clipjob.rc"
 FILE = "clipjobsettings.rc"
@@ -26,11 +26,6 @@ def data_folder(platform: str, home: Path, environ: Mapping[str, str]) -> Path:
     if platform == "darwin":
         return home / "Library" / "Application Support" / "kdenlive"
     return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "kdenlive"
-
-
-def find_program() -> str | None:
-    """Return the `vfe` beside this Python, else the one that the shell finds; Kdenlive needs its whole path."""
-    return shutil.which("vfe", path=str(Path(sys.executable).parent)) or shutil.which("vfe")
 
 
 def groups_of(text: str) -> dict[str, str]:
@@ -69,21 +64,12 @@ def install(folder: Path, program: str) -> Path:
 
 def main() -> int:
     """Read the options and install; return the exit code."""
-    parser = argparse.ArgumentParser(description="Add the clip job of VFE to Kdenlive, which should be closed.")
-    usual = data_folder(sys.platform, Path.home(), os.environ)
-    parser.add_argument("--folder", type=Path, default=usual, help=f"Kdenlive's data (default: {usual})")
-    options = parser.parse_args()
-    program = find_program()
-    if program is None:
-        print("the program vfe is not there; install VFE into the Python that runs this", file=sys.stderr)
-        return 1
-    try:
-        path = install(options.folder, program)
-    except (OSError, UnicodeDecodeError) as error:
-        print(f"{options.folder / FILE}: {' '.join(str(error).split())}; nothing was changed", file=sys.stderr)
-        return 1
-    print(f"{path}\nIn Kdenlive: a clip of the project bin > Clip Jobs > Restore Faces (VFE)")
-    return 0
+    return Installer(
+        "Add the clip job of VFE to Kdenlive, which should be closed.",
+        data_folder(sys.platform, Path.home(), os.environ),
+        install,
+        "In Kdenlive: a clip of the project bin > Clip Jobs > Restore Faces (VFE)",
+    ).run()
 
 
 if __name__ == "__main__":

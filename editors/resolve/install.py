@@ -1,4 +1,4 @@
-"""Puts the menu script into DaVinci Resolve:  python editors/resolve/install.py
+"""Puts the menu script into DaVinci Resolve:  python -m editors.resolve.install
 
 It writes one small file into Resolve's folder of scripts, which leads back to this one and to the `vfe` of the Python
 that runs it; so a newer VFE counts at once. The entry is under Workspace > Scripts.
@@ -6,12 +6,12 @@ that runs it; so a newer VFE counts at once. The entry is under Workspace > Scri
 
 from __future__ import annotations
 
-import argparse
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from editors.installing import Installer
 
 NAME = "Restore faces (VFE).py"
 HERE = Path(__file__).resolve().parent
@@ -38,11 +38,6 @@ def scripts_folder(platform: str, home: Path, environ: Mapping[str, str]) -> Pat
     return home / ".local" / "share" / "DaVinciResolve" / "Fusion" / "Scripts" / "Utility"
 
 
-def find_program() -> str:
-    """Return the `vfe` beside this Python, else the one that the shell finds."""
-    return shutil.which("vfe", path=str(Path(sys.executable).parent)) or shutil.which("vfe") or "vfe"
-
-
 def install(folder: Path, program: str) -> Path:
     """Write the menu entry into a folder and return its path. Raises OSError as writing does."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,17 +49,12 @@ def install(folder: Path, program: str) -> Path:
 
 def main() -> int:
     """Read the options and install; return the exit code."""
-    parser = argparse.ArgumentParser(description="Put the menu script of VFE into DaVinci Resolve.")
-    usual = scripts_folder(sys.platform, Path.home(), os.environ)
-    parser.add_argument("--folder", type=Path, default=usual, help=f"where scripts lie (default: {usual})")
-    options = parser.parse_args()
-    try:
-        entry = install(options.folder, find_program())
-    except OSError as error:
-        print(f"{options.folder}: {error.strerror}; give another by --folder", file=sys.stderr)
-        return 1
-    print(f"{entry}\nIn Resolve: Workspace > Scripts > {entry.stem}")
-    return 0
+    return Installer(
+        "Put the menu script of VFE into DaVinci Resolve.",
+        scripts_folder(sys.platform, Path.home(), os.environ),
+        install,
+        f"In Resolve: Workspace > Scripts > {Path(NAME).stem}",
+    ).run()
 
 
 if __name__ == "__main__":

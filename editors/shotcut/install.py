@@ -1,4 +1,4 @@
-"""Makes a program for Shotcut's Open With:  python editors/shotcut/install.py
+"""Makes a program for Shotcut's Open With:  python -m editors.shotcut.install
 
 Shotcut has no jobs of its own for other programs, but hands a file to one: in the panel Files, or by Properties of a
 clip, Open With > Other. This writes such a program, which restores the faces of the file it is given into
@@ -7,12 +7,13 @@ NAME.restored.mkv beside it. While it works, and where it fails, NAME.restored.l
 
 from __future__ import annotations
 
-import argparse
 import os
-import shutil
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+
+from editors.installing import Installer
 
 NAME = "restore-faces"
 UNIX = """#!/bin/sh
@@ -39,14 +40,9 @@ def programs_folder(platform: str, home: Path, environ: Mapping[str, str]) -> Pa
     return home / ".local" / "bin"
 
 
-def find_program() -> str | None:
-    """Return the `vfe` beside this Python, else the one that the shell finds: Shotcut's own path has other folders."""
-    return shutil.which("vfe", path=str(Path(sys.executable).parent)) or shutil.which("vfe")
-
-
 def text_of(platform: str, program: str) -> str:
     """Return the program: a script of the shell, or a batch file."""
-    installer = "editors/shotcut/install.py"
+    installer = "editors.shotcut.install"
     if platform == "win32":
         return WINDOWS.format(installer=installer, program=f'"{program}"').replace("\n", "\r\n")
     quoted = "'" + program.replace("'", "'\\''") + "'"
@@ -64,21 +60,12 @@ def install(folder: Path, program: str, platform: str) -> Path:
 
 def main() -> int:
     """Read the options and install; return the exit code."""
-    parser = argparse.ArgumentParser(description="Make a program for Shotcut's Open With.")
-    usual = programs_folder(sys.platform, Path.home(), os.environ)
-    parser.add_argument("--folder", type=Path, default=usual, help=f"where to write it (default: {usual})")
-    options = parser.parse_args()
-    program = find_program()
-    if program is None:
-        print("the program vfe is not there; install VFE into the Python that runs this", file=sys.stderr)
-        return 1
-    try:
-        path = install(options.folder, program, sys.platform)
-    except OSError as error:
-        print(f"{options.folder}: {error.strerror}; give another by --folder", file=sys.stderr)
-        return 1
-    print(f"{path}\nIn Shotcut: Open With > Other, and choose this file")
-    return 0
+    return Installer(
+        "Make a program for Shotcut's Open With.",
+        programs_folder(sys.platform, Path.home(), os.environ),
+        partial(install, platform=sys.platform),
+        "In Shotcut: Open With > Other, and choose this file",
+    ).run()
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def share_left(codes: torch.Tensor, errors: torch.Tensor) -> float:
     directions, probe = Directions(tokens[:half]), LinearProbe()
     probe.add(directions(tokens[:half], codes[:half]), errors[:half])
     features = directions(tokens[half:], codes[half:])
-    left = errors[half:] - features @ probe.weights(list(range(features.shape[1])))
+    left = errors[half:] - features @ probe.weights()
     return float(left.square().sum() / errors[half:].square().sum())
 
 
@@ -40,7 +40,7 @@ def test_the_probe_finds_what_codes_say_and_nothing_else() -> None:
 
 def test_a_probe_that_saw_nothing_says_so() -> None:
     with pytest.raises(ValueError, match="has seen no tokens"):
-        LinearProbe().weights([0])
+        LinearProbe().weights()
 
 
 def test_the_command_probes_a_pool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,7 +90,7 @@ def _last(spatial: Tensor, temporal: Tensor) -> Tensor:
 
 
 class LinearProbe:
-    """Least squares with a ridge from features (N, F) to errors (N, D), of which some columns may be left out."""
+    """Least squares with a ridge from features (N, F) to errors (N, D); some of the features may be left out."""
 
     def __init__(self) -> None:
         self._squares: Tensor | None = None  # (F, F)
@@ -102,12 +102,12 @@ class LinearProbe:
         self._squares = squares if self._squares is None else self._squares + squares
         self._products = products if self._products is None else self._products + products
 
-    def weights(self, columns: list[int]) -> Tensor:
-        """Return W (columns, D); raises ValueError where nothing was learned from."""
+    def weights(self, columns: slice = slice(None)) -> Tensor:
+        """Return W for all features, or for some of them; raises ValueError where nothing was learned from."""
         if self._squares is None or self._products is None:
             raise ValueError("the probe has seen no tokens: add some first")
-        squares = self._squares[columns][:, columns]
-        ridge = RIDGE * squares.diagonal().mean() * torch.eye(len(columns), dtype=torch.float64)
+        squares = self._squares[columns, columns]
+        ridge = RIDGE * squares.diagonal().mean() * torch.eye(len(squares), dtype=torch.float64)
         return torch.linalg.solve(squares + ridge, self._products[columns]).float()
 
 
@@ -135,15 +135,14 @@ def explained(reader: Reader, fitted: list[Path], judged: Path) -> dict[str, flo
             for name, probe in probes.items():
                 probe.add(directions(tokens.restored, getattr(tokens, name)), tokens.error)
     assert directions is not None
-    known = list(range(1 + directions.matrix.shape[1]))
-    left, whole = dict.fromkeys(("none", *probes), 0.0), 0.0
+    known = slice(0, 1 + directions.matrix.shape[1])
+    weights = {"none": probes["true"].weights(known)} | {name: probe.weights() for name, probe in probes.items()}
+    left, whole = dict.fromkeys(weights, 0.0), 0.0
     for tokens in _read(reader, judged):
         whole += float(tokens.error.square().sum())
-        for name in left:
+        for name, matrix in weights.items():
             features = directions(tokens.restored, tokens.predicted if name == "predicted" else tokens.true)
-            columns = known if name == "none" else list(range(features.shape[1]))
-            weights = probes["true" if name == "none" else name].weights(columns)
-            left[name] += float((tokens.error - features[:, columns] @ weights).square().sum())
+            left[name] += float((tokens.error - features[:, : len(matrix)] @ matrix).square().sum())
     return {name: 1 - energy / whole for name, energy in left.items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,17 +50,16 @@ class LiveInput:
 
 
 class LiveSource:
-    """An open input. It is a context manager; frames can be read once, by one thread."""
+    """An open input; frames can be read once, by one thread."""
 
     def __init__(self, asked: LiveInput) -> None:
         """Open it. Raises VFEError, in one line, where it is not there or is no video."""
         self.asked = asked
         self._container = _opened(asked.where)
-        try:
+        with ExitStack() as opening:
+            opening.callback(self._container.close)
             self._stream = video_stream(self._container, Path(asked.name))
-        except BaseException:
-            self._container.close()
-            raise
+            opening.pop_all()  # it stays open where there is a video
         self._decoder = decoder_of(self._stream)
         self._scaler = VideoReformatter()
         self.stopped = threading.Event()

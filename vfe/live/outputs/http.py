@@ -5,12 +5,12 @@ from __future__ import annotations
 from ...types import VFEError
 from ..frame import ShownFrame
 from ..thread import Work
-from .own_thread import OwnThread
 from .server import Figures, Server, is_loopback
+from .threaded import ThreadedOutput
 from .views import Views
 
 
-class HttpOutput:
+class HttpOutput(ThreadedOutput):
     """A server of the page, of the figures and of the views, on loopback unless another address is asked for."""
 
     def __init__(self, host: str, port: int, figures: Figures) -> None:
@@ -26,7 +26,7 @@ class HttpOutput:
             ) from error
         self._listener = Work(lambda: self._server.serve_forever(poll_interval=0.1))
         self._listener.start()
-        self._thread = OwnThread(self._views.update, self._views.close)
+        super().__init__()
 
     @property
     def where(self) -> str:
@@ -39,20 +39,17 @@ class HttpOutput:
         """Whether other machines can look."""
         return not is_loopback(str(self._server.server_address[0]))
 
-    @property
-    def skipped(self) -> int:
-        """How many frames were not encoded because a newer one came first."""
-        return self._thread.skipped
-
-    def show(self, shown: ShownFrame) -> None:
-        """Show a frame to all readers."""
-        self._thread.show(shown)
-
     def close(self) -> None:
         """Let all readers go, and free the port."""
-        self._thread.close()
+        super().close()
         self._server.shutdown()
         self._server.server_close()
+
+    def _send(self, shown: ShownFrame) -> None:
+        self._views.update(shown)
+
+    def _end(self) -> None:
+        self._views.close()
 
 
 def _bracketed(host: str) -> str:

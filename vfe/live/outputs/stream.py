@@ -15,7 +15,7 @@ from ...types import VFEError
 from ...video.errors import MEDIA_ERRORS, reason
 from ...video.pyav_compat import ONE_THREAD
 from ..frame import Picture, ShownFrame
-from .own_thread import OwnThread
+from .threaded import ThreadedOutput
 
 CLOCK = Fraction(1, 90_000)
 """The time base of MPEG-TS in seconds."""
@@ -28,7 +28,7 @@ PACKET = 1316
 """The bytes of a datagram: seven packets of MPEG-TS, which fit into an Ethernet frame."""
 
 
-class StreamOutput:
+class StreamOutput(ThreadedOutput):
     """Encodes what was restored, and sends it to an address."""
 
     def __init__(self, address: str) -> None:
@@ -39,25 +39,12 @@ class StreamOutput:
         self._scaler = VideoReformatter()
         self._began: float | None = None
         self._last = -1
-        self._thread = OwnThread(self._send, self._end)
+        super().__init__()
 
     @property
     def where(self) -> str:
         """The address."""
         return self.address
-
-    @property
-    def skipped(self) -> int:
-        """How many frames were not sent because a newer one came first."""
-        return self._thread.skipped
-
-    def show(self, shown: ShownFrame) -> None:
-        """Send a frame. Raises VFEError where that is not possible any more."""
-        self._thread.show(shown)
-
-    def close(self) -> None:
-        """End the stream."""
-        self._thread.close()
 
     def _send(self, shown: ShownFrame) -> None:
         try:

@@ -6,13 +6,13 @@ from typing import Any
 
 from ...types import VFEError
 from ..frame import ShownFrame
-from .own_thread import OwnThread
+from .threaded import ThreadedOutput
 
 RATE = 30
 """Frames a second that the camera says it has; programs take them as they come."""
 
 
-class VirtualCameraOutput:
+class VirtualCameraOutput(ThreadedOutput):
     """Gives what was restored to a virtual camera: v4l2loopback on Linux, that of OBS on macOS and Windows."""
 
     def __init__(self, name: str = "") -> None:
@@ -25,25 +25,12 @@ class VirtualCameraOutput:
         self._name = name
         self._camera: Any = None
         self._size: tuple[int, ...] = ()
-        self._thread = OwnThread(self._send, self._end)
+        super().__init__()
 
     @property
     def where(self) -> str:
         """Where people find it."""
         return f"virtual camera {self._camera.device if self._camera is not None else self._name}".rstrip()
-
-    @property
-    def skipped(self) -> int:
-        """How many frames were not sent because a newer one came first."""
-        return self._thread.skipped
-
-    def show(self, shown: ShownFrame) -> None:
-        """Send a frame. Raises VFEError where that is not possible."""
-        self._thread.show(shown)
-
-    def close(self) -> None:
-        """Take the camera away."""
-        self._thread.close()
 
     def _send(self, shown: ShownFrame) -> None:
         height, width = shown.restored.shape[:2]
