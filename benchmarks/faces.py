@@ -13,7 +13,6 @@ N clips of T frames, S side; a clip is (T, 3, S, S) uint8.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -34,6 +33,8 @@ from vfe.options import ModelOptions
 from vfe.restore.restorer import load
 from vfe.types import never_cancelled
 from vfe.weights.lite import load_lite_model
+
+from .saving import write_results
 
 CLIP_FRAMES = 17
 """Frames of each dev clip, counted from its first: 4n + 1."""
@@ -220,8 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
         clean = clips.clean[:, SHEET_FRAME]
     for level, restored_pictures in pictures.items():
         write_sheet(args.out / f"{level}.png", [*restored_pictures, clean])
-    (args.out / "table.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    (args.out / "table.md").write_text(table(rows) + "\n", encoding="utf-8")
+    write_results(args.out, "table", table(rows), rows)
     print(table(rows))
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from . import quality, speed
 from .machine import RESULTS, cpu_name, table
+from .saving import write_results
 
 FIGURES = ("psnr", "percept", "id", "detail")
 LOSSES = {"psnr": 0.1, "percept": 0.03}
@@ -189,10 +190,7 @@ def main(argv: list[str]) -> None:
         sys.exit(str(error))
     frontier = measured(args, files)
     print(frontier.report())
-    args.output.mkdir(parents=True, exist_ok=True)
-    (args.output / "frontier.md").write_text(frontier.report() + "\n", encoding="utf-8")
-    raw = json.dumps(quality.without_nan(asdict(frontier)), indent=1, allow_nan=False)
-    (args.output / "frontier.json").write_text(raw + "\n", encoding="utf-8")
+    write_results(args.output, "frontier", frontier.report(), asdict(frontier))
     draw(frontier, args.picture)
 
 

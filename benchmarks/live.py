@@ -26,6 +26,7 @@ from statistics import median
 from typing import IO
 
 from .machine import RESULTS, cpu_name, table
+from .saving import write_results
 
 SIZE = (640, 480)
 FACE_VIEW = 384
@@ -312,9 +313,7 @@ def main(argv: list[str]) -> None:
     raw, text = asdict(run), report_text(run)
     print(json.dumps(raw, indent=1) if args.json else text)
     if args.save:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "live.md").write_text(text + "\n", encoding="utf-8")
-        (RESULTS / "live.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+        write_results(RESULTS, "live", text, raw)
 
 
 if __name__ == "__main__":

@@ -17,10 +17,11 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from . import own_score
 from .machine import RESULTS, cpu_name, table
+from .saving import write_results
 
 Means = dict[str, float]
 Summary = dict[str, dict[str, Means]]
@@ -113,15 +114,6 @@ def report_text(summary: Summary, about: dict[str, str]) -> str:
     )
 
 
-def without_nan(tree: Any) -> Any:  # noqa: ANN401 - what JSON holds
-    """What JSON can hold of a tree: null for figures that nothing judged."""
-    if isinstance(tree, dict):
-        return {key: without_nan(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [without_nan(value) for value in tree]
-    return None if isinstance(tree, float) and math.isnan(tree) else tree
-
-
 def enhance_command(model: Path, options: str) -> str:
     """The command for the score script, which splits it like a shell and fills in {input} and {output}."""
     fixed = shlex.join([sys.executable, "-m", "vfe", "enhance"]).replace("{", "{{").replace("}", "}}")
@@ -196,10 +188,7 @@ def main(argv: list[str]) -> None:
     }
     text = report_text(summary, about)
     print(text)
-    args.output.mkdir(parents=True, exist_ok=True)
-    (args.output / "quality.md").write_text(text + "\n", encoding="utf-8")
-    found = json.dumps(without_nan({"about": about, **raw}), indent=1, allow_nan=False)
-    (args.output / "quality.json").write_text(found + "\n", encoding="utf-8")
+    write_results(args.output, "quality", text, {"about": about, **raw})
     if args.strict and not all(goal.reached for goal in goals(summary)):
         sys.exit(1)
 

@@ -19,6 +19,7 @@ from statistics import median
 from typing import NamedTuple
 
 from .machine import MIB, RESULTS, cpu_name, peak_rss, table
+from .saving import write_results
 
 CLIP_CRF = 23  # of the synthetic clip: what a phone or a web site would have
 CLIP_DRIFT = 48  # pixels that the view wanders
@@ -262,9 +263,7 @@ def main(argv: list[str]) -> None:
     text = report_text(runs, machine)
     print(json.dumps(raw, indent=1) if args.json else text)
     if args.save:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "speed.md").write_text(text + "\n", encoding="utf-8")
-        (RESULTS / "speed.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
+        write_results(RESULTS, "speed", text, raw)
 
 
 if __name__ == "__main__":

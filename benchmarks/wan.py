@@ -9,7 +9,6 @@ Writes results/wan_<device>.md and .json, or into the folder of --out.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from vfe.models.wan_vae import VAEPlan, WanVAE, WanVAEConfig, vae_keys_from_diff
 from vfe.weights.dit_names import from_diffusers
 
 from .machine import MIB, RESULTS, cpu_name, table
+from .saving import write_results
 from .traffic import Cost, cost_of, peak_bytes
 
 TIMESTEP = 400.0
@@ -318,11 +318,9 @@ def main(arguments: list[str] | None = None) -> None:
     }
     text = report(rows, about)
     print(text)
-    args.out.mkdir(parents=True, exist_ok=True)
     title = "Wan stages, random weights" if args.alone else "Wan stages against diffusers"
-    (args.out / f"wan_{device.type}.md").write_text(f"# {title}\n\n{text}")
     data = {"about": {k: str(v) for k, v in about.items()}, "rows": [asdict(row) for row in rows]}
-    (args.out / f"wan_{device.type}.json").write_text(json.dumps(data, indent=1))
+    write_results(args.out, f"wan_{device.type}", f"# {title}\n\n{text}", data)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import torch
 from benchmarks import frontier, own_score, quality, speed
 from benchmarks.machine import peak_rss, table
 from benchmarks.quality import Summary, enhance_command, goals, report_text
+from benchmarks.saving import without_nan
 from benchmarks.speed import Machine, Measurement, make_clip
 from benchmarks.traffic import cost_of
 from tests.support.clips import Clip, write_clip
@@ -142,8 +143,8 @@ def test_quality_by_our_own_commands(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "| mild |" in text
     assert "not judged → not judged" in text
     assert "nan" not in text
-    assert quality.without_nan(raw)["summary"]["all"]["out"]["percept"] is None
-    assert quality.without_nan(raw)["rows"][0]["clip"] == "a"
+    assert without_nan(raw)["summary"]["all"]["out"]["percept"] is None
+    assert without_nan(raw)["rows"][0]["clip"] == "a"
     capsys.readouterr()
 
 
