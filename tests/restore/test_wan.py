@@ -140,6 +140,11 @@ def test_what_is_missing_is_said_in_one_line(
     assert_one_line_error(run, "prompt embedding", "--context")
     run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", files.vae)
     assert_one_line_error(run, "Wan2.1 VAE", "--model needs")
+    query = "blocks.0.self_attn.q"
+    lora = {f"{query}.lora_A.weight": torch.ones(4, 1536), f"{query}.lora_B.weight": torch.ones(1536, 4)}
+    save_file(lora, tmp_path / "lora.safetensors")
+    run = run_vfe(capsys, "enhance", clip, "-o", tmp_path / "out.mp4", "--model", tmp_path / "lora.safetensors")
+    assert_one_line_error(run, "LoRA of rank 4 for Wan 1.3B", "--lora adds this one")
     assert not (tmp_path / "out.mp4").exists()
 
 

@@ -212,6 +212,14 @@ DOWN, UP = torch.ones(RANK, 128), torch.ones(128, RANK)
         ({"lora_unet_down_blocks_0_attn.lora_down.weight": DOWN}, "a LoRA for Stable Diffusion: "),
         ({"transformer.transformer_blocks.0.attn.lora_A.weight": DOWN}, "a LoRA for another DiT"),
         ({f"{Q}.diff": torch.ones(128, 128), f"{Q}.set_weight": UP}, "a weight that is replaced, not changed"),
+        (
+            {
+                f"{Q}.lora_A.weight": DOWN,
+                f"{Q}.lora_B.weight": UP,
+                "base_model.model.patch_embedding.weight": torch.ones(128, 32, 1, 2, 2),
+            },
+            r"holds whole weights \(base_model.model.patch_embedding.weight, \(128, 32, 1, 2, 2\)\), .* save the DiT",
+        ),
         ({f"{Q}.alpha": torch.ones(()), f"{Q}.diff_b": torch.ones(3)}, r"changes a weight of \(3,\)"),
         ({f"{Q}.diff": torch.full((128, 128), float("nan"))}, f"{Q}.diff holds NaN"),
         (

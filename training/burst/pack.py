@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
         items = chosen_items(args.data, config)
         path = write_pack(args.out, pack(items, config))
         for given, name in ((args.squeeze, SQUEEZE_FILE), (args.likeness, LIKENESS_FILE)):
-            if given is not None:
+            if given is not None and given.resolve() != (args.out / name).resolve():
                 shutil.copyfile(given, args.out / name)
     except VFEError as error:
         sys.exit(str(error))

@@ -101,7 +101,9 @@ def _check_is_dit(path: Path) -> None:
     if path.is_file():
         found = recognise(path)
         if found.kind != "wan_dit":
-            raise VFEError(f"{path}: {found.description}", command="--model needs a vfe restorer or a Wan2.1 DiT")
+            lora = ", to which --lora adds this one" if found.kind == "lora" else ""
+            needed = f"--model needs a vfe restorer or a Wan2.1 DiT{lora}"
+            raise VFEError(f"{path}: {found.description}", command=needed)
 
 
 def _check_asked_for(path: Path, config: DiTConfig, needed: DiTConfig) -> None:

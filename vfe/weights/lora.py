@@ -150,6 +150,12 @@ def _group(source: TensorSource, names: LayerNames) -> dict[str, Parts]:
         if key.part in parts:
             raise VFEError(f"{source.path}: {name} and {parts[key.part]} mean the same; save one adapter alone")
         parts[key.part] = name
+    whole = [name for name in strangers if names.find(name.removesuffix(".weight").removesuffix(".bias"))]
+    if strangers and whole == strangers:
+        raise VFEError(
+            f"{source.path}: beside its LoRA it holds whole weights ({whole[0]}, {source.shape(whole[0])}), which "
+            "cannot be merged here; save the DiT with both in it by the tool that made them, and give that as the model"
+        )
     if strangers:
         raise VFEError(
             f"{source.path}: {_made_for(source)}{len(strangers)} of its {len(source)} tensors belong to no layer of "
