@@ -19,6 +19,7 @@ from tests.support.small_jobs import STAND_IN, planned, request_of, single_pass,
 from tests.support.tiny_lite import tiny_lite
 from vfe.files.fingerprint import fingerprint
 from vfe.jobs.job import Job
+from vfe.jobs.leftovers import remove_rest
 from vfe.jobs.missing import SegmentsMissing
 from vfe.jobs.records import Held, SegmentFiles
 from vfe.jobs.status import State
@@ -226,6 +227,21 @@ def test_what_others_put_into_the_folder_stays(clip: Path, tmp_path: Path) -> No
     assert [path.name for path in (tmp_path / "job").iterdir()] == ["notes.txt"]
     with pytest.raises(VFEError, match="is in use"):
         planned(clip)
+
+
+def test_what_is_written_while_another_deletes_goes_too(clip: Path, tmp_path: Path) -> None:
+    job, folder = planned(clip), tmp_path / "job"
+    held = folder / f"{job._files(0).id}.held"
+    held.write_text("{}")
+    remove_rest(folder)
+    assert held.exists(), "a job that others work on"
+    job.remove()
+    folder.mkdir(exist_ok=True)
+    held.write_text("{}")
+    remove_rest(folder)
+    assert not folder.exists()
+    remove_rest(folder)
+    job.remove()
 
 
 def test_a_result_of_another_kind_is_refused(clip: Path, tmp_path: Path) -> None:

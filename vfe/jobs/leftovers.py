@@ -36,16 +36,21 @@ def forget_answers(folder: Path) -> None:
 def remove_job(folder: Path) -> None:
     """Delete what a job has in its folder, and the folder where nothing else is in it. Raises OSError.
 
-    Last of all goes what tells another run that the work was done, where this one dies meanwhile.
+    Last of all goes what tells another run that the work was done, where this one dies meanwhile. Several processes may
+    do it at once.
     """
     forget_answers(folder)
     last = (SURVEY, PLAN, VOUCHED)
-    ours = [path for path in folder.iterdir() if _OURS.fullmatch(path.name)]
+    try:
+        ours = [path for path in folder.iterdir() if _OURS.fullmatch(path.name)]
+    except FileNotFoundError:  # another process has deleted it
+        return
     for path in sorted(ours, key=lambda path: last.index(path.name) if path.name in last else -1):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
     with suppress(OSError):  # something else is in it
         folder.rmdir()
 
@@ -54,3 +59,13 @@ def holds_only_leftovers(folder: Path) -> bool:
     """Return whether a folder has nothing in it, or what is left of a job that was being deleted."""
     names = [path.name for path in folder.iterdir()]
     return PLAN not in names and all(_OURS.fullmatch(name) for name in names)
+
+
+def remove_rest(folder: Path) -> None:
+    """Delete the folder of a job that was deleted, with what others wrote into it meanwhile. Raises OSError.
+
+    A job, and a folder in which something else lies, stays.
+    """
+    with suppress(FileNotFoundError):
+        if holds_only_leftovers(folder):
+            remove_job(folder)

@@ -18,7 +18,7 @@ from .arithmetic import arithmetic_of
 from .chunks import output_of
 from .disk import DiskNeed
 from .layout import PLAN, survey_folder
-from .leftovers import forget_answers, holds_only_leftovers, remove_job
+from .leftovers import forget_answers, holds_only_leftovers, remove_rest
 from .looking import look_through
 from .order import Order
 from .plan import Plan, folder_digest
@@ -87,8 +87,7 @@ def _look_at_disk(request: JobRequest, folder: Path, need: DiskNeed, tell: Notif
 
 def _put(aside: Path, folder: Path) -> None:
     """Give a planned job its name, unless another process did so with its own meanwhile. Raises OSError."""
-    if folder.exists() and holds_only_leftovers(folder):
-        remove_job(folder)
+    remove_rest(folder)
     try:
         aside.rename(folder)
     except OSError:

@@ -16,7 +16,7 @@ from ..video.write import check_output
 from .arithmetic import arithmetic_of
 from .job import Job
 from .layout import PLAN
-from .leftovers import forget_answers, remove_job
+from .leftovers import forget_answers, remove_job, remove_rest
 from .missing import SegmentsMissing
 from .order import Order
 from .plan import Plan
@@ -82,6 +82,8 @@ def restore_whole(
     except VFEError:
         if not _is_done_by_others(request, run):
             raise
+        with writing(run.folder):
+            remove_rest(run.folder)  # what this process wrote while the other one deleted
         tell(f"another process finished the same job: {request.result}")
         return RestoreReport(request.result, job.planned.frames, 0.0, _NO_STAGES)
     # Of a job that is gone on with, the seconds are those of its segments: this run did not restore them all.
