@@ -8,7 +8,7 @@ from torch import Tensor
 from ...vfe.face.detect.detector import FaceDetector
 from ...vfe.face.draw.overlay import draw_tracks
 from ...vfe.face.track.tracker import FaceTracker, TrackConfig
-from ...vfe.face.track.tracks import FaceTracks
+from ...vfe.face.track.tracks import FaceTrack, FaceTracks
 from ..host.images import to_frame, to_image
 from ..host.kept_files import KeptFiles, key_of
 from ..host.reporter import Reporter
@@ -59,11 +59,17 @@ def report(found: FaceTracks, chosen: FaceTracks) -> str:
     for track in found.tracks:
         hidden = len(track.seen) - int(track.seen.sum())
         lines.append(
-            f"face {track.number}: frames {track.start} to {track.stop - 1}, {round(track.side)} px"
+            f"face {track.number}: {_frames(track)}, {round(track.side)} px"
             + (f", out of sight on {hidden}" if hidden else "")
             + ("" if track.number in kept else ", not chosen")
         )
     return "\n".join(lines)
+
+
+def _frames(track: FaceTrack) -> str:
+    if track.stop - track.start == 1:
+        return f"frame {track.start}"
+    return f"frames {track.start} to {track.stop - 1}"
 
 
 def counted(number: int, what: str) -> str:

@@ -109,7 +109,8 @@ def _draw(sheet: Tensor, track: FaceTrack, picture: Tensor | None, at: tuple[int
     fill(sheet, (left, bottom, left + PICTURE_SIDE, bottom + 4), colour)
     label(sheet, str(track.number), (left, top), colour, 5)
     name = [] if track.number not in marks.names else [drawable(marks.names[track.number])]
-    for line, text in enumerate([*name, f"{track.start}-{track.stop - 1}", f"{round(track.side)} px"]):
+    last = "" if track.stop - track.start == 1 else f"-{track.stop - 1}"
+    for line, text in enumerate([*name, f"{track.start}{last}", f"{round(track.side)} px"]):
         scale = next(s for s in (3, 2, 1) if s == 1 or text_size(text, s)[0] <= PICTURE_SIDE)
         fitting = text[: (PICTURE_SIDE // scale + 1) // 4]
         write(sheet, fitting, (left, bottom + 7 + LINE_HEIGHT * line), scale, ink)
