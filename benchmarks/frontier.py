@@ -119,7 +119,7 @@ def draw(frontier: Frontier, path: Path) -> None:
             at = candidate.speed, candidate.figures[name]
             axes.plot(*at, "o", color="tab:blue")
             axes.annotate(candidate.name, at, xytext=(6, 6), textcoords="offset points")
-        axes.margins(0.25)
+        axes.margins(0.35)
         axes.set_xlabel(f"speed, of {frontier.candidates[0].name}'s")
         axes.set_ylabel(quality.FIGURES[name])
         axes.grid(alpha=0.3)
