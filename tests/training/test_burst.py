@@ -137,7 +137,7 @@ def codec(qp: float, *, table: bool = False) -> Codec:
 def test_a_codec_loses_more_with_a_larger_step_and_no_colour(table: bool) -> None:
     noise = torch.randn(1, 3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 12
     video = torch.stack([smooth_picture(n).float() for n in range(3)])[None] + noise
-    still = torch.zeros(1, 3, 2)
+    still = Camera(torch.ones(1), torch.zeros(1, 3), torch.zeros(1, 3, 2))
     errors = [(apply_codec(video, codec(qp, table=table), still) - video) for qp in (10.0, 28.0, 40.0)]
     sizes = [float(error.square().mean()) for error in errors]
     assert sizes[0] < sizes[1] < sizes[2]

@@ -14,7 +14,17 @@ from torch import Tensor
 from tests.support.random_squeeze import random_squeeze
 from tests.support.tiny_lite import tiny_lite
 from training.burst.clips import Pairs
-from training.burst.likeness import BGR_MEAN, FACE_SHARE, SIDE, STRIDES, WIDTHS, LikenessDistance, load_likeness
+from training.burst.likeness import (
+    AS_JUDGED,
+    BGR_MEAN,
+    FACE_SHARE,
+    SIDE,
+    STRIDES,
+    WIDTHS,
+    LikenessDistance,
+    LikenessView,
+    load_likeness,
+)
 from training.burst.likeness_file import main
 from training.burst.restorer import ImageDistances, RestorerLossConfig, RestorerWithLoss, unfrozen
 from training.burst.squeeze import SqueezeDistance
@@ -93,10 +103,11 @@ def test_equal_pictures_have_no_distance_and_others_have_one(likeness: LikenessD
     torch.manual_seed(0)
     a, b = torch.rand(2, 2, 3, 128, 128).unbind(0)
     b[:, :, 40:80, 30:90] = 0
-    assert abs(float(likeness(a, a))) < 1e-6
-    assert likeness(a, b) > 1e-4
+    for view in (AS_JUDGED, LikenessView(0.7, 128, True)):
+        assert all(abs(float(distance)) < 1e-6 for distance in likeness(a, a, view))
+        assert min(likeness(a, b, view)) > 1e-4
     a.requires_grad_(), b.requires_grad_()
-    likeness(a, b).backward()
+    torch.stack(likeness(a, b)).sum().backward()
     assert a.grad is not None
     assert a.grad.isfinite().all()
     assert b.grad is None

@@ -11,6 +11,7 @@ import torch
 from tests.support.packed_faces import SIDE, tiny_pack
 from tests.support.tiny_lite import tiny_lite
 from training.burst import fill_pool
+from training.burst.damage.camera import Camera
 from training.burst.damage.encoded import RealCodec
 from training.burst.damage.quantise import Codec
 from training.burst.fill_pool import PAIRS_OF_SHARD, PoolMaker
@@ -38,9 +39,8 @@ def test_encoders_change_frames_and_keep_their_colours() -> None:
     used = torch.tensor([True, True, False])
     for table in (False, True):
         kind = torch.full((3,), table)
-        coded = RealCodec(0)(
-            video, Codec(torch.tensor([14.0, 40.0, 40.0]), kind, kind & False, used), torch.zeros(3, 5, 2)
-        )
+        still = Camera(torch.ones(3), torch.zeros(3, 5), torch.zeros(3, 5, 2))
+        coded = RealCodec(0)(video, Codec(torch.tensor([14.0, 40.0, 40.0]), kind, kind & False, used), still)
         errors = (coded - video).square().mean((1, 2, 3, 4))
         assert errors[1] > errors[0] > 0
         assert errors[2] == 0

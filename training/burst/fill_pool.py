@@ -26,6 +26,7 @@ from vfe.types import VFEError
 
 from .clips import HELD_OUT_SEED, POOL_SEED, damage_and_restore, make_pairs
 from .damage import Damage, DamageConfig
+from .damage.camera import Camera
 from .damage.encoded import RealCodec
 from .damage.quantise import Codec
 from .dice import Dice
@@ -65,9 +66,9 @@ class PoolMaker:
         degraded, original = self._small(video, dice).chunk(2, dim=2)
         return degraded, original
 
-    def _coded_and_restored(self, video: Tensor, codec: Codec, shift: Tensor) -> Tensor:
+    def _coded_and_restored(self, video: Tensor, codec: Codec, camera: Camera) -> Tensor:
         """Both versions of small frames: restored, and as they were."""
-        coded = self._codec(video, codec, shift).round().clamp(0, 255)
+        coded = self._codec(video, codec, camera).round().clamp(0, 255)
         return torch.cat([self._frame_part(coded), coded], dim=2)
 
 

@@ -1,4 +1,4 @@
-"""The packed training set: aligned crops as JPEG, in one file that travels with a checkout.
+"""The packed training set: aligned crops as AVIF, in one file that travels with a checkout.
 
 N pictures of side S; a clip is a run of pictures, of one for a portrait.
 """
@@ -6,6 +6,7 @@ N pictures of side S; a clip is a run of pictures, of one for a portrait.
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,7 @@ PACK_FILE = "faces.npz"
 class Pack(NamedTuple):
     """The arrays of the packed file."""
 
-    jpeg: np.ndarray
+    files: np.ndarray
     """All files, one after the other, uint8."""
     ends: np.ndarray
     """(N,) where each ends."""
@@ -40,7 +41,7 @@ class Pack(NamedTuple):
 def write_pack(folder: Path, pack: Pack) -> Path:
     """Write the packed file into `folder` and return its path.
 
-    It is not compressed, as JPEG gains nothing by that, and holds no times: the same pack gives the same bytes.
+    It is not compressed, as pictures gain nothing by that, and holds no times: the same pack gives the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / PACK_FILE
@@ -88,7 +89,9 @@ def read_packed_album(folder: Path, device: torch.device) -> PackedAlbum:
     """Read the packed file of `folder` and decode all pictures onto `device`. Raises VFEError where there is none."""
     pack = read_pack(folder)
     starts = np.concatenate([[0], pack.ends[:-1]])
-    pictures = np.stack([_decode(pack.jpeg[a:b]) for a, b in zip(starts, pack.ends, strict=True)])
+    files = [pack.files[a:b] for a, b in zip(starts, pack.ends, strict=True)]
+    with ThreadPoolExecutor() as threads:
+        pictures = np.stack(list(threads.map(_decode, files)))
     spans = torch.from_numpy(np.stack([pack.first[:-1], np.diff(pack.first)], axis=1).astype(np.int64))
     held_out = torch.from_numpy(pack.person % HELD_OUT_EVERY == HELD_OUT_EVERY - 1)
     return PackedAlbum(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import torch
 
+from vfe.models.dit.compiled import compile_blocks
+from vfe.models.dit.model import WanDiT
 from vfe.models.lite import LiteModel
 from vfe.types import VFEError
 from vfe.weights.adapter import load_prior
@@ -17,10 +24,12 @@ from vfe.weights.lite import load_lite_model
 from ..lite.net import seeing_original, with_prior
 from ..losses.shifted import LATTICE
 from ..run.optim import OptimConfig
+from .ahead import AheadConfig, BatchMaker, PairsAhead
 from .clips import PairConfig, PairMaker, Pairs, PairSource, held_out_pairs
 from .codes import CodebookStage, PredictStage
+from .damage.x264 import X264Codec
 from .feature_discriminator import FeatureDiscriminator
-from .frame_part import load_frame_part
+from .frame_part import FramePart, load_frame_part
 from .loop import BurstConfig, BurstLoop, BurstStage
 from .model import PriorPart, discriminator_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
@@ -38,6 +47,8 @@ from .true_codes import predicted_codes, true_codes
 
 StageName = Literal["codebook", "predict", "fidelity", "adversary"]
 STAGE_SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.4, "adversary": 0.28}
+MAKERS = 3
+"""Threads that make pairs; while encoders are at work for one, the accelerator is for another."""
 BEST_FILE, LAST_FILE = "best.safetensors", "last.safetensors"
 
 
@@ -64,6 +75,8 @@ class PlanConfig:
     """The lite file that restores damaged frames before the restorer of faces gets them; None leaves that out."""
     pool: Path | None = None
     """A folder with pairs that another process makes; without it, each step makes its own."""
+    x264: Path | None = None
+    """The program x264: pairs are made ahead by threads, through it, for restorers."""
     mixed: MixedLengths = field(default_factory=MixedLengths)
     """The steps of a restorer on a pool in which clips are three times as long, and half as many: from them it learns
     what to make of the latent frames beside. And those with single frames."""
@@ -74,7 +87,7 @@ class PlanConfig:
     seed: int = 0
     tiny: bool = False
     compile: bool = False
-    """The restorer: half a minute, and faster from then on; eager where it fails."""
+    """The restorer's blocks: each new number of latent frames takes seconds, and steps are shorter from then on."""
 
     def __post_init__(self) -> None:
         unknown = [stage for stage in self.stages if stage not in STAGE_SHARES]
@@ -82,6 +95,8 @@ class PlanConfig:
             raise VFEError(f"stages {', '.join(self.stages) or 'none'}: needed some of {', '.join(STAGE_SHARES)}")
         if self.mixed != MixedLengths() and self.pool is None:
             raise VFEError("longer clips and single frames are cut of the pairs of a pool: give one, or leave them out")
+        if self.x264 is not None and (self.pool is not None or self.frame_part is None):
+            raise VFEError("x264 makes pairs that the part for frames restores: give that and no pool, or leave it out")
         if self.minutes <= 0 or self.held_out < 1:
             raise VFEError(f"minutes={self.minutes}, held_out={self.held_out}: needed above 0, and at least 1")
 
@@ -98,6 +113,7 @@ class Plan:
         self.device = album.pictures.device
         self.frame_part = None if config.frame_part is None else load_frame_part(config.frame_part, self.device)
         self.pairs = PairConfig(clips=ClipConfig(frames=config.frames), reuse=config.reuse)
+        self._ahead: PairsAhead | None = None
 
     def run(self) -> None:
         """All stages; what has been done is loaded and not done again."""
@@ -107,10 +123,24 @@ class Plan:
             "fidelity": self._fidelity,
             "adversary": self._adversary,
         }
-        for name in self.config.stages:
-            torch.manual_seed(self.config.seed)
-            loop = BurstLoop(build[name](), self._times(name), self.out / name, self.device)
-            loop.train()
+        with ExitStack() as opened:
+            if self.config.x264 is not None and self.frame_part is not None:
+                self._ahead = self._made_ahead(self.config.x264, self.frame_part, opened)
+            for name in self.config.stages:
+                torch.manual_seed(self.config.seed)
+                loop = BurstLoop(build[name](), self._times(name), self.out / name, self.device)
+                loop.train()
+
+    def _made_ahead(self, program: Path, frame_part: FramePart, opened: ExitStack) -> PairsAhead:
+        """Pairs that threads make, and the processes that encode for them, until `opened` is closed."""
+        processes = max((os.cpu_count() or 1) - 2, 1)
+        context = multiprocessing.get_context("spawn")
+        encoders = opened.enter_context(ProcessPoolExecutor(processes, mp_context=context))
+        codec, batch = X264Codec(program, self.album.side, encoders), self.config.batch
+        config = AheadConfig(batch=batch, kept=32 * batch, reuse=self.config.reuse)
+        makers = [BatchMaker(self.album, config, deepcopy(frame_part), codec) for _ in range(MAKERS)]
+        held_out = BatchMaker(self.album, config, frame_part, codec, held_out=True)
+        return opened.enter_context(PairsAhead(self.album, config, makers, held_out))
 
     def _times(self, name: StageName) -> BurstConfig:
         config = self.config
@@ -157,18 +187,23 @@ class Plan:
     def _adversary(self) -> BurstStage:
         net = seeing_original(self._load(self._made("fidelity", LAST_FILE)))
         discriminator = FeatureDiscriminator(self.album.side - LATTICE, *self.distances).to(self.device)
-        loss = RestorerLossConfig(
-            perceptual=0.5, close_up=0.3, likeness=0.2, lattice=2.0, adversarial=0.05, balanced_from=0.0
-        )
+        loss = RestorerLossConfig(perceptual=0.5, close_up=0.3, lattice=2.0, adversarial=0.05, balanced_from=0.0)
         return self._restorer(net, loss, discriminator)
 
     def _restorer(
         self, net: LiteModel, loss: RestorerLossConfig, discriminator: FeatureDiscriminator | None
     ) -> BurstStage:
         reader = true_codes if self.config.true_codes else predicted_codes
-        restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, self.config.compile, reader)
+        if self.config.compile and isinstance(net.dit, WanDiT):
+            compile_blocks(net.dit)
+        restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, reader)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
-        pairs, held_out = self._makers(frames, self.config.mixed)
+        ahead = self._ahead
+        if ahead is not None:
+            pairs: PairSource = ahead
+            held_out = ahead.held_out(self.config.held_out)
+        else:
+            pairs, held_out = self._makers(frames, self.config.mixed)
         return RestorerStage(
             restorer, pairs, held_out, None if discriminator is None else RestorerDiscriminatorWithLoss(discriminator)
         )

@@ -24,6 +24,7 @@ from ..losses.adversarial import (
     generator_loss,
     logits_for_generator,
 )
+from ..losses.disguised import disguised
 from ..losses.drawn_frames import drawn_frames, take_frames
 from ..losses.lattice import lattice_loss
 from ..losses.shifted import shifted
@@ -32,7 +33,7 @@ from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
 from .clips import Pairs, PairSource
 from .close_up import close_up
 from .feature_discriminator import FeatureDiscriminator
-from .likeness import LikenessDistance
+from .likeness import LikenessDistance, drawn_view
 from .loop import BurstStage
 from .squeeze import SqueezeDistance
 from .true_codes import PriorReader, predicted_codes
@@ -49,8 +50,10 @@ class RestorerLossConfig:
     perceptual: float = 0.35
     close_up: float = 0.2
     """The weight of the perceptual distance of eyes, nose and mouth alone, at twice their size."""
-    likeness: float = 0.2
+    likeness: float = 0.3
     """The weight of the distance between the persons, where there is a network that tells people apart."""
+    features: float = 0.3
+    """The weight of the distance of what that network sees at each place of the face."""
     temporal: float = 0.2
     lattice: float = 0.5
     """The weight of errors that repeat from block to block, to which a discriminator tempts."""
@@ -62,8 +65,8 @@ class RestorerLossConfig:
     """How many frames of a clip the perceptual and the adversarial loss see, drawn anew each step."""
 
     def __post_init__(self) -> None:
-        weights = (self.latent, self.perceptual, self.close_up, self.likeness, self.temporal, self.lattice)
-        if min(*weights, self.adversarial, self.balanced_from) < 0 or self.drawn_frames < 1:
+        added = (self.latent, self.perceptual, self.close_up, self.likeness, self.features, self.temporal, self.lattice)
+        if min(*added, self.adversarial, self.balanced_from) < 0 or self.drawn_frames < 1:
             raise ValueError(f"weights need to be 0 or more, drawn_frames at least 1: {self}")
 
 
@@ -98,13 +101,11 @@ class RestorerWithLoss(TrainableModule):
         loss: RestorerLossConfig,
         distances: ImageDistances,
         discriminator: FeatureDiscriminator | None = None,
-        compiled: bool = False,
         read_prior: PriorReader = predicted_codes,
     ) -> None:
         super().__init__()
         self.net, self.loss, self.read_prior = net, loss, read_prior
         self.distances = distances  # in a tuple: they are in no saved state, and may differ when a run goes on
-        self._velocity = (torch.compile(net) if compiled else net,)  # in a tuple: it would name the weights twice
         self._discriminator = (discriminator,)  # another module trains it: no submodule of this one
 
     def forward(self, batch: Pairs, draw: Draw) -> StepOutput:
@@ -114,7 +115,7 @@ class RestorerWithLoss(TrainableModule):
             z_lq, z_clean, z_original = (net.codec.encode(video, leads=leads) for video in batch)
         prior = self.read_prior(net, batch.degraded, batch.clean)
         z = torch.cat([z_lq, z_original], 1) if net.sees_original else z_lq
-        velocity = self._velocity[0](z, prior)
+        velocity = net(z, prior)
         with full_precision(device):
             z_hq = net.flow.restore(z_lq, velocity.float())
             x_hq = net.codec.decode(z_hq, leads=leads)
@@ -129,12 +130,14 @@ class RestorerWithLoss(TrainableModule):
         chosen = drawn_frames(len(x_hq), x_hq.shape[2], weights.drawn_frames, draw)
         real, generated = shifted(draw, *(take_frames(video, chosen) for video in (batch.clean, x_hq)))
         faces, clean_faces = images(generated), images(real)
-        terms["perceptual"] = weights.perceptual * self.distances.perceptual(faces, clean_faces)
+        terms["perceptual"] = weights.perceptual * self.distances.perceptual(*disguised(draw, faces, clean_faces))
         if weights.close_up:
-            near = self.distances.perceptual(close_up(faces), close_up(clean_faces))
-            terms["close_up"] = weights.close_up * near
+            near = disguised(draw, close_up(faces), close_up(clean_faces))
+            terms["close_up"] = weights.close_up * self.distances.perceptual(*near)
         if self.distances.likeness is not None:
-            terms["likeness"] = weights.likeness * self.distances.likeness(faces, clean_faces)
+            likeness = self.distances.likeness(faces, clean_faces, drawn_view(draw))
+            terms["likeness"] = weights.likeness * likeness.person
+            terms["features"] = weights.features * likeness.features
         discriminator = self._discriminator[0]
         if discriminator is not None:
             terms["adversarial"] = weights.adversarial * generator_loss(logits_for_generator(discriminator, generated))
@@ -200,10 +203,11 @@ class RestorerStage(BurstStage):
             totals["gain"] += 10 * float(errors[0] - errors[1]) / clips
             middle = torch.tensor([[clean.shape[2] // 2]])
             a, b, c = (images(take_frames(x, middle)) for x in (restored, clean, degraded))
-            for name, distance in (("percept", distances.perceptual), ("identity", distances.likeness)):
-                if distance is not None:
-                    totals[name] += float(distance(a, b)) / clips
-                    totals[f"{name}_in"] += float(distance(c, b)) / clips
+            totals["percept"] += float(distances.perceptual(a, b)) / clips
+            totals["percept_in"] += float(distances.perceptual(c, b)) / clips
+            if distances.likeness is not None:
+                totals["identity"] += float(distances.likeness(a, b).person) / clips
+                totals["identity_in"] += float(distances.likeness(c, b).person) / clips
             totals["percept_near"] += float(distances.perceptual(close_up(a), close_up(b))) / clips
         return {"score": totals["gain"] - 10 * totals["percept"] / max(totals["percept_in"], 1e-6), **totals}
 

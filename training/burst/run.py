@@ -41,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--init", type=Path, help="a restorer to start from")
     parser.add_argument("--frame-part", type=Path, default=BUNDLED, help="a lite file (default: the bundled one)")
     parser.add_argument("--pool", type=Path, help="pairs that training.burst.fill_pool makes at the same time")
+    parser.add_argument("--x264", type=Path, help="that program: pairs are made ahead by threads and real encoders")
+    parser.add_argument("--held-out", type=int, default=12, help="clips of held-out people that a stage is scored on")
     parser.add_argument(
         "--prior", choices=("none", "spatial", "temporal", "both"), default="both", help="what of it the restorer gets"
     )
@@ -50,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--join-every", type=int, help="steps, of which one has clips of three pairs of the pool")
     parser.add_argument("--still-every", type=int, help="steps, of which one has single frames of the pool's pairs")
-    parser.add_argument("--compile", action="store_true", help="the restorer, by torch.compile; eager where it fails")
+    parser.add_argument("--compile", action="store_true", help="the restorer's blocks, by torch.compile")
     parser.add_argument("--tiny", action="store_true", help="small networks, for rehearsals")
     return parser
 
@@ -61,9 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
         keep_freed_memory()
     device = torch.device(args.device)
     if device.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-    if args.compile:  # a machine without a compiler trains all the same
-        torch._dynamo.config.suppress_errors = True
+        torch.set_float32_matmul_precision("high")
     try:
         config = PlanConfig(
             stages=tuple(args.stages.split(",")),
@@ -77,6 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
             init=args.init,
             frame_part=args.frame_part,
             pool=args.pool,
+            x264=args.x264,
+            held_out=args.held_out,
             mixed=MixedLengths(join_every=args.join_every, still_every=args.still_every),
             prior=None if args.prior == "none" else args.prior,
             true_codes=args.true_codes,

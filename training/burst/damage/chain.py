@@ -68,7 +68,7 @@ MOVING_FROM_RATIO = (
 )
 
 
-CodecStep = Callable[[Tensor, Codec, Tensor], Tensor]
+CodecStep = Callable[[Tensor, Codec, Camera], Tensor]
 """`apply_codec`, or what stands in for it, which may give several versions of clips, one after the other in the
 channels: (B, T, 3n, C, C)."""
 
@@ -99,7 +99,7 @@ class Damage:
         canvas = drawn.camera.canvas(side)
         frames = film(apply_blur(video, drawn.blur), drawn.camera, canvas)
         frames = apply_noise(frames, draw_noise(dice, drawn.sigma), dice).round().clamp(0, 255)
-        frames = self._apply_codec(frames, drawn.codec, drawn.camera.shift).round().clamp(0, 255)
+        frames = self._apply_codec(frames, drawn.codec, drawn.camera).round().clamp(0, 255)
         return align(frames, drawn.camera, side, drawn.smooth)
 
     def _draw(self, severity: Tensor, frames: int, dice: Dice) -> DrawnPass:

@@ -12,6 +12,7 @@ from torch import Tensor
 from vfe.degradations.codec import ENCODERS
 from vfe.degradations.codec import Codec as Encoder
 
+from .camera import Camera
 from .quantise import Codec
 
 PRESETS = ("veryfast", "fast", "medium")
@@ -26,7 +27,7 @@ class RealCodec:
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
 
-    def __call__(self, video: Tensor, codec: Codec, shift: Tensor) -> Tensor:  # noqa: ARG002 - encoders find motion
+    def __call__(self, video: Tensor, codec: Codec, camera: Camera) -> Tensor:  # noqa: ARG002 - encoders find motion
         """The decoded frames of `video` (B, T, 3, C, C); the sequence of encoders follows from the seed."""
         clips = []
         for index, clip in enumerate(video):

@@ -18,7 +18,7 @@ from torch import Tensor
 from vfe.models.lapped_codec import dct_matrix
 
 from ..dice import append_axes
-from .camera import sample
+from .camera import Camera, sample
 
 BLOCK = 8
 LUMA_OF_RED, LUMA_OF_BLUE = 0.2126, 0.0722  # BT.709
@@ -67,19 +67,37 @@ def _matrix() -> list[list[float]]:
     return [luma, blue, red]
 
 
-def apply_codec(video: Tensor, codec: Codec, shift: Tensor) -> Tensor:
+def apply_codec(video: Tensor, codec: Codec, camera: Camera) -> Tensor:
     """Encode and decode frames (B, T, 3, C, C), C a multiple of 16.
 
-    `shift` (B, T, 2) is where the picture lies in each frame, in pixels: its change is the motion that a codec would
-    find.
+    The change of the camera's shift is the motion that a codec would find.
     """
+    planes = to_planes(video)
+    luma = _code(planes.luma, codec, camera.shift, chroma=False)
+    chroma = _code(planes.chroma, codec, camera.shift / 2, chroma=True)
+    return torch.where(append_axes(codec.used, 5), from_planes(Planes(luma, chroma)), video)
+
+
+class Planes(NamedTuple):
+    """Frames as codecs have them: colours at half the sides (4:2:0), in the middle of their squares."""
+
+    luma: Tensor
+    """(B, T, 1, C, C)."""
+    chroma: Tensor
+    """(B, T, 2, C / 2, C / 2), around 0."""
+
+
+def to_planes(video: Tensor) -> Planes:
+    """RGB frames (B, T, 3, C, C) as planes."""
     ycc = to_ycc(video)
-    luma = _code(ycc[:, :, :1], codec, shift, chroma=False)
     small = F.avg_pool2d(ycc[:, :, 1:].flatten(0, 1), 2).unflatten(0, video.shape[:2])
-    small = _code(small, codec, shift / 2, chroma=True)
-    colour = F.interpolate(small.flatten(0, 1), scale_factor=2, mode="bilinear", align_corners=False)
-    coded = to_rgb(torch.cat([luma, colour.unflatten(0, video.shape[:2])], dim=2))
-    return torch.where(append_axes(codec.used, 5), coded, video)
+    return Planes(ycc[:, :, :1], small)
+
+
+def from_planes(planes: Planes) -> Tensor:
+    """The RGB frames (B, T, 3, C, C) of planes."""
+    colour = F.interpolate(planes.chroma.flatten(0, 1), scale_factor=2, mode="bilinear", align_corners=False)
+    return to_rgb(torch.cat([planes.luma, colour.unflatten(0, planes.luma.shape[:2])], dim=2))
 
 
 def _code(planes: Tensor, codec: Codec, shift: Tensor, *, chroma: bool) -> Tensor:

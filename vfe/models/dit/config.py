@@ -23,6 +23,9 @@ class DiTConfig:
     window: tuple[int, int, int] | None = None
     """The attention window in tokens (time, height, width), shifted by half in every second block. 0 takes all of an
     axis, None all of every axis."""
+    time_every: int | None = None
+    """In every so many-th block, attention goes along all of time instead, each place by itself: for frames in which a
+    place means the same thing, such as aligned faces. None, as in Wan, for no such blocks."""
     local_kernel: int | None = None
     """The side of a depthwise convolution in the feed-forward, beside one over 3 frames; Wan has None."""
     pyramid: tuple[PyramidScale, ...] = ()
@@ -42,7 +45,7 @@ class DiTConfig:
         if self.local_kernel is not None and self.local_kernel % 2 == 0:
             raise ValueError(f"local_kernel={self.local_kernel}, needed an odd side")
         sizes = [self.in_channels, self.layers, self.ffn_dim, self.freq_dim, self.text_dim, *self.patch]
-        sizes += self.places or ()
+        sizes += [*(self.places or ()), *([self.time_every] if self.time_every is not None else [])]
         if min(sizes) < 1 or min(self.window or (0,)) < 0:
             raise ValueError(f"every size needs to be at least 1, a window's at least 0: {self}")
         if self.sees_original and not self.pyramid:

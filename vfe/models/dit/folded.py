@@ -79,7 +79,7 @@ class FoldedDiT(nn.Module):
             for index, block in islice(enumerate(self.blocks), first, end):
                 if fuse is not None:
                     x = fuse(index, x)
-                x = block(x, positions[index % 2])
+                x = block(x, positions[index])
             return x
 
         def head(x: Tensor, first: int) -> Tensor:

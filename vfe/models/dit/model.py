@@ -237,7 +237,7 @@ class WanDiT(nn.Module):
             for index, block in islice(enumerate(self.blocks), first, end):
                 if fuse is not None:
                     x = fuse(index, x)
-                x = block(x, time, prompt, positions[index % 2])
+                x = block(x, time, prompt, positions[index])
             return x
 
         def head(x: Tensor, first: int) -> Tensor:

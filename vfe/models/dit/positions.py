@@ -30,6 +30,23 @@ class TokenPositions:
     """What is added to the attention scores; None where nothing is masked."""
 
 
+@dataclass(frozen=True)
+class BlockPositions:
+    """Where tokens are, for each block by its index."""
+
+    still: TokenPositions
+    shifted: TokenPositions
+    """In every second block."""
+    along_time: TokenPositions | None
+    """In every `time_every`-th block, where there are any."""
+    time_every: int | None
+
+    def __getitem__(self, index: int) -> TokenPositions:
+        if self.along_time is not None and self.time_every is not None and (index + 1) % self.time_every == 0:
+            return self.along_time
+        return self.shifted if index % 2 else self.still
+
+
 @lru_cache(maxsize=16)
 def attention_windows(grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool) -> AttentionWindows:
     """Return the windows of a grid, which are kept for the clips of the same size that follow."""
@@ -37,20 +54,19 @@ def attention_windows(grid: VideoShape, window: tuple[int, int, int] | None, shi
     return AttentionWindows(grid, VideoShape(*sides), shifted)
 
 
-def token_positions(config: DiTConfig, grid: VideoShape, x: Tensor) -> tuple[TokenPositions, TokenPositions]:
-    """Return where the tokens of a grid are for blocks whose windows are not shifted, and for those whose are.
+def token_positions(config: DiTConfig, grid: VideoShape, x: Tensor) -> BlockPositions:
+    """Return where the tokens of a grid are in each block. Device and dtype are those of x."""
 
-    Device and dtype are those of x.
-    """
-
-    def positions(shifted: bool) -> TokenPositions:
-        layout = attention_windows(grid, config.window, shifted)
+    def positions(window: tuple[int, int, int] | None, shifted: bool) -> TokenPositions:
+        layout = attention_windows(grid, window, shifted)
         angles = layout.partition(rope_angles(grid, config.head_dim, x.device)[None])[0]
         mask = layout.mask
         return TokenPositions(layout, Rotation(angles, x.dtype), None if mask is None else mask.to(x.device, x.dtype))
 
-    still = positions(False)
-    return still, still if still.layout.trivial else positions(True)
+    still = positions(config.window, False)
+    along_time = None if config.time_every is None else positions((0, 1, 1), False)
+    shifted = still if still.layout.trivial else positions(config.window, True)
+    return BlockPositions(still, shifted, along_time, config.time_every)
 
 
 class PositionCache:
@@ -58,9 +74,9 @@ class PositionCache:
 
     def __init__(self, config: DiTConfig) -> None:
         self.config = config
-        self._kept: tuple[object, tuple[TokenPositions, TokenPositions]] | None = None
+        self._kept: tuple[object, BlockPositions] | None = None
 
-    def __call__(self, grid: VideoShape, x: Tensor) -> tuple[TokenPositions, TokenPositions]:
+    def __call__(self, grid: VideoShape, x: Tensor) -> BlockPositions:
         key = (grid, x.device, x.dtype, torch.is_inference_mode_enabled())  # of no use outside of that mode
         if self._kept is None or self._kept[0] != key:
             self._kept = key, token_positions(self.config, grid, x)

@@ -74,5 +74,5 @@ class CodePredictor(nn.Module):
         x = x if self.places is None else self.places(x, grid)
         positions = self._positions(grid, x)
         for index, block in enumerate(self.blocks):
-            x = block(x, positions[index % 2])
+            x = block(x, positions[index])
         return rearrange(self.norm(x), "b (t h w) d -> b t h w d", t=grid.frames, h=grid.height)
