@@ -46,7 +46,7 @@ def camera_of(ratios: list[float], frames: int) -> Camera:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script is no program there")
-def test_only_clips_of_h264_go_through_the_program_and_only_where_the_face_is(tmp_path: Path) -> None:
+def test_clips_of_h264_alone_go_through_the_program(tmp_path: Path) -> None:
     """The program in the place of x264 makes negatives (whose grey of 127 is not quite grey); the second clip's face is
     half as large as its frames."""
     program = tmp_path / "negative"

@@ -32,7 +32,8 @@ def moved_face_part() -> LiteModel:
     """A tiny part for faces with a velocity."""
     torch.manual_seed(0)
     net = LiteModel(restorer_config(64, tiny=True)).requires_grad_(False)
-    assert isinstance(net.dit, WanDiT) and net.dit.pyramid is not None
+    assert isinstance(net.dit, WanDiT)
+    assert net.dit.pyramid is not None
     for unfold in net.dit.pyramid.unfolds:
         assert isinstance(unfold, Unfold)
         unfold.conv.weight.normal_(0, 0.05)
@@ -40,7 +41,7 @@ def moved_face_part() -> LiteModel:
     return net
 
 
-def test_blocks_along_time_and_residual_blocks_change_nothing_at_first() -> None:
+def test_blocks_along_time_change_nothing_at_first() -> None:
     net = moved_face_part()
     deep = deepen(net, Depth(blocks=1, time_every=2, scale_blocks=2))
     assert deep.config.dit.layers == 6
