@@ -48,17 +48,19 @@ class BlockPositions:
 
 
 @lru_cache(maxsize=16)
-def attention_windows(grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool) -> AttentionWindows:
+def attention_windows(
+    grid: VideoShape, window: tuple[int, int, int] | None, shifted: bool, device: torch.device
+) -> AttentionWindows:
     """Return the windows of a grid, which are kept for the clips of the same size that follow."""
     sides = (side or whole for side, whole in zip(window or (0, 0, 0), grid, strict=True))
-    return AttentionWindows(grid, VideoShape(*sides), shifted)
+    return AttentionWindows(grid, VideoShape(*sides), shifted, device)
 
 
 def token_positions(config: DiTConfig, grid: VideoShape, x: Tensor) -> BlockPositions:
     """Return where the tokens of a grid are in each block. Device and dtype are those of x."""
 
     def positions(window: tuple[int, int, int] | None, shifted: bool) -> TokenPositions:
-        layout = attention_windows(grid, window, shifted)
+        layout = attention_windows(grid, window, shifted, x.device)
         angles = layout.partition(rope_angles(grid, config.head_dim, x.device)[None])[0]
         mask = layout.mask
         return TokenPositions(layout, Rotation(angles, x.dtype), None if mask is None else mask.to(x.device, x.dtype))

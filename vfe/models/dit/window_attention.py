@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from ...types import VideoShape
 
+CPU = torch.device("cpu")
 KEPT = torch.inference_mode(False)
 """Around what makes a tensor that is kept: one that is made in inference mode could never be used in training."""
 
@@ -31,6 +31,8 @@ class AttentionWindows:
     grid: VideoShape
     window: VideoShape
     shifted: bool
+    device: torch.device = CPU
+    """Where `order` and `inverse` lie: best where the tokens do, as a GPU stands still for what is brought to it."""
 
     @property
     def padded(self) -> VideoShape:
@@ -60,7 +62,7 @@ class AttentionWindows:
     def order(self) -> Tensor:
         """The number of the token at each position of the windows, (g, m) int64; L where that is padding."""
         t, h, w = self.grid
-        tokens = torch.arange(t * h * w).view(self.grid)
+        tokens = torch.arange(t * h * w, device=self.device).view(self.grid)
         margin = [0, self.padded.width - w, 0, self.padded.height - h, 0, self.padded.frames - t]
         return self._windows(F.pad(tokens, margin, value=t * h * w))
 
@@ -71,31 +73,19 @@ class AttentionWindows:
         positions = self.order.flatten().argsort()
         return positions[: self.grid.frames * self.grid.height * self.grid.width]
 
-    @cached_property
-    def _moved(self) -> dict[tuple[str, torch.device], Tensor]:
-        return {}
-
-    @KEPT
-    def _on(self, name: Literal["order", "inverse"], device: torch.device) -> Tensor:
-        """`order` or `inverse`, flat, on a device: moved there once, as a GPU stands still for what it waits for."""
-        key = name, device
-        if key not in self._moved:
-            self._moved[key] = (self.order if name == "order" else self.inverse).flatten().to(device)
-        return self._moved[key]
-
     def partition(self, x: Tensor) -> Tensor:
         """Arrange tokens (B, L, D) as windows (B, g, m, D), in which padding is zero."""
         if self.trivial:
             return x.unsqueeze(1)
         if self.padded != self.grid:
             x = F.pad(x, (0, 0, 0, 1))
-        return x.index_select(1, self._on("order", x.device)).unflatten(1, tuple(self.order.shape))
+        return x.index_select(1, self.order.flatten().to(x.device)).unflatten(1, tuple(self.order.shape))
 
     def merge(self, x: Tensor) -> Tensor:
         """Arrange windows (B, g, m, D) as tokens (B, L, D): the inverse of `partition`."""
         if self.trivial:
             return x.squeeze(1)
-        return x.flatten(1, 2).index_select(1, self._on("inverse", x.device))
+        return x.flatten(1, 2).index_select(1, self.inverse.to(x.device))
 
     @cached_property
     @KEPT

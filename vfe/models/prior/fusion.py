@@ -123,7 +123,7 @@ class AsymmetricFusion(nn.Module):
         """Return the function that fuses the prior of a clip into the tokens (B, L, D) before each block."""
         strength = prior.strength
         grid = VideoShape(*prior.spatial.shape[1:4])
-        layout = attention_windows(grid, (1, *(self.config.window or (0, 0))), False)
+        layout = attention_windows(grid, (1, *(self.config.window or (0, 0))), False, prior.spatial.device)
         spatial, temporal = (
             layout.partition(rearrange(f, "b t h w d -> b (t h w) d")) for f in (prior.spatial, prior.temporal)
         )
