@@ -18,6 +18,7 @@ from training.burst.damage.quantise import Codec, apply_codec
 from training.burst.damage.x264 import X264Codec
 from training.burst.frame_part import FramePart
 from training.burst.packed import PackedAlbum, read_packed_album, write_pack
+from vfe.types import VFEError
 
 CPU = torch.device("cpu")
 PROGRAM = """#!{python}
@@ -62,6 +63,11 @@ def test_clips_of_h264_alone_go_through_the_program(tmp_path: Path) -> None:
     torch.testing.assert_close(inner, torch.full_like(inner, 165.0), atol=2, rtol=0)
     torch.testing.assert_close(outer, torch.full_like(outer, 90.0), atol=0.01, rtol=0)
     torch.testing.assert_close(coded[2:], apply_codec(grey, codec, camera)[2:])
+
+
+def test_a_program_that_is_missing_is_one_line(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as threads, pytest.raises(VFEError, match="is no program"):
+        X264Codec(tmp_path / "x264", 64, threads)
 
 
 def test_pairs_come_in_all_lengths_and_the_ring_forgets(album: PackedAlbum) -> None:

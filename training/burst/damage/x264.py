@@ -9,6 +9,7 @@ B batch, T C C frames; levels of 255.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from concurrent.futures import Executor
@@ -18,6 +19,8 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from vfe.types import VFEError
 
 from ..dice import append_axes
 from .camera import Camera
@@ -55,8 +58,14 @@ class X264Codec:
     """Encodes and decodes the clips of a batch side by side: by x264 where they are of H.264, else as `apply_codec`."""
 
     def __init__(self, program: Path, side: int, executor: Executor) -> None:
-        """`side` is that of aligned crops; `executor` has the processes that start the program."""
-        self.program, self.side, self._executor = program, side, executor
+        """`side` is that of aligned crops; `executor` has the processes that start the program.
+
+        Raises VFEError where there is no such program.
+        """
+        found = shutil.which(program) or shutil.which(program.resolve())
+        if found is None:
+            raise VFEError(f"{program}: is no program that can be started; give a build of x264, or leave it out")
+        self.program, self.side, self._executor = Path(found), side, executor
 
     def __call__(self, video: Tensor, codec: Codec, camera: Camera) -> Tensor:
         """The decoded frames of `video` (B, T, 3, C, C)."""
