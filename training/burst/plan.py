@@ -46,7 +46,7 @@ from .restorer import (
 from .true_codes import predicted_codes, true_codes
 
 StageName = Literal["codebook", "predict", "fidelity", "adversary"]
-STAGE_SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.4, "adversary": 0.28}
+STAGE_SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.46, "adversary": 0.22}
 MAKERS = 3
 """Threads that make pairs; while encoders are at work for one, the accelerator is for another."""
 BEST_FILE, LAST_FILE = "best.safetensors", "last.safetensors"
