@@ -61,9 +61,10 @@ def deepen(net: LiteModel, depth: Depth) -> LiteModel:
     layers = depth.place(config.layers + depth.blocks)
     pyramid = tuple(replace(scale, blocks=scale.blocks + depth.scale_blocks) for scale in config.pyramid)
     time_every = depth.time_every or config.time_every
+    larger = replace(config, layers=layers, pyramid=pyramid, time_every=time_every)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        deep = LiteModel(replace(net.config, dit=replace(config, layers=layers, pyramid=pyramid, time_every=time_every)))
+        deep = LiteModel(replace(net.config, dit=larger))
     moved = {
         NUMBERED.sub(lambda found: f"{found[1]}{depth.place(int(found[2]))}.", name): value
         for name, value in net.state_dict().items()
