@@ -18,6 +18,7 @@ from training.burst.damage.quantise import Codec, apply_codec
 from training.burst.damage.x264 import X264Codec
 from training.burst.frame_part import FramePart
 from training.burst.packed import PackedAlbum, read_packed_album, write_pack
+from training.burst.plan import PlanConfig
 from vfe.types import VFEError
 
 CPU = torch.device("cpu")
@@ -101,6 +102,22 @@ def test_a_batch_is_a_function_of_its_seed_and_number(album: PackedAlbum) -> Non
         assert batch.shape == (2, 3, FRAMES, 3, SIDE, SIDE)
         assert torch.equal(batch, maker(0, number, 2))
     assert not torch.equal(batch, maker(1, 4, 2))
+
+
+def test_the_seed_of_a_run_draws_its_pairs(album: PackedAlbum) -> None:
+    batches = []
+    for seed in (0, 0, 1):
+        config = AheadConfig(batch=2, kept=2, seed=seed)
+        maker = BatchMaker(album, config, FramePart(tiny_lite(0.02)), apply_codec)
+        with PairsAhead(album, config, [maker], maker) as pairs:
+            batches.append(pairs(0, 2).clean)
+    assert torch.equal(batches[0], batches[1])
+    assert not torch.equal(batches[0], batches[2])
+
+
+def test_a_prior_and_a_program_are_one_line() -> None:
+    with pytest.raises(VFEError, match="name stages of fidelity, adversary"):
+        PlanConfig(x264=Path("x264"), frame_part=Path("lite.safetensors"))
 
 
 @pytest.mark.parametrize("wrong", [{"batch": 0}, {"kept": 2, "batch": 3}, {"reuse": 0.0}])

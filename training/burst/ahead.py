@@ -19,11 +19,9 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
-from .clips import HELD_OUT_SEED, Pairs, damage_and_restore, make_pairs, to_pairs
+from .clips import HELD_OUT_SEED, Pairs, damage_and_restore, damage_restore_and_enlarge, make_pairs, to_pairs
 from .damage import Damage, DamageConfig
-from .damage.camera import Camera
 from .damage.chain import CodecStep
-from .damage.quantise import Codec
 from .dice import Dice
 from .frame_part import FramePart
 from .motion import ClipConfig, ClipMaker
@@ -47,6 +45,7 @@ class AheadConfig:
     reuse: float = 4.0
     video_share: float = 0.4
     damage: DamageConfig = field(default_factory=DamageConfig)
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.kept < self.batch or self.reuse <= 0:
@@ -68,9 +67,8 @@ class BatchMaker:
         damage = replace(config.damage, clean_share=0.0) if held_out else config.damage
         clips = ClipConfig(frames=FRAMES, video_share=config.video_share)
         self._clean = ClipMaker(album, clips, held_out=held_out)
-        self._frame_part, self._codec = frame_part, codec
         self._large = damage_and_restore(Damage(damage, codec), frame_part)
-        self._small = Damage(replace(damage, twice_share=0.0, sharpened_share=0.0), self._coded_and_restored)
+        self._small = damage_restore_and_enlarge(damage, codec, frame_part)
         self._device = album.pictures.device
         self._stream = None if self._device.type != "cuda" else torch.cuda.Stream(self._device)
         if self._stream is not None:
@@ -90,16 +88,8 @@ class BatchMaker:
 
     def _made(self, seed: int, number: int, count: int) -> Tensor:
         dice = Dice(count, (seed, number), self._device)
-        degrade = self._large if number % SMALL_EVERY else self._degrade_small
+        degrade = self._large if number % SMALL_EVERY else self._small
         return torch.stack(make_pairs(self._clean, degrade, dice), 1).byte()
-
-    def _degrade_small(self, video: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
-        degraded, original = self._small(video, dice).chunk(2, dim=2)
-        return degraded, original
-
-    def _coded_and_restored(self, video: Tensor, codec: Codec, camera: Camera) -> Tensor:
-        coded = self._codec(video, codec, camera).round().clamp(0, 255)
-        return torch.cat([self._frame_part(coded), coded], dim=2)
 
 
 class PairsAhead:
@@ -134,7 +124,7 @@ class PairsAhead:
     def __call__(self, step: int, count: int) -> Pairs:
         """The pairs of a step, `count` of them."""
         self._replenish(count)
-        generator = torch.Generator().manual_seed(hash((step, count)) % 2**63)
+        generator = torch.Generator().manual_seed(hash((self.config.seed, step)) % 2**63)
         chosen = torch.randint(self._filled, (count,), generator=generator).to(self._device)
         frames = LENGTHS[step % len(LENGTHS)]
         starts = (FRAMES - frames) // 4 + 1
@@ -171,7 +161,7 @@ class PairsAhead:
     def _make(self, number: int) -> Tensor:
         maker = self._makers.get()
         try:
-            return maker(0, number, self.config.batch)
+            return maker(self.config.seed, number, self.config.batch)
         finally:
             self._makers.put(maker)
 

@@ -6,13 +6,16 @@ B batch, T frames, S side; video (B, 3, T, S, S) in [-1, 1].
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from .damage import Damage, DamageConfig
+from .damage.camera import Camera
+from .damage.chain import CodecStep
+from .damage.quantise import Codec
 from .dice import Dice
 from .frame_part import FramePart
 from .motion import ClipConfig, ClipMaker
@@ -121,6 +124,24 @@ def damage_and_restore(damage: Damage, frame_part: FramePart | None) -> Degradin
     def degrade(video: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
         damaged = damage(video, dice)
         return damaged if frame_part is None else frame_part(damaged), damaged
+
+    return degrade
+
+
+def damage_restore_and_enlarge(config: DamageConfig, codec: CodecStep, frame_part: FramePart) -> Degrading:
+    """Damage of faces that are small in their frames: the small frame is restored, and the crop enlarged afterwards, as
+    when a clip is restored."""
+
+    def coded_and_restored(video: Tensor, drawn: Codec, camera: Camera) -> Tensor:
+        """Both versions of small frames: restored, and as they were."""
+        coded = codec(video, drawn, camera).round().clamp(0, 255)
+        return torch.cat([frame_part(coded), coded], dim=2)
+
+    damage = Damage(replace(config, twice_share=0.0, sharpened_share=0.0), coded_and_restored)
+
+    def degrade(video: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
+        degraded, original = damage(video, dice).chunk(2, dim=2)
+        return degraded, original
 
     return degrade
 

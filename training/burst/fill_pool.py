@@ -12,23 +12,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from vfe.own_process import keep_freed_memory
 from vfe.types import VFEError
 
-from .clips import HELD_OUT_SEED, POOL_SEED, damage_and_restore, make_pairs
+from .clips import HELD_OUT_SEED, POOL_SEED, damage_and_restore, damage_restore_and_enlarge, make_pairs
 from .damage import Damage, DamageConfig
-from .damage.camera import Camera
 from .damage.encoded import RealCodec
-from .damage.quantise import Codec
 from .dice import Dice
 from .frame_part import BUNDLED, FramePart, load_frame_part
 from .motion import ClipConfig, ClipMaker
@@ -47,29 +43,19 @@ class PoolMaker:
     def __init__(self, album: PackedAlbum, frame_part: FramePart, seed: int, *, held_out: bool = False) -> None:
         self.seed, self.device = seed, album.pictures.device
         self._clean = ClipMaker(album, ClipConfig(frames=LONGEST), held_out=held_out)
-        self._frame_part = frame_part
-        self._codec = RealCodec(seed)
+        codec = RealCodec(seed)
         config = DamageConfig(clean_share=0.0) if held_out else DamageConfig()
-        self._large = damage_and_restore(Damage(config, self._codec), frame_part)
-        self._small = Damage(replace(config, twice_share=0.0, sharpened_share=0.0), self._coded_and_restored)
+        self._large = damage_and_restore(Damage(config, codec), frame_part)
+        self._small = damage_restore_and_enlarge(config, codec, frame_part)
 
     def __call__(self, number: int, frames: int) -> np.ndarray:
         """The pairs of clip `number`, as many as it has room for: those of 4n + 1 frames share their outer ones, as the
         first of each stands alone in the codec, and those of 4n frames begin after the clip's first frame."""
         dice = Dice(1, (self.seed, number), self.device)
-        degrade = self._degrade_small if bool(dice.chance(SMALL_FACES)) else self._large
+        degrade = self._small if bool(dice.chance(SMALL_FACES)) else self._large
         clips = torch.cat(make_pairs(self._clean, degrade, dice)).byte()
         starts = range(frames % 4 == 0, LONGEST - frames + 1, max(frames - frames % 4, 4))
         return torch.stack([clips[:, start : start + frames] for start in starts]).numpy()
-
-    def _degrade_small(self, video: Tensor, dice: Dice) -> tuple[Tensor, Tensor]:
-        degraded, original = self._small(video, dice).chunk(2, dim=2)
-        return degraded, original
-
-    def _coded_and_restored(self, video: Tensor, codec: Codec, camera: Camera) -> Tensor:
-        """Both versions of small frames: restored, and as they were."""
-        coded = self._codec(video, codec, camera).round().clamp(0, 255)
-        return torch.cat([self._frame_part(coded), coded], dim=2)
 
 
 def fill(maker: PoolMaker, out: Path, frames: int, shards: int, minutes: float) -> None:

@@ -1,7 +1,7 @@
 """Pack the training set: `python -m training.burst.pack --data ../shared/data/train --out runs/burst/data`.
 
 Open portraits that are sharp enough, and clips as every second frame, all aligned and in AVIF of 256x256; and the
-networks of the losses. At most 32 MiB: half of what JPEG would take; the same data give the same bytes.
+networks of the losses. At most 32 MiB: two thirds of what JPEG would take; the same data give the same bytes.
 """
 
 from __future__ import annotations

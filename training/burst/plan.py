@@ -49,6 +49,7 @@ StageName = Literal["codebook", "predict", "fidelity", "adversary"]
 STAGE_SHARES: Mapping[StageName, float] = {"codebook": 0.2, "predict": 0.12, "fidelity": 0.46, "adversary": 0.22}
 MAKERS = 3
 """Threads that make pairs; while encoders are at work for one, the accelerator is for another."""
+RESTORER_STAGES: tuple[StageName, ...] = ("fidelity", "adversary")
 BEST_FILE, LAST_FILE = "best.safetensors", "last.safetensors"
 
 
@@ -97,6 +98,10 @@ class PlanConfig:
             raise VFEError("longer clips and single frames are cut of the pairs of a pool: give one, or leave them out")
         if self.x264 is not None and (self.pool is not None or self.frame_part is None):
             raise VFEError("x264 makes pairs that the part for frames restores: give that and no pool, or leave it out")
+        if self.x264 is not None and {*self.stages} - {*RESTORER_STAGES}:
+            raise VFEError(
+                f"x264 makes pairs for restorers without a prior: name stages of {', '.join(RESTORER_STAGES)}"
+            )
         if self.minutes <= 0 or self.held_out < 1:
             raise VFEError(f"minutes={self.minutes}, held_out={self.held_out}: needed above 0, and at least 1")
 
@@ -137,7 +142,7 @@ class Plan:
         context = multiprocessing.get_context("spawn")
         encoders = opened.enter_context(ProcessPoolExecutor(processes, mp_context=context))
         codec, batch = X264Codec(program, self.album.side, encoders), self.config.batch
-        config = AheadConfig(batch=batch, kept=32 * batch, reuse=self.config.reuse)
+        config = AheadConfig(batch=batch, kept=32 * batch, reuse=self.config.reuse, seed=self.config.seed)
         makers = [BatchMaker(self.album, config, deepcopy(frame_part), codec) for _ in range(MAKERS)]
         held_out = BatchMaker(self.album, config, frame_part, codec, held_out=True)
         return opened.enter_context(PairsAhead(self.album, config, makers, held_out))
@@ -199,6 +204,8 @@ class Plan:
         restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, reader)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
         ahead = self._ahead
+        if ahead is not None and net.prior is not None:
+            raise VFEError("x264: its pairs have clips without a leading frame, which a prior needs; give prior none")
         if ahead is not None:
             pairs: PairSource = ahead
             held_out = ahead.held_out(self.config.held_out)
