@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.burst.squeeze import FIRE_PAIRS, LAST_FIRES, TAP_COUNT
+from training.losses.perceptual.squeeze import FIRE_PAIRS, LAST_FIRES, TAP_COUNT
 
 
 def random_squeeze() -> dict[str, Tensor]:

@@ -35,9 +35,9 @@ from training.burst.packed import HELD_OUT_EVERY, PackedAlbum, read_pack, read_p
 from training.burst.plan import Plan, PlanConfig
 from training.burst.pool import HELD_OUT_SHARD, MixedLengths, shard_name, write_shard
 from training.burst.restorer import ImageDistances, damage_weight
-from training.burst.squeeze import SQUEEZE_FILE, load_squeeze
 from training.burst.true_codes import predicted_codes, true_codes
 from training.lite.net import restore_video
+from training.losses.perceptual.squeeze import SQUEEZE_FILE, load_squeeze
 from training.prior.naming import target_codes
 from vfe.types import VFEError
 from vfe.weights.adapter import load_prior

@@ -9,8 +9,8 @@ from torch import Tensor
 from tests.support.random_squeeze import random_squeeze
 from training.burst.feature_discriminator import MOST_PLACES, FeatureDiscriminator, FeatureHead
 from training.burst.likeness import LikenessDistance, LikenessNet
-from training.burst.squeeze import SqueezeDistance
 from training.losses.adversarial import discriminator_loss, generator_loss, logits_for_generator
+from training.losses.perceptual.squeeze import SqueezeDistance
 from training.losses.shifted import LATTICE, shifted
 from training.run.stage import Draw, Slots
 

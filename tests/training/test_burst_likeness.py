@@ -27,7 +27,7 @@ from training.burst.likeness import (
 )
 from training.burst.likeness_file import main
 from training.burst.restorer import ImageDistances, RestorerLossConfig, RestorerWithLoss, unfrozen
-from training.burst.squeeze import SqueezeDistance
+from training.losses.perceptual.squeeze import SqueezeDistance
 from training.run.stage import Draw, Slots
 from vfe.types import VFEError
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tests.support.random_squeeze import random_squeeze
 from training.losses.perceptual import (
     Chosen,
     FrameLoss,
@@ -24,6 +26,7 @@ from training.losses.perceptual import (
     load_lpips,
     load_vgg19,
 )
+from training.losses.perceptual.squeeze import load_squeeze
 from training.losses.terms import multi_scale_structure_loss
 from vfe.perceptual.lpips import weighted_distance
 from vfe.perceptual.vgg import VGG16, VGG19, Widths, conv_stack
@@ -202,7 +205,16 @@ def test_a_file_that_asks_for_code_is_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("given", [{"lpips": "a"}, {"dists": "a"}, {"chunk": 0}, {"vgg19": "b", "lpips": "a"}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lpips": "a"},
+        {"dists": "a"},
+        {"chunk": 0},
+        {"vgg19": "b", "lpips": "a"},
+        {"vgg16": "a", "dists": "b", "squeeze": "c"},
+    ],
+)
 def test_half_of_a_pair_is_refused(given: dict[str, str]) -> None:
     with pytest.raises(VFEError, match="perceptual"):
         PerceptualConfig(**given)  # type: ignore[arg-type]
@@ -217,6 +229,17 @@ def test_with_files_the_networks_are_chosen(files: dict[str, str]) -> None:
         assert name in line
         assert "stands in" not in line
         assert loss(a, b) > 1e-4 > loss(a, a).abs()
+
+
+def test_squeezenet_takes_the_place_of_dists(tmp_path: Path) -> None:
+    file = tmp_path / "squeeze.safetensors"
+    save_file(random_squeeze(), file)
+    loss, line = choose_dists(PerceptualConfig(squeeze=str(file), chunk=1))
+    assert line == "perceptual: SqueezeNet 1.1 (weights of perceptual.squeeze)"
+    a, b = (2 * torch.rand(2, 1, 3, 2, 32, 32) - 1).unbind(0)
+    images = [rearrange(video / 2 + 0.5, "1 c t h w -> t c h w") for video in (a, b)]
+    torch.testing.assert_close(loss(a, b), load_squeeze(file)(*images))
+    assert not list(loss.parameters())
 
 
 @pytest.mark.parametrize(

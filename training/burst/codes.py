@@ -14,12 +14,12 @@ from vfe.weights.adapter import write_adapter
 
 from ..losses.adversarial import Discriminator, DiscriminatorConfig
 from ..losses.perceptual.frames import FrameLoss
+from ..losses.perceptual.squeeze import SqueezeDistance
 from ..prior.autoencoder import Autoencoder, AutoencoderWithLoss, CodebookLossConfig, DiscriminatorWithLoss
 from ..prior.naming import PredictorsWithLoss, target_codes
 from ..prior.pairing import Pairing
 from .clips import Pairs, PairSource
 from .loop import BurstStage
-from .squeeze import SqueezeDistance
 
 REVIVE_EVERY_STEPS = 100  # steps
 PAIRING: Pairing = "both"

@@ -17,8 +17,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ..losses.perceptual.squeeze import SqueezeDistance
 from .likeness import LikenessDistance
-from .squeeze import SqueezeDistance
 
 SQUEEZE_TAPS = (0, 1, 2, 6)
 MOST_PLACES = 32

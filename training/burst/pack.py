@@ -26,9 +26,9 @@ from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned
 from vfe.types import VFEError
 
 from ..data.clips import read_frames
+from ..losses.perceptual.squeeze import SQUEEZE_FILE
 from .likeness import LIKENESS_FILE
 from .packed import PACK_FILE, Pack, write_pack
-from .squeeze import SQUEEZE_FILE
 
 MAX_PACK_BYTES = 32 << 20  # bytes: what may travel beside a checkout
 

@@ -27,6 +27,7 @@ from ..losses.adversarial import (
 from ..losses.disguised import disguised
 from ..losses.drawn_frames import drawn_frames, take_frames
 from ..losses.lattice import lattice_loss
+from ..losses.perceptual.squeeze import SqueezeDistance
 from ..losses.shifted import shifted
 from ..losses.terms import penalise, temporal_loss
 from ..run.stage import Draw, StepOutput, TrainableModule, full_precision
@@ -35,7 +36,6 @@ from .close_up import close_up
 from .feature_discriminator import FeatureDiscriminator
 from .likeness import LikenessDistance, drawn_view
 from .loop import BurstStage
-from .squeeze import SqueezeDistance
 from .true_codes import PriorReader, predicted_codes
 
 ERROR_FLOOR = 2e-4  # mean square of [-1, 1]: 43 dB, beyond which no clip counts for more

@@ -16,13 +16,13 @@ import torch
 from vfe.own_process import keep_freed_memory
 from vfe.types import VFEError
 
+from ..losses.perceptual.squeeze import SQUEEZE_FILE, load_squeeze
 from .frame_part import BUNDLED
 from .likeness import LIKENESS_FILE, load_likeness
 from .packed import read_packed_album
 from .plan import STAGE_SHARES, Plan, PlanConfig
 from .pool import MixedLengths
 from .restorer import ImageDistances
-from .squeeze import SQUEEZE_FILE, load_squeeze
 
 
 def parser() -> argparse.ArgumentParser:

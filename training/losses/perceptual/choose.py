@@ -16,6 +16,7 @@ from vfe.perceptual.vgg import load_vgg19
 from ..terms import multi_scale_structure_loss
 from .files import PerceptualConfig
 from .frames import FrameLoss
+from .squeeze import load_squeeze
 
 STAND_IN = "multi-scale structure (1 - SSIM over up to five scales)"
 
@@ -52,7 +53,13 @@ def choose_lpips(files: PerceptualConfig) -> Chosen:
 
 
 def choose_dists(files: PerceptualConfig) -> Chosen:
-    """DISTS where perceptual.vgg16 and .dists are given. Raises VFEError where a file is another."""
+    """DISTS where perceptual.vgg16 and .dists are given, LPIPS's heads on SqueezeNet where perceptual.squeeze is.
+
+    Raises VFEError where a file is another.
+    """
+    if files.squeeze is not None:
+        distance = load_squeeze(Path(files.squeeze))
+        return Chosen(FrameLoss(distance, files.chunk), "perceptual: SqueezeNet 1.1 (weights of perceptual.squeeze)")
     if files.vgg16 is None or files.dists is None:
         return _stand_in("DISTS", _missing(files, "dists"))
     loss = load_dists(Path(files.vgg16), Path(files.dists))
