@@ -53,8 +53,8 @@ class OneStepEnhance(io.ComfyNode):
                     min=0,
                     max=WINDOWS.most // 2,
                     step=4,
-                    tooltip="Frames over which neighbouring windows are cross-faded; 0: about a quarter of the window. "
-                    "Other numbers, of at most half of it, are rounded to 4n+1.",
+                    tooltip="Frames over which neighbouring windows are cross-faded; 0: what suits the restorer. "
+                    "Other numbers, of at most half of the window, are rounded to 4n+1.",
                 ),
                 steps_input(),
             ],

@@ -29,8 +29,7 @@ from vfe.video.frame import Frame
 
 WIDTH, HEIGHT, COUNT = 64, 48, 130
 FRAME_BYTES = WIDTH * HEIGHT * 3 * 4
-STEP = 20
-"""Of windows of 25 frames, of which 5 are shared."""
+STEP = WindowConfig().frames - WindowConfig().overlap
 
 
 def clip_of(count: int) -> list[Tensor]:
@@ -151,7 +150,7 @@ def test_reading_on_costs_what_one_pass_costs_with_faces(region: Any) -> None:  
 
 def test_a_frame_alone_takes_one_window_or_two_where_they_meet() -> None:
     assert windows_of([3 * STEP + 7]) == 1
-    assert windows_of([3 * STEP + 2]) == 2
+    assert windows_of([3 * STEP]) == 2
     assert windows_of([0]) == 1
 
 

@@ -162,14 +162,16 @@ def test_clean_clips_stay_as_they_are(album: PackedAlbum) -> None:
     assert torch.equal(Damage(DamageConfig(clean_share=1.0))(clean, Dice(3, (0, 1), CPU)), clean)
 
 
-def test_the_pool_gives_new_and_known_pairs(album: PackedAlbum) -> None:
-    config = PairConfig(clips=ClipConfig(frames=5), reuse=2, pool=8)
-    maker = PairMaker(album, config, 0)
-    first, second = maker(1, 4), maker(2, 4)
-    known = [any(torch.equal(clip, old) for old in first.clean) for clip in second.clean]
-    assert sum(known) == 2
-    assert first.clean.shape == (4, 3, 5, SIDE, SIDE)
-    assert first.clean.abs().max() <= 1
+def test_pairs_are_those_of_the_seed_and_the_step(album: PackedAlbum) -> None:
+    config = PairConfig(clips=ClipConfig(frames=5))
+    first, again, later, other = (
+        PairMaker(album, config, seed)(step, 2).clean for seed, step in ((0, 1), (0, 1), (0, 2), (1, 1))
+    )
+    assert first.shape == (2, 3, 5, SIDE, SIDE)
+    assert first.abs().max() <= 1
+    assert torch.equal(first, again)
+    assert not torch.equal(first, later)
+    assert not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("frames", [4, 5])

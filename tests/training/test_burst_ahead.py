@@ -116,6 +116,8 @@ def test_the_seed_of_a_run_draws_its_pairs(album: PackedAlbum) -> None:
 
 
 def test_a_prior_and_a_program_are_one_line() -> None:
+    with pytest.raises(VFEError, match="reuse is for pairs that are made ahead"):
+        PlanConfig(reuse=4.0)
     with pytest.raises(VFEError, match="name stages of fidelity, adversary"):
         PlanConfig(x264=Path("x264"), frame_part=Path("lite.safetensors"))
 

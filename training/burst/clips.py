@@ -21,7 +21,7 @@ from .frame_part import FramePart
 from .motion import ClipConfig, ClipMaker
 from .packed import PackedAlbum
 
-POOL_SEED, HELD_OUT_SEED = 1, 2
+HELD_OUT_SEED = 2
 
 
 class Pairs(NamedTuple):
@@ -52,26 +52,20 @@ class PairSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class PairConfig:
-    """How pairs are made, and how often each is used."""
+    """How pairs are made."""
 
     clips: ClipConfig
     damage: DamageConfig = field(default_factory=DamageConfig)
     still_every: int = 5
     """Every so many steps, the batch is of single frames, as the first frame of a clip is one."""
-    reuse: int = 1
-    """For how many steps a pair is used on average: more than one where making it costs as much as learning from it,
-    as on a CPU."""
-    pool: int = 64
-    """Pairs that are kept for that."""
 
     def __post_init__(self) -> None:
-        if min(self.reuse, self.pool, self.still_every) < 1:
-            raise ValueError(f"reuse={self.reuse}, pool={self.pool}, still_every={self.still_every}: needed at least 1")
+        if self.still_every < 1:
+            raise ValueError(f"still_every={self.still_every}: needed at least 1")
 
 
 class PairMaker:
-    """Makes pairs of the people to train on. Pairs are a function of the seed and the step, and of the pool where pairs
-    are used more than once."""
+    """Makes the pairs of each step, of the people to train on: a function of the seed and the step."""
 
     def __init__(self, album: PackedAlbum, config: PairConfig, seed: int, frame_part: FramePart | None = None) -> None:
         """`frame_part` restores what was damaged before it becomes the degraded half of a pair."""
@@ -79,7 +73,6 @@ class PairMaker:
         self.list_sha256 = album.list_sha256
         self._clean = ClipMaker(album, config.clips)
         self._degrade = damage_and_restore(Damage(config.damage), frame_part)
-        self._pool: list[tuple[Tensor, ...]] = []
 
     def __call__(self, step: int, count: int) -> Pairs:
         """The pairs of a step, `count` of them.
@@ -87,7 +80,7 @@ class PairMaker:
         Clips of an even number of frames have no frame that stands alone in front, as a whole clip has in the codec.
         There, every `still_every`-th step has single frames instead, so that a restorer learns both.
         """
-        pairs = self._from_pool(step, count) if self.config.reuse > 1 else to_pairs(*self._make(step, count))
+        pairs = to_pairs(*make_pairs(self._clean, self._degrade, Dice(count, (self.seed, step), self.device)))
         if step % self.config.still_every or pairs.clean.shape[2] % 2:
             return pairs
         return Pairs(*(video[:, :, :1] for video in pairs))
@@ -99,19 +92,6 @@ class PairMaker:
         """The clean clips of a step, which stand on both sides of the pairs: codebooks learn from them alone."""
         video = self._clean(Dice(count, (self.seed, step), self.device))
         return to_pairs(video, video, video)
-
-    def _make(self, step: int, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        return make_pairs(self._clean, self._degrade, Dice(count, (self.seed, step), self.device))
-
-    def _from_pool(self, step: int, count: int) -> Pairs:
-        """Pairs of which some are new and the rest come from the pool, which the new ones then join."""
-        fresh = max(1, count // self.config.reuse) if len(self._pool) >= count else count
-        self._pool += list(zip(*(x.byte() for x in self._make(step, fresh)), strict=True))
-        self._pool = self._pool[-self.config.pool :]
-        generator = torch.Generator().manual_seed(hash((self.seed, step, POOL_SEED)) % 2**63)
-        older = torch.randperm(len(self._pool) - fresh, generator=generator)[: count - fresh].tolist()
-        chosen = [self._pool[index] for index in older] + self._pool[-fresh:]
-        return to_pairs(*(torch.stack(x).float() for x in zip(*chosen, strict=True)))
 
 
 Degrading = Callable[[Tensor, Dice], tuple[Tensor, Tensor]]

@@ -66,7 +66,8 @@ class PlanConfig:
     """Decay of the average of the weights, per step, which is what is scored and kept: less for short runs."""
     frames: int = 5
     """The length of the restorer's clips; the codebooks' have a leading frame."""
-    reuse: int = 1
+    reuse: float = 1.0
+    """For how many steps a pair that is made ahead is used, on average."""
     save_seconds: float = 60.0
     held_out: int = 12
     """Clips of held-out people that each stage is scored on."""
@@ -102,6 +103,8 @@ class PlanConfig:
             raise VFEError(
                 f"x264 makes pairs for restorers without a prior: name stages of {', '.join(RESTORER_STAGES)}"
             )
+        if self.reuse != 1 and self.x264 is None:
+            raise VFEError("reuse is for pairs that are made ahead: give x264 too, or a pool instead, or leave it out")
         if self.minutes <= 0 or self.held_out < 1:
             raise VFEError(f"minutes={self.minutes}, held_out={self.held_out}: needed above 0, and at least 1")
 
@@ -117,7 +120,7 @@ class Plan:
         self.config, self.album, self.distances, self.out = config, album, distances, out
         self.device = album.pictures.device
         self.frame_part = None if config.frame_part is None else load_frame_part(config.frame_part, self.device)
-        self.pairs = PairConfig(clips=ClipConfig(frames=config.frames), reuse=config.reuse)
+        self.pairs = PairConfig(clips=ClipConfig(frames=config.frames))
         self._ahead: PairsAhead | None = None
 
     def run(self) -> None:

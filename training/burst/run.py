@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, default=48, help="halved where memory does not take it")
     parser.add_argument("--frames", type=int, default=9, help="of a clip: 4n + 1, or 4n from the middle of a clip")
-    parser.add_argument("--reuse", type=int, default=1, help="steps for which a pair is used; more on a CPU")
+    parser.add_argument("--reuse", type=float, default=1.0, help="steps for which a pair that is made ahead is used")
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--ema", type=float, default=0.998, help="of the weights, per step; less for short runs")
     parser.add_argument("--save-seconds", type=float, default=60)

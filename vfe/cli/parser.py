@@ -212,7 +212,7 @@ def _add_restoring(parser: argparse.ArgumentParser, *, one_clip: bool = True) ->
     strength = f"0 input to 1 fully restored (default: {DEFAULTS.strength:g})"
     model.add_argument("--strength", type=float, metavar="S", help=strength)
     model.add_argument("--window", type=int, metavar="N", help="frames restored together (default: what suits)")
-    model.add_argument("--overlap", type=int, metavar="N", help="frames that windows share (default: about a quarter)")
+    model.add_argument("--overlap", type=int, metavar="N", help="frames that windows share (default: what suits)")
     steps = f"steps of the last blocks, for models trained for several (default: {ModelOptions.steps})"
     model.add_argument("--steps", type=read_steps, default=ModelOptions.steps, metavar="N", help=steps)
     devices = "auto|cpu|cuda|mps|xpu"

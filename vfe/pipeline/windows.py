@@ -20,8 +20,12 @@ class WindowConfig:
     """Frames restored at once, and the overlap over which neighbouring windows are cross-faded."""
 
     frames: int = 25
-    overlap: int = 5
-    """With 4k+1 shared frames all windows begin on the clip's groups of four, and differ only near their ends."""
+    overlap: int = 1
+    """With 4k+1 shared frames all windows begin on the clip's groups of four, and differ only near their ends.
+
+    One is enough for lite, and is the default: near their ends windows are 45 to 60 dB from a clip that is restored as
+    a whole. Five, which bring them 2 to 5 dB nearer, cost a fifth of the time.
+    """
 
     def __post_init__(self) -> None:
         if self.frames < 1 or self.frames != padded_frames(self.frames):

@@ -65,7 +65,7 @@ class RestoredFrames:
         width, height = self.size
         self._grid = WindowGrid(self._pipeline.window_for(height, width), clip.info.frames)
         self._most = max(kept_bytes // (width * height * 3 * 4), 2 * self._grid.step)
-        self._kept: OrderedDict[int, Tensor] = OrderedDict()  # by number; the one that was asked for last is the last
+        self._kept: OrderedDict[int, Tensor] = OrderedDict()  # by number; the one that was restored last is the last
         self._reading: _Reading | None = None
         self._work: Work | None = None
         self._lock = Lock()
@@ -75,7 +75,6 @@ class RestoredFrames:
         with self._lock:
             if number not in self._kept:
                 self._restore(number)
-            self._kept.move_to_end(number)
             return self._kept[number]
 
     @property
