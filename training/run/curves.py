@@ -21,7 +21,7 @@ def write_curves(folder: Path, progress: Progress) -> None:
     ):
         for name in sorted({key for row in rows for key in row} - {"step"}):
             points = [(row["step"], row[name]) for row in rows if name in row]
-            axes.plot(*zip(*points, strict=True), label=name)
+            axes.plot(*zip(*points, strict=True), marker="o" if len(points) == 1 else None, label=name)
         axes.set(title=title, xlabel="step")
         if axes.lines:
             axes.legend(fontsize="small")
