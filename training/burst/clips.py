@@ -21,7 +21,7 @@ from .frame_part import FramePart
 from .motion import ClipConfig, ClipMaker
 from .packed import PackedAlbum
 
-HELD_OUT_SEED = 2
+POOL_SEED, HELD_OUT_SEED = 1, 2
 
 
 class Pairs(NamedTuple):
