@@ -261,6 +261,29 @@ def test_parts_of_the_prior_are_left_out(album: PackedAlbum, packed: Path, tmp_p
 
 
 @pytest.mark.slow
+def test_the_fusion_learns_alone(album: PackedAlbum, packed: Path, tmp_path: Path) -> None:
+    """On a restorer that stays as it is, which shows what a prior adds."""
+    plan(album, packed, tmp_path, stages=("fidelity",), minutes=0.02, prior=None).run()
+    first = tmp_path / "first.safetensors"
+    shutil.move(tmp_path / "fidelity" / "last.safetensors", first)
+    shutil.rmtree(tmp_path / "fidelity")
+    alone: dict[str, object] = {"stages": ("fidelity",), "minutes": 0.1, "init": first, "fusion_alone": True}
+    with pytest.raises(VFEError, match="run the stage predict"):
+        plan(album, packed, tmp_path, **alone).run()
+    plan(album, packed, tmp_path, stages=("codebook", "predict"), minutes=0.02).run()
+    plan(album, packed, tmp_path, **alone).run()
+    before, after = (
+        load_lite_model(path, CPU, torch.float32) for path in (first, tmp_path / "fidelity" / "last.safetensors")
+    )
+    assert after.fusion is not None
+    assert any(
+        weight.abs().max() > 0 for name, weight in after.fusion.named_parameters() if name.endswith("proj.weight")
+    )
+    for name, value in before.state_dict().items():
+        assert torch.equal(after.state_dict()[name], value), name
+
+
+@pytest.mark.slow
 def test_true_codes_are_those_of_the_clean_clip(album: PackedAlbum, packed: Path, tmp_path: Path) -> None:
     """They need no trained predictor, and a restorer makes something else of them."""
     plan(album, packed, tmp_path, stages=("codebook",), minutes=0.02).run()

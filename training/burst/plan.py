@@ -84,6 +84,8 @@ class PlanConfig:
     what to make of the latent frames beside. And those with single frames."""
     prior: PriorPart | None = "both"
     """What of the prior that the stages before made is fused into the restorer; None leaves it out."""
+    fusion_alone: bool = False
+    """In the stage fidelity the restorer stays as it is, and the fusion of its prior learns: what a prior adds."""
     true_codes: bool = False
     """The restorer is given the codes of the clean clips, also when it is scored: what a prior can give at most."""
     seed: int = 0
@@ -190,13 +192,15 @@ class Plan:
         if used is not None and prior.exists() and net.prior is None:
             loaded = load_prior(prior, torch.float32).to(self.device)
             net = with_prior(net, loaded, fusion_config(net.config, loaded.config, used)).to(self.device)
-        return self._restorer(net, RestorerLossConfig(), None)
+        if self.config.fusion_alone and net.fusion is None:
+            raise VFEError(f"fusion_alone: there is no prior to fuse; run the stage predict in {self.out} first")
+        return self._restorer(unfrozen(net, fusion_alone=self.config.fusion_alone), RestorerLossConfig(), None)
 
     def _adversary(self) -> BurstStage:
         net = seeing_original(self._load(self._made("fidelity", LAST_FILE)))
         discriminator = FeatureDiscriminator(self.album.side - LATTICE, *self.distances).to(self.device)
         loss = RestorerLossConfig(perceptual=0.5, close_up=0.3, lattice=2.0, adversarial=0.05, balanced_from=0.0)
-        return self._restorer(net, loss, discriminator)
+        return self._restorer(unfrozen(net), loss, discriminator)
 
     def _restorer(
         self, net: LiteModel, loss: RestorerLossConfig, discriminator: FeatureDiscriminator | None
@@ -204,7 +208,7 @@ class Plan:
         reader = true_codes if self.config.true_codes else predicted_codes
         if self.config.compile and isinstance(net.dit, WanDiT):
             compile_blocks(net.dit)
-        restorer = RestorerWithLoss(unfrozen(net), loss, self.distances, discriminator, reader)
+        restorer = RestorerWithLoss(net, loss, self.distances, discriminator, reader)
         frames = self.config.frames if net.prior is None else 4 * (self.config.frames // 4) + 1
         ahead = self._ahead
         if ahead is not None and net.prior is not None:

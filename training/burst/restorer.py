@@ -224,9 +224,11 @@ def images(video: Tensor) -> Tensor:
     return rearrange(video / 2 + 0.5, "b c n h w -> (b n) c h w")
 
 
-def unfrozen(net: LiteModel) -> LiteModel:
-    """`net` ready for training: all of it has gradients but its prior, which stays fixed."""
-    net.train().requires_grad_(True)
+def unfrozen(net: LiteModel, *, fusion_alone: bool = False) -> LiteModel:
+    """`net` ready for training: all of it has gradients but its prior, which stays fixed; or the fusion has, alone."""
+    net.train().requires_grad_(not fusion_alone)
+    if net.fusion is not None:
+        net.fusion.requires_grad_(True)
     if net.prior is not None:
         frozen: nn.Module = net.prior
         frozen.eval().requires_grad_(False)

@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--true-codes", action="store_true", help="of the clean clips, for the restorer: the most that a prior can give"
     )
+    parser.add_argument("--fusion-alone", action="store_true", help="learns in fidelity, on a restorer that stays")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--join-every", type=int, help="steps, of which one has clips of three pairs of the pool")
     parser.add_argument("--still-every", type=int, help="steps, of which one has single frames of the pool's pairs")
@@ -82,6 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
             mixed=MixedLengths(join_every=args.join_every, still_every=args.still_every),
             prior=None if args.prior == "none" else args.prior,
             true_codes=args.true_codes,
+            fusion_alone=args.fusion_alone,
             seed=args.seed,
             tiny=args.tiny,
             compile=args.compile,
