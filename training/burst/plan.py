@@ -193,7 +193,9 @@ class Plan:
             loaded = load_prior(prior, torch.float32).to(self.device)
             net = with_prior(net, loaded, fusion_config(net.config, loaded.config, used)).to(self.device)
         if self.config.fusion_alone and net.fusion is None:
-            raise VFEError(f"fusion_alone: there is no prior to fuse; run the stage predict in {self.out} first")
+            raise VFEError(
+                f"fusion_alone needs a prior, got none: name one, and run the stage predict in {self.out} first"
+            )
         return self._restorer(unfrozen(net, fusion_alone=self.config.fusion_alone), RestorerLossConfig(), None)
 
     def _adversary(self) -> BurstStage:

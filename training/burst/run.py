@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--true-codes", action="store_true", help="of the clean clips, for the restorer: the most that a prior can give"
     )
-    parser.add_argument("--fusion-alone", action="store_true", help="learns in fidelity, on a restorer that stays")
+    parser.add_argument("--fusion-alone", action="store_true", help="train it in fidelity, and not the restorer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--join-every", type=int, help="steps, of which one has clips of three pairs of the pool")
     parser.add_argument("--still-every", type=int, help="steps, of which one has single frames of the pool's pairs")
