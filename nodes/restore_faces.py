@@ -76,6 +76,7 @@ class RestoreFaces(io.ComfyNode):
         aligned = face_part_of(restorer)
         part = aligned or upright_part(restorer, tracks)
         refining = strength if aligned is None else strength * (1 - fidelity)
-        shown = replace(tracks.config, paste=replace(tracks.config.paste, blend=blend))
+        paste = replace(tracks.config.paste, blend=blend, around=originals is not None)
+        shown = replace(tracks.config, paste=paste)
         faces = FaceRestoration(part, replace(tracks, config=shown), refining)
         return io.NodeOutput(to_images(faces.restored(before, images), len(images)))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..face.paste.aligned import AlignedPatcher
 from ..face.paste.paste import FaceConfig, FacePatcher, Patch, Patcher, paste
+from ..face.paste.steady import REACH, SteadyAround
 from ..face.track.tracks import FaceTrack, FaceTracks
 from ..pipeline.windows import ClipPart, ClipStream, WindowConfig, WindowPipeline
 from ..types import Progress, Stretch, no_progress
@@ -37,7 +38,16 @@ class FacePart:
 
     def crops_needed(self, track: FaceTrack, config: FaceConfig, wanted: Stretch) -> Stretch:
         """Return the crops of a track, numbered from its first frame on, that go into wanted frames of the clip."""
-        return _part_of(track, wanted).needed(self.window(track, config))
+        return self.part_of(track, config, wanted).needed(self.window(track, config))
+
+    def part_of(self, track: FaceTrack, config: FaceConfig, wanted: Stretch) -> ClipPart:
+        """Return the part of the clip of a track's crops that is restored for wanted frames of the clip."""
+        reach = REACH if self.steadies(config) else 0
+        return _part_of(track, Stretch(max(0, wanted.start - reach), wanted.stop + reach))
+
+    def steadies(self, config: FaceConfig) -> bool:
+        """Whether what is around a face is shown too, and therefore steadied."""
+        return self.is_aligned and config.paste.around
 
     def window(self, track: FaceTrack, config: FaceConfig) -> WindowConfig:
         """Return the windows in which the crops of a track are restored."""
@@ -171,10 +181,12 @@ class FaceStream:
 
     def _clip_of(self, track: FaceTrack) -> _FaceClip:
         if track.number not in self._clips:
-            part = _part_of(track, self.wanted or Stretch(track.start, track.stop))
+            wanted = self.wanted or Stretch(track.start, track.stop)
+            part = self.part.part_of(track, self.config, wanted)
             stream = ClipStream(self.part.pipeline, self.strength, self._check, part)
+            crops = _RestoredCrops(stream, part.wanted.start, self.part.steadies(self.config))
             patcher = self.part.patcher(track, self.config)
-            self._clips[track.number] = _FaceClip(track.number, patcher, stream, part.wanted)
+            self._clips[track.number] = _FaceClip(track.number, patcher, crops, _part_of(track, wanted).wanted)
         return self._clips[track.number]
 
     def _check(self) -> None:
@@ -213,31 +225,60 @@ class _Frame:
         return paste(self.pixels, [patch for _, patch in sorted(self.patches.items())])
 
 
+class _RestoredCrops:
+    """The crops of one track through the restorer, and steadied after it; they come out with their index in the track.
+
+    Beside those that are wanted, some come out that only go into the steadying of others.
+    """
+
+    def __init__(self, stream: ClipStream, first: int, steadies: bool) -> None:
+        """`first` is the index of the first crop that comes out of the stream."""
+        self._stream = stream
+        self._next = first
+        self._steady = SteadyAround() if steadies else None
+
+    def push(self, seen: Tensor) -> list[tuple[int, Tensor]]:
+        return self._numbered(self._steadied(self._stream.push(seen)))
+
+    def finish(self) -> list[tuple[int, Tensor]]:
+        rest = self._steadied(self._stream.finish())
+        return self._numbered(rest if self._steady is None else rest + self._steady.finish())
+
+    def _steadied(self, restored: list[Tensor]) -> list[Tensor]:
+        steady = self._steady
+        return restored if steady is None else [out for crop in restored for out in steady.push(crop)]
+
+    def _numbered(self, restored: list[Tensor]) -> list[tuple[int, Tensor]]:
+        first, self._next = self._next, self._next + len(restored)
+        return list(enumerate(restored, first))
+
+
 class _FaceClip:
     """The crops of one track on their way through the restorer."""
 
-    def __init__(self, number: int, patcher: Patcher, stream: ClipStream, wanted: Stretch) -> None:
+    def __init__(self, number: int, patcher: Patcher, crops: _RestoredCrops, wanted: Stretch) -> None:
         self.number = number
         self.patcher = patcher
-        self.stream = stream
+        self.crops = crops
         self.wanted = wanted
         self.originals: deque[Tensor] = deque()  # crops of frames that are not restored yet
-        self.pending: deque[tuple[_Frame, int, Tensor]] = deque()  # with the index in the track, and the crop
+        self.pending: deque[tuple[_Frame, Tensor]] = deque()  # with the crop, of those that are wanted
 
     def push(self, frame: _Frame, index: int) -> None:
         crop = self.patcher.take(frame.pixels, index)
         if index in self.wanted:
             frame.missing += 1
-            self.pending.append((frame, index, crop))
+            self.pending.append((frame, crop))
         seen = torch.cat([crop, self.originals.popleft()]) if self.originals else crop
-        self._hand_out(self.stream.push(seen))
+        self._hand_out(self.crops.push(seen))
 
     def finish(self) -> None:
-        self._hand_out(self.stream.finish())
+        self._hand_out(self.crops.finish())
         assert not self.pending
 
-    def _hand_out(self, restored: list[Tensor]) -> None:
-        for face in restored:
-            frame, index, crop = self.pending.popleft()
-            frame.patches[self.number] = self.patcher.patch(frame.pixels, index, crop, face)
-            frame.missing -= 1
+    def _hand_out(self, restored: list[tuple[int, Tensor]]) -> None:
+        for index, face in restored:
+            if index in self.wanted:
+                frame, crop = self.pending.popleft()
+                frame.patches[self.number] = self.patcher.patch(frame.pixels, index, crop, face)
+                frame.missing -= 1

@@ -145,7 +145,7 @@ def decide_work(
         return before if part is None else AndFaces(before, part, tracks, refining, config)
 
     if plan.whole_frames:
-        return Work(refined(frames, FaceConfig(paste=PasteConfig(blend=options.blend))), plan.notes)
+        return Work(refined(frames, FaceConfig(paste=PasteConfig(blend=options.blend, around=True))), plan.notes)
     faces = FacesAlone(FacePart(windowed(pipeline)), tracks, options.strength)
     return Work(Blended(refined(faces, FaceConfig()), options.blend), plan.notes, is_partial=True)
 

@@ -15,8 +15,11 @@ from .align import ALIGNED_SIDE, Interpolation, covered_area, put_aligned, stead
 from .colour import match_colours
 from .frontal import frontal_weights
 from .paste import PasteConfig, Patch
-from .region import FaceRegion, border_fade
+from .region import BORDER_FADE, FaceRegion, border_fade
 from .resample import Area
+
+AROUND_FADE = 0.15
+"""Over this part of a crop's side what is around the face fades into the frame."""
 
 
 class AlignedPatcher:
@@ -33,7 +36,7 @@ class AlignedPatcher:
         self.matrices = steady_similarities(track.landmarks)
         self.shown = track.presence * frontal_weights(track.landmarks)
         self.region = FaceRegion(track, self.config.feather, self.config.smooth)
-        self._fade = border_fade(ALIGNED_SIDE)
+        self._fade = border_fade(ALIGNED_SIDE, AROUND_FADE if self.config.around else BORDER_FADE)
 
     def take(self, frame: Tensor, index: int) -> Tensor:
         """Cut out the crop (C, S, S) of the track's frame `index`, which is `frame` (C, H, W); both are in [-1, 1]."""
@@ -48,14 +51,26 @@ class AlignedPatcher:
         layers = torch.cat([change, self._fade.to(change)[None]])
         area, weight = self._shown(frame, index)
         layers = put_aligned(layers, self.matrices[index], area, self.interpolation)
-        return Patch(area, layers[:-1], weight * layers[-1].clamp(0, 1))
+        inside = layers[-1].clamp(0, 1)
+        if not self.config.around:
+            return Patch(area, layers[:-1], weight * inside)
+        around = (self._most_shown(index) - weight).clamp(min=0) * inside
+        return Patch(area, layers[:-1], weight * inside, around)
 
     def _shown(self, frame: Tensor, index: int) -> tuple[Area, Tensor]:
-        """Return the smallest area of a frame in which the face's region is, and its weight (h, w) there."""
+        """Return the smallest area of a frame in which the face's region is, or all that the crop covers where what is
+        around is shown too, and the region's weight (h, w) there.
+        """
         area = covered_area(self.matrices[index], *frame.shape[-2:])
-        weight = self.region.unfaded(index, area) * (float(self.shown[index]) * self.config.blend)
+        weight = self.region.unfaded(index, area) * self._most_shown(index)
+        if self.config.around and self._most_shown(index):
+            return area, weight
         rows, columns = (weight.any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         if not rows:
             return Area(0, 0, 0, 0), weight[:0, :0]
         inside = Area(rows[0], rows[-1] + 1, columns[0], columns[-1] + 1)
         return inside.moved(area.top, area.left), weight[inside.slices]
+
+    def _most_shown(self, index: int) -> float:
+        """Return the largest weight that the track's frame `index` has anywhere."""
+        return float(self.shown[index]) * self.config.blend

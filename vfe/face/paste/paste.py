@@ -32,6 +32,9 @@ class PasteConfig:
     """The spread, in frames, of the Gaussian that steadies the region."""
     match_colours: bool = True
     """Whether slow changes of light and colour along the picture stay as they were in the frame."""
+    around: bool = False
+    """Whether what is around the face in an aligned crop, hair and neck, is shown restored too. That is for frames that
+    were restored as a whole: a sharp face in soft hair looks like a mask."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.blend <= 1:
@@ -56,6 +59,7 @@ class Patch(NamedTuple):
     area: Area
     change: Tensor  # (C, h, w)
     weight: Tensor  # (h, w) 0 to 1
+    around: Tensor | None = None  # (h, w) 0 to 1: more of it, where no other face is
 
 
 class Patcher(Protocol):
@@ -102,19 +106,32 @@ class FacePatcher:
 def paste(frame: Tensor, patches: Sequence[Patch]) -> Tensor:
     """Return the frame (C, H, W) in [-1, 1] with its patches.
 
-    Where several faces share pixels, they share the weight.
+    Where several faces share pixels, they share the weight; what is around one of them keeps off the others.
     """
     if not patches:
         return frame
+    weights = _weights(patches, frame)
     total = frame.new_zeros(frame.shape[-2:])
-    for patch in patches:
-        total[patch.area.slices] += patch.weight
+    for patch, weight in zip(patches, weights, strict=True):
+        total[patch.area.slices] += weight
     pasted = frame.clone()
-    for patch in patches:
+    for patch, weight in zip(patches, weights, strict=True):
         rows, columns = patch.area.slices
-        pasted[:, rows, columns] += patch.change * (patch.weight / total[rows, columns].clamp(min=1))
+        pasted[:, rows, columns] += patch.change * (weight / total[rows, columns].clamp(min=1))
     for patch in patches:
         rows, columns = patch.area.slices
         inside = total[rows, columns] > 0
         pasted[:, rows, columns] = torch.where(inside, pasted[:, rows, columns].clamp(-1, 1), frame[:, rows, columns])
     return pasted
+
+
+def _weights(patches: Sequence[Patch], frame: Tensor) -> list[Tensor]:
+    """Return how much of each patch is shown at the pixels of its area: of the face, and of what is around it."""
+    faces = frame.new_zeros(frame.shape[-2:])
+    for patch in patches:
+        faces[patch.area.slices] += patch.weight
+    weights = []
+    for patch in patches:
+        others = (faces[patch.area.slices] - patch.weight).clamp(0, 1)
+        weights.append(patch.weight if patch.around is None else patch.weight + patch.around * (1 - others))
+    return weights

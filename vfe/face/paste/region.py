@@ -65,10 +65,10 @@ class FaceRegion:
         return _smooth_step((soft - MASK_SATURATION) / (1 - 2 * MASK_SATURATION))
 
 
-def border_fade(side: int) -> Tensor:
-    """Return a weight (S, S) that is 1 inside of a crop and falls to 0 at its border."""
+def border_fade(side: int, share: float = BORDER_FADE) -> Tensor:
+    """Return a weight (S, S) that is 1 inside of a crop and falls to 0 at its border, over a share of its side."""
     at = torch.arange(side, dtype=torch.float64) + 0.5
-    inside = _inside(at, 0, side)
+    inside = _inside(at, 0, side, share)
     return torch.outer(inside, inside).float()
 
 
@@ -78,9 +78,9 @@ def _centres(area: Area) -> tuple[Tensor, Tensor]:
     return y, x
 
 
-def _inside(at: Tensor, start: float, size: float) -> Tensor:
+def _inside(at: Tensor, start: float, size: float, share: float = BORDER_FADE) -> Tensor:
     """Return a weight along an axis that is 1 inside of a crop box and falls to 0 at its ends."""
-    border = torch.minimum(at - start, start + size - at) / (BORDER_FADE * size)
+    border = torch.minimum(at - start, start + size - at) / (share * size)
     return _smooth_step(border)
 
 

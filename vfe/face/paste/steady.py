@@ -1,0 +1,112 @@
+"""What is around the face in restored crops, steadied: averaged along its motion with the frames before and after.
+
+Crops are aligned by the face, so that hair at its edge and what is behind it move under the grid of the model, and what
+the model makes of them flickers. The face itself stays as sharp as it is. Our own choice, in neither paper.
+
+S crop side, C channels. Crops are (3, S, S) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .optical_flow import box_mean, enlarged, flow, moved
+
+REACH = 2
+"""Frames before and after one that it is averaged with."""
+TOLERANCE = 10.0
+"""Levels of 255 by which a neighbour may differ; one that differs by more counts for little."""
+LUMA = (0.299, 0.587, 0.114)
+FACE_CENTRE, FACE_RADII = (0.5, 0.53), (0.3, 0.42)  # xy, of the crop's side: the template's face
+FACE_FADE = 0.4  # of the radii: over this part of the ellipse the face fades into what is around it
+
+
+@dataclass
+class _Crop:
+    """A restored crop, and its motion to the crops beside it, where these have come: flows (1, 2, S / 2, S / 2)."""
+
+    pixels: Tensor
+    luma: Tensor  # (1, 1, S, S) in levels of 255
+    before: Tensor | None = None
+    after: Tensor | None = None
+
+
+class SteadyAround:
+    """Takes the restored crops of one face in their order, and gives as many, `REACH` crops later."""
+
+    def __init__(self) -> None:
+        self._crops: deque[_Crop] = deque()  # up to 2 REACH + 1
+        self._next = 0  # the index among them of the one that comes out next
+        self._around: Tensor | None = None  # (S, S) how much of each pixel is around the face
+
+    def push(self, pixels: Tensor) -> list[Tensor]:
+        """Take a crop, and return those that are ready by then."""
+        if self._around is None:
+            self._around = (1 - _face(pixels.shape[-1])).to(pixels)
+        weights = pixels.new_tensor(LUMA).view(3, 1, 1)
+        crop = _Crop(pixels, (pixels * weights).sum(0)[None, None] * 127.5 + 127.5)
+        if self._crops:
+            _find_motion(self._crops[-1], crop)
+        self._crops.append(crop)
+        return [self._steadied()] if len(self._crops) - self._next > REACH else []
+
+    def finish(self) -> list[Tensor]:
+        """Return the rest, when no crop follows."""
+        return [self._steadied() for _ in range(len(self._crops) - self._next)]
+
+    def _steadied(self) -> Tensor:
+        assert self._around is not None
+        crops, at = list(self._crops), self._next
+        averaged = _average(crops[at::-1], crops[at:])
+        if at == REACH:
+            self._crops.popleft()
+        else:
+            self._next += 1
+        return crops[at].pixels + (averaged - crops[at].luma)[0] * (self._around / 127.5)
+
+
+def _find_motion(before: _Crop, after: _Crop) -> None:
+    """Note the motion between two crops, which is found at half of their size."""
+    pair = F.avg_pool2d(torch.cat([before.luma, after.luma]), 2)
+    both = flow(pair, pair.flip(0))
+    before.after, after.before = both[:1], both[1:]
+
+
+def _average(before: Sequence[_Crop], after: Sequence[_Crop]) -> Tensor:
+    """Return the luma (1, 1, S, S) of the first crop of both sequences, averaged with the others', which lead away
+    from it.
+    """
+    own = before[0].luma
+    total, weight = own.clone(), torch.ones_like(own)
+    for path, steps in ((before, [crop.before for crop in before]), (after, [crop.after for crop in after])):
+        way: Tensor | None = None
+        for crop, step in list(zip(path[1:], steps, strict=False))[:REACH]:
+            assert step is not None  # motion to a crop that is there was found
+            way = step if way is None else way + moved(step, way)
+            seen = moved(crop.luma, enlarged(way, own.shape[-2:]), "bicubic")
+            alike = _alikeness(own, seen)
+            total.addcmul_(seen, alike)
+            weight += alike
+    return total / weight
+
+
+def _alikeness(own: Tensor, seen: Tensor) -> Tensor:
+    """Return how much each pixel of a neighbour that is seen along its motion counts, 0 to 1."""
+    different = box_mean(F.avg_pool2d((seen - own).abs(), 2), 1)
+    alike = torch.exp(-((different / TOLERANCE) ** 2))
+    return F.interpolate(alike, size=own.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def _face(side: int) -> Tensor:
+    """Return how much of each pixel of a crop is the face: (S, S), 1 within and 0 around it."""
+    at = (torch.arange(side, dtype=torch.float32) + 0.5) / side
+    (x, y), (width, height) = FACE_CENTRE, FACE_RADII
+    distance = (((at[None] - x) / width) ** 2 + ((at[:, None] - y) / height) ** 2).sqrt()
+    inside = ((1 - distance) / FACE_FADE).clamp(0, 1)
+    return inside * inside * (3 - 2 * inside)
