@@ -75,3 +75,57 @@ def test_a_profile_is_left_as_it_is() -> None:
     patcher = AlignedPatcher(replace(profile, landmarks=landmarks), PLAIN)
     crop = patcher.take(frame(), 2)
     assert torch.equal(paste(frame(), [patcher.patch(frame(), 2, crop, crop + 0.5)]), frame())
+
+
+AROUND = replace(PLAIN, around=True)
+
+
+@pytest.mark.parametrize("roll", [0.0, 0.5])
+@pytest.mark.parametrize("x", [70.0, 5.0, 145.0])
+def test_unrestored_surroundings_give_the_frame_bit_by_bit(roll: float, x: float) -> None:
+    patcher = AlignedPatcher(track(roll=roll, x=x), PasteConfig(around=True))
+    for index in range(6):
+        crop = patcher.take(frame(), index)
+        assert torch.equal(paste(frame(), [patcher.patch(frame(), index, crop, crop)]), frame())
+
+
+def test_what_is_around_a_face_is_shown_as_far_as_the_crop_goes() -> None:
+    """The crop has 90 pixels of the frame, around (71, 60) on this frame or a little lower."""
+    around, alone = (AlignedPatcher(track(), config) for config in (AROUND, PLAIN))
+    still = torch.zeros(3, HEIGHT, WIDTH)
+    changed, face = (
+        (paste(still, [one.patch(still, 2, crop := one.take(still, 2), crop + 0.5)])).amax(0) for one in (around, alone)
+    )
+    assert (changed >= face - 1e-6).all()
+    assert changed[60, 42:100].min() > 0.45  # beside the face too
+    assert face[60, 42:47].max() < 0.05
+    assert not changed[:, :24].any()
+    assert not changed[:, 118:].any()
+    assert max(changed.diff(dim=axis).abs().max() for axis in (0, 1)) < 0.1
+
+
+def test_surroundings_keep_off_other_faces() -> None:
+    still = torch.zeros(3, HEIGHT, WIDTH)
+    one, other = (AlignedPatcher(track(x=x), AROUND) for x in (45.0, 100.0))
+    first, second = (
+        each.patch(still, 2, crop := each.take(still, 2), crop + by) for each, by in ((one, 0.5), (other, -0.5))
+    )
+    both = paste(still, [first, second])
+    for patch in (first, second):
+        rows, columns = patch.area.slices
+        whole = patch.weight > 0.999
+        assert whole.any()
+        alone = paste(still, [patch])[:, rows, columns][:, whole]
+        assert torch.allclose(both[:, rows, columns][:, whole], alone, atol=1e-3)
+
+
+@pytest.mark.parametrize("presence", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("blend", [0.0, 0.5, 1.0])
+def test_surroundings_are_shown_as_much_as_the_face(presence: float, blend: float) -> None:
+    shown = replace(track(), presence=torch.full((6,), presence))
+    patcher = AlignedPatcher(shown, replace(AROUND, blend=blend))
+    still = torch.zeros(3, HEIGHT, WIDTH)
+    crop = patcher.take(still, 2)
+    changed = paste(still, [patcher.patch(still, 2, crop, crop + 0.5)])[0]
+    assert changed.max() == pytest.approx(0.5 * presence * blend, abs=1e-3)
+    assert changed[60, 48] == pytest.approx(0.5 * presence * blend, abs=0.02)
