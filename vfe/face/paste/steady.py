@@ -1,7 +1,7 @@
 """What is around the face in restored crops, steadied: averaged along its motion with the frames before and after.
 
 Crops are aligned by the face, so that hair at its edge and what is behind it move under the grid of the model, and what
-the model makes of them flickers. The face itself stays as sharp as it is. Our own choice, in neither paper.
+the model makes of them flickers. Eyes, nose and mouth stay as sharp as they are. Our own choice, in neither paper.
 
 S crop side, C channels. Crops are (3, S, S) in [-1, 1].
 """
@@ -23,8 +23,8 @@ REACH = 2
 TOLERANCE = 10.0
 """Levels of 255 by which a neighbour may differ; one that differs by more counts for little."""
 LUMA = (0.299, 0.587, 0.114)
-FACE_CENTRE, FACE_RADII = (0.5, 0.53), (0.3, 0.42)  # xy, of the crop's side: the template's face
-FACE_FADE = 0.4  # of the radii: over this part of the ellipse the face fades into what is around it
+CENTRE, RADII = (0.5, 0.58), (0.18, 0.22)  # xy, of the crop's side: the template's eyes, nose and mouth
+FADE = 0.4  # of the radii: over this part of the ellipse they fade into what is around them
 
 
 @dataclass
@@ -43,12 +43,12 @@ class SteadyAround:
     def __init__(self) -> None:
         self._crops: deque[_Crop] = deque()  # up to 2 REACH + 1
         self._next = 0  # the index among them of the one that comes out next
-        self._around: Tensor | None = None  # (S, S) how much of each pixel is around the face
+        self._around: Tensor | None = None  # (S, S) how much of each pixel is steadied
 
     def push(self, pixels: Tensor) -> list[Tensor]:
         """Take a crop, and return those that are ready by then."""
         if self._around is None:
-            self._around = (1 - _face(pixels.shape[-1])).to(pixels)
+            self._around = (1 - _features(pixels.shape[-1])).to(pixels)
         weights = pixels.new_tensor(LUMA).view(3, 1, 1)
         crop = _Crop(pixels, (pixels * weights).sum(0)[None, None] * 127.5 + 127.5)
         if self._crops:
@@ -103,10 +103,10 @@ def _alikeness(own: Tensor, seen: Tensor) -> Tensor:
     return F.interpolate(alike, size=own.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def _face(side: int) -> Tensor:
-    """Return how much of each pixel of a crop is the face: (S, S), 1 within and 0 around it."""
+def _features(side: int) -> Tensor:
+    """Return how much of each pixel of a crop is of eyes, nose and mouth: (S, S), 1 within and 0 around them."""
     at = (torch.arange(side, dtype=torch.float32) + 0.5) / side
-    (x, y), (width, height) = FACE_CENTRE, FACE_RADII
+    (x, y), (width, height) = CENTRE, RADII
     distance = (((at[None] - x) / width) ** 2 + ((at[:, None] - y) / height) ** 2).sqrt()
-    inside = ((1 - distance) / FACE_FADE).clamp(0, 1)
+    inside = ((1 - distance) / FADE).clamp(0, 1)
     return inside * inside * (3 - 2 * inside)
