@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.support.face_tracks import moving_boxes, track_of
+from tests.support.face_tracks import moving_boxes, template_landmarks, track_of
 from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.face.paste.crop_box import CropConfig
 from vfe.face.paste.paste import FaceConfig, FacePatcher, PasteConfig, paste
@@ -194,3 +194,24 @@ def test_frames_without_a_change_to_faces_stay() -> None:
     frames = frames_of(26)
     for ours, given in zip(restore_faces(FacePart(Keep()), frames, crossing(), SMALL), frames, strict=True):
         assert torch.equal(ours, given)
+
+
+class Unchanged:
+    """A part for aligned faces that changes nothing."""
+
+    def window_for(self, height: int, width: int) -> WindowConfig:
+        del height, width
+        return WINDOW
+
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
+        del strength, check
+        return frames
+
+
+def test_what_is_around_unchanged_faces_stays_to_the_bit() -> None:
+    frames, faces = frames_of(14), template_landmarks(60, 0.1, 50, 35).float().expand(14, 5, 2)
+    face = replace(track_of(moving_boxes(14, (35, 20, 65, 55))), landmarks=faces)
+    config = FaceConfig(paste=PasteConfig(around=True))
+    out = restore_faces(FacePart(Unchanged(), is_aligned=True), frames, tracks_of(14, face), config)
+    for ours, frame in zip(out, frames, strict=True):
+        assert torch.equal(ours, frame)

@@ -234,11 +234,17 @@ class _RestoredCrops:
     def __init__(self, stream: ClipStream, first: int, steadies: bool) -> None:
         """`first` is the index of the first crop that comes out of the stream."""
         self._stream = stream
-        self._next = first
+        self._first = self._next = first
         self._steady = SteadyAround() if steadies else None
+        self._before: deque[Tensor] = deque()  # crops inside the stream that come out of it
 
-    def push(self, seen: Tensor) -> list[tuple[int, Tensor]]:
-        return self._numbered(self._steadied(self._stream.push(seen)))
+    def push(self, index: int, crop: Tensor, original: Tensor | None) -> list[tuple[int, Tensor]]:
+        """Take a crop, of the track's frame `index`, and what the part sees beside it."""
+        if self._steady is not None and index >= self._first:
+            self._before.append(crop)
+        return self._numbered(
+            self._steadied(self._stream.push(crop if original is None else torch.cat([crop, original])))
+        )
 
     def finish(self) -> list[tuple[int, Tensor]]:
         rest = self._steadied(self._stream.finish())
@@ -246,7 +252,9 @@ class _RestoredCrops:
 
     def _steadied(self, restored: list[Tensor]) -> list[Tensor]:
         steady = self._steady
-        return restored if steady is None else [out for crop in restored for out in steady.push(crop)]
+        if steady is None:
+            return restored
+        return [out for crop in restored for out in steady.push(self._before.popleft(), crop)]
 
     def _numbered(self, restored: list[Tensor]) -> list[tuple[int, Tensor]]:
         first, self._next = self._next, self._next + len(restored)
@@ -269,8 +277,8 @@ class _FaceClip:
         if index in self.wanted:
             frame.missing += 1
             self.pending.append((frame, crop))
-        seen = torch.cat([crop, self.originals.popleft()]) if self.originals else crop
-        self._hand_out(self.crops.push(seen))
+        original = self.originals.popleft() if self.originals else None
+        self._hand_out(self.crops.push(index, crop, original))
 
     def finish(self) -> None:
         self._hand_out(self.crops.finish())

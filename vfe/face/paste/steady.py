@@ -1,7 +1,9 @@
-"""What is around the face in restored crops, steadied: averaged along its motion with the frames before and after.
+"""What restoring a crop has changed around the face, steadied: averaged along its motion with the frames before and
+after.
 
 Crops are aligned by the face, so that hair at its edge and what is behind it move under the grid of the model, and what
-the model makes of them flickers. Eyes, nose and mouth stay as sharp as they are. Our own choice, in neither paper.
+the model makes of them flickers. Eyes, nose and mouth stay as sharp as they are. As the change alone is averaged, what
+was clean stays as it was. Our own choice, in neither paper.
 
 S crop side, C channels. Crops are (3, S, S) in [-1, 1].
 """
@@ -33,6 +35,7 @@ class _Crop:
 
     pixels: Tensor
     luma: Tensor  # (1, 1, S, S) in levels of 255
+    change: Tensor  # (1, 1, S, S) what restoring added to the luma
     before: Tensor | None = None
     after: Tensor | None = None
 
@@ -45,12 +48,12 @@ class SteadyAround:
         self._next = 0  # the index among them of the one that comes out next
         self._around: Tensor | None = None  # (S, S) how much of each pixel is steadied
 
-    def push(self, pixels: Tensor) -> list[Tensor]:
-        """Take a crop, and return those that are ready by then."""
+    def push(self, before: Tensor, restored: Tensor) -> list[Tensor]:
+        """Take a crop as it was before and as it was restored to, and return those that are ready by then."""
         if self._around is None:
-            self._around = (1 - _features(pixels.shape[-1])).to(pixels)
-        weights = pixels.new_tensor(LUMA).view(3, 1, 1)
-        crop = _Crop(pixels, (pixels * weights).sum(0)[None, None] * 127.5 + 127.5)
+            self._around = (1 - _features(restored.shape[-1])).to(restored)
+        luma, was = _luma(restored), _luma(before)
+        crop = _Crop(restored, luma, luma - was)
         if self._crops:
             _find_motion(self._crops[-1], crop)
         self._crops.append(crop)
@@ -68,7 +71,12 @@ class SteadyAround:
             self._crops.popleft()
         else:
             self._next += 1
-        return crops[at].pixels + (averaged - crops[at].luma)[0] * (self._around / 127.5)
+        return crops[at].pixels + (averaged - crops[at].change)[0] * (self._around / 127.5)
+
+
+def _luma(pixels: Tensor) -> Tensor:
+    """Return the luma (1, 1, S, S) of a crop, in levels of 255."""
+    return (pixels * pixels.new_tensor(LUMA).view(3, 1, 1)).sum(0)[None, None] * 127.5 + 127.5
 
 
 def _find_motion(before: _Crop, after: _Crop) -> None:
@@ -79,19 +87,20 @@ def _find_motion(before: _Crop, after: _Crop) -> None:
 
 
 def _average(before: Sequence[_Crop], after: Sequence[_Crop]) -> Tensor:
-    """Return the luma (1, 1, S, S) of the first crop of both sequences, averaged with the others', which lead away
-    from it.
+    """Return the change (1, 1, S, S) of the first crop of both sequences, averaged with that of the others, which lead
+    away from it.
     """
     own = before[0].luma
-    total, weight = own.clone(), torch.ones_like(own)
+    total, weight = before[0].change.clone(), torch.ones_like(own)
     for path, steps in ((before, [crop.before for crop in before]), (after, [crop.after for crop in after])):
         way: Tensor | None = None
         for crop, step in list(zip(path[1:], steps, strict=False))[:REACH]:
             assert step is not None  # motion to a crop that is there was found
             way = step if way is None else way + moved(step, way)
-            seen = moved(crop.luma, enlarged(way, own.shape[-2:]), "bicubic")
+            both = moved(torch.cat([crop.luma, crop.change], 1), enlarged(way, own.shape[-2:]), "bicubic")
+            seen, change = both.chunk(2, 1)
             alike = _alikeness(own, seen)
-            total.addcmul_(seen, alike)
+            total.addcmul_(change, alike)
             weight += alike
     return total / weight
 
