@@ -90,23 +90,28 @@ def _average(before: Sequence[_Crop], after: Sequence[_Crop]) -> Tensor:
     """Return the change (1, 1, S, S) of the first crop of both sequences, averaged with that of the others, which lead
     away from it.
     """
-    own = before[0].luma
-    total, weight = before[0].change.clone(), torch.ones_like(own)
-    for path, steps in ((before, [crop.before for crop in before]), (after, [crop.after for crop in after])):
-        way: Tensor | None = None
-        for crop, step in list(zip(path[1:], steps, strict=False))[:REACH]:
-            assert step is not None  # motion to a crop that is there was found
-            way = step if way is None else way + moved(step, way)
-            both = moved(torch.cat([crop.luma, crop.change], 1), enlarged(way, own.shape[-2:]), "bicubic")
-            seen, change = both.chunk(2, 1)
-            alike = _alikeness(own, seen)
-            total.addcmul_(change, alike)
-            weight += alike
-    return total / weight
+    own, others = before[0], [*before[1 : REACH + 1], *after[1 : REACH + 1]]
+    if not others:
+        return own.change
+    ways = [*_ways([crop.before for crop in before]), *_ways([crop.after for crop in after])]
+    pictures = torch.cat([torch.cat([crop.luma, crop.change], 1) for crop in others])
+    # All at once, as the kernel shares out pictures among the cores.
+    seen, changes = moved(pictures, enlarged(torch.cat(ways), own.luma.shape[-2:]), "bicubic").chunk(2, 1)
+    alike = _alikeness(own.luma, seen)
+    return (own.change + (changes * alike).sum(0)) / (1 + alike.sum(0))
+
+
+def _ways(steps: Sequence[Tensor | None]) -> list[Tensor]:
+    """Return the flows from the first crop of a sequence to the others, of the motion from each one to the next."""
+    ways: list[Tensor] = []
+    for step in steps[:REACH]:
+        if step is not None:
+            ways.append(ways[-1] + moved(step, ways[-1]) if ways else step)
+    return ways
 
 
 def _alikeness(own: Tensor, seen: Tensor) -> Tensor:
-    """Return how much each pixel of a neighbour that is seen along its motion counts, 0 to 1."""
+    """Return how much each pixel of neighbours (N, 1, S, S) that are seen along their motion counts, 0 to 1."""
     different = box_mean(F.avg_pool2d((seen - own).abs(), 2), 1)
     alike = torch.exp(-((different / TOLERANCE) ** 2))
     return F.interpolate(alike, size=own.shape[-2:], mode="bilinear", align_corners=False)
