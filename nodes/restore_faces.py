@@ -76,7 +76,6 @@ class RestoreFaces(io.ComfyNode):
         aligned = face_part_of(restorer)
         part = aligned or upright_part(restorer, tracks)
         refining = strength if aligned is None else strength * (1 - fidelity)
-        paste = replace(tracks.config.paste, blend=blend, around=originals is not None)
-        shown = replace(tracks.config, paste=paste)
+        shown = replace(tracks.config, paste=replace(tracks.config.paste, blend=blend))
         faces = FaceRestoration(part, replace(tracks, config=shown), refining)
         return io.NodeOutput(to_images(faces.restored(before, images), len(images)))

@@ -10,7 +10,6 @@ import vfe
 from tests.support.comfy_pack import Loose, frames_of, images_of, run, smooth_clip
 from tests.support.two_faces import two_faces
 from vfe.face.detect.detector import FaceDetector
-from vfe.face.paste.paste import FaceConfig, PasteConfig
 from vfe.face.track.tracker import track_faces
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
 from vfe.restore.face_stream import FacePart, FaceStream, restore_faces, restore_frames_and_faces
@@ -48,8 +47,7 @@ def test_chain_equals_whole_frames_of_vfe(images: Tensor, tracks: Loose, restore
     assert isinstance(model.pipeline, OneStepPipeline)
     assert model.face_part is not None
     frames = frames_of(images).unbind(0)
-    config = FaceConfig(paste=PasteConfig(around=True))
-    faces = FaceStream(model.face_part, track_faces(frames, FaceDetector.load()), config, REFINING)
+    faces = FaceStream(model.face_part, track_faces(frames, FaceDetector.load()), strength=REFINING)
     own = restore_frames_and_faces(frames, model.pipeline.stream, faces)
     assert (result - images_of(torch.stack(list(own)))).abs().max() <= 1 / 255
     assert (result - whole).abs().max() > 0.02  # it does something
