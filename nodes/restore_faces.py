@@ -31,7 +31,8 @@ class RestoreFaces(io.ComfyNode):
             category=CATEGORY,
             **found_by("face restore, face fix, face detailer, codeformer, gfpgan, restore faces"),
             description="Restores every face in its frames: cut out, aligned, restored by the restorer's part for "
-            "faces, and put back. After One-Step Enhance and VAE Decode Tiled it does what Enhance Face Video does.",
+            "faces, and put back. After One-Step Enhance and VAE Decode Tiled it does to faces what Enhance Face Video "
+            "does.",
             inputs=[
                 RestorerType.Input("restorer", tooltip="From Load Face Restorer."),
                 io.Image.Input("images", tooltip="The frames, best as One-Step Enhance has restored them."),

@@ -1,7 +1,6 @@
 """Where each pixel of a picture is in another: dense optical flow by Lucas and Kanade (1981), coarse to fine.
 
-For crops that are aligned already, and so move little. It needs torch alone, and takes a tenth of the time of a
-network for it.
+For crops that are aligned already, and so move little. It needs torch alone.
 
 N pictures of one channel, in levels of 255; h w sides. Flows (N, 2, h, w) are xy, in pixels.
 """

@@ -34,10 +34,17 @@ class _Crop:
     """A restored crop, and its motion to the crops beside it, where these have come: flows (1, 2, S / 2, S / 2)."""
 
     pixels: Tensor
-    luma: Tensor  # (1, 1, S, S) in levels of 255
-    change: Tensor  # (1, 1, S, S) what restoring added to the luma
+    lumas: Tensor  # (1, 2, S, S) the luma, and what restoring added to it, in levels of 255
     before: Tensor | None = None
     after: Tensor | None = None
+
+    @property
+    def luma(self) -> Tensor:
+        return self.lumas[:, :1]
+
+    @property
+    def change(self) -> Tensor:
+        return self.lumas[:, 1:]
 
 
 class SteadyAround:
@@ -52,8 +59,8 @@ class SteadyAround:
         """Take a crop as it was before and as it was restored to, and return those that are ready by then."""
         if self._around is None:
             self._around = (1 - _features(restored.shape[-1])).to(restored)
-        luma, was = _luma(restored), _luma(before)
-        crop = _Crop(restored, luma, luma - was)
+        luma = _luma(restored)
+        crop = _Crop(restored, torch.cat([luma, luma - _luma(before)], 1))
         if self._crops:
             _find_motion(self._crops[-1], crop)
         self._crops.append(crop)
@@ -94,9 +101,9 @@ def _average(before: Sequence[_Crop], after: Sequence[_Crop]) -> Tensor:
     if not others:
         return own.change
     ways = [*_ways([crop.before for crop in before]), *_ways([crop.after for crop in after])]
-    pictures = torch.cat([torch.cat([crop.luma, crop.change], 1) for crop in others])
     # All at once, as the kernel shares out pictures among the cores.
-    seen, changes = moved(pictures, enlarged(torch.cat(ways), own.luma.shape[-2:]), "bicubic").chunk(2, 1)
+    lumas = torch.cat([crop.lumas for crop in others])
+    seen, changes = moved(lumas, enlarged(torch.cat(ways), lumas.shape[-2:]), "bicubic").chunk(2, 1)
     alike = _alikeness(own.luma, seen)
     return (own.change + (changes * alike).sum(0)) / (1 + alike.sum(0))
 
