@@ -6,9 +6,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.support.packed_faces import SIDE, tiny_pack
 from tests.support.tiny_lite import tiny_lite
@@ -104,13 +106,28 @@ def test_a_batch_is_a_function_of_its_seed_and_number(album: PackedAlbum) -> Non
     assert not torch.equal(batch, maker(1, 4, 2))
 
 
+class FirstBatchMaker(BatchMaker):
+    """Makes no second batch until `go_on`: else it depends on the threads whether that is there already."""
+
+    go_on: Event
+
+    def __call__(self, seed: int, number: int, count: int) -> Tensor:
+        if number:
+            self.go_on.wait()
+        return super().__call__(seed, number, count)
+
+
 def test_the_seed_of_a_run_draws_its_pairs(album: PackedAlbum) -> None:
     batches = []
     for seed in (0, 0, 1):
         config = AheadConfig(batch=2, kept=2, seed=seed)
-        maker = BatchMaker(album, config, FramePart(tiny_lite(0.02)), apply_codec)
+        maker = FirstBatchMaker(album, config, FramePart(tiny_lite(0.02)), apply_codec)
+        maker.go_on = Event()
         with PairsAhead(album, config, [maker], maker) as pairs:
-            batches.append(pairs(0, 2).clean)
+            try:
+                batches.append(pairs(0, 2).clean)
+            finally:
+                maker.go_on.set()
     assert torch.equal(batches[0], batches[1])
     assert not torch.equal(batches[0], batches[2])
 
