@@ -11,6 +11,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from ..detect.upright import apply, invert, sampling_grid
@@ -99,9 +100,8 @@ def take_aligned(
     size = matrix.new_tensor([picture.shape[-1], picture.shape[-2]])
     matrix = torch.cat([matrix[:, :2], matrix[:, 2:] - matrix.new_tensor([[left], [top]])], dim=1) / size[:, None]
     at = (torch.arange(side, device=frame.device, dtype=matrix.dtype) + 0.5) / side
-    grid = sampling_grid(matrix, at, at).to(frame.dtype)
-    softened = soften(picture[None], step)
-    return F.grid_sample(softened, grid, mode=interpolation, padding_mode="reflection", align_corners=False)[0]
+    grid = sampling_grid(matrix, at, at)[0].to(frame.dtype)
+    return _sampled(soften(picture, step), grid, interpolation, "reflection")
 
 
 def _surroundings(frame: Tensor, matrix: Tensor, step: float) -> tuple[Tensor, tuple[int, int]]:
@@ -138,11 +138,23 @@ def put_aligned(crop: Tensor, matrix: Tensor, area: Area, interpolation: Interpo
         return crop.new_zeros(len(crop), area.bottom - area.top, area.right - area.left)
     x = torch.arange(area.left, area.right, dtype=matrix.dtype) + 0.5
     y = torch.arange(area.top, area.bottom, dtype=matrix.dtype) + 0.5
-    grid = sampling_grid(invert(matrix[None])[0], x, y).to(crop)
+    grid = sampling_grid(invert(matrix[None])[0], x, y)[0].to(crop)
     step = crop.shape[-1] / float(torch.linalg.det(matrix[:, :2]).abs().sqrt())
-    softened = soften(crop[None], step)
-    put = F.grid_sample(softened, grid, mode=interpolation, padding_mode="border", align_corners=False)[0]
-    return put * (grid[0].abs() < 1).all(-1)
+    put = _sampled(soften(crop, step), grid, interpolation, "border")
+    return put * (grid.abs() < 1).all(-1)
+
+
+STRIPS = 8
+"""Strips in which a picture is sampled: the kernel shares out pictures among the cores of a CPU, but no rows of one."""
+
+
+def _sampled(picture: Tensor, grid: Tensor, interpolation: Interpolation, beyond: str) -> Tensor:
+    """Return the pixels (C, h, w) of a picture (C, H, W) at the places of a grid (h, w, 2)."""
+    each = -(-len(grid) // STRIPS)
+    strips = rearrange(F.pad(grid, (0, 0, 0, 0, 0, each * STRIPS - len(grid))), "(n h) w xy -> n h w xy", n=STRIPS)
+    pictures = picture.expand(STRIPS, -1, -1, -1)
+    sampled = F.grid_sample(pictures, strips, mode=interpolation, padding_mode=beyond, align_corners=False)
+    return rearrange(sampled, "n c h w -> c (n h) w")[:, : len(grid)]
 
 
 def soften(pictures: Tensor, step: float) -> Tensor:

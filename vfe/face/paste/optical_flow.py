@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from .align import Interpolation
@@ -37,15 +38,16 @@ def flow(here: Tensor, there: Tensor) -> Tensor:
 def moved(pictures: Tensor, by: Tensor, interpolation: Interpolation = "bilinear") -> Tensor:
     """Return pictures (N, C, h, w) as they are seen along a flow: each pixel from where the flow says that it is."""
     height, width = pictures.shape[-2:]
-    x = torch.arange(width, dtype=by.dtype, device=by.device)
-    y = torch.arange(height, dtype=by.dtype, device=by.device)[:, None]
-    grid = torch.stack([(by[:, 0] + x + 0.5) * (2 / width) - 1, (by[:, 1] + y + 0.5) * (2 / height) - 1], dim=-1)
+    x = (torch.arange(width, dtype=by.dtype, device=by.device) * 2 + 1) / width - 1
+    y = (torch.arange(height, dtype=by.dtype, device=by.device) * 2 + 1) / height - 1
+    places = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+    grid = torch.addcmul(places, rearrange(by, "n xy h w -> n h w xy"), by.new_tensor([2 / width, 2 / height]))
     return F.grid_sample(pictures, grid, mode=interpolation, padding_mode="border", align_corners=False)
 
 
 def enlarged(found: Tensor, sides: Sequence[int]) -> Tensor:
     """Return a flow between pictures of twice the size."""
-    return F.interpolate(found, size=list(sides), mode="bilinear", align_corners=False) * 2
+    return F.interpolate(found * 2, size=list(sides), mode="bilinear", align_corners=False)
 
 
 def box_mean(pictures: Tensor, radius: int) -> Tensor:

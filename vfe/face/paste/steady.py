@@ -31,20 +31,16 @@ FADE = 0.4  # of the radii: over this part of the ellipse they fade into what is
 
 @dataclass
 class _Crop:
-    """A restored crop, and its motion to the crops beside it, where these have come: flows (1, 2, S / 2, S / 2)."""
+    """A restored crop, and its motion to the crops beside it, where these have come: flows (1, 2, S / 2, S / 2).
+
+    Lumas are in levels of 255.
+    """
 
     pixels: Tensor
-    lumas: Tensor  # (1, 2, S, S) the luma, and what restoring added to it, in levels of 255
+    luma: Tensor  # (1, 1, S / 2, S / 2), by which it is compared with others
+    change: Tensor  # (1, 1, S, S) what restoring added to its luma
     before: Tensor | None = None
     after: Tensor | None = None
-
-    @property
-    def luma(self) -> Tensor:
-        return self.lumas[:, :1]
-
-    @property
-    def change(self) -> Tensor:
-        return self.lumas[:, 1:]
 
 
 class SteadyAround:
@@ -60,7 +56,7 @@ class SteadyAround:
         if self._around is None:
             self._around = (1 - _features(restored.shape[-1])).to(restored)
         luma = _luma(restored)
-        crop = _Crop(restored, torch.cat([luma, luma - _luma(before)], 1))
+        crop = _Crop(restored, F.avg_pool2d(luma, 2), luma - _luma(before))
         if self._crops:
             _find_motion(self._crops[-1], crop)
         self._crops.append(crop)
@@ -87,8 +83,8 @@ def _luma(pixels: Tensor) -> Tensor:
 
 
 def _find_motion(before: _Crop, after: _Crop) -> None:
-    """Note the motion between two crops, which is found at half of their size."""
-    pair = F.avg_pool2d(torch.cat([before.luma, after.luma]), 2)
+    """Note the motion between two crops."""
+    pair = torch.cat([before.luma, after.luma])
     both = flow(pair, pair.flip(0))
     before.after, after.before = both[:1], both[1:]
 
@@ -100,12 +96,13 @@ def _average(before: Sequence[_Crop], after: Sequence[_Crop]) -> Tensor:
     own, others = before[0], [*before[1 : REACH + 1], *after[1 : REACH + 1]]
     if not others:
         return own.change
-    ways = [*_ways([crop.before for crop in before]), *_ways([crop.after for crop in after])]
     # All at once, as the kernel shares out pictures among the cores.
-    lumas = torch.cat([crop.lumas for crop in others])
-    seen, changes = moved(lumas, enlarged(torch.cat(ways), lumas.shape[-2:]), "bicubic").chunk(2, 1)
-    alike = _alikeness(own.luma, seen)
-    return (own.change + (changes * alike).sum(0)) / (1 + alike.sum(0))
+    ways = torch.cat([*_ways([crop.before for crop in before]), *_ways([crop.after for crop in after])])
+    alike = _alikeness(own.luma, moved(torch.cat([crop.luma for crop in others]), ways))
+    sides = own.change.shape[-2:]
+    changes = moved(torch.cat([crop.change for crop in others]), enlarged(ways, sides), "bicubic")
+    shares = F.interpolate(alike, size=sides, mode="bilinear", align_corners=False)
+    return (own.change + (changes * shares).sum(0)) / (1 + shares.sum(0))
 
 
 def _ways(steps: Sequence[Tensor | None]) -> list[Tensor]:
@@ -118,10 +115,8 @@ def _ways(steps: Sequence[Tensor | None]) -> list[Tensor]:
 
 
 def _alikeness(own: Tensor, seen: Tensor) -> Tensor:
-    """Return how much each pixel of neighbours (N, 1, S, S) that are seen along their motion counts, 0 to 1."""
-    different = box_mean(F.avg_pool2d((seen - own).abs(), 2), 1)
-    alike = torch.exp(-((different / TOLERANCE) ** 2))
-    return F.interpolate(alike, size=own.shape[-2:], mode="bilinear", align_corners=False)
+    """Return how much each pixel of neighbours (N, 1, h, w) that are seen along their motion counts, 0 to 1."""
+    return torch.exp(-((box_mean((seen - own).abs(), 1) / TOLERANCE) ** 2))
 
 
 def _features(side: int) -> Tensor:

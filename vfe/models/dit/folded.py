@@ -32,6 +32,7 @@ from .model import (
     SelfAttention,
     TokenPositions,
     WanDiT,
+    as_tokens,
     timestep_embedding,
     unpatch,
 )
@@ -96,7 +97,7 @@ class FoldedDiT(nn.Module):
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
-        x = rearrange(x, "b d t h w -> b (t h w) d")
+        x = as_tokens(x)
         return x if self.places is None else self.places(x, grid), grid, skips
 
     @property

@@ -254,7 +254,7 @@ class WanDiT(nn.Module):
         z, skips = (z, []) if self.pyramid is None else self.pyramid.inward(z)
         x = self.patch_embedding(z)
         grid = VideoShape(*x.shape[2:])
-        x = rearrange(x, "b d t h w -> b (t h w) d")
+        x = as_tokens(x)
         return x if self.places is None else self.places(x, grid), grid, skips
 
     @property
@@ -265,6 +265,14 @@ class WanDiT(nn.Module):
 
     def _time(self, timestep: Timestep, x: Tensor) -> Tensor:
         return self.time_embedding(timestep_embedding(timestep, self.config.freq_dim, x.device).to(x.dtype))
+
+
+def as_tokens(x: Tensor) -> Tensor:
+    """Return a patched latent (B, D, t, h, w) as tokens (B, L, D), whose channels lie side by side in memory.
+
+    Blocks add to what they are given and keep its layout: with channels far apart they take a quarter longer on a CPU.
+    """
+    return rearrange(x, "b d t h w -> b (t h w) d").contiguous()
 
 
 def count_parameters(modules: Sequence[nn.Module]) -> int:
