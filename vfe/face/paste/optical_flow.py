@@ -16,7 +16,7 @@ from torch import Tensor
 
 from .align import Interpolation
 
-SCALES = 4
+SCALES = 3
 COARSEST = 8  # pixels along the shortest side of the coarsest scale
 RADIUS = 2  # pixels around each one that are taken to move as it does
 STEPS = 2  # at each scale
