@@ -20,7 +20,7 @@ from torch import Tensor
 
 from .optical_flow import box_mean, enlarged, flow, moved
 
-REACH = 2
+REACH = 3
 """Frames before and after one that it is averaged with."""
 TOLERANCE = 10.0
 """Levels of 255 by which a neighbour may differ; one that differs by more counts for little."""
