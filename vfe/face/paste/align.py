@@ -167,8 +167,9 @@ def soften(pictures: Tensor, step: float) -> Tensor:
     return _blurred(_blurred(pictures, sigma, -2), sigma, -1)
 
 
-REACH = 4.0
-"""The reach of a Gaussian in sigmas: beyond it lies less than a 10000th of its weight."""
+LEAST_WEIGHT = 1e-3
+"""A tap of a Gaussian that weighs less than this part of the middle one is left out: a third of a level at most, where
+black meets white."""
 
 
 def _blurred(pictures: Tensor, sigma: float, axis: int) -> Tensor:
@@ -178,7 +179,8 @@ def _blurred(pictures: Tensor, sigma: float, axis: int) -> Tensor:
     """
     side = pictures.shape[axis]
     total, share = pictures.clone(), torch.ones(side, dtype=torch.float64)
-    for tap in range(1, min(math.ceil(REACH * sigma), side - 1) + 1):
+    reach = int(sigma * math.sqrt(-2 * math.log(LEAST_WEIGHT)))
+    for tap in range(1, min(reach, side - 1) + 1):
         weight, rest = math.exp(-0.5 * (tap / sigma) ** 2), side - tap
         total.narrow(axis, tap, rest).add_(pictures.narrow(axis, 0, rest), alpha=weight)
         total.narrow(axis, 0, rest).add_(pictures.narrow(axis, tap, rest), alpha=weight)

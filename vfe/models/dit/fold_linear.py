@@ -31,8 +31,8 @@ def fold_input(linear: nn.Module, scale: Tensor, shift: Tensor, dtype: torch.dty
     return linear
 
 
-def fold_output(linear: nn.Module, gate: Tensor, dtype: torch.dtype) -> Linear:
-    """Make `linear` give what was gate times its output: W <- gate W, b <- gate b, both then in `dtype`.
+def fold_output(linear: nn.Module, gate: Tensor, dtype: torch.dtype, shift: Tensor | None = None) -> Linear:
+    """Make `linear` give gate times its output plus a shift: W <- gate W, b <- gate b + shift, both then in `dtype`.
 
     Return it, or its base where it has experts, whose changes are then multiplied too.
     """
@@ -45,7 +45,8 @@ def fold_output(linear: nn.Module, gate: Tensor, dtype: torch.dtype) -> Linear:
         linear.scale_output(gate)
     else:
         linear.weight = _stored(linear.weight.float() * gate[:, None], dtype)
-    linear.bias = _stored(linear.bias.float() * gate, dtype)
+    bias = linear.bias.float() * gate
+    linear.bias = _stored(bias if shift is None else bias + shift, dtype)
     return linear
 
 

@@ -44,17 +44,6 @@ def frozen(constant: Tensor) -> nn.Parameter:
     return nn.Parameter(constant, requires_grad=False)
 
 
-class ConstantRow(nn.Module):
-    """Cross-attention to one distinct row: softmax over it is 1, so every token gets the same (D,)."""
-
-    def __init__(self, constant: Tensor) -> None:
-        super().__init__()
-        self.constant = frozen(constant)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.constant.expand_as(x)
-
-
 class Mixture(NamedTuple):
     """The constants of `RowMixture`. Columns (N r) are those of head N and row r; the last row has none."""
 
@@ -99,16 +88,20 @@ class RowAttention(nn.Module):
         return self.o(rearrange(attend(q, self.k, self.v, self.bias), "b n l d -> b l (n d)"))
 
 
-def fold_cross_attention(cross: CrossAttention, norm: nn.LayerNorm, rows: PromptRows, dtype: torch.dtype) -> nn.Module:
+def fold_cross_attention(
+    cross: CrossAttention, norm: nn.LayerNorm, rows: PromptRows, dtype: torch.dtype
+) -> nn.Module | Tensor:
     """Return cross-attention to fixed rows as a module that takes LayerNorm(x) without affine, (B, L, D).
 
-    `cross` stood behind `norm`, and is used up. The result is `ConstantRow`, `RowMixture` or `RowAttention`: the
-    cheapest of those that are exact.
+    `cross` stood behind `norm`, and is used up. The module is a `RowMixture` or a `RowAttention`: the cheaper of those
+    that are exact. Softmax over one distinct row is 1, so every token gets the same: then that is returned, (D,)
+    float32.
     """
     keys: Tensor = cross.norm_k.float()(cross.k.float()(rows.rows))
     values: Tensor = cross.v.float()(rows.rows)
     if len(keys) == 1:
-        return ConstantRow(cross.o.float()(values[0]).to(dtype))
+        constant: Tensor = cross.o.float()(values[0])
+        return constant
     head_dim = keys.shape[1] // cross.heads
     fold_input(cross.q, norm.weight, norm.bias, dtype)
     if 2 * (len(keys) - 1) <= head_dim:  # scores and mixture then cost less than the output projection

@@ -3,7 +3,8 @@
     x + gate Attention(LayerNorm(x) (1 + scale) + shift)  ->  x + Attention'(LayerNorm(x))
 
 Scale and shift are in q, k, v and ffn.0, the gates in o and ffn.2, norm3's affine in the cross-attention's q, the
-prompt in constants: the networks of time and text are gone. Equal to `WanDiT` but for rounding.
+prompt in constants: the networks of time and text are gone, and of a prompt of one row o's bias is left. Equal to
+`WanDiT` but for rounding.
 
 B batch, C latent channels, t h w latent grid, L tokens, D width.
 """
@@ -18,7 +19,6 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor, nn
 
 from ...types import VideoShape
@@ -41,7 +41,8 @@ from .model import (
 class FoldedBlock(nn.Module):
     """A block without modulation: x + f(LayerNorm(x)) for self-attention, cross-attention and feed-forward."""
 
-    def __init__(self, self_attn: SelfAttention, cross_attn: nn.Module, ffn: FeedForward, eps: float) -> None:
+    def __init__(self, self_attn: SelfAttention, cross_attn: nn.Module | None, ffn: FeedForward, eps: float) -> None:
+        """`cross_attn` is None where it gives every token the same, which is then in the self-attention's bias."""
         super().__init__()
         self.self_attn = self_attn
         self.cross_attn = cross_attn
@@ -50,7 +51,8 @@ class FoldedBlock(nn.Module):
 
     def forward(self, x: Tensor, positions: TokenPositions) -> Tensor:
         x = x + self.self_attn(normalise(x, self.eps), positions)
-        x = x + self.cross_attn(normalise(x, self.eps))
+        if self.cross_attn is not None:
+            x = x + self.cross_attn(normalise(x, self.eps))
         return x + self.ffn(normalise(x, self.eps), positions.layout.grid)
 
 
@@ -153,8 +155,10 @@ def fold_block(block: Block, time: Tensor, rows: PromptRows, dtype: torch.dtype)
     attn, ffn = block.modulations(time, torch.float32)
     for projection in (block.self_attn.q, block.self_attn.k, block.self_attn.v):
         fold_input(projection, 1 + attn.scale, attn.shift, dtype)
-    fold_output(block.self_attn.o, attn.gate, dtype)
     cross = fold_cross_attention(block.cross_attn, block.norm3, rows, dtype)
+    constant = cross if isinstance(cross, Tensor) else None
+    fold_output(block.self_attn.o, attn.gate, dtype, constant)
     fold_input(block.ffn[0], 1 + ffn.scale, ffn.shift, dtype)
     fold_output(block.ffn[2], ffn.gate, dtype)
-    return FoldedBlock(block.self_attn.to(dtype), cross, block.ffn.to(dtype), block.eps)
+    varies = None if isinstance(cross, Tensor) else cross
+    return FoldedBlock(block.self_attn.to(dtype), varies, block.ffn.to(dtype), block.eps)
