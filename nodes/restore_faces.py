@@ -46,6 +46,13 @@ class RestoreFaces(io.ComfyNode):
                     tooltip="The degraded frames that Face Mask got. The bundled restorer sees the faces in them too, "
                     "so that people look more like themselves. Without it, the images count as both.",
                 ),
+                io.Boolean.Input(
+                    "hair_and_neck",
+                    default=False,
+                    optional=True,
+                    tooltip="Show what is around the faces restored too, so that no sharp mask lies in soft hair: for "
+                    "frames that were restored as a whole. With the bundled restorer.",
+                ),
             ],
             outputs=[io.Image.Output(display_name="images", tooltip="The frames with restored faces.")],
         )
@@ -61,6 +68,7 @@ class RestoreFaces(io.ComfyNode):
         blend: float,
         fidelity: float = DEFAULTS.fidelity,
         originals: Tensor | None = None,
+        hair_and_neck: bool = False,
     ) -> io.NodeOutput:
         """Return the IMAGE with restored faces; VFEError for frames, faces and originals that do not fit each other."""
         from .run.faces_alone import FaceRestoration, upright_part
@@ -77,6 +85,6 @@ class RestoreFaces(io.ComfyNode):
         aligned = face_part_of(restorer)
         part = aligned or upright_part(restorer, tracks)
         refining = strength if aligned is None else strength * (1 - fidelity)
-        shown = replace(tracks.config, paste=replace(tracks.config.paste, blend=blend))
+        shown = replace(tracks.config, paste=replace(tracks.config.paste, blend=blend, around=hair_and_neck))
         faces = FaceRestoration(part, replace(tracks, config=shown), refining)
         return io.NodeOutput(to_images(faces.restored(before, images), len(images)))

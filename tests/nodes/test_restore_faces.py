@@ -10,6 +10,7 @@ import vfe
 from tests.support.comfy_pack import Loose, frames_of, images_of, run, smooth_clip
 from tests.support.two_faces import two_faces
 from vfe.face.detect.detector import FaceDetector
+from vfe.face.paste.paste import FaceConfig, PasteConfig
 from vfe.face.track.tracker import track_faces
 from vfe.pipeline.one_step import OneStepPipeline, WindowConfig
 from vfe.restore.face_stream import FacePart, FaceStream, restore_faces, restore_frames_and_faces
@@ -39,15 +40,17 @@ def restored(restorer: Loose, images: Tensor, tracks: Loose, **options: Loose) -
     return result
 
 
-def test_chain_equals_whole_frames_of_vfe(images: Tensor, tracks: Loose, restorer: Loose) -> None:
+@pytest.mark.parametrize("hair_and_neck", [False, True])
+def test_chain_equals_whole_frames_of_vfe(images: Tensor, tracks: Loose, restorer: Loose, hair_and_neck: bool) -> None:
     (latent,) = run("OneStepEnhance", restorer=restorer, images=images, window=9, overlap=1)
     (whole,) = run("VAEDecodeTiled", latent=latent, restorer=restorer)
-    result = restored(restorer, whole, tracks, originals=images)
+    result = restored(restorer, whole, tracks, originals=images, hair_and_neck=hair_and_neck)
     model = vfe.load("lite", "cpu", "fp32", WindowConfig(9, 1))
     assert isinstance(model.pipeline, OneStepPipeline)
     assert model.face_part is not None
     frames = frames_of(images).unbind(0)
-    faces = FaceStream(model.face_part, track_faces(frames, FaceDetector.load()), strength=REFINING)
+    config = FaceConfig(paste=PasteConfig(around=hair_and_neck))
+    faces = FaceStream(model.face_part, track_faces(frames, FaceDetector.load()), config, REFINING)
     own = restore_frames_and_faces(frames, model.pipeline.stream, faces)
     assert (result - images_of(torch.stack(list(own)))).abs().max() <= 1 / 255
     assert (result - whole).abs().max() > 0.02  # it does something
