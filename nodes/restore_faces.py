@@ -12,7 +12,7 @@ from ..vfe.types import VFEError
 from .host.images import check_images, to_images
 from .remedies import in_node_terms
 from .sockets.inputs import DEFAULTS, blend_input, fidelity_input, strength_input
-from .sockets.types import CATEGORY, FaceTracksType, RestorerType, found_by
+from .sockets.types import ADVANCED, CATEGORY, FaceTracksType, RestorerType, found_by
 
 if TYPE_CHECKING:
     from .backend.restorer import ComfyRestorer
@@ -52,6 +52,7 @@ class RestoreFaces(io.ComfyNode):
                     optional=True,
                     tooltip="Show what is around the faces restored too, so that no sharp mask lies in soft hair: for "
                     "frames that were restored as a whole. With the bundled restorer.",
+                    **ADVANCED,
                 ),
             ],
             outputs=[io.Image.Output(display_name="images", tooltip="The frames with restored faces.")],
