@@ -46,7 +46,7 @@ class OneStepFlow:
         """
         if not 0.0 <= strength <= 1.0:
             raise ValueError(f"strength is {strength}, needed from 0 (input unchanged) to 1 (full step)")
-        return torch.sub(z_lq, velocity.to(z_lq.dtype), alpha=strength * self.step)
+        return torch.sub(z_lq, velocity, alpha=strength * self.step).to(z_lq.dtype)
 
     def target_velocity(self, z_lq: Tensor, z_hq: Tensor) -> Tensor:
         """Return the velocity with which `restore` gives z_hq: what a DiT is trained to predict (VividFace, eq. 2)."""

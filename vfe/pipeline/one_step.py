@@ -137,6 +137,7 @@ class OneStepPipeline(LatentDecoder):
         clip = self._padded(frames)
         window = self._window(frames, clip)
         latents = self._tile_latents(clip, window, self._step(frames, strength, self._prior(clip, check)), check)
+        del clip
         return cut_padding(window, self._decode_tiles(window, latents, check))
 
     def restore_latent(
@@ -181,11 +182,18 @@ class OneStepPipeline(LatentDecoder):
     def _tile_latents(
         self, clip: Tensor, window: WindowLatent, step: _Step, check: CheckCancelled
     ) -> Iterator[TileLatent]:
+        """Yield the restored latent of each tile. What is not needed any more is let go of: all of it is large."""
+        last = window.rows[-1], window.columns[-1]
         for row, column in product(window.rows, window.columns):
             area = slice(*row), slice(*column)
+            latents = self._encode(clip[..., area[0], area[1]], check)
+            if (row, column) == last:
+                del clip
             # The prior is read of the whole frame, because all tiles share its mean over the frame.
             own = step.cut(*area, self.model.side_multiple)
-            yield TileLatent(row, column, self._take_step(clip[..., area[0], area[1]], own, check))
+            restored = TileLatent(row, column, self._take_step(latents, own, check))
+            del latents
+            yield restored
 
     @torch.inference_mode()
     def _prior(self, clip: Tensor, check: CheckCancelled) -> Prior | None:
@@ -200,12 +208,15 @@ class OneStepPipeline(LatentDecoder):
         return _Step(strength, prior, mask, severity(clip[:, :3]))
 
     @torch.inference_mode()
-    def _take_step(self, clip: Tensor, step: _Step, check: CheckCancelled) -> Tensor:
-        """Return z_hq of a padded clip (B, 3, 4n+1, 8h, 8w): eq. 3 of VividFace, or that of DVFace.
-
-        The original may come after it: (B, 6, 4n+1, 8h, 8w).
+    def _encode(self, clip: Tensor, check: CheckCancelled) -> list[Tensor]:
+        """Return z_lq of a padded clip (B, 3, 4n+1, 8h, 8w). The original may come after it, in 3 channels more: then
+        its latent follows too.
         """
-        latents = [self.model.codec.encode(part.to(self.model.device), check) for part in clip.split(3, dim=1)]
+        return [self.model.codec.encode(part.to(self.model.device), check) for part in clip.split(3, dim=1)]
+
+    @torch.inference_mode()
+    def _take_step(self, latents: list[Tensor], step: _Step, check: CheckCancelled) -> Tensor:
+        """Return z_hq for z_lq, which the latent of the original may follow: eq. 3 of VividFace, or that of DVFace."""
         z_lq = latents[0]
         if step.severity is not None and self.model.experts is not None:
             self.model.experts.choose(step.severity)
