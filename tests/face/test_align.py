@@ -66,6 +66,16 @@ def test_a_frame_is_cut_and_put_back_where_it_was() -> None:
     assert (back - frame[:, rows, columns]).abs()[:, inside].max() < 1 / 255
 
 
+@pytest.mark.parametrize("rows", [1, 7, 8, 61])
+def test_a_part_of_the_area_is_put_to_the_same_bits(rows: int) -> None:
+    """Pictures are sampled in strips, of which nothing may be left to see."""
+    matrix = similarities(template_landmarks(180, 0.3, 170, 110)[None])[0]
+    area = covered_area(matrix, 240, 320)
+    crop = torch.randn(3, ALIGNED_SIDE, ALIGNED_SIDE, generator=torch.Generator().manual_seed(3))
+    part = area._replace(top=area.top + 50, bottom=area.top + 50 + rows)
+    assert torch.equal(put_aligned(crop, matrix, part), put_aligned(crop, matrix, area)[:, 50 : 50 + rows])
+
+
 def test_nothing_is_put_beyond_the_crop_or_the_frame() -> None:
     matrix = similarities(template_landmarks(100, 0.5, 20, 30)[None])[0]
     area = covered_area(matrix, 100, 100)

@@ -92,6 +92,16 @@ def test_every_number_of_distinct_rows_is_exact(tokens: int, rows: int, kind: ty
     assert (small(latent) - expected).abs().max() <= EXACT
 
 
+def test_tokens_lie_side_by_side_in_memory_whatever_the_latent_does() -> None:
+    """Blocks keep the layout that they are given, and are slow where channels lie far apart."""
+    config = tiny_config()
+    model, latent, prompt = random_dit(config), random_latent(config, (2, 6, 4), 2), padded_prompt(3, 5, 16)
+    for dit in (model, fold(model, TIMESTEP, prompt)):
+        for layout in (torch.contiguous_format, torch.channels_last_3d):
+            tokens = dit._embed(latent.contiguous(memory_format=layout))[0]
+            assert tokens.is_contiguous()
+
+
 def test_equal_rows_count_as_one_wherever_they_stand() -> None:
     torch.manual_seed(0)
     a, b = torch.randn(2, 7).unbind(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +11,10 @@ from torch import Tensor
 
 from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.models.flow import OneStepFlow
+from vfe.models.lite import LiteModel
+from vfe.models.prior import Prior
 from vfe.pipeline.one_step import OneStepPipeline, TileConfig, WindowConfig, pad_clip
-from vfe.types import Cancelled
+from vfe.types import Cancelled, CheckCancelled, never_cancelled
 
 
 @pytest.mark.parametrize("size", [(1, 8, 8), (2, 16, 16), (5, 33, 17), (14, 253, 147)])
@@ -37,6 +40,37 @@ def test_dvface_step_is_vividface_step_scaled_by_its_timestep() -> None:
     assert torch.allclose(dvface.restore(z, v), z - 0.4 * v)
     for flow in (vivid, dvface):
         assert torch.allclose(flow.restore(z, flow.target_velocity(z, v)), v, atol=1e-6)
+
+
+class Forgotten(LiteModel):
+    """Knows which clips it has encoded, and says of each whether it is still in memory while the DiT runs."""
+
+    encoded: list[weakref.ref[Tensor]]
+    kept: list[bool]
+
+    def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
+        self.kept.append(self.encoded[-1]() is not None)
+        return super().velocity(z_lq, check, prior)
+
+
+def test_a_window_lets_go_of_its_frames_before_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = tiny_lite()
+    net.__class__ = Forgotten
+    assert isinstance(net, Forgotten)
+    net.encoded, net.kept = [], []
+    padded = OneStepPipeline._padded
+
+    def noted(pipeline: OneStepPipeline, frames: list[Tensor]) -> Tensor:
+        clip = padded(pipeline, frames)
+        net.encoded.append(weakref.ref(clip))
+        return clip
+
+    monkeypatch.setattr(OneStepPipeline, "_padded", noted)
+    frames = list(drifting_pattern(5, 64, 192)[0].unbind(1))
+    for tile, kept in ((None, [False]), (TileConfig(128, 64), [True, False])):
+        OneStepPipeline(net, WindowConfig(5, 1), tile).restore_window(frames, 1.0, never_cancelled)
+        assert net.kept == kept
+        net.kept.clear()
 
 
 @pytest.mark.parametrize("wrong", [{"rule": "euler"}, {"timestep": 0}, {"timestep": 1001}])

@@ -47,7 +47,7 @@ def restorer_config(side: int, *, tiny: bool = False) -> LiteConfig:
         places=(tokens, tokens),
         sees_original=True,
     )
-    return LiteConfig(dit=dit, codec=codec)
+    return LiteConfig(dit=dit, codec=codec, context_rows=1)
 
 
 def prior_config(side: int, *, tiny: bool = False) -> PriorConfig:

@@ -168,7 +168,7 @@ def soften(pictures: Tensor, step: float) -> Tensor:
 
 
 LEAST_WEIGHT = 1e-3
-"""A tap of a Gaussian that weighs less than this part of the middle one is left out: a third of a level at most, where
+"""A tap of a Gaussian that weighs less than this part of the middle one is left out: a quarter of a level of 255 where
 black meets white."""
 
 
