@@ -92,7 +92,7 @@ def test_every_number_of_distinct_rows_is_exact(tokens: int, rows: int, kind: ty
     assert (small(latent) - expected).abs().max() <= EXACT
 
 
-def test_tokens_lie_side_by_side_in_memory_whatever_the_latent_does() -> None:
+def test_tokens_lie_in_order_whatever_layout_latents_have() -> None:
     """Blocks keep the layout that they are given, and are slow where channels lie far apart."""
     config = tiny_config()
     model, latent, prompt = random_dit(config), random_latent(config, (2, 6, 4), 2), padded_prompt(3, 5, 16)
