@@ -7,18 +7,15 @@ puts it into a bias. Where tokens attend differently it is another model, so wha
 
 from __future__ import annotations
 
-import argparse
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from vfe.models.dit.model import WanDiT
 from vfe.models.lite import LiteModel
-from vfe.types import VFEError
-from vfe.weights.lite import load_lite_model, read_lite_info, save_lite_model
+
+from .rewrite import rewrite
 
 
 @torch.no_grad()
@@ -39,15 +36,7 @@ def one_row(net: LiteModel) -> LiteModel:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("input", type=Path)
-    parser.add_argument("output", type=Path)
-    args = parser.parse_args(arguments)
-    try:
-        net = load_lite_model(args.input, torch.device("cpu"), torch.float32)
-        save_lite_model(args.output, one_row(net), read_lite_info(args.input).training)
-    except VFEError as error:
-        sys.exit(str(error))
+    rewrite(one_row, __doc__, arguments)
 
 
 if __name__ == "__main__":

@@ -160,5 +160,5 @@ def fold_block(block: Block, time: Tensor, rows: PromptRows, dtype: torch.dtype)
     fold_output(block.self_attn.o, attn.gate, dtype, constant)
     fold_input(block.ffn[0], 1 + ffn.scale, ffn.shift, dtype)
     fold_output(block.ffn[2], ffn.gate, dtype)
-    varies = None if isinstance(cross, Tensor) else cross
-    return FoldedBlock(block.self_attn.to(dtype), varies, block.ffn.to(dtype), block.eps)
+    cross_attn = None if isinstance(cross, Tensor) else cross
+    return FoldedBlock(block.self_attn.to(dtype), cross_attn, block.ffn.to(dtype), block.eps)
