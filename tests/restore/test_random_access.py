@@ -104,6 +104,25 @@ def test_faces_are_those_of_one_pass_too(options: RestoreOptions) -> None:
         assert torch.equal(frames.frame(number), whole[number])
 
 
+def test_bars_that_change_are_those_of_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bars above and below, then on one side, then black, then none."""
+    monkeypatch.setattr("vfe.pipeline.bars.LEAST_SIDE", 8)
+    clip = clip_of(COUNT)
+    for number, frame in enumerate(clip):
+        dark = (slice(0, 17), slice(44, 48)) if number < 40 else (slice(0, 48),) if 60 <= number < 100 else ()
+        for rows in dark:
+            frame[:, rows] = -1
+        if 40 <= number < 60:
+            frame[:, :, :13] = -1
+    restorer = Restorer(MixingPipeline())
+    whole, frames = one_pass(restorer, clip), opened(restorer, clip)
+    for number in random.Random(3).sample(range(COUNT), 40):
+        assert torch.equal(frames.frame(number), whole[number])
+    assert not torch.equal(whole[5], clip[5])
+    for number in (5, 80):
+        assert torch.equal(whole[number][:, :17], clip[number][:, :17])
+
+
 @pytest.mark.usefixtures("found")
 def test_other_sizes_are_those_of_one_pass() -> None:
     restorer, clip, options = Restorer(MixingPipeline()), clip_of(30), RestoreOptions(region="face", scale=1.5)

@@ -314,6 +314,29 @@ def test_a_stopped_stage_goes_on(album: PackedAlbum, packed: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_a_run_of_steps_is_the_same_however_long_it_takes(
+    album: PackedAlbum, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Learning rate and losses follow the steps: a slow machine, which saves more often, gets the same weights."""
+    for name, pause in (("quick", 0.5), ("slow", 30.0)):
+        seconds = count(step=pause)
+        monkeypatch.setattr("training.burst.loop.perf_counter", lambda at=seconds: next(at))
+        plan(album, packed, tmp_path / name, stages=("fidelity",), minutes=None, steps=4).run()
+    runs = [tmp_path / name / "fidelity" for name in ("quick", "slow")]
+    states = [torch.load(run / STATE_FILE, weights_only=True) for run in runs]
+    assert [state["clock"]["step"] for state in states] == [4, 4]
+    assert [len(state["clock"]["curves"]) for state in states] == [1, 4]
+    for quick, slow in zip(*(state["average"] for state in states), strict=True):
+        assert torch.equal(quick, slow)
+
+
+@pytest.mark.parametrize("length", [{"minutes": 1.0, "steps": 5}, {"minutes": None}, {"minutes": 0.0}, {"steps": 0}])
+def test_a_run_has_one_length(length: dict[str, float | None]) -> None:
+    with pytest.raises(VFEError, match="needed one of them, above 0"):
+        PlanConfig(**length)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
 def test_too_large_a_batch_is_halved(
     album: PackedAlbum, packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

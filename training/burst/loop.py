@@ -1,4 +1,4 @@
-"""The loop of a stage for minutes: a time to be kept, batches as large as memory takes, and a state to go on from.
+"""The loop of a stage: a time, or steps, to be kept, batches as large as memory takes, and a state to go on from.
 
 Plainer than training/run/loop.py, which shares a run between processes: here one device has little time. It needs
 torch and numpy alone. What it trains are `TrainableModule`s of training/run/stage.py.
@@ -33,8 +33,10 @@ STATE_FILE = "state.pt"
 class BurstConfig:
     """How long one stage runs, in batches of what size, and how its weights are moved."""
 
-    minutes: float
+    minutes: float | None = None
     """How long it trains, over all resumes; scoring and saving count."""
+    steps: int | None = None
+    """How many steps it trains instead: the same run on a machine that is busy or slow."""
     batch: int = 8
     """Halved where memory does not take it."""
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -42,8 +44,16 @@ class BurstConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.minutes <= 0 or self.batch < 1:
-            raise ValueError(f"minutes={self.minutes}, batch={self.batch}: needed above 0, and at least 1")
+        check_length(self.minutes, self.steps)
+        if self.batch < 1:
+            raise ValueError(f"batch={self.batch}: needed at least 1")
+
+
+def check_length(minutes: float | None, steps: int | None) -> None:
+    """Raise ValueError unless a run has one length: minutes above 0, or at least one step."""
+    given = [length for length in (minutes, steps) if length is not None]
+    if len(given) != 1 or given[0] <= 0:
+        raise ValueError(f"minutes={minutes}, steps={steps}: needed one of them, above 0")
 
 
 class BurstStage(ABC):
@@ -89,7 +99,7 @@ class BurstProgress:
 
 
 class BurstLoop:
-    """Trains a stage until its time is up: `train`."""
+    """Trains a stage until its time is up, or its steps are done: `train`."""
 
     def __init__(self, stage: BurstStage, config: BurstConfig, out: Path, device: torch.device) -> None:
         self.stage, self.config, self.out, self.device = stage, config, out, device
@@ -103,11 +113,14 @@ class BurstLoop:
 
     @property
     def done(self) -> float:
-        """The share of the time that is used: from 0 to 1, and beyond where a step overran."""
+        """The share of the run that is over: from 0 to 1, and beyond where a step overran."""
+        if self.config.steps is not None:
+            return self.clock.step / self.config.steps
+        assert self.config.minutes is not None
         return self.clock.seconds / (60 * self.config.minutes)
 
     def train(self) -> None:
-        """Train until the time is up, from where the state in the output folder left off.
+        """Train until the run is over, from where the state in the output folder left off.
 
         The state is saved at the end and every `save_seconds`.
         """

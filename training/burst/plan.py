@@ -30,7 +30,7 @@ from .codes import CodebookStage, PredictStage
 from .damage.x264 import X264Codec
 from .feature_discriminator import FeatureDiscriminator
 from .frame_part import FramePart, load_frame_part
-from .loop import BurstConfig, BurstLoop, BurstStage
+from .loop import BurstConfig, BurstLoop, BurstStage, check_length
 from .model import PriorPart, discriminator_config, fusion_config, new_restorer, prior_config, restorer_config
 from .motion import ClipConfig
 from .packed import PackedAlbum
@@ -58,8 +58,10 @@ class PlanConfig:
     """Which stages are trained, for how long, and at which sizes."""
 
     stages: tuple[StageName, ...] = tuple(STAGE_SHARES)
-    minutes: float = 9.0
+    minutes: float | None = 9.0
     """The time of all stages together, which share it as they would that of the whole plan."""
+    steps: int | None = None
+    """Those of each stage, in the place of minutes."""
     batch: int = 8
     lr: float = 1e-3
     ema: float = 0.998
@@ -107,11 +109,17 @@ class PlanConfig:
             )
         if self.reuse != 1 and self.x264 is None:
             raise VFEError("reuse is for pairs that are made ahead: give x264 too, or a pool instead, or leave it out")
-        if self.minutes <= 0 or self.held_out < 1:
-            raise VFEError(f"minutes={self.minutes}, held_out={self.held_out}: needed above 0, and at least 1")
+        if self.held_out < 1:
+            raise VFEError(f"held_out={self.held_out}: needed at least 1")
+        try:
+            check_length(self.minutes, self.steps)
+        except ValueError as error:
+            raise VFEError(str(error)) from error
 
-    def minutes_of(self, stage: StageName) -> float:
-        """The minutes of a stage: its share among the stages that run."""
+    def minutes_of(self, stage: StageName) -> float | None:
+        """The minutes of a stage: its share among the stages that run; None where steps are counted."""
+        if self.minutes is None:
+            return None
         return self.minutes * STAGE_SHARES[stage] / sum(STAGE_SHARES[each] for each in self.stages)
 
 
@@ -163,8 +171,14 @@ class Plan:
             max_grad_norm=0.5,
             ema=config.ema,
         )
-        minutes, seconds = config.minutes_of(name), config.save_seconds
-        return BurstConfig(minutes=minutes, batch=config.batch, optim=optim, save_seconds=seconds, seed=config.seed)
+        return BurstConfig(
+            minutes=config.minutes_of(name),
+            steps=config.steps,
+            batch=config.batch,
+            optim=optim,
+            save_seconds=config.save_seconds,
+            seed=config.seed,
+        )
 
     def _makers(self, frames: int, mixed: MixedLengths | None = None) -> tuple[PairSource, Pairs]:
         if self.config.pool is not None:

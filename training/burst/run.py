@@ -1,8 +1,8 @@
 """Train the face restorer: `python -m training.burst.run --data runs/burst/data --minutes 9 --out runs/burst/out`.
 
-DATA is what training.burst.pack made. The stages share the minutes; what OUT holds already goes on, and a stage whose
-time is up is not begun again. Weights, curves, a sheet of held-out people and a state go to OUT every minute. It needs
-torch, einops, safetensors, numpy and Pillow alone.
+DATA is what training.burst.pack made. The stages share the minutes, or run a number of steps each; what OUT holds
+already goes on, and a stage that is over is not begun again. Weights, curves, a sheet of held-out people and a state go
+to OUT every minute. It needs torch, einops, safetensors, numpy and Pillow alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, required=True, help="of all stages that are named")
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=float, help="of all stages that are named")
+    length.add_argument("--steps", type=int, help="of each of them: the same run on a machine that is busy or slow")
     parser.add_argument("--stages", default=",".join(STAGE_SHARES), help="some of %(default)s, in this order")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, default=48, help="halved where memory does not take it")
@@ -69,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
         config = PlanConfig(
             stages=tuple(args.stages.split(",")),
             minutes=args.minutes,
+            steps=args.steps,
             batch=args.batch,
             lr=args.lr,
             ema=args.ema,

@@ -1,0 +1,116 @@
+"""Black bars beside the picture, of a clip that was put into a frame of another shape: they stay as they are.
+
+So they cost nothing, and no model sees the edge between black and picture, at which it would ring. Which rows and
+columns are bars is decided for each window anew. Our own choice, all of it.
+
+B batch, H W sides in pixels; frames are (3, H, W) or (B, 3, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from einops import reduce
+from torch import Tensor
+
+from ..types import CheckCancelled
+from .tiling import Span
+from .windows import WindowConfig, WindowPipeline
+
+BLOCK = 16
+"""Pixels: a picture is restored as it lies on the grid of the blocks that codecs cut the whole frame into."""
+LEAST_SIDE = 64
+"""Pixels: a picture with less than that, as of a light in the dark, is restored with some black around it."""
+
+
+def _level(of_255: float) -> float:
+    return of_255 / 127.5 - 1
+
+
+BRIGHTEST, MEAN = _level(32), _level(3)
+"""The most that a row or column of a bar has in one value, and on average: codecs ring into bars."""
+
+
+@dataclass(frozen=True)
+class BetweenBars:
+    """Restores what `pipeline` restores, but for black bars."""
+
+    pipeline: WindowPipeline
+
+    def window_for(self, height: int, width: int) -> WindowConfig:
+        """Return the windows in which frames of this size are restored."""
+        return self.pipeline.window_for(height, width)
+
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
+        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many, on the CPU."""
+        area = picture_area(frames)
+        if area is None:
+            check()
+            return [frame.to("cpu") for frame in frames]
+        if area.is_whole(frames[0]):
+            return self.pipeline.restore_window(frames, strength, check)
+        restored = self.pipeline.restore_window([area.cut(frame) for frame in frames], strength, check)
+        return [area.put(picture, frame) for picture, frame in zip(restored, frames, strict=True)]
+
+
+@dataclass(frozen=True)
+class PictureArea:
+    """The rows and columns of a frame that the picture has."""
+
+    rows: Span
+    columns: Span
+
+    def is_whole(self, frame: Tensor) -> bool:
+        """Return whether a frame has no bars."""
+        return (self.rows, self.columns) == tuple(Span(0, side) for side in frame.shape[-2:])
+
+    def cut(self, frame: Tensor) -> Tensor:
+        """Return the picture of a frame, with its first row and column repeated back to where blocks begin."""
+        top, left = (span.start % BLOCK for span in (self.rows, self.columns))
+        return F.pad(frame[..., slice(*self.rows), slice(*self.columns)], (left, 0, top, 0), mode="replicate")
+
+    def put(self, picture: Tensor, frame: Tensor) -> Tensor:
+        """Return a frame with what came of its `cut` in its place."""
+        whole = frame.to("cpu", copy=True)
+        height, width = (span.stop - span.start for span in (self.rows, self.columns))
+        whole[..., slice(*self.rows), slice(*self.columns)] = picture[..., -height:, -width:]
+        return whole
+
+
+def picture_area(frames: list[Tensor]) -> PictureArea | None:
+    """Return what of a window's frames is no bar in all of them, or None where all of them are black."""
+    height, width = frames[0].shape[-2:]
+    if not any(_is_black(line) for line in _border(frames[len(frames) // 2])):
+        return PictureArea(Span(0, height), Span(0, width))
+    spans = [_lit(frames, side) for side in ("h", "w")]
+    if any(start == stop for start, stop in spans):
+        return None
+    rows, columns = (_grown(span, side) for span, side in zip(spans, (height, width), strict=True))
+    return PictureArea(rows, columns)
+
+
+def _border(frame: Tensor) -> tuple[Tensor, ...]:
+    """The first and last row and column of a frame: most frames show by them that they have no bars."""
+    return frame[..., 0, :], frame[..., -1, :], frame[..., 0], frame[..., -1]
+
+
+def _is_black(line: Tensor) -> bool:
+    return float(line.amax()) <= BRIGHTEST and float(line.mean()) <= MEAN
+
+
+def _lit(frames: list[Tensor], side: Literal["h", "w"]) -> Span:
+    """From the first to the last row, or column, that is no bar; empty where there is none."""
+    pattern = f"... h w -> {side}"
+    brightest = torch.stack([reduce(frame, pattern, "max") for frame in frames]).amax(0)
+    mean = torch.stack([reduce(frame, pattern, "mean") for frame in frames]).mean(0)
+    lit = ((brightest > BRIGHTEST) | (mean > MEAN)).nonzero()
+    return Span(int(lit[0]), int(lit[-1]) + 1) if len(lit) else Span(0, 0)
+
+
+def _grown(span: Span, side: int) -> Span:
+    """A span of at least `LEAST_SIDE`, or of all there is."""
+    start = min(span.start, max(0, side - LEAST_SIDE))
+    return Span(start, max(span.stop, min(side, start + LEAST_SIDE)))
