@@ -13,7 +13,7 @@ import av
 import pytest
 import torch
 
-from benchmarks import frontier, own_score, quality, speed
+from benchmarks import frontier, own_score, quality, speed, versions
 from benchmarks.machine import peak_rss, table
 from benchmarks.quality import Summary, enhance_command, goals, report_text
 from benchmarks.saving import without_nan
@@ -181,6 +181,26 @@ def test_two_models_are_measured_in_turn(tmp_path: Path, monkeypatch: pytest.Mon
     text = speed.comparison_text(ratios, "new", "old")
     assert order == ["new", "old", "old", "new"]
     assert "0.500 of its speed by the clock (0.500, 0.500), 1.000 by CPU time" in text
+
+
+def test_two_versions_restore_in_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for the program notes what it is asked for; the one before takes twice as long."""
+    order: list[str] = []
+
+    def restored(version: Path, clip: Path, options: list[str]) -> versions.Seconds:
+        assert (clip.name, options) == ("a.mp4", ["--region", "face"])
+        order.append(version.name)
+        return versions.Seconds(3.0, 5.0) if version == versions.ROOT else versions.Seconds(6.0, 5.0)
+
+    monkeypatch.setattr(versions, "enhance", restored)
+    row = versions.in_turn(tmp_path, Path("a.mp4"), 2, ["--region", "face"]).row("a.mp4")
+    assert order == [tmp_path.name, versions.ROOT.name, versions.ROOT.name, tmp_path.name]
+    assert row == ["a.mp4", "6.0, 6.0", "3.0, 3.0", "2.00", "1.00"]
+
+
+def test_a_version_that_is_none_is_said() -> None:
+    with pytest.raises(SystemExit, match="no-such-version could not be checked out"):
+        versions.main(["no-such-version", "a.mp4"])
 
 
 def test_speed_clip(tmp_path: Path) -> None:
