@@ -134,6 +134,12 @@ def test_short_clips(tmp_path: Path, frames: int, codec: str) -> None:
         assert times(tmp_path / "b.mkv") == times(source)
 
 
+def test_h264_keeps_to_the_frames(tmp_path: Path) -> None:
+    """x264 notes its settings in the stream: nothing that looks like grain is put back."""
+    copy(make(tmp_path / "clip.mp4", Media(frames=3)), tmp_path / "copy.mp4")
+    assert b" psy=0 " in (tmp_path / "copy.mp4").read_bytes()
+
+
 def test_crf_changes_the_size_of_the_file(tmp_path: Path) -> None:
     source = make(tmp_path / "a.mkv", Media(codec="ffv1", size=(128, 96)))
     sizes = []
