@@ -9,6 +9,7 @@ B batch, H W sides in pixels; frames are (3, H, W) or (B, 3, H, W) in [-1, 1].
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import Literal
 
 import torch
@@ -53,7 +54,7 @@ class BetweenBars:
         if area.is_whole(frames[0]):
             return self.pipeline.restore_window(frames, strength, check)
         restored = self.pipeline.restore_window([area.cut(frame) for frame in frames], strength, check)
-        return [area.put(picture, frame) for picture, frame in zip(restored, frames, strict=True)]
+        return [area.put_cut(picture, frame) for picture, frame in zip(restored, frames, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -63,28 +64,53 @@ class PictureArea:
     rows: Span
     columns: Span
 
+    @classmethod
+    def whole(cls, frame: Tensor) -> PictureArea:
+        """Return that of a frame without bars."""
+        return cls(*(Span(0, side) for side in frame.shape[-2:]))
+
     def is_whole(self, frame: Tensor) -> bool:
         """Return whether a frame has no bars."""
-        return (self.rows, self.columns) == tuple(Span(0, side) for side in frame.shape[-2:])
+        return self == self.whole(frame)
 
     def cut(self, frame: Tensor) -> Tensor:
         """Return the picture of a frame, with its first row and column repeated back to where blocks begin."""
-        top, left = (span.start % BLOCK for span in (self.rows, self.columns))
-        return F.pad(frame[..., slice(*self.rows), slice(*self.columns)], (left, 0, top, 0), mode="replicate")
+        return F.pad(frame[self._slices], (self.columns.start % BLOCK, 0, self.rows.start % BLOCK, 0), mode="replicate")
 
-    def put(self, picture: Tensor, frame: Tensor) -> Tensor:
-        """Return a frame with what came of its `cut` in its place."""
+    def put_cut(self, picture: Tensor, frame: Tensor) -> Tensor:
+        """Return a frame on the CPU with what came of its `cut` in its place."""
         whole = frame.to("cpu", copy=True)
         height, width = (span.stop - span.start for span in (self.rows, self.columns))
-        whole[..., slice(*self.rows), slice(*self.columns)] = picture[..., -height:, -width:]
+        whole[self._slices] = picture[..., -height:, -width:]
         return whole
+
+    def spread(self, frame: Tensor) -> Tensor:
+        """Return a frame into whose bars the edge of its picture goes on, or itself where it has none."""
+        if self.is_whole(frame):
+            return frame
+        height, width = frame.shape[-2:]
+        left, right = self.columns.start, width - self.columns.stop
+        margins = (left, right, self.rows.start, height - self.rows.stop)
+        return F.pad(frame[self._slices], margins, mode="replicate")
+
+    def put(self, changed: Tensor, frame: Tensor) -> Tensor:
+        """Return the picture of `changed` with the bars of a frame, which has the same size."""
+        if self.is_whole(frame):
+            return changed
+        whole = frame.clone()
+        whole[self._slices] = changed[self._slices]
+        return whole
+
+    @property
+    def _slices(self) -> tuple[EllipsisType, slice, slice]:
+        return ..., slice(*self.rows), slice(*self.columns)
 
 
 def picture_area(frames: list[Tensor]) -> PictureArea | None:
     """Return what of a window's frames is no bar in all of them, or None where all of them are black."""
     height, width = frames[0].shape[-2:]
     if not any(_is_black(line) for line in _border(frames[len(frames) // 2])):
-        return PictureArea(Span(0, height), Span(0, width))
+        return PictureArea.whole(frames[0])
     spans = [_lit(frames, side) for side in ("h", "w")]
     if any(start == stop for start, stop in spans):
         return None

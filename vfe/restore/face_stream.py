@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from ..face.paste.aligned import AlignedPatcher
-from ..face.paste.paste import FaceConfig, FacePatcher, Patch, Patcher, paste
+from ..face.paste.paste import FaceConfig, FacePatcher, Patcher
 from ..face.paste.steady import REACH, SteadyAround
 from ..face.track.tracks import FaceTrack, FaceTracks
 from ..pipeline.windows import ClipPart, ClipStream, WindowConfig, WindowPipeline
 from ..types import Progress, Stretch, no_progress
+from .waiting_frame import WaitingFrame, without_bars
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class FaceStream:
         """The number of frames that came out."""
         self._taken = 0 if wanted is None else part.frames_needed(tracks, self.config, wanted).start
         self._crops = {track.number: self._crops_needed(track) for track in self.tracks.tracks}
-        self._waiting: deque[_Frame] = deque()
+        self._waiting: deque[WaitingFrame] = deque()
         self._clips: dict[int, _FaceClip] = {}
 
     def pull(self, frames: Iterable[Tensor]) -> Iterator[Tensor]:
@@ -140,10 +141,11 @@ class FaceStream:
 
         It is called for all frames in their order, and for each before it is pushed restored.
         """
-        if self.part.sees_original:
-            for track, index in self._needing(number):
+        if self.part.sees_original and (needing := self._needing(number)):
+            seen = without_bars(frame)
+            for track, index in needing:
                 clip = self._clip_of(track)
-                clip.originals.append(clip.patcher.take(frame, index))
+                clip.originals.append(clip.patcher.take(seen, index))
 
     def push(self, frame: Tensor) -> list[Tensor]:
         """Take a frame and return those that it makes ready."""
@@ -152,7 +154,7 @@ class FaceStream:
                 f"a frame is {frame.shape[-1]}x{frame.shape[-2]}, needed {self.tracks.width}x{self.tracks.height}, "
                 "in which its faces were found"
             )
-        waiting = _Frame(frame)
+        waiting = WaitingFrame(frame)
         if self.wanted is None or self._taken in self.wanted:
             self._waiting.append(waiting)
         for track, index in self._needing(self._taken):
@@ -213,18 +215,6 @@ def _part_of(track: FaceTrack, wanted: Stretch) -> ClipPart:
     return ClipPart(Stretch(max(0, wanted.start - track.start), min(frames, wanted.stop - track.start)), frames)
 
 
-class _Frame:
-    """A frame into which faces are pasted, and the patches that it has so far of those that it needs."""
-
-    def __init__(self, pixels: Tensor) -> None:
-        self.pixels = pixels
-        self.missing = 0
-        self.patches: dict[int, Patch] = {}  # by the track's number
-
-    def pasted(self) -> Tensor:
-        return paste(self.pixels, [patch for _, patch in sorted(self.patches.items())])
-
-
 class _RestoredCrops:
     """The crops of one track through the restorer, and steadied after it; they come out with their index in the track.
 
@@ -270,10 +260,10 @@ class _FaceClip:
         self.crops = crops
         self.wanted = wanted
         self.originals: deque[Tensor] = deque()  # crops of frames that are not restored yet
-        self.pending: deque[tuple[_Frame, Tensor]] = deque()  # with the crop, of those that are wanted
+        self.pending: deque[tuple[WaitingFrame, Tensor]] = deque()  # with the crop, of those that are wanted
 
-    def push(self, frame: _Frame, index: int) -> None:
-        crop = self.patcher.take(frame.pixels, index)
+    def push(self, frame: WaitingFrame, index: int) -> None:
+        crop = self.patcher.take(frame.seen, index)
         if index in self.wanted:
             frame.missing += 1
             self.pending.append((frame, crop))
@@ -288,5 +278,5 @@ class _FaceClip:
         for index, face in restored:
             if index in self.wanted:
                 frame, crop = self.pending.popleft()
-                frame.patches[self.number] = self.patcher.patch(frame.pixels, index, crop, face)
+                frame.patches[self.number] = self.patcher.patch(frame.seen, index, crop, face)
                 frame.missing -= 1
