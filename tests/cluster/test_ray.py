@@ -34,7 +34,7 @@ from vfe.weights.lite import save_lite_model
 pytest.importorskip("ray", reason="no cluster to test with: Ray is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-FRAMES, SEGMENT = 130, 15
+FRAMES, SEGMENT = 220, 15  # so many segments that a worker is met at one of them, however slow this process is
 LOSSLESS = RestoreOptions(codec="ffv1")
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
