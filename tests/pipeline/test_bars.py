@@ -102,12 +102,26 @@ def test_bars_are_what_is_black_in_all_frames() -> None:
 def test_what_a_codec_leaves_in_a_bar_is_no_picture(level: int, width: int, *, is_bar: bool) -> None:
     """It rings into bars, but not by much; a bar of grey, or with specks in it, is restored as ever."""
     frames = framed(picture(100, WIDTH), 20, 0)
-    frames[3][:, 19, :width] = level / 127.5 - 1
-    for frame in frames if width == WIDTH else []:
-        frame[:, 19] = level / 127.5 - 1
+    for frame in frames if width == WIDTH else frames[3:4]:
+        frame[:, 10, :width] = level / 127.5 - 1
     area = picture_area(frames)
     assert area is not None
-    assert area.rows.start == (20 if is_bar else 19)
+    assert area.rows.start == (20 if is_bar else 10)
+
+
+@pytest.mark.parametrize(
+    ("levels", "start"), [((), 20), ((40,), 20), ((8, 40), 20), ((2, 40), 20), ((4, 10, 40), 19), ((9, 12, 40), 17)]
+)
+def test_the_soft_edge_of_a_picture_stays_too(levels: tuple[int, ...], start: int) -> None:
+    """A model would ring at it as at a hard one. At the border of a frame there is no edge."""
+    frames = framed(torch.zeros(3, 5, 100, WIDTH), 20, 0)
+    for frame in frames:
+        for row, level in zip(range(20 - len(levels), 20), levels, strict=True):
+            frame[:, row] = frame[:, 139 - row] = level / 127.5 - 1
+    area = picture_area(frames)
+    assert area is not None
+    assert area.rows == Span(start, 140 - start)
+    assert picture_area([frame[:, 20 - len(levels) :] for frame in frames]) is not None
 
 
 @pytest.mark.parametrize(("at", "rows"), [(70, (70, 70 + LEAST_SIDE)), (140, (HEIGHT - LEAST_SIDE, HEIGHT))])

@@ -134,8 +134,8 @@ def test_short_clips(tmp_path: Path, frames: int, codec: str) -> None:
         assert times(tmp_path / "b.mkv") == times(source)
 
 
-def test_h264_keeps_to_the_frames(tmp_path: Path) -> None:
-    """x264 notes its settings in the stream: nothing that looks like grain is put back."""
+def test_h264_puts_no_grain_back(tmp_path: Path) -> None:
+    """x264 notes its settings in the stream: it makes no psychovisual decisions."""
     copy(make(tmp_path / "clip.mp4", Media(frames=3)), tmp_path / "copy.mp4")
     assert b" psy=0 " in (tmp_path / "copy.mp4").read_bytes()
 

@@ -21,6 +21,8 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
+from vfe.types import VFEError
+
 from ..run.average import MovingAverage
 from ..run.eval_mode import eval_mode
 from ..run.optim import OptimConfig, learning_rate
@@ -50,10 +52,10 @@ class BurstConfig:
 
 
 def check_length(minutes: float | None, steps: int | None) -> None:
-    """Raise ValueError unless a run has one length: minutes above 0, or at least one step."""
+    """Raise VFEError unless a run has one length: minutes above 0, or at least one step."""
     given = [length for length in (minutes, steps) if length is not None]
     if len(given) != 1 or given[0] <= 0:
-        raise ValueError(f"minutes={minutes}, steps={steps}: needed one of them, above 0")
+        raise VFEError(f"minutes={minutes}, steps={steps}: needed one of them, above 0")
 
 
 class BurstStage(ABC):

@@ -111,10 +111,7 @@ class PlanConfig:
             raise VFEError("reuse is for pairs that are made ahead: give x264 too, or a pool instead, or leave it out")
         if self.held_out < 1:
             raise VFEError(f"held_out={self.held_out}: needed at least 1")
-        try:
-            check_length(self.minutes, self.steps)
-        except ValueError as error:
-            raise VFEError(str(error)) from error
+        check_length(self.minutes, self.steps)
 
     def minutes_of(self, stage: StageName) -> float | None:
         """The minutes of a stage: its share among the stages that run; None where steps are counted."""

@@ -1,7 +1,7 @@
 """Black bars beside the picture, of a clip that was put into a frame of another shape: they stay as they are.
 
-So they cost nothing, and no model sees the edge between black and picture, at which it would ring. Which rows and
-columns are bars is decided for each window anew. Our own choice, all of it.
+So they cost hardly any time, and no model sees the edge between black and picture, at which it would ring. Which rows
+and columns are bars is decided for each window anew. Our own choice, all of it.
 
 B batch, H W sides in pixels; frames are (3, H, W) or (B, 3, H, W) in [-1, 1].
 """
@@ -9,6 +9,7 @@ B batch, H W sides in pixels; frames are (3, H, W) or (B, 3, H, W) in [-1, 1].
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from types import EllipsisType
 from typing import Literal
 
@@ -31,6 +32,8 @@ def _level(of_255: float) -> float:
     return of_255 / 127.5 - 1
 
 
+SOFT = 2
+"""The most rows or columns that the edge between black and picture takes."""
 BRIGHTEST, MEAN = _level(32), _level(3)
 """The most that a row or column of a bar has in one value, and on average: codecs ring into bars."""
 
@@ -128,12 +131,23 @@ def _is_black(line: Tensor) -> bool:
 
 
 def _lit(frames: list[Tensor], side: Literal["h", "w"]) -> Span:
-    """From the first to the last row, or column, that is no bar; empty where there is none."""
+    """From the first to the last row, or column, that is no bar nor the soft edge to one; empty where there is none."""
     pattern = f"... h w -> {side}"
     brightest = torch.stack([reduce(frame, pattern, "max") for frame in frames]).amax(0)
     mean = torch.stack([reduce(frame, pattern, "mean") for frame in frames]).mean(0)
     lit = ((brightest > BRIGHTEST) | (mean > MEAN)).nonzero()
-    return Span(int(lit[0]), int(lit[-1]) + 1) if len(lit) else Span(0, 0)
+    if not len(lit):
+        return Span(0, 0)
+    first, last = int(lit[0]), int(lit[-1])
+    after = len(mean) - 1 - last
+    start = first + _soft(mean[first:]) if first else 0
+    return Span(start, max(start, last - _soft(mean[: last + 1].flip(0)) if after else last) + 1)
+
+
+def _soft(mean: Tensor) -> int:
+    """How many of the first lines are a soft edge: less than half as bright as the next one. They stay, like bars."""
+    light = (mean[: SOFT + 1] + 1).tolist()
+    return next((at for at, (here, there) in enumerate(pairwise(light)) if 2 * here >= there), len(light) - 1)
 
 
 def _grown(span: Span, side: int) -> Span:

@@ -157,8 +157,11 @@ class FaceStream:
         waiting = WaitingFrame(frame)
         if self.wanted is None or self._taken in self.wanted:
             self._waiting.append(waiting)
-        for track, index in self._needing(self._taken):
-            self._clip_of(track).push(waiting, index)
+        needing = self._needing(self._taken)
+        seen = without_bars(frame) if needing else frame
+        for track, index in needing:
+            clip = self._clip_of(track)
+            clip.push(waiting, clip.patcher.take(seen, index), index)
             if index + 1 == self._crops[track.number].stop:
                 self._clips.pop(track.number).finish()
         self._taken += 1
@@ -262,8 +265,7 @@ class _FaceClip:
         self.originals: deque[Tensor] = deque()  # crops of frames that are not restored yet
         self.pending: deque[tuple[WaitingFrame, Tensor]] = deque()  # with the crop, of those that are wanted
 
-    def push(self, frame: WaitingFrame, index: int) -> None:
-        crop = self.patcher.take(frame.seen, index)
+    def push(self, frame: WaitingFrame, crop: Tensor, index: int) -> None:
         if index in self.wanted:
             frame.missing += 1
             self.pending.append((frame, crop))
@@ -278,5 +280,5 @@ class _FaceClip:
         for index, face in restored:
             if index in self.wanted:
                 frame, crop = self.pending.popleft()
-                frame.patches[self.number] = self.patcher.patch(frame.seen, index, crop, face)
+                frame.patches[self.number] = self.patcher.patch(frame.pixels, index, crop, face)
                 frame.missing -= 1

@@ -32,8 +32,8 @@ _CHROMA_NAMES = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (2, 2): "420", (2,
 _PLAYED_DEEP = frozenset({"hevc", "av1", "vp9"})
 _HDR_PARAMETERS = {"h264": ("mastering-display", "cll"), "h265": ("master-display", "max-cll")}
 _FAITHFUL = "psy=0"
-"""Of x264, which else spends bits on what looks like grain: frames that were cleaned flicker more with it, and are
-farther from what was restored. x265 hardly differs by it."""
+"""Of x264, which else spends bits on what looks like grain: what was cleaned flickers more with it, in larger files.
+x265 hardly differs by it."""
 MARKED_PROGRESSIVE = "interlaced frames are marked as progressive"
 _PRORES_HQ, _PRORES_4444 = "3", "4"  # by number: FFmpeg 7.1, which PyAV 14 brings, knows no names
 
