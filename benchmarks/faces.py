@@ -28,6 +28,7 @@ from PIL import Image
 from torch import Tensor
 
 from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned, template
+from vfe.luma import LUMA
 from vfe.models.lite import LiteModel
 from vfe.options import ModelOptions
 from vfe.restore.restorer import load
@@ -125,7 +126,7 @@ class FaceMetrics:
 
 def energy(clip: Tensor) -> float:
     """Mean square of the gradient of luma of a clip (T, 3, S, S), in levels of 255."""
-    luma = torch.einsum("tchw,c->thw", clip.float(), torch.tensor([0.299, 0.587, 0.114]))
+    luma = torch.einsum("tchw,c->thw", clip.float(), torch.tensor(LUMA))
     return float(luma.diff(dim=1).square().mean() + luma.diff(dim=2).square().mean())
 
 

@@ -21,6 +21,7 @@ TEST_NAME_LENGTH = 59
 # A folder of vfe is a layer, and so is each module that lies in vfe itself. Layers import layers with a smaller number.
 LAYERS = {
     "types": 0,
+    "luma": 1,
     "config": 1,
     "own_process": 1,
     "device": 1,

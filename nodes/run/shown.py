@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from torch import Tensor
 
 from ...vfe.face.paste.align import ALIGNED_SIDE
-from ...vfe.pipeline.bars import BetweenBars
+from ...vfe.pipeline.keeping import keeping
 from ...vfe.pipeline.one_step import OneStepPipeline
 from ...vfe.pipeline.windows import ClipStream, WindowConfig, WindowPipeline
 from ...vfe.restore.face_stream import FacePart
@@ -87,7 +87,7 @@ class ShownPipeline(ShownWindows):
 
     def __init__(self, whole: WindowPipeline, crops: WindowPipeline, reporter: Reporter) -> None:
         super().__init__(crops, reporter)
-        self.whole = ShownWindows(BetweenBars(whole), reporter)
+        self.whole = ShownWindows(keeping(whole), reporter)
 
     def stream(
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None

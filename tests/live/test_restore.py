@@ -136,6 +136,18 @@ def test_the_face_changes_and_nothing_else() -> None:
         assert not changed[~inside].any()
 
 
+@pytest.mark.slow
+def test_a_grey_face_stays_grey() -> None:
+    """As cameras see by infrared at night."""
+    grey = [pixels.mean(0, keepdim=True).expand(3, -1, -1) for pixels in film([MOVING], range(10))]
+    gatherer = Gatherer(detector(), FollowConfig())
+    shown = [picture(pixels).repeat(2, axis=0).repeat(2, axis=1) for pixels in grey]
+    group = [gatherer.push(LiveFrame(number, 0.0, one)) for number, one in enumerate(shown)][-1]
+    for one in restorer().restore(group):
+        assert (one.restored != one.frame.picture).any()
+        assert (one.restored == one.restored[..., :1]).all()
+
+
 def test_frames_without_faces_are_the_same() -> None:
     group = pushed([], 4)[-1]
     assert all(one.restored is one.frame.picture for one in restorer().restore(group))

@@ -13,6 +13,7 @@ from tests.support.tiny_lite import drifting_pattern, tiny_lite, tiny_lite_with_
 from tests.support.tiny_wan import sizes_of, tiny_wan
 from vfe.device import GIB
 from vfe.models.prior import PriorStrength
+from vfe.pipeline.keeping import keeping
 from vfe.pipeline.latents import latent_mask
 from vfe.pipeline.memory_aware import MemoryAwarePipeline
 from vfe.pipeline.one_step import ClipStream, OneStepPipeline, TileConfig, WindowConfig
@@ -77,7 +78,7 @@ def test_a_part_is_what_it_is_in_the_whole_clip(count: int, config: WindowConfig
     for stretch in stretches_of(count):
         part, pipeline = ClipPart(stretch, count), MixingPipeline(config)
         needed = part.needed(config)
-        stream = ClipStream(pipeline, part=part)
+        stream = ClipStream(keeping(pipeline), part=part)
         out = list(stream.pull(frames[needed.start : needed.stop]))
         assert stream.given == len(out) == len(stretch)
         assert torch.equal(torch.stack(out), torch.stack(whole[stretch.start : stretch.stop])), stretch

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from vfe.pipeline.bars import BetweenBars
+from vfe.pipeline.keeping import keeping
 from vfe.pipeline.windows import ClipStream, WindowConfig
 from vfe.types import CheckCancelled, Progress, no_progress
 
@@ -35,5 +35,5 @@ class MixingPipeline:
         self, frames: Iterable[Tensor], *, strength: float = 1.0, on_progress: Progress | None = None
     ) -> Iterator[Tensor]:
         report = on_progress or no_progress
-        clip = ClipStream(BetweenBars(self), strength, lambda: report(clip.given, None))
+        clip = ClipStream(keeping(self), strength, lambda: report(clip.given, None))
         return clip.pull(frames)

@@ -11,9 +11,10 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
+from vfe.luma import LUMA
 from vfe.models.lapped_codec import dct_matrix
 
-LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]
+WEIGHTS = torch.tensor(LUMA)[:, None, None]
 BLOCK = 8
 DCT = dct_matrix(BLOCK).float()
 
@@ -24,7 +25,7 @@ def relight(picture: Tensor, rng: np.random.Generator, strength: float = 1.0) ->
     tint = torch.from_numpy(np.exp(rng.normal(0, 0.07 * strength, (3, 1, 1))).astype(np.float32))
     saturation = float(np.clip(rng.normal(1, 0.25 * strength), 0, 2))
     offset = float(rng.normal(0, 10 * strength))
-    grey = (picture * LUMA).sum(0, keepdim=True)
+    grey = (picture * WEIGHTS).sum(0, keepdim=True)
     lit = (grey + (picture - grey) * saturation) * (tint * gain) + offset
     gamma = float(np.exp(rng.normal(0, 0.2 * strength)))
     return (lit.clamp(0, 255) / 255).pow(gamma) * 255
@@ -79,7 +80,7 @@ def weather(picture: Tensor, rng: np.random.Generator, coarseness: float = 1.0) 
     """A whole frame as a camera and a codec may have left it, or as a smaller one enlarged `coarseness` times."""
     seen = relight(picture, rng, strength=1.0 if rng.random() < 0.7 else 1.8)
     if rng.random() < 0.08:
-        seen = (seen * LUMA).sum(0, keepdim=True).expand(3, -1, -1)
+        seen = (seen * WEIGHTS).sum(0, keepdim=True).expand(3, -1, -1)
     if coarseness > 1:
         seen = enlarge(seen, coarseness, rng)
     elif rng.random() < 0.3:

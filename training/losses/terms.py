@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfe.luma import LUMA
+
 Penalty = Literal["mse", "charbonnier", "log"]
 """`log`: the logarithm of each clip's mean squared error, as in HINet (Chen et al. 2021), which is mean PSNR."""
 FaceMean = Literal["area", "frame"]
@@ -20,7 +22,6 @@ FaceMean = Literal["area", "frame"]
 own, a mean over the face alone, so that a small face counts as much as a large one."""
 CHARBONNIER_EPSILON = 1e-3  # half a grey level of 255: below it the loss is quadratic
 LOG_ERROR_FLOOR = 1e-5  # 56 dB: beyond it a clip is good enough to be left alone
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of five scales, the finest first (Wang et al. 2003)
 MIN_SSIM_SIDE = 11  # of SSIM's window
 
@@ -101,9 +102,7 @@ def switched_loss(
 
 def luma(video: Tensor) -> Tensor:
     """The luma of BT.601: (B, 3, T, H, W) -> (B, 1, T, H, W)."""
-    return torch.einsum(
-        "bcthw,c->bthw", video, torch.tensor(LUMA_WEIGHTS, dtype=video.dtype, device=video.device)
-    ).unsqueeze(1)
+    return torch.einsum("bcthw,c->bthw", video, torch.tensor(LUMA, dtype=video.dtype, device=video.device)).unsqueeze(1)
 
 
 def ssim_window(size: int, device: torch.device) -> Tensor:

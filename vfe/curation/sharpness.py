@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..face.track.shots import LUMA_WEIGHTS
+from ..luma import LUMA
 
 LOOKED_AT = 9
 """The frames of a clip that are looked at, evenly spaced."""
@@ -27,6 +27,6 @@ def sharpness(frames: Tensor, boxes: Tensor) -> float:
         left, top = (int(value) for value in boxes[index, :2].floor().clamp(0, side - 8))
         right, bottom = (int(value) for value in boxes[index, 2:].ceil().clamp(8, side))
         face = frames[index, top : max(bottom, top + 8), left : max(right, left + 8)].float()
-        luma = face @ face.new_tensor(LUMA_WEIGHTS)
+        luma = face @ face.new_tensor(LUMA)
         variances.append(F.conv2d(luma[None, None], luma.new_tensor(LAPLACIAN)[None, None]).var())
     return float(torch.stack(variances).median())

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from ..luma import LUMA
 from ..video.pixels import SWSCALE_FLAGS
-
-LUMA = (0.299, 0.587, 0.114)
 
 
 def to_rgb(frame: av.VideoFrame, careless: bool = False) -> npt.NDArray[np.uint8]:

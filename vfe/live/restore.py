@@ -18,6 +18,7 @@ from ..face.paste.resample import Area
 from ..face.track.tracks import FaceTrack
 from ..models.lite import LiteModel
 from ..pipeline.one_step import OneStepPipeline
+from ..pipeline.one_tone import colour_share, in_tone_of
 from ..restore.restorer import Restorer
 from ..types import VFEError, never_cancelled
 from .frame import Picture, ShownFrame
@@ -81,6 +82,7 @@ class GroupRestorer:
         area = _around(face, height, width)
         patcher = AlignedPatcher(_moved(face.track, area), PasteConfig(), "bilinear")
         parts = [_pixels(picture, area) for picture in pictures]
+        colours = colour_share([_pixels(pictures[-1], Area(0, height, 0, width))])
         indices = range(len(patcher.matrices) - face.frames, len(patcher.matrices))
         crops = [patcher.take(part, index) for part, index in zip(parts, indices, strict=True)]
         restored = self._restored(torch.stack(crops, dim=1)[None])[0].unbind(1)
@@ -88,7 +90,7 @@ class GroupRestorer:
         for picture, part, index, crop, new in zip(pictures, parts, indices, crops, restored, strict=False):
             patch = patcher.patch(part, index, crop, new)
             whole = picture.copy()
-            whole[patch.area.moved(area.top, area.left).slices] = _stored(_pasted(part, patch))
+            whole[patch.area.moved(area.top, area.left).slices] = _stored(_pasted(part, patch, colours))
             pasted.append(whole)
         return pasted
 
@@ -121,11 +123,12 @@ def _step(model: LiteModel, clip: Tensor, strength: float, original: Tensor | No
     return model.codec.decode(model.flow.restore(z, velocity, strength), leads=False).clamp_(-1, 1)
 
 
-def _pasted(part: Tensor, patch: Patch) -> Tensor:
-    """Return the area of a patch, pasted: the rest of the part stays as it is."""
+def _pasted(part: Tensor, patch: Patch, colours: float) -> Tensor:
+    """Return the area of a patch, pasted, with a share of what changes in colour: the rest of the part stays."""
     rows, columns = patch.area.slices
     own = Area(0, patch.area.bottom - patch.area.top, 0, patch.area.right - patch.area.left)
-    return paste(part[:, rows, columns], [patch._replace(area=own)])
+    before = part[:, rows, columns]
+    return in_tone_of(before, paste(before, [patch._replace(area=own)]), colours)
 
 
 def _around(face: FaceOfGroup, height: int, width: int) -> Area:

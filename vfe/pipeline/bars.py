@@ -78,13 +78,13 @@ class PictureArea:
 
     def cut(self, frame: Tensor) -> Tensor:
         """Return the picture of a frame, with its first row and column repeated back to where blocks begin."""
-        return F.pad(frame[self._slices], (self.columns.start % BLOCK, 0, self.rows.start % BLOCK, 0), mode="replicate")
+        return F.pad(frame[self.slices], (self.columns.start % BLOCK, 0, self.rows.start % BLOCK, 0), mode="replicate")
 
     def put_cut(self, picture: Tensor, frame: Tensor) -> Tensor:
         """Return a frame on the CPU with what came of its `cut` in its place."""
         whole = frame.to("cpu", copy=True)
         height, width = (span.stop - span.start for span in (self.rows, self.columns))
-        whole[self._slices] = picture[..., -height:, -width:]
+        whole[self.slices] = picture[..., -height:, -width:]
         return whole
 
     def spread(self, frame: Tensor) -> Tensor:
@@ -94,18 +94,19 @@ class PictureArea:
         height, width = frame.shape[-2:]
         left, right = self.columns.start, width - self.columns.stop
         margins = (left, right, self.rows.start, height - self.rows.stop)
-        return F.pad(frame[self._slices], margins, mode="replicate")
+        return F.pad(frame[self.slices], margins, mode="replicate")
 
     def put(self, changed: Tensor, frame: Tensor) -> Tensor:
         """Return the picture of `changed` with the bars of a frame, which has the same size."""
         if self.is_whole(frame):
             return changed
         whole = frame.clone()
-        whole[self._slices] = changed[self._slices]
+        whole[self.slices] = changed[self.slices]
         return whole
 
     @property
-    def _slices(self) -> tuple[EllipsisType, slice, slice]:
+    def slices(self) -> tuple[EllipsisType, slice, slice]:
+        """The picture, as an index into frames."""
         return ..., slice(*self.rows), slice(*self.columns)
 
 

@@ -20,7 +20,7 @@ from ..models.flow import OneStepFlow
 from ..models.prior import Prior
 from ..types import CheckCancelled, Progress, VideoShape, never_cancelled, no_progress
 from ..video.severity import severity
-from .bars import BetweenBars
+from .keeping import keeping
 from .latent_decoder import DecodingModel, LatentDecoder, cut_padding
 from .latents import TileLatent, WindowLatent, latent_mask, padded_mask
 from .tiling import Span, plan_spans
@@ -120,7 +120,7 @@ class OneStepPipeline(LatentDecoder):
         self, frames: Iterable[Tensor], strength: float, on_progress: Progress | None, total: int | None
     ) -> Iterator[Tensor]:
         report = on_progress or no_progress
-        clip = ClipStream(BetweenBars(self), strength, lambda: report(clip.given, total))
+        clip = ClipStream(keeping(self), strength, lambda: report(clip.given, total))
         yield from clip.pull(frames)
         report(clip.given, total)
 

@@ -18,9 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..luma import LUMA
 from .colour import LEVELS
 
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 FINE, COARSE = 0.7, 1.4
 """The spread, in pixels, of the two Gaussians."""
 REACH = 4
@@ -35,7 +35,7 @@ MEDIAN_OF_NORMAL = 0.6745
 @torch.inference_mode()
 def sharpness(faces: Tensor) -> list[float]:
     """Return the sharpness of each of the faces (N, 3, S, S) in [-1, 1]; S is at least 10."""
-    luma = torch.einsum("nchw,c->nhw", faces, faces.new_tensor(LUMA_WEIGHTS))[:, None] * LEVELS
+    luma = torch.einsum("nchw,c->nhw", faces, faces.new_tensor(LUMA))[:, None] * LEVELS
     band = _band().to(luma)
     detail = F.conv2d(luma, band[None, None]).square().mean((1, 2, 3))
     noise = F.conv2d(luma, luma.new_tensor(NOISE_MASK)[None, None]).abs().flatten(1).median(1).values

@@ -8,7 +8,7 @@ from threading import Lock
 
 from torch import Tensor
 
-from ..pipeline.bars import BetweenBars
+from ..pipeline.keeping import keeping
 from ..pipeline.windows import ClipStream, WindowConfig, WindowPipeline
 from ..types import CheckCancelled, Progress, no_progress
 from .face_stream import FacePart
@@ -35,7 +35,7 @@ class InTurn:
     ) -> Iterator[Tensor]:
         """Restore frames (3, H, W) in [-1, 1], and yield as many in their order."""
         report = on_progress or no_progress
-        clip = ClipStream(BetweenBars(self), strength, lambda: report(clip.given, None))
+        clip = ClipStream(keeping(self), strength, lambda: report(clip.given, None))
         return clip.pull(frames)
 
 

@@ -1,4 +1,5 @@
-"""A frame that waits until its faces are restored, and is pasted then. Black bars beside its picture stay.
+"""A frame that waits until its faces are restored, and is pasted then. Black bars beside its picture stay, and its tone
+where it has one.
 
 Faces of close-ups reach into bars: their crops see the picture's edge go on there, as at the border of a frame.
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..face.paste.paste import Patch, paste
 from ..pipeline.bars import picture_area
+from ..pipeline.one_tone import colour_share, in_tone_of
 
 
 class WaitingFrame:
@@ -22,11 +24,13 @@ class WaitingFrame:
         self.patches: dict[int, Patch] = {}  # by the track's number
 
     def pasted(self) -> Tensor:
-        """Return the frame with the patches that it has; what is black stays so."""
+        """Return the frame with the patches that it has; what is black stays so, and what is of one tone."""
         area = picture_area([self.pixels]) if self.patches else None
         if area is None:
             return self.pixels
-        return area.put(paste(self.pixels, [patch for _, patch in sorted(self.patches.items())]), self.pixels)
+        pasted = paste(self.pixels, [patch for _, patch in sorted(self.patches.items())])
+        colours = colour_share([self.pixels[area.slices]])
+        return area.put(in_tone_of(self.pixels, pasted, colours), self.pixels)
 
 
 def without_bars(frame: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..face.paste.paste import FaceConfig, PasteConfig
 from ..face.track.tracks import FaceTracks
 from ..options import RestoreOptions
-from ..pipeline.bars import BetweenBars
+from ..pipeline.keeping import keeping
 from ..pipeline.windows import ClipPart, ClipStream, WindowConfig, WindowPipeline
 from ..types import Progress, Stretch
 from .blend import blend_over
@@ -60,7 +60,7 @@ class WholeFrames:
         if part is None:
             return self.pipeline.stream(frames, strength=self.strength, on_progress=report)
         total = len(part.wanted)
-        pipeline = BetweenBars(windowed(self.pipeline))
+        pipeline = keeping(windowed(self.pipeline))
         stream = ClipStream(pipeline, self.strength, lambda: report(stream.given, total), part)
         return stream.pull(frames)
 

@@ -14,13 +14,13 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from ..luma import LUMA
 from .spectrum import cut_off_of, power_of, radial_mean
 
 SQUARE = 64
 """The side p of the squares; less in frames that are smaller."""
 MOST_FRAMES = 4
 """Frames of a clip that are looked at, evenly spread over it."""
-LUMA = (0.299, 0.587, 0.114)
 
 
 @torch.no_grad()

@@ -18,13 +18,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...luma import LUMA
 from .optical_flow import box_mean, enlarged, flow, moved
 
 REACH = 3
 """Frames before and after one that it is averaged with."""
 TOLERANCE = 10.0
 """Levels of 255 by which a neighbour may differ; one that differs by more counts for little."""
-LUMA = (0.299, 0.587, 0.114)
 CENTRE, RADII = (0.5, 0.58), (0.18, 0.22)  # xy, of the crop's side: the template's eyes, nose and mouth
 FADE = 0.4  # of the radii: over this part of the ellipse they fade into what is around them
 

@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+from ...luma import LUMA
+
 THUMBNAIL_SIDE = 64
 BLOCK_SIDE = 12
 SEARCH_RADIUS = (6, 12)
@@ -142,7 +143,7 @@ def thumbnail(frame: Tensor) -> Tensor:
     scale = THUMBNAIL_SIDE / max(height, width)
     size = [max(round(height * scale), BLOCK_SIDE), max(round(width * scale), BLOCK_SIDE)]
     small = F.interpolate(frame[None].float(), size, mode="area")[0]
-    return (small * small.new_tensor(LUMA_WEIGHTS)[:, None, None]).sum(0).cpu()
+    return (small * small.new_tensor(LUMA)[:, None, None]).sum(0).cpu()
 
 
 def new_share(first: Tensor, second: Tensor) -> float:

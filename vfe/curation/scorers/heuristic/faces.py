@@ -11,11 +11,11 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from ....luma import LUMA
 from ....video.resize import resize
 from ...clip import FaceClip
 from ..frames import spread
 
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 LEAST_SIDE = 32
 """Pixels; smaller faces are enlarged to it, so that there is something to measure on."""
 
@@ -34,7 +34,7 @@ class Faces:
     @property
     def luma(self) -> Tensor:
         """Brightness (N, s, s) from 0 to 255."""
-        return torch.einsum("nchw,c->nhw", self.colours, self.colours.new_tensor(LUMA_WEIGHTS))
+        return torch.einsum("nchw,c->nhw", self.colours, self.colours.new_tensor(LUMA))
 
     @property
     def side(self) -> int:

@@ -13,10 +13,10 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
+from ....luma import LUMA
 from ....video.resize import resize
 from ...clip import FaceClip
 from .curve import falling
-from .faces import LUMA_WEIGHTS
 from .picture import blurred
 
 MOST_FRAMES = 13
@@ -47,7 +47,7 @@ def consecutive(clip: FaceClip) -> Tensor:
     side = max(round(clip.side / scale), 2 * LINE_REACH + 1)
     frames = rearrange(clip.frames[:MOST_FRAMES], "t h w c -> t c h w").float()
     small = torch.stack([resize(frame, (side, side)) for frame in frames])
-    return torch.einsum("tchw,c->thw", small, small.new_tensor(LUMA_WEIGHTS))
+    return torch.einsum("tchw,c->thw", small, small.new_tensor(LUMA))
 
 
 def dust(luma: Tensor) -> float:

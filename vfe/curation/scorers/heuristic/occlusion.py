@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ....luma import LUMA
 from ...clip import FaceClip
 from .curve import falling
 from .faces import Faces
@@ -56,7 +57,7 @@ def covered(colours: Tensor) -> float:
     In black and white it is told by brightness alone.
     """
     red, green, blue = colours[:, :, oval(colours.shape[-1])].clamp(min=1).unbind(1)  # (N, k)
-    luma = 0.299 * red + 0.587 * green + 0.114 * blue
+    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     warmth = (red / green).log()
     ratios = torch.stack([warmth, (blue / green).log()])
     skin = (ratios - ratios.median(2, keepdim=True).values).abs().amax(0) < SKIN_REACH

@@ -12,9 +12,10 @@ from einops import rearrange, reduce
 from torch import Tensor
 from torch.nn import functional as F
 
+from ....luma import LUMA
 from ...clip import FaceClip
 from .curve import falling
-from .faces import LUMA_WEIGHTS, sampled_faces
+from .faces import sampled_faces
 from .picture import blurred
 
 SMALL_SIDE = 96
@@ -44,7 +45,7 @@ def small_copies(clip: FaceClip) -> Tensor:
     small = [
         F.interpolate(rearrange(frame, "h w c -> 1 c h w").float(), (side, side), mode="area") for frame in clip.frames
     ]
-    return torch.einsum("tchw,c->thw", torch.cat(small), torch.tensor(LUMA_WEIGHTS))
+    return torch.einsum("tchw,c->thw", torch.cat(small), torch.tensor(LUMA))
 
 
 def softest(clip: FaceClip) -> float:

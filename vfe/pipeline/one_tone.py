@@ -1,0 +1,76 @@
+"""Footage of one tone, as black-and-white film and sepia prints are: it keeps its tone, and luma alone is restored.
+
+Models learn from colour, and give grey eyes a blue and grey lips a red. Footage is of one tone where its Cb and Cr are
+a function of luma, but for a little noise; as much as there is colour beside that, the colours of the result are kept.
+Our own choice, all of it.
+
+B batch, H W sides; frames are (3, H, W) or (B, 3, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..luma import LUMA
+from ..types import CheckCancelled
+from .windows import WindowConfig, WindowPipeline
+
+SIDE = 64
+"""Pixels that are looked at along the shorter side of a frame, at least, where it has so many."""
+FRAMES_STEP = 4
+"""Of so many frames one is looked at."""
+NOISE, COLOUR = 1.5, 2.5
+"""How far Cb and Cr are from the tone, a root mean square in levels of 255: up to the first there is no colour, from
+the second on all of it counts. Of 2079 open clips and pictures those in black and white had 0 to 1.9, but for two
+stained prints, and those in colour 2.7 and more."""
+BLUE, RED = 1.772, 1.402
+"""What Cb and Cr of BT.601 are divided by: B - Y = 1.772 Cb, R - Y = 1.402 Cr."""
+
+
+@dataclass(frozen=True)
+class KeptTone:
+    """Restores what `pipeline` restores, in the tone that it had."""
+
+    pipeline: WindowPipeline
+
+    def window_for(self, height: int, width: int) -> WindowConfig:
+        """Return the windows in which frames of this size are restored."""
+        return self.pipeline.window_for(height, width)
+
+    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
+        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many, on the CPU."""
+        share = colour_share(frames)
+        restored = self.pipeline.restore_window(frames, strength, check)
+        return [in_tone_of(frame, new, share) for frame, new in zip(frames, restored, strict=True)]
+
+
+def colour_share(frames: Sequence[Tensor]) -> float:
+    """Return 0 for frames of one tone, 1 for those in colour, and what lies between for those with hardly any.
+
+    Each frame may have a tone of its own, as beside cuts, or where old film fades.
+    """
+    step = max(1, min(frames[0].shape[-2:]) // SIDE)
+    seen = torch.stack([frame[..., ::step, ::step] for frame in frames[::FRAMES_STEP]])
+    pixels = rearrange(seen, "... c h w -> (...) (h w) c").double().nan_to_num().cpu()
+    luma = pixels @ pixels.new_tensor(LUMA)
+    chroma = (pixels[..., [2, 0]] - luma[..., None]) / pixels.new_tensor([BLUE, RED])
+    shades = torch.stack([torch.ones_like(luma), luma, luma.square()], dim=-1)
+    tones = torch.linalg.pinv(shades.mT @ shades, hermitian=True) @ (shades.mT @ chroma)
+    free = max(1, pixels.shape[1] - shades.shape[-1])  # few pixels are near any tone that is fitted to them
+    distances = ((chroma - shades @ tones).square().sum((1, 2)) / free).sqrt() * 127.5
+    return min(max((float(distances.mean()) - NOISE) / (COLOUR - NOISE), 0.0), 1.0)
+
+
+def in_tone_of(frame: Tensor, restored: Tensor, share: float) -> Tensor:
+    """Return a restored frame with all that changed in luma, and with a `share` of what changed in colour."""
+    if share == 1:
+        return restored
+    frame = frame.to(restored)
+    change = restored - frame
+    luma = torch.einsum("... c h w, c -> ... h w", change, change.new_tensor(LUMA)).unsqueeze(-3)
+    return (frame + torch.lerp(luma.expand_as(change), change, share)).clamp_(-1, 1)
