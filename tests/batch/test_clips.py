@@ -133,6 +133,12 @@ def test_a_tree_deeper_than_python_recurses(tmp_path: Path) -> None:
     assert len(found.clips[0].name.parts) == 1201
 
 
+def test_pictures_are_no_frames(tmp_path: Path) -> None:
+    tree(tmp_path, "1.png", "2.png", "reel/1.png")
+    assert find_clips(tmp_path, tmp_path / "out") is None
+    assert names(find_clips(tmp_path, tmp_path / "out", pictures=True)) == ["1.png", "2.png", "reel/1.png"]
+
+
 def test_a_watched_folder_is_never_one_clip(tmp_path: Path) -> None:
     tree(tmp_path, "1.png", "2.png", "reel/1.png")
     assert names(find_clips(tmp_path, tmp_path / "out", watch=True)) == ["1.png", "2.png", "reel"]

@@ -31,7 +31,7 @@ def tapes(tmp_path: Path) -> Path:
     """Two clips, a bad one between them and a folder of frames."""
     folder = tmp_path / "tapes"
     (folder / "reel").mkdir(parents=True)
-    write_clip(folder / "a.mp4", Clip(frames=3))
+    read_pixels(write_clip(folder / "a.mp4", Clip(frames=3)))  # where no file was read before, that takes seconds
     (folder / "b.mp4").write_text("no video\n" * 99)
     write_clip(folder / "c.avi", Clip(frames=3, codec="mpeg4"))
     for index in range(2):
@@ -174,9 +174,21 @@ def test_usage(
 
 
 def test_options_of_folders_are_not_of_one_clip(model: str, tapes: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for option in (("--jobs", "2"), ("--dry-run",), ("--watch",)):
+    for option in (("--jobs", "2"), ("--dry-run",), ("--watch",), ("--pictures",)):
         run = run_vfe(capsys, "enhance", tapes / "a.mp4", "-o", tapes / "x.mp4", "--model", model, *option)
         assert_one_line_error(run, "--dry-run", code=2)
+
+
+def test_pictures_are_restored_each_by_itself(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder := tmp_path / "portraits").mkdir()
+    write_image(folder / "a.png", 48, 32)
+    write_image(folder / "b.jpg", 32, 64)
+    command = ("enhance", folder, "-o", tmp_path / "out", "--model", model)
+    assert_one_line_error(run_vfe(capsys, *command), "or add --pictures, which restores each by itself")
+    run = run_vfe(capsys, *command, "--pictures")
+    assert run.code == 0
+    assert files(tmp_path / "out") == ["a.png", "b.png"]
+    assert read_pixels(tmp_path / "out" / "b.png").shape[1:3] == (64, 32)
 
 
 def test_outputs_need_a_place_of_their_own(

@@ -22,8 +22,11 @@ class Watch:
     have_ended = False
     pause = LOOK_SECONDS
 
-    def __init__(self, source: Path, output: Path, clock: Callable[[], float] = time.monotonic) -> None:
-        self._source, self._output, self._clock = source, output, clock
+    def __init__(
+        self, source: Path, output: Path, clock: Callable[[], float] = time.monotonic, *, pictures: bool = False
+    ) -> None:
+        """With `pictures`, no image is a frame."""
+        self._source, self._output, self._clock, self._pictures = source, output, clock, pictures
         self._looked: float | None = None
         self._since: dict[Path, tuple[Stamp, float]] = {}
         self._taken: dict[Path, Stamp] = {}
@@ -34,7 +37,7 @@ class Watch:
         if self._looked is not None and now - self._looked < LOOK_SECONDS:
             return None
         self._looked = now
-        found = find_clips(self._source, self._output, watch=True)
+        found = find_clips(self._source, self._output, watch=True, pictures=self._pictures)
         if found is None:  # the folder is gone for now, as a drive that was taken out
             return None
         return found._replace(clips=tuple(clip for clip in found.clips if self._is_settled(clip, now)))

@@ -45,15 +45,20 @@ def run(args: argparse.Namespace) -> None:
         raise WrongUsage(OF_ONE_FILE)
     check_pipes(args.input, args.output)
     find_model(args.model, search_folders(args.models, args.comfyui))
-    found = None if args.input == PIPE else find_clips(args.input, args.output, watch=args.watch)
+    found = (
+        None if args.input == PIPE else find_clips(args.input, args.output, watch=args.watch, pictures=args.pictures)
+    )
     if found is not None and is_span:
         raise WrongUsage(OF_ONE_FILE)
     if found is not None:
         enhance_folder(args, model, found)
         return
     check_report_name(args.report)
-    if args.jobs or args.dry_run or args.watch:
-        raise WrongUsage(f"--jobs, --dry-run and --watch are of folders and globs of videos; {args.input} is one clip")
+    if args.jobs or args.dry_run or args.watch or args.pictures:
+        raise WrongUsage(
+            "--jobs, --dry-run and --watch are of folders and globs of videos, --pictures of those of images; "
+            f"{args.input} is one clip"
+        )
     if args.ray is not None:
         enhance_on_cluster(args, options, model)
         return

@@ -63,7 +63,7 @@ def enhance_folder(args: argparse.Namespace, model: ModelOptions, found: Found) 
     if args.dry_run:
         _plan_only(planner, found, lines)
     else:
-        arrivals = Watch(args.input, args.output) if args.watch else Listed(found)
+        arrivals = Watch(args.input, args.output, pictures=args.pictures) if args.watch else Listed(found)
         workers = WorkerPool(FileLoader(args), args.jobs or 1) if args.ray is None else ray_pool(args, model)
         _restore_all(planner, arrivals, workers, lines)
     if lines.failed:

@@ -12,3 +12,4 @@ def add_folders(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--jobs", type=read_count, metavar="N", help="processes at work at once (default: 1)")
     group.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     group.add_argument("--watch", action="store_true", help="also restore what appears later, until Ctrl-C")
+    group.add_argument("--pictures", action="store_true", help="each image is a picture by itself, and no frame")

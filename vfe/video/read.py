@@ -241,7 +241,8 @@ class Source:
             if (width, height) != size:
                 raise VFEError(
                     f"{path}: is {width}x{height}, the first image is {size[0]}x{size[1]}; "
-                    "images of one folder must have one size, restore others apart"
+                    "images of one folder must have one size, restore others apart",
+                    command="or add --pictures, which restores each by itself",
                 )
             several += is_animation(path)
             damaged += [] if photo.whole else [path.name]
