@@ -17,6 +17,7 @@ import pytest
 from tests.support.clips import read_pixels, write_audio
 from tests.support.comfy_server import ComfyServer, Graph, RefusedPrompt
 from tests.support.comfy_workflow import LITE, id_of, node_of, read_workflow, saved, to_prompt
+from tests.support.node_dtype import dtype_of_nodes
 from tests.support.paths import ROOT
 
 CLIPS = ROOT.parent / "shared" / "data" / "dev" / "hq_video"
@@ -68,6 +69,7 @@ def test_the_frames_are_those_of_vfe_enhance(comfy_server: ComfyServer, clip: Pa
     ours = read_pixels(saved(comfy_server, graph, run))
     expected = tmp_path / "expected.mp4"
     command = [sys.executable, "-m", "vfe", "enhance", str(clip), "-o", str(expected), "--device", "cpu"]
+    command += ["--dtype", dtype_of_nodes()]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     reference = read_pixels(expected)
     assert ours.shape == reference.shape == (FRAMES, SIDE, SIDE, 3)

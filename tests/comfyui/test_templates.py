@@ -26,6 +26,7 @@ from tests.support.clips import Clip, read_pixels, write_clip
 from tests.support.comfy_checkout import comfyui_checkout
 from tests.support.comfy_server import ComfyServer, Graph, Run
 from tests.support.comfy_workflow import LITE, id_of, node_of, read_workflow, saved, to_prompt
+from tests.support.node_dtype import dtype_of_nodes
 from tests.support.paths import ROOT
 from tests.support.tiny_prior import tiny_adapter, tiny_fusion
 from tests.support.tiny_vae import random_vae
@@ -174,7 +175,7 @@ def restored_in_memory(restorer: vfe.Restorer, images: npt.NDArray[np.float32]) 
 
 @cache
 def lite() -> vfe.Restorer:
-    return vfe.load("lite", device="cpu")
+    return vfe.load("lite", "cpu", dtype_of_nodes())
 
 
 @pytest.mark.parametrize("title", [LITE, LONG], ids=["lite", "long"])
