@@ -56,7 +56,7 @@ def colour_share(frames: Sequence[Tensor]) -> float:
     """
     step = max(1, min(frames[0].shape[-2:]) // SIDE)
     seen = torch.stack([frame[..., ::step, ::step] for frame in frames[::FRAMES_STEP]])
-    pixels = rearrange(seen, "... c h w -> (...) (h w) c").double().nan_to_num().cpu()
+    pixels = rearrange(seen, "... c h w -> (...) (h w) c").cpu().double().nan_to_num()
     luma = pixels @ pixels.new_tensor(LUMA)
     chroma = (pixels[..., [2, 0]] - luma[..., None]) / pixels.new_tensor([BLUE, RED])
     shades = torch.stack([torch.ones_like(luma), luma, luma.square()], dim=-1)

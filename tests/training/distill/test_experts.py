@@ -31,10 +31,11 @@ TRUTH = {"teacher": {"kind": "ground_truth"}}
 
 
 def clips() -> Tensor:
-    """A clip of noise, which has all frequencies, and a smooth one: (2, 3, 5, 64, 64)."""
+    """A clip of fine waves and a smooth one: (2, 3, 5, 64, 64)."""
     sharp = torch.rand(1, 3, 5, 64, 64, generator=torch.Generator().manual_seed(0)) - 0.5
     smooth = torch.nn.functional.avg_pool3d(sharp, (1, 9, 9), 1, (0, 4, 4)) * 6
-    wave = torch.sin(torch.arange(64) * 2.7) * 0.4  # 27 cycles of 32
+    phases = torch.tensor([0.0, 0.6, 1.2]).view(3, 1, 1, 1)  # of red, green and blue: grey would stay grey
+    wave = torch.sin(torch.arange(64) * 2.7 + phases) * 0.4  # 27 cycles of 32
     return torch.cat([wave.expand(1, 3, 5, 64, 64), smooth]).clamp(-1, 1)
 
 
