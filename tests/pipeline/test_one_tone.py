@@ -37,7 +37,7 @@ def noisy(frames: list[Tensor], levels: float) -> list[Tensor]:
 
 
 class Tinting:
-    """Makes frames brighter and bluer."""
+    """Makes frames bluer, and flatter."""
 
     def window_for(self, height: int, width: int) -> WindowConfig:
         return WindowConfig(5 if height < width else 9, 0)
@@ -51,7 +51,7 @@ class Tinting:
 @pytest.mark.parametrize("tint", TINTS)
 def test_footage_of_one_tone_keeps_it(tint: str) -> None:
     frames, tinting = toned(tint), Tinting()
-    assert colour_share(frames) == 0
+    assert {colour_share(frame) for frame in frames} == {0}
     restored = KeptTone(tinting).restore_window(frames, 1.0, never_cancelled)
     for frame, made, kept in zip(frames, tinting.made, restored, strict=True):
         torch.testing.assert_close(kept - luma_of(kept)[None], frame - luma_of(frame)[None], atol=1e-6, rtol=0)
@@ -69,14 +69,22 @@ def test_grey_stays_grey_to_the_bit() -> None:
 
 def test_what_has_colour_is_restored_in_colour() -> None:
     frames, tinting = list(drifting_pattern(5, 64, 80)[0].unbind(1)), Tinting()
-    assert colour_share(frames) == 1
+    assert {colour_share(frame) for frame in frames} == {1}
     kept = KeptTone(tinting).restore_window(frames, 0.5, never_cancelled)
     assert all(one is made for one, made in zip(kept, tinting.made, strict=True))
 
 
+def test_each_frame_is_judged_by_itself() -> None:
+    """As where a cut leads from black and white to colour."""
+    frames, tinting = [*toned("grey", 2), *drifting_pattern(2, 64, 80)[0].unbind(1)], Tinting()
+    kept = KeptTone(tinting).restore_window(frames, 0.5, never_cancelled)
+    assert [bool((frame == frame[:1]).all()) for frame in kept] == [True, True, False, False]
+    assert [one is made for one, made in zip(kept, tinting.made, strict=True)] == [False, False, True, True]
+
+
 @pytest.mark.parametrize("tint", TINTS)
 def test_noise_and_what_codecs_leave_is_no_colour(tint: str) -> None:
-    shares = [colour_share(noisy(toned(tint), levels)) for levels in (1, 2, 2.5, 3, 4)]
+    shares = [colour_share(noisy(toned(tint, 1), levels)[0]) for levels in (1, 2, 2.5, 3, 4)]
     assert shares[0] == 0
     assert shares[-1] == 1
     assert shares == sorted(shares)
@@ -101,8 +109,8 @@ def test_batches_and_frames_of_any_size() -> None:
     alone = KeptTone(Tinting()).restore_window([frame[1] for frame in batch], 1.0, never_cancelled)
     for both, one in zip(kept, alone, strict=True):
         torch.testing.assert_close(both[1], one)
-    assert colour_share([torch.zeros(3, 1, 1)]) == 0
-    assert colour_share([torch.full((3, 9, 9), float("nan"))]) == 0
+    assert colour_share(torch.zeros(3, 1, 1)) == 0
+    assert colour_share(torch.full((3, 9, 9), float("nan"))) == 0
     assert KeptTone(Tinting()).window_for(64, 80) == WindowConfig(5, 0)
 
 

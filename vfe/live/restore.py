@@ -82,7 +82,7 @@ class GroupRestorer:
         area = _around(face, height, width)
         patcher = AlignedPatcher(_moved(face.track, area), PasteConfig(), "bilinear")
         parts = [_pixels(picture, area) for picture in pictures]
-        colours = colour_share([_pixels(pictures[-1], Area(0, height, 0, width))])
+        colours = colour_share(_pixels(pictures[-1], Area(0, height, 0, width)))
         indices = range(len(patcher.matrices) - face.frames, len(patcher.matrices))
         crops = [patcher.take(part, index) for part, index in zip(parts, indices, strict=True)]
         restored = self._restored(torch.stack(crops, dim=1)[None])[0].unbind(1)

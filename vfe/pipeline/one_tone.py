@@ -1,15 +1,14 @@
 """Footage of one tone, as black-and-white film and sepia prints are: it keeps its tone, and luma alone is restored.
 
-Models learn from colour, and give grey eyes a blue and grey lips a red. Footage is of one tone where its Cb and Cr are
-a function of luma, but for a little noise; as much as there is colour beside that, the colours of the result are kept.
-Our own choice, all of it.
+Models learn from colour, and give grey eyes and teeth a tint. A frame is of one tone where its Cb and Cr are a function
+of luma, but for a little noise; as much as there is colour beside that, the colours of the result are kept. Each frame
+is judged by itself: film may fade, and colour may follow a cut. Our own choice, all of it.
 
 B batch, H W sides; frames are (3, H, W) or (B, 3, H, W) in [-1, 1].
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +21,6 @@ from .windows import WindowConfig, WindowPipeline
 
 SIDE = 64
 """Pixels that are looked at along the shorter side of a frame, at least, where it has so many."""
-FRAMES_STEP = 4
-"""Of so many frames one is looked at."""
 NOISE, COLOUR = 1.5, 2.5
 """How far Cb and Cr are from the tone, a root mean square in levels of 255: up to the first there is no colour, from
 the second on all of it counts. Of 2079 open clips and pictures those in black and white had 0 to 1.9, but for two
@@ -44,19 +41,14 @@ class KeptTone:
 
     def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
         """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many, on the CPU."""
-        share = colour_share(frames)
         restored = self.pipeline.restore_window(frames, strength, check)
-        return [in_tone_of(frame, new, share) for frame, new in zip(frames, restored, strict=True)]
+        return [in_tone_of(frame, new, colour_share(frame)) for frame, new in zip(frames, restored, strict=True)]
 
 
-def colour_share(frames: Sequence[Tensor]) -> float:
-    """Return 0 for frames of one tone, 1 for those in colour, and what lies between for those with hardly any.
-
-    Each frame may have a tone of its own, as beside cuts, or where old film fades.
-    """
-    step = max(1, min(frames[0].shape[-2:]) // SIDE)
-    seen = torch.stack([frame[..., ::step, ::step] for frame in frames[::FRAMES_STEP]])
-    pixels = rearrange(seen, "... c h w -> (...) (h w) c").cpu().double().nan_to_num()
+def colour_share(frame: Tensor) -> float:
+    """Return 0 for a frame of one tone, 1 for one in colour, and what lies between for one with hardly any."""
+    step = max(1, min(frame.shape[-2:]) // SIDE)
+    pixels = rearrange(frame[..., ::step, ::step], "... c h w -> (...) (h w) c").cpu().double().nan_to_num()
     luma = pixels @ pixels.new_tensor(LUMA)
     chroma = (pixels[..., [2, 0]] - luma[..., None]) / pixels.new_tensor([BLUE, RED])
     shades = torch.stack([torch.ones_like(luma), luma, luma.square()], dim=-1)

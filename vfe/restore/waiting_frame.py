@@ -29,7 +29,7 @@ class WaitingFrame:
         if area is None:
             return self.pixels
         pasted = paste(self.pixels, [patch for _, patch in sorted(self.patches.items())])
-        colours = colour_share([self.pixels[area.slices]])
+        colours = colour_share(self.pixels[area.slices])
         return area.put(in_tone_of(self.pixels, pasted, colours), self.pixels)
 
 
