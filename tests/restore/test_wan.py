@@ -107,7 +107,8 @@ def test_from_video_to_video_on_the_command_line(
     files: WanRestorerFiles, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The model by its name, VAE and context found by what is in them; odd sides, sound kept, frames as by hand."""
-    clip = write_clip(tmp_path / "in.mp4", Clip(frames=7, width=46, height=34, audio=True))
+    nothing_still = Clip(frames=7, width=46, height=34, audio=True, cuts=tuple(range(7)))
+    clip = write_clip(tmp_path / "in.mp4", nothing_still)
     output = tmp_path / "out.mkv"
     run = run_vfe(
         capsys, "enhance", clip, "-o", output, "--model", "dit", "--models", files.folder, "--device", "cpu",
