@@ -45,6 +45,15 @@ def test_both_latents_matter() -> None:
     assert torch.equal(net(z_lq), net(torch.cat([z_lq, z_lq], 1)))
 
 
+def test_aligned_faces_keep_small_changes_where_they_are_flat() -> None:
+    """Which frames lose: of a face they are the texture of skin."""
+    z = torch.zeros(1, CODEC.channels, 2, 8, 8)
+    for sees_original in (True, False):
+        net = random_lite(sees_original)
+        seen = torch.cat([z, z], 1) if sees_original else z
+        assert torch.equal(net.velocity(seen, never_cancelled), net(seen)) == sees_original
+
+
 def test_folding_keeps_the_second_latent() -> None:
     config = tiny_config(pyramid=SCALES, patch=(1, 2, 2), sees_original=True)
     torch.manual_seed(0)

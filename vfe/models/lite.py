@@ -14,6 +14,7 @@ from ..types import CheckCancelled
 from .dit.experts import ExpertChoice
 from .dit.folded import FoldedDiT, fold
 from .dit.model import DiTConfig, WanDiT
+from .flat_areas import without_grid
 from .flow import OneStepFlow
 from .lapped_codec import CodecConfig, LappedCodec
 from .ops import TORCH_OPS, Ops
@@ -115,6 +116,11 @@ class LiteModel(nn.Module):
         return None if self.prior is None else self.prior(video, check)
 
     def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
-        """Return what `forward` does in the DiT's dtype; `check` is called before."""
+        """Return what `forward` does in the DiT's dtype; `check` is called before.
+
+        Of frames it is without the grid of tokens in flat areas; aligned faces, which come with the original, keep the
+        small changes there: they are the texture of skin.
+        """
         check()
-        return self(z_lq.to(self.dit.dtype), prior)
+        v = self(z_lq.to(self.dit.dtype), prior)
+        return v if self.sees_original else without_grid(v, z_lq, self.codec)
