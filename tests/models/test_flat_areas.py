@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tests.support.tiny_lite import TINY_LITE, drifting_pattern, tiny_lite
-from vfe.models.flat_areas import SMALL, without_grid
+from vfe.models.flat_areas import SMALL, without_grid_
 from vfe.models.lapped_codec import LappedCodec
 from vfe.types import never_cancelled
 
@@ -36,7 +36,7 @@ def rms(video: Tensor) -> float:
 def changed(video: Tensor, change: Tensor, codec: LappedCodec) -> Tensor:
     """What is left of a change of a clip, in pixels."""
     z = codec.encode(video.contiguous())
-    v = without_grid(z - codec.encode((video + change).contiguous()), z, codec)
+    v = without_grid_(z - codec.encode((video + change).contiguous()), z, codec)
     return codec.decode(z - v) - video
 
 
@@ -60,7 +60,7 @@ def test_light_and_colour_stay(codec: LappedCodec) -> None:
 def test_where_there_is_structure_nothing_changes(codec: LappedCodec) -> None:
     z = codec.encode(PATTERN)
     v = z - codec.encode(PATTERN + grid(0.3))
-    assert torch.equal(without_grid(v.clone(), z, codec), v)
+    assert torch.equal(without_grid_(v.clone(), z, codec), v)
 
 
 def test_each_block_is_judged_by_itself(codec: LappedCodec) -> None:
@@ -78,11 +78,11 @@ def test_less_is_taken_the_more_structure_there_is(codec: LappedCodec) -> None:
 
 def test_nothing_stays_nothing_and_layouts_do_not_matter(codec: LappedCodec) -> None:
     z = codec.encode(EVEN)
-    assert not without_grid(torch.zeros_like(z), z, codec).any()
+    assert not without_grid_(torch.zeros_like(z), z, codec).any()
     v = torch.randn(z.shape, generator=torch.Generator().manual_seed(1)) * SMALL
-    expected = without_grid(v.clone(), z, codec)
-    assert torch.equal(without_grid(v.clone(memory_format=torch.contiguous_format), z.contiguous(), codec), expected)
-    rounded = without_grid(v.bfloat16(), z, codec)
+    expected = without_grid_(v.clone(), z, codec)
+    assert torch.equal(without_grid_(v.clone(memory_format=torch.contiguous_format), z.contiguous(), codec), expected)
+    rounded = without_grid_(v.bfloat16(), z, codec)
     assert rounded.dtype == torch.bfloat16
     assert (rounded - expected).abs().max() < 0.01 * expected.abs().max()
 
@@ -91,5 +91,5 @@ def test_a_restorer_of_frames_gives_that() -> None:
     net = tiny_lite(0.02)
     z = net.codec.encode(EVEN)
     v = net.velocity(z, never_cancelled)
-    assert torch.equal(v, without_grid(net(z), z, net.codec))
+    assert torch.equal(v, without_grid_(net(z), z, net.codec))
     assert not torch.equal(v, net(z))

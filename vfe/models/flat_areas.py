@@ -5,7 +5,7 @@ structure nobody can see it, but in a dark or even area, seen bright, it is a gr
 velocity count for less; its means over blocks and frames, which are light and colour, stay. Our own choice, in neither
 paper.
 
-B batch, C channels, t h w latent grid, n tokens.
+B batch, C channels, t h w latent grid.
 """
 
 from __future__ import annotations
@@ -19,33 +19,30 @@ from torch import Tensor
 from .lapped_codec import LappedCodec
 
 FLAT = 1.5
-"""Levels of 255, a root mean square: a block that differs by that much from its mean is flat by 1 / e."""
+"""Levels of 255: a block is flat by 1 / e where its three colours differ by that much from their means, the root of the
+sum of their mean squares."""
 SMALL = 0.25
 """Levels of 255, a root mean square: a coefficient that changes its block by that much, alone, counts by half where the
 area is perfectly flat."""
 LEAST = 0.01
 """Areas that are less flat than this keep their velocity to the bit."""
-AT_ONCE = 1024
-"""Blocks that are squared at once: 3 MB, which stay in a processor's cache."""
 
 
-def without_grid(velocity: Tensor, z_lq: Tensor, codec: LappedCodec) -> Tensor:
-    """Return a velocity (B, C, t, h, w) with less of its small coefficients where z_lq is flat; it may be changed.
+def without_grid_(velocity: Tensor, z_lq: Tensor, codec: LappedCodec) -> Tensor:
+    """Make small coefficients of a velocity (B, C, t, h, w) smaller where z_lq is flat, in its own memory; return it.
 
     p / (p + f SMALL^2) of each is kept, with p the mean square of what it changes and f the flatness, from 0 to 1.
     """
     levels = _levels(codec).to(z_lq.device)
-    blocks = rearrange(z_lq, "b c t h w -> (b t h w) c")
-    energy = torch.cat([part.float().square() @ levels.square() for part in blocks.split(AT_ONCE)])
-    flatness = torch.exp(-energy / FLAT**2)
-    flat = (flatness >= LEAST).nonzero().squeeze(1)
-    tokens = rearrange(velocity, "b c t h w -> (b t h w) c")
-    v = tokens[flat].float()
-    power = (v * levels).square()
-    kept = torch.where(levels > 0, power / (power + SMALL**2 * flatness[flat, None]), 1)
-    tokens[flat] = (v * kept).to(velocity.dtype)
-    b, _, t, h, w = velocity.shape
-    return rearrange(tokens, "(b t h w) c -> b c t h w", b=b, t=t, h=h, w=w)
+    for index in range(z_lq.shape[2]):  # one latent frame at a time stays in the processor's cache
+        v, z = (rearrange(latent[:, :, index], "b c h w -> b h w c") for latent in (velocity, z_lq))
+        flatness = torch.exp(-(z.float().square() @ levels.square()) / FLAT**2)
+        flat = flatness >= LEAST
+        coefficients = v[flat].float()
+        power = (coefficients * levels).square()
+        kept = torch.where(levels > 0, power / (power + SMALL**2 * flatness[flat, None]), 1)
+        v[flat] = (coefficients * kept).to(v.dtype)
+    return velocity
 
 
 def _levels(codec: LappedCodec) -> Tensor:

@@ -14,7 +14,7 @@ from ..types import CheckCancelled
 from .dit.experts import ExpertChoice
 from .dit.folded import FoldedDiT, fold
 from .dit.model import DiTConfig, WanDiT
-from .flat_areas import without_grid
+from .flat_areas import without_grid_
 from .flow import OneStepFlow
 from .lapped_codec import CodecConfig, LappedCodec
 from .ops import TORCH_OPS, Ops
@@ -123,4 +123,4 @@ class LiteModel(nn.Module):
         """
         check()
         v = self(z_lq.to(self.dit.dtype), prior)
-        return v if self.sees_original else without_grid(v, z_lq, self.codec)
+        return v if self.sees_original else without_grid_(v, z_lq, self.codec)
