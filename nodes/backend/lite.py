@@ -122,9 +122,8 @@ class ComfyLite(ComfyRestorer):
         fuse = None if network.fusion is None or prior is None else network.fusion(prior)
         z, watch = z_lq.to(self.dtype), watching(check, fuse)
         folded = self.folding.folded()
-        if folded is not None:
-            return folded(z, watch)
-        return self.dit(z, network.config.flow.timestep, network.context, watch)
+        v = folded(z, watch) if folded is not None else self.dit(z, self.flow.timestep, network.context, watch)
+        return network.without_grid_(v, z_lq)
 
 
 def activation_bytes(config: LiteConfig, size: VideoShape, window: WindowConfig, dtype: torch.dtype) -> int:

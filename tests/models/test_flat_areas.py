@@ -82,6 +82,8 @@ def test_nothing_stays_nothing_and_layouts_do_not_matter(codec: LappedCodec) -> 
     v = torch.randn(z.shape, generator=torch.Generator().manual_seed(1)) * SMALL
     expected = without_grid_(v.clone(), z, codec)
     assert torch.equal(without_grid_(v.clone(memory_format=torch.contiguous_format), z.contiguous(), codec), expected)
+    part = torch.cat([v, v], 3)[:, :, :, : v.shape[3]]
+    assert torch.equal(without_grid_(part, z, codec), expected)
     rounded = without_grid_(v.bfloat16(), z, codec)
     assert rounded.dtype == torch.bfloat16
     assert (rounded - expected).abs().max() < 0.01 * expected.abs().max()

@@ -116,11 +116,13 @@ class LiteModel(nn.Module):
         return None if self.prior is None else self.prior(video, check)
 
     def velocity(self, z_lq: Tensor, check: CheckCancelled, prior: Prior | None = None) -> Tensor:
-        """Return what `forward` does in the DiT's dtype; `check` is called before.
-
-        Of frames it is without the grid of tokens in flat areas; aligned faces, which come with the original, keep the
-        small changes there: they are the texture of skin.
-        """
+        """Return what `forward` does in the DiT's dtype, `without_grid_`; `check` is called before."""
         check()
-        v = self(z_lq.to(self.dit.dtype), prior)
-        return v if self.sees_original else without_grid_(v, z_lq, self.codec)
+        return self.without_grid_(self(z_lq.to(self.dit.dtype), prior), z_lq)
+
+    def without_grid_(self, velocity: Tensor, z_lq: Tensor) -> Tensor:
+        """Take the grid of tokens from what `forward` gives for frames, in its own memory, and return it.
+
+        Aligned faces, which come with the original, keep small changes where they are flat: the texture of skin.
+        """
+        return velocity if self.sees_original else without_grid_(velocity, z_lq, self.codec)

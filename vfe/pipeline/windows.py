@@ -190,7 +190,7 @@ class WindowPipeline(Protocol):
         ...
 
     def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
-        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many.
+        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many, which the caller may change.
 
         For a model that sees the original, a frame may be (6, H, W), with that after it.
         """
