@@ -302,7 +302,7 @@ def test_dvface_with_its_prior_gives_the_frames_of_vfe_enhance(
     comfy_server: ComfyServer, clip: Path, wan_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for what stands still, which a chain does not average over time: it has a node for each step of a latent."""
-    monkeypatch.setattr("vfe.pipeline.keeping.StillWhereStill", lambda pipeline: pipeline)
+    monkeypatch.setattr("vfe.pipeline.keeping.keep_still_", lambda *_: None)
     graph = template(comfy_server, DVFACE, clip)
     add_pictures(graph, "got", (id_of(graph, "GetVideoComponents"), 0))
     add_pictures(graph, "gave", (id_of(graph, "VFE_VAEDecodeTiled"), 0))

@@ -36,7 +36,7 @@ def rms(video: Tensor) -> float:
 def changed(video: Tensor, change: Tensor, codec: LappedCodec) -> Tensor:
     """What is left of a change of a clip, in pixels."""
     z = codec.encode(video.contiguous())
-    v = without_grid_(z - codec.encode((video + change).contiguous()), z, codec)
+    v = without_grid_(z - codec.encode((video + change).contiguous()), z, codec, 1.0)
     return codec.decode(z - v) - video
 
 
@@ -52,6 +52,14 @@ def test_what_is_larger_stays(codec: LappedCodec) -> None:
         assert rms(lost) < 0.1 * levels
 
 
+def test_a_longer_step_makes_a_coefficient_larger(codec: LappedCodec) -> None:
+    """What counts is what it changes in the picture."""
+    z = codec.encode(EVEN)
+    v = z - codec.encode((EVEN + grid(0.3)).contiguous())
+    by_parts = without_grid_(2.5 * v, z, codec, 0.4)
+    torch.testing.assert_close(by_parts, 2.5 * without_grid_(v.clone(), z, codec, 1.0))
+
+
 def test_light_and_colour_stay(codec: LappedCodec) -> None:
     change = torch.tensor([0.2, -0.1, 0.4]).view(1, 3, 1, 1, 1).expand_as(EVEN) * LEVEL
     torch.testing.assert_close(changed(EVEN, change, codec), change, atol=2e-6, rtol=0)
@@ -60,7 +68,7 @@ def test_light_and_colour_stay(codec: LappedCodec) -> None:
 def test_where_there_is_structure_nothing_changes(codec: LappedCodec) -> None:
     z = codec.encode(PATTERN)
     v = z - codec.encode(PATTERN + grid(0.3))
-    assert torch.equal(without_grid_(v.clone(), z, codec), v)
+    assert torch.equal(without_grid_(v.clone(), z, codec, 1.0), v)
 
 
 def test_each_block_is_judged_by_itself(codec: LappedCodec) -> None:
@@ -78,13 +86,15 @@ def test_less_is_taken_the_more_structure_there_is(codec: LappedCodec) -> None:
 
 def test_nothing_stays_nothing_and_layouts_do_not_matter(codec: LappedCodec) -> None:
     z = codec.encode(EVEN)
-    assert not without_grid_(torch.zeros_like(z), z, codec).any()
+    assert not without_grid_(torch.zeros_like(z), z, codec, 1.0).any()
     v = torch.randn(z.shape, generator=torch.Generator().manual_seed(1)) * SMALL
-    expected = without_grid_(v.clone(), z, codec)
-    assert torch.equal(without_grid_(v.clone(memory_format=torch.contiguous_format), z.contiguous(), codec), expected)
+    expected = without_grid_(v.clone(), z, codec, 1.0)
+    assert torch.equal(
+        without_grid_(v.clone(memory_format=torch.contiguous_format), z.contiguous(), codec, 1.0), expected
+    )
     part = torch.cat([v, v], 3)[:, :, :, : v.shape[3]]
-    assert torch.equal(without_grid_(part, z, codec), expected)
-    rounded = without_grid_(v.bfloat16(), z, codec)
+    assert torch.equal(without_grid_(part, z, codec, 1.0), expected)
+    rounded = without_grid_(v.bfloat16(), z, codec, 1.0)
     assert rounded.dtype == torch.bfloat16
     assert (rounded - expected).abs().max() < 0.01 * expected.abs().max()
 
@@ -93,5 +103,5 @@ def test_a_restorer_of_frames_gives_that() -> None:
     net = tiny_lite(0.02)
     z = net.codec.encode(EVEN)
     v = net.velocity(z, never_cancelled)
-    assert torch.equal(v, without_grid_(net(z), z, net.codec))
+    assert torch.equal(v, without_grid_(net(z), z, net.codec, 1.0))
     assert not torch.equal(v, net(z))

@@ -45,7 +45,7 @@ def test_chain_equals_whole_frames_of_vfe(
     images: Tensor, tracks: Loose, restorer: Loose, hair_and_neck: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But for what stands still, which a chain does not average over time."""
-    monkeypatch.setattr("vfe.pipeline.keeping.StillWhereStill", lambda pipeline: pipeline)
+    monkeypatch.setattr("vfe.pipeline.keeping.keep_still_", lambda *_: None)
     (latent,) = run("OneStepEnhance", restorer=restorer, images=images, window=9, overlap=1)
     (whole,) = run("VAEDecodeTiled", latent=latent, restorer=restorer)
     result = restored(restorer, whole, tracks, originals=images, hair_and_neck=hair_and_neck)

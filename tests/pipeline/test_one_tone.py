@@ -8,9 +8,9 @@ from torch import Tensor
 
 from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.luma import LUMA
-from vfe.pipeline.keeping import keeping
+from vfe.pipeline.keeping import KeepsToneAndStillness, keeping
 from vfe.pipeline.one_step import OneStepPipeline
-from vfe.pipeline.one_tone import KeptTone, colour_share, in_tone_of
+from vfe.pipeline.one_tone import colour_share, in_tone_of, keep_tone
 from vfe.pipeline.windows import WindowConfig
 from vfe.types import CheckCancelled, never_cancelled
 
@@ -52,7 +52,7 @@ class Tinting:
 def test_footage_of_one_tone_keeps_it(tint: str) -> None:
     frames, tinting = toned(tint), Tinting()
     assert {colour_share(frame) for frame in frames} == {0}
-    restored = KeptTone(tinting).restore_window(frames, 1.0, never_cancelled)
+    restored = keep_tone(frames, tinting.restore_window(frames, 1.0, never_cancelled))
     for frame, made, kept in zip(frames, tinting.made, restored, strict=True):
         torch.testing.assert_close(kept - luma_of(kept)[None], frame - luma_of(frame)[None], atol=1e-6, rtol=0)
         torch.testing.assert_close(luma_of(kept), luma_of(made), atol=1e-6, rtol=0)
@@ -70,14 +70,14 @@ def test_grey_stays_grey_to_the_bit() -> None:
 def test_what_has_colour_is_restored_in_colour() -> None:
     frames, tinting = list(drifting_pattern(5, 64, 80)[0].unbind(1)), Tinting()
     assert {colour_share(frame) for frame in frames} == {1}
-    kept = KeptTone(tinting).restore_window(frames, 0.5, never_cancelled)
+    kept = keep_tone(frames, tinting.restore_window(frames, 0.5, never_cancelled))
     assert all(one is made for one, made in zip(kept, tinting.made, strict=True))
 
 
 def test_each_frame_is_judged_by_itself() -> None:
     """As where a cut leads from black and white to colour."""
     frames, tinting = [*toned("grey", 2), *drifting_pattern(2, 64, 80)[0].unbind(1)], Tinting()
-    kept = KeptTone(tinting).restore_window(frames, 0.5, never_cancelled)
+    kept = keep_tone(frames, tinting.restore_window(frames, 0.5, never_cancelled))
     assert [bool((frame == frame[:1]).all()) for frame in kept] == [True, True, False, False]
     assert [one is made for one, made in zip(kept, tinting.made, strict=True)] == [False, False, True, True]
 
@@ -105,13 +105,14 @@ def test_what_gets_too_bright_is_white() -> None:
 
 def test_batches_and_frames_of_any_size() -> None:
     batch = [torch.stack([frame, frame.flip(-1)]) for frame in toned("sepia")]
-    kept = KeptTone(Tinting()).restore_window(batch, 1.0, never_cancelled)
-    alone = KeptTone(Tinting()).restore_window([frame[1] for frame in batch], 1.0, never_cancelled)
+    made = Tinting().restore_window(batch, 1.0, never_cancelled)
+    kept = keep_tone(batch, made)
+    alone = keep_tone([frame[1] for frame in batch], [frame[1] for frame in made])
     for both, one in zip(kept, alone, strict=True):
         torch.testing.assert_close(both[1], one)
     assert colour_share(torch.zeros(3, 1, 1)) == 0
     assert colour_share(torch.full((3, 9, 9), float("nan"))) == 0
-    assert KeptTone(Tinting()).window_for(64, 80) == WindowConfig(5, 0)
+    assert KeepsToneAndStillness(Tinting()).window_for(64, 80) == WindowConfig(5, 0)
 
 
 def test_bars_beside_a_tinted_picture_do_not_count() -> None:

@@ -9,9 +9,8 @@ from torch import Tensor
 from tests.support.tiny_lite import drifting_pattern, tiny_lite
 from vfe.pipeline.keeping import keeping
 from vfe.pipeline.one_step import OneStepPipeline
-from vfe.pipeline.stillness import SHARE, StillWhereStill, share_of_neighbour
+from vfe.pipeline.stillness import SHARE, keep_still_, share_of_neighbour
 from vfe.pipeline.windows import ClipStream, WindowConfig
-from vfe.types import CheckCancelled, never_cancelled
 
 LEVEL = 1 / 127.5
 
@@ -21,36 +20,10 @@ def noise(frames: list[Tensor], levels: float, seed: int = 0) -> list[Tensor]:
     return [frame + torch.randn(frame.shape, generator=generator) * levels * LEVEL for frame in frames]
 
 
-class Shimmering:
-    """Gives back what it gets, with noise of so many levels."""
-
-    def __init__(self, levels: float = 0) -> None:
-        self.levels = levels
-
-    def window_for(self, height: int, width: int) -> WindowConfig:
-        return WindowConfig(9 if height < width else 5, 0)
-
-    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
-        check()
-        del strength
-        self.made = noise(frames, self.levels)
-        return [frame.clone() for frame in self.made]
-
-
-class Given(Shimmering):
-    """Gives these frames, whatever it gets."""
-
-    def __init__(self, frames: list[Tensor]) -> None:
-        super().__init__()
-        self._frames = frames
-
-    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
-        del frames, strength, check
-        return [frame.clone() for frame in self._frames]
-
-
-def restored(frames: list[Tensor], pipeline: Shimmering) -> list[Tensor]:
-    return StillWhereStill(pipeline).restore_window(frames, 1.0, never_cancelled)
+def kept(frames: list[Tensor], made: list[Tensor]) -> list[Tensor]:
+    after = [frame.clone() for frame in made]
+    keep_still_(frames, after)
+    return after
 
 
 def shimmer(frames: list[Tensor]) -> float:
@@ -68,31 +41,31 @@ def moving(frames: int = 9) -> list[Tensor]:
 
 
 def test_a_still_picture_stands_still() -> None:
-    pipeline = Shimmering(2)
-    after = restored(still(), pipeline)
-    assert shimmer(after) < shimmer(pipeline.made) / 5
+    made = noise(still(), 2)
+    after = kept(still(), made)
+    assert shimmer(after) < shimmer(made) / 5
     for frame, clean in zip(after, still(), strict=True):
         assert (frame - clean).square().mean().sqrt() < 1.5 * LEVEL
 
 
 def test_what_moves_stays_as_it_is_to_the_bit() -> None:
-    pipeline = Shimmering(2)
-    for frame, made in zip(restored(moving(), pipeline), pipeline.made, strict=True):
-        assert torch.equal(frame, made)
+    made = noise(moving(), 2)
+    for frame, as_made in zip(kept(moving(), made), made, strict=True):
+        assert torch.equal(frame, as_made)
 
 
 def test_what_moves_before_a_still_wall_stays_as_it_is() -> None:
     frames = [torch.cat([one, other], -1) for one, other in zip(moving(), still(), strict=True)]
-    pipeline = Shimmering(2)
-    after = restored(frames, pipeline)
-    moved, made = [frame[..., :72] for frame in after], [frame[..., :72] for frame in pipeline.made]
-    torch.testing.assert_close(torch.stack(moved), torch.stack(made), atol=0.02 * LEVEL, rtol=0)
-    assert shimmer([frame[..., 96:] for frame in after]) < shimmer([frame[..., 96:] for frame in pipeline.made]) / 5
+    made = noise(frames, 2)
+    after = kept(frames, made)
+    for frame, as_made in zip(after, made, strict=True):
+        torch.testing.assert_close(frame[..., :72], as_made[..., :72], atol=0.02 * LEVEL, rtol=0)
+    assert shimmer([frame[..., 96:] for frame in after]) < shimmer([frame[..., 96:] for frame in made]) / 5
 
 
 def test_nothing_is_mixed_across_a_cut() -> None:
     frames = still(4) + [frame.flip(-1) for frame in still(4)]
-    for frame, after in zip(frames, restored(frames, Shimmering()), strict=True):
+    for frame, after in zip(frames, kept(frames, frames), strict=True):
         torch.testing.assert_close(after, frame, atol=1e-6, rtol=0)
 
 
@@ -101,24 +74,23 @@ def test_what_restoring_leaves_alone_stays_as_it_was() -> None:
     fade = [torch.full((3, 64, 80), -0.5 + index * 0.3 * LEVEL) for index in range(25)]
     grain = noise(still(), 0.5)
     for frames in (fade, grain):
-        for frame, after in zip(frames, restored(frames, Shimmering()), strict=True):
+        for frame, after in zip(frames, kept(frames, frames), strict=True):
             torch.testing.assert_close(after, frame, atol=1e-6, rtol=0)
 
 
 def test_a_fade_is_restored_as_evenly_as_a_still_picture() -> None:
     frames = [torch.full((3, 64, 80), -0.5 + index * 0.3 * LEVEL) for index in range(25)]
-    pipeline = Shimmering(2)
-    changes = [after - frame for after, frame in zip(restored(frames, pipeline), frames, strict=True)]
-    made = [after - frame for after, frame in zip(pipeline.made, frames, strict=True)]
-    assert shimmer(changes) < shimmer(made) / 4
+    made = noise(frames, 2)
+    before, after = (
+        [new - frame for new, frame in zip(clip, frames, strict=True)] for clip in (made, kept(frames, made))
+    )
+    assert shimmer(after) < shimmer(before) / 4
 
 
 def test_the_result_is_a_picture() -> None:
     frames = [torch.full((3, 64, 80), 0.998 + index * 0.5 * LEVEL).clamp(max=1) for index in range(9)]
-    for frame in restored(
-        frames, Given([torch.full_like(frame, 1 - 1e-4 * index) for index, frame in enumerate(frames)])
-    ):
-        assert frame.max() <= 1
+    made = [torch.full_like(frame, 1 - 1e-4 * index) for index, frame in enumerate(frames)]
+    assert all(frame.max() <= 1 for frame in kept(frames, made))
 
 
 def test_a_level_of_change_is_averaged_less_the_more_it_is() -> None:
@@ -132,21 +104,22 @@ def test_a_level_of_change_is_averaged_less_the_more_it_is() -> None:
 
 def test_batches_and_frames_of_any_size() -> None:
     batch = [torch.stack([one, other]) for one, other in zip(still(), moving(), strict=True)]
-    both = restored(batch, Shimmering(2))
+    made = noise(batch, 2)
+    both = kept(batch, made)
     for index, of_one in enumerate((still(), moving())):
-        made = noise(batch, 2)
-        expected = restored(of_one, Given([frame[index] for frame in made]))
-        for frame, one in zip(both, expected, strict=True):
+        alone = kept(of_one, [frame[index] for frame in made])
+        for frame, one in zip(both, alone, strict=True):
             torch.testing.assert_close(frame[index], one)
     for side in (1, 7, 9):
-        assert shimmer(restored([torch.zeros(3, side, side)] * 9, Shimmering(2))) < 2
-    assert StillWhereStill(Shimmering()).window_for(64, 80) == WindowConfig(9, 0)
+        nothing = [torch.zeros(3, side, side)] * 9
+        shimmering = noise(nothing, 2)
+        assert shimmer(kept(nothing, shimmering)) < shimmer(shimmering) / 2
 
 
 def test_a_frame_that_is_no_picture_harms_no_other() -> None:
     frames = still()
     frames[4] = torch.full_like(frames[4], float("nan"))
-    after = restored(frames, Shimmering())
+    after = kept(frames, frames)
     assert [bool(frame.isnan().any()) for frame in after] == [index == 4 for index in range(9)]
 
 
@@ -155,6 +128,6 @@ def test_the_model_shimmers_less_than_it_would() -> None:
     pipeline = OneStepPipeline(tiny_lite(0.02), WindowConfig(9, 1))
     frames = still(17)
     alone = list(ClipStream(pipeline).pull(frames))
-    kept = list(ClipStream(keeping(pipeline)).pull(frames))
-    assert shimmer(kept) < shimmer(alone) / 2
-    assert not any(torch.equal(one, frame) for one, frame in zip(kept, frames, strict=True))
+    steadied = list(ClipStream(keeping(pipeline)).pull(frames))
+    assert shimmer(steadied) < shimmer(alone) / 2
+    assert not any(torch.equal(one, frame) for one, frame in zip(steadied, frames, strict=True))

@@ -31,26 +31,30 @@ ROWS = 16
 """Rows of blocks that are done at once: 3 MB of a frame of 512x512, which stay in a processor's cache."""
 
 
-def without_grid_(velocity: Tensor, z_lq: Tensor, codec: LappedCodec) -> Tensor:
+def without_grid_(velocity: Tensor, z_lq: Tensor, codec: LappedCodec, step: float) -> Tensor:
     """Make small coefficients of a velocity (B, C, t, h, w) smaller where z_lq is flat, in its own memory; return it.
 
-    p / (p + f SMALL^2) of each is kept, with p the mean square of what it changes and f the flatness, from 0 to 1.
+    p / (p + f SMALL^2) of each is kept, with p the mean square of what it changes in a step of that length and f the
+    flatness, from 0 to 1.
     """
     levels = _levels(codec).to(z_lq.device)
-    small = SMALL**2 * (levels > 0)
     rows = (rearrange(latent, "b c t h w -> t h b w c") for latent in (velocity, z_lq))  # views, whatever their layout
-    parts = (part for frames in zip(*rows, strict=True) for part in zip(*(f.split(ROWS) for f in frames), strict=True))
-    for v, z in parts:
-        _keep_large_(v, z, levels, small)
+    for frames in zip(*rows, strict=True):
+        for v, z in zip(*(frame.split(ROWS) for frame in frames), strict=True):
+            _shrink_(v, step * levels, SMALL**2 * _flatness(z, levels)[..., None] * (levels > 0))
     return velocity
 
 
-def _keep_large_(v: Tensor, z: Tensor, levels: Tensor, small: Tensor) -> None:
-    """Do so for blocks (h, B, w, C) of a latent frame."""
+def _flatness(z: Tensor, levels: Tensor) -> Tensor:
+    """Return how flat blocks (h, B, w, C) are: (h, B, w), 0 to 1."""
     flatness = torch.exp(-(z.float().square() @ levels.square()) / FLAT**2)
-    against = torch.where(flatness >= LEAST, flatness, 0)[..., None] * small
+    return torch.where(flatness >= LEAST, flatness, 0)
+
+
+def _shrink_(v: Tensor, levels: Tensor, small: Tensor) -> None:
+    """Keep p / (p + small) of coefficients (..., C), with p = (v levels)^2, in their memory; where small is 0, all."""
     power = (v * levels).square_()
-    v.mul_(power.add_(against).add_(TINY).reciprocal_().mul_(-against).add_(1))  # 1 - f S^2 / (p + f S^2)
+    v.mul_(power.add_(small).add_(TINY).reciprocal_().mul_(-small).add_(1))
 
 
 def _levels(codec: LappedCodec) -> Tensor:

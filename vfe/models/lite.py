@@ -125,4 +125,4 @@ class LiteModel(nn.Module):
 
         Aligned faces, which come with the original, keep small changes where they are flat: the texture of skin.
         """
-        return velocity if self.sees_original else without_grid_(velocity, z_lq, self.codec)
+        return velocity if self.sees_original else without_grid_(velocity, z_lq, self.codec, self.flow.step)

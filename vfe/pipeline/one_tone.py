@@ -9,15 +9,13 @@ B batch, H W sides; frames are (3, H, W) or (B, 3, H, W) in [-1, 1].
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from einops import rearrange
 from torch import Tensor
 
 from ..luma import LUMA
-from ..types import CheckCancelled
-from .windows import WindowConfig, WindowPipeline
 
 SIDE = 64
 """Pixels that are looked at along the shorter side of a frame, at least, where it has so many."""
@@ -29,20 +27,9 @@ BLUE, RED = 1.772, 1.402
 """What Cb and Cr of BT.601 are divided by: B - Y = 1.772 Cb, R - Y = 1.402 Cr."""
 
 
-@dataclass(frozen=True)
-class KeptTone:
-    """Restores what `pipeline` restores, in the tone that it had."""
-
-    pipeline: WindowPipeline
-
-    def window_for(self, height: int, width: int) -> WindowConfig:
-        """Return the windows in which frames of this size are restored."""
-        return self.pipeline.window_for(height, width)
-
-    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
-        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many, on the CPU."""
-        restored = self.pipeline.restore_window(frames, strength, check)
-        return [in_tone_of(frame, new, colour_share(frame)) for frame, new in zip(frames, restored, strict=True)]
+def keep_tone(frames: Sequence[Tensor], restored: Sequence[Tensor]) -> list[Tensor]:
+    """Return restored frames, each in the tone that it had where it had one."""
+    return [in_tone_of(frame, new, colour_share(frame)) for frame, new in zip(frames, restored, strict=True)]
 
 
 def colour_share(frame: Tensor) -> float:

@@ -12,15 +12,11 @@ B batch, H W sides, h w blocks along them; frames are (3, H, W) or (B, 3, H, W) 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-from ..types import CheckCancelled
-from .windows import WindowConfig, WindowPipeline
 
 BLOCK = 8
 """Pixels along the blocks whose mean change is looked at."""
@@ -29,32 +25,16 @@ TOLERANCE = 1.0
 SHARE = 0.67
 """How much of its change a frame gets from its neighbour, each way, where nothing moves at all."""
 LEAST = 0.01
-"""Less than this share is none: what moves keeps its pixels to the bit, and costs no time."""
-
-
-@dataclass(frozen=True)
-class StillWhereStill:
-    """Restores what `pipeline` restores, and averages over time what it has changed where the footage stands still."""
-
-    pipeline: WindowPipeline
-
-    def window_for(self, height: int, width: int) -> WindowConfig:
-        """Return the windows in which frames of this size are restored."""
-        return self.pipeline.window_for(height, width)
-
-    def restore_window(self, frames: list[Tensor], strength: float, check: CheckCancelled) -> list[Tensor]:
-        """Restore up to a window of frames, (3, H, W) or (B, 3, H, W), and return as many, on the CPU."""
-        restored = self.pipeline.restore_window(frames, strength, check)
-        average_changes_([frame.to(new) for frame, new in zip(frames, restored, strict=True)], restored)
-        return restored
+"""Less than this share is none: what moves keeps its pixels to the bit, and costs little."""
 
 
 @torch.inference_mode()
-def average_changes_(frames: Sequence[Tensor], restored: Sequence[Tensor]) -> None:
+def keep_still_(frames: Sequence[Tensor], restored: Sequence[Tensor]) -> None:
     """Average what restoring changed with what it changed in the frame before, and then in the one after.
 
-    That is done in the memory of the restored frames: c_t = c_t + s (c_t' - c_t) with c = restored - frame.
+    That is done in the memory of the restored frames: c = c + s (c' - c) with c = restored - frame.
     """
+    frames = [frame.to(new) for frame, new in zip(frames, restored, strict=True)]
     steps = [(t, t + 1, share_of_neighbour(*pair)) for t, pair in enumerate(pairwise(frames))]
     still = [step for step in steps if step[-1].any()]
     both_ways = [*still, *((later, earlier, share) for earlier, later, share in reversed(still))]
@@ -73,5 +53,6 @@ def share_of_neighbour(now: Tensor, then: Tensor) -> Tensor:
 
 def _of_pixels(share: Tensor, frame: Tensor) -> Tensor:
     """Return the shares of a frame's pixels, (1, H, W) or (B, 1, H, W)."""
-    smooth = F.interpolate(share, size=frame.shape[-2:], mode="bilinear", align_corners=False)
-    return smooth.reshape(*frame.shape[:-3], 1, *frame.shape[-2:])
+    height, width = frame.shape[-2:]
+    smooth = F.interpolate(share, scale_factor=BLOCK, mode="bilinear", align_corners=False)[..., :height, :width]
+    return smooth.reshape(*frame.shape[:-3], 1, height, width)
