@@ -27,6 +27,7 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
+from vfe.device import choose_dtype
 from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned, template
 from vfe.luma import LUMA
 from vfe.models.lite import LiteModel
@@ -173,6 +174,12 @@ def lite_restorer() -> Callable[[np.ndarray], np.ndarray]:
     return restore
 
 
+def folded_restorer(path: Path) -> LiteModel:
+    """The part for faces of a lite file on the CPU, in the number format that is fastest there."""
+    cpu = torch.device("cpu")
+    return load_lite_model(path, cpu, torch.float32).fold(choose_dtype("auto", cpu))
+
+
 def restorers(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
     """Yield the name of each restorer and what it makes of the clips, the untouched input first."""
     score = import_module("score")
@@ -181,7 +188,7 @@ def restorers(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
     frames = load_or_make(args.cache / "lite.npz", lambda: make_clips(args.data, score, lite_restorer()))
     yield "frames", frames
     for path, fidelity in product(args.model, args.fidelity):
-        net = load_lite_model(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+        net = folded_restorer(path)
         levels = {
             level: torch.stack(
                 [restored(net, *both, fidelity) for both in zip(clips, damaged.levels[level], strict=True)]

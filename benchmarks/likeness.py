@@ -30,7 +30,7 @@ from vfe.face.paste.align import ALIGNED_SIDE, similarities, take_aligned, templ
 from vfe.options import RestoreOptions
 from vfe.weights.lite import load_lite_model
 
-from .faces import restored
+from .faces import folded_restorer, restored
 from .machine import table
 
 ASSETS = Path(vfe.__file__).parent / "assets"
@@ -84,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     sys.path.insert(0, str(args.nets))
     embed = Embedding(import_module("nets"))
-    net = load_lite_model(args.model, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+    net = folded_restorer(args.model)
     frame_part = FramePart(load_lite_model(args.frame_part, torch.device("cpu"), torch.float32))
     damage = Damage(DamageConfig(clean_share=0.0))
     rows = []

@@ -27,9 +27,8 @@ from vfe.options import ModelOptions
 from vfe.restore.restorer import Restorer, load
 from vfe.types import whole_frames
 from vfe.video.read import open_source
-from vfe.weights.lite import load_lite_model
 
-from .faces import restored
+from .faces import folded_restorer, restored
 
 CLIP_FRAMES = 17
 
@@ -81,7 +80,7 @@ def main(arguments: list[str] | None = None) -> None:
         [clip.restored[middle] for clip, middle in zip(clips, middles, strict=True)],
     ]
     for path in args.model:
-        net = load_lite_model(path, torch.device("cpu"), torch.float32).fold(torch.bfloat16)
+        net = folded_restorer(path)
         results = [restored(net, clip.restored, clip.degraded) for clip in clips]
         rows.append([result[middle] for result, middle in zip(results, middles, strict=True)])
     picture = torch.cat([rearrange(torch.stack(row), "n c h w -> h (n w) c") for row in rows])

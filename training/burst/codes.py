@@ -20,6 +20,7 @@ from ..prior.naming import PredictorsWithLoss, target_codes
 from ..prior.pairing import Pairing
 from .clips import Pairs, PairSource
 from .loop import BurstStage
+from .precision import fast_autocast
 
 REVIVE_EVERY_STEPS = 100  # steps
 PAIRING: Pairing = "both"
@@ -58,7 +59,7 @@ class CodebookStage(BurstStage):
     def evaluate(self) -> dict[str, float]:
         errors = []
         for clean in self.held_out.clean.split(1):
-            with torch.autocast(clean.device.type, torch.bfloat16):
+            with fast_autocast(clean.device):
                 video = self.net(clean)[0]
             errors.append(float((video.float().clamp(-1, 1) - clean).square().mean()))
         psnr = float(-10 * (torch.tensor(errors) / 4).log10().mean())

@@ -15,6 +15,7 @@ from vfe.models.lite import LiteModel
 from vfe.weights.lite import load_lite_model
 
 from ..lite.net import restore_video
+from .precision import fast_autocast
 
 BUNDLED = Path(vfe.__file__).parent / "assets" / "lite.safetensors"
 
@@ -28,7 +29,7 @@ class FramePart:
     @torch.no_grad()
     def __call__(self, video: Tensor) -> Tensor:
         """The restored clips, in whole levels."""
-        with torch.autocast(video.device.type, torch.bfloat16):
+        with fast_autocast(video.device):
             restored = restore_video(self.net, (video / 127.5 - 1).transpose(1, 2).contiguous())
         return (restored.float().transpose(1, 2) * 127.5 + 127.5).round().clamp(0, 255)
 

@@ -27,6 +27,7 @@ from ..run.average import MovingAverage
 from ..run.eval_mode import eval_mode
 from ..run.optim import OptimConfig, learning_rate
 from ..run.stage import Draw, Slots, TrainableModule
+from .precision import fast_autocast
 
 STATE_FILE = "state.pt"
 
@@ -174,7 +175,7 @@ class BurstLoop:
         rate = learning_rate(self.config.optim, draw.step, self.done)
         for group in optimizer.param_groups:
             group["lr"] = rate * group["scale"]
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with fast_autocast(self.device):
             terms, next_batch = module(batch, draw)
             loss = torch.stack(list(terms.values())).sum()
         loss.backward()

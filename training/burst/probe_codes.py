@@ -26,6 +26,7 @@ from einops import rearrange
 from torch import Tensor
 
 import vfe
+from vfe.device import choose_dtype
 from vfe.models.lite import LiteModel
 from vfe.models.prior import DualCodebookPrior
 from vfe.own_process import keep_freed_memory
@@ -37,6 +38,7 @@ from ..prior.naming import target_codes
 from .clips import Pairs, to_pairs
 from .plan import BEST_FILE
 from .pool import HELD_OUT_SHARD, SHARDS
+from .precision import fast_autocast
 
 DIRECTIONS = 192
 """Those of restored tokens that the probe sees."""
@@ -65,11 +67,11 @@ class Reader:
 
     @torch.inference_mode()
     def __call__(self, pairs: Pairs) -> Tokens:
-        codec, device = self.net.codec, pairs.clean.device.type
+        codec, device = self.net.codec, pairs.clean.device
         z_lq, z_clean, z_original = (codec.encode(video) for video in pairs)
         seen = torch.cat([z_lq, z_original], 1) if self.net.sees_original else z_lq
         z_hq = self.net.flow.restore(z_lq, self.net.velocity(seen, never_cancelled).float())
-        with torch.autocast(device, torch.bfloat16):
+        with fast_autocast(device):
             true = target_codes(self.codebooks, pairs.clean)
             predicted = self.predictors(pairs.degraded)
         return Tokens(
@@ -165,9 +167,10 @@ def main(arguments: list[str] | None = None) -> None:
     if not shards:
         sys.exit(f"{args.pool} holds no pairs; fill it with python -m training.burst.fill_pool")
     try:
-        net = load_lite_model(args.restorer, torch.device("cpu"), torch.float32).eval()
+        cpu = torch.device("cpu")
+        net = load_lite_model(args.restorer, cpu, torch.float32).eval().fold(choose_dtype("auto", cpu))
         priors = (args.prior / stage / BEST_FILE for stage in ("codebook", "predict"))
-        reader = Reader(net.fold(torch.bfloat16), *(load_prior(path, torch.float32).eval() for path in priors))
+        reader = Reader(net, *(load_prior(path, torch.float32).eval() for path in priors))
     except VFEError as error:
         sys.exit(str(error))
     for name, share in explained(reader, shards, args.pool / HELD_OUT_SHARD).items():

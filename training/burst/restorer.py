@@ -36,6 +36,7 @@ from .close_up import close_up
 from .feature_discriminator import FeatureDiscriminator
 from .likeness import LikenessDistance, drawn_view
 from .loop import BurstStage
+from .precision import fast_autocast
 from .true_codes import PriorReader, predicted_codes
 
 ERROR_FLOOR = 2e-4  # mean square of [-1, 1]: 43 dB, beyond which no clip counts for more
@@ -195,7 +196,7 @@ class RestorerStage(BurstStage):
         clips = len(self.held_out.clean)
         self._restored = []
         for degraded, clean, original in zip(*(x.split(1) for x in self.held_out), strict=True):
-            with torch.autocast(clean.device.type, torch.bfloat16):
+            with fast_autocast(clean.device):
                 prior = self.restorer.read_prior(self.net, degraded, clean)
                 restored = restore_video(self.net, degraded, original, prior).clamp(-1, 1)
             self._restored.append(restored)

@@ -37,6 +37,7 @@ from ..one_step import OneStepDiT
 from ..run.recompute import checkpoint_blocks
 from ..run.stage import Draw, Slots, TrainableModule
 from ..wan.lora import LoraConfig, add_lora
+from .precision import fast_autocast
 
 GRID, TINY_GRID = (5, 32, 32), (2, 4, 4)
 PROMPT_ROWS = 1  # of the empty prompt
@@ -105,12 +106,12 @@ def random_batch(grid: tuple[int, int, int], device: torch.device) -> DistillBat
 
 
 def step_of(module: TrainableModule, batch: DistillBatch) -> Callable[[], None]:
-    """A step of AdamW on one module, in bf16 autocast."""
+    """A step of AdamW on one module, in the number format of a burst."""
     weights = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=1e-5)
 
     def step() -> None:
-        with torch.autocast(batch.z_lq.device.type, torch.bfloat16):
+        with fast_autocast(batch.z_lq.device):
             terms = module(batch, Draw(0, 0, 0.0, Slots(0, 1, 1))).terms
         torch.stack(list(terms.values())).sum().backward()
         optimizer.step()
