@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from benchmarks.traffic import peak_bytes
 from tests.support.tiny_dit import diffusers_name, reference_dit
-from vfe.models.dit.model import DiTConfig, LocalMixing, WanDiT
+from vfe.models.dit.model import DiTConfig, FeedForward, LocalMixing, WanDiT
 from vfe.models.dit.window_attention import AttentionWindows, attend
 from vfe.models.ops import TORCH_OPS
 from vfe.types import VideoShape
@@ -122,6 +123,34 @@ def test_untrained_velocity_is_zero_and_each_block_is_fused() -> None:
 def test_config_refuses_what_cannot_work(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError):
         DiTConfig(**wrong)  # type: ignore[arg-type]
+
+
+def feed_forward(local_kernel: int | None) -> tuple[FeedForward, Tensor, VideoShape]:
+    """With tokens (1, L, 32) of a grid, and a wide layer of 512."""
+    config = DiTConfig(dim=32, heads=1, ffn_dim=512, local_kernel=local_kernel)
+    layers, grid = FeedForward(config, TORCH_OPS), VideoShape(3, 16, 16)
+    randomise(layers)
+    return layers, torch.randn(1, grid.frames * grid.height * grid.width, config.dim), grid
+
+
+@pytest.mark.parametrize("local_kernel", [None, 3])
+def test_the_feed_forward_is_the_same_with_gradients_and_without(local_kernel: int | None) -> None:
+    layers, x, grid = feed_forward(local_kernel)
+    expected = layers(x, grid)  # of weights that need gradients, so that GELU keeps what it got
+    expected.sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in layers.parameters())
+    before = x.clone()
+    with torch.no_grad():
+        torch.testing.assert_close(layers(x, grid), expected, rtol=0, atol=0)
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize(("local_kernel", "copies"), [(None, 1), (3, 2)])
+def test_no_copy_of_the_wide_layer_outlives_its_use(local_kernel: int | None, copies: int) -> None:
+    layers, x, grid = feed_forward(local_kernel)
+    wide = x.shape[1] * 512 * x.element_size()
+    with torch.inference_mode():
+        assert copies * wide <= peak_bytes(lambda: layers(x, grid)) <= (copies + 0.25) * wide
 
 
 def test_each_clip_may_have_a_timestep_of_its_own() -> None:

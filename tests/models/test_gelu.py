@@ -37,3 +37,17 @@ def test_in_bf16_on_a_cpu_it_is_exact() -> None:
 
 def test_the_two_forms_differ_by_less_than_the_docstring_says() -> None:
     assert (by_tanh(X) - by_erf(X)).abs().max() < 5e-4
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("exact", [False, True])
+def test_in_place_it_is_the_same(dtype: torch.dtype, exact: bool) -> None:
+    x, gelu = X.to(dtype), Gelu(exact)
+    expected = gelu(x)
+    result = gelu.in_place(x)
+    assert result.data_ptr() == x.data_ptr()
+    torch.testing.assert_close(result, expected, rtol=0, atol=0)
+
+
+def test_it_is_exact_where_it_is_told_to() -> None:
+    torch.testing.assert_close(Gelu(exact=True)(X), by_erf(X))

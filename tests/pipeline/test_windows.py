@@ -60,6 +60,15 @@ def test_unchanged_windows_fade_to_the_clip(count: int, config: WindowConfig) ->
     assert fader.given == count
 
 
+def test_who_keeps_the_last_frame_given_keeps_no_window_with_it() -> None:
+    clip = torch.arange(9.0)  # frames that are views of one memory, as a decoder gives them
+    fader = CrossFader(WindowConfig(9, 4))
+    given = fader.push(Window(list(clip), 0, 0), list(clip))
+    assert [float(frame) for frame in given] == [0, 1, 2, 3, 4]
+    for kept in (given[-1], *fader.finish()):
+        assert kept.untyped_storage().nbytes() == kept.nbytes
+
+
 def stretches_of(count: int) -> list[Stretch]:
     """All of a short clip; of a longer one the whole, single frames at its ends and in its middle, and some more."""
     every = [Stretch(start, stop) for start in range(count) for stop in range(start + 1, count + 1)]

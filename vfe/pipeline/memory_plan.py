@@ -191,15 +191,15 @@ def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
     """Return the bytes of a DiT block's activations, a few copies of tokens (L, D), and of what does not grow with the
     clip.
 
-    Feed-forward: the block's input, that of its last branch, it normalised, the result; and twice the wide layer,
-    before and after GELU. Attention: the input, it normalised, q, k, v, the result, it rearranged and projected; one
-    more in kernels that want another layout. Cosines and sines are kept. A weight is cast, or repacked by its kernel;
+    Feed-forward: the block's input, that of its last branch, it normalised, the result; and the wide layer. Attention:
+    the input, it normalised, q, k, v, the result, it rearranged and projected; one more in kernels that want another
+    layout. Cosines and sines are kept. A weight is cast, or repacked by its kernel;
     a packed one is unpacked a piece at a time, and then as much. To these, on a CPU, comes what its threads work in.
     """
     config = sizes.dit
     down, across = config.patch[1:]
     tokens = latents.frames * (latents.height // down) * (latents.width // across)
-    attention, feed_forward = 9 * config.dim, 4 * config.dim + 2 * config.ffn_dim
+    attention, feed_forward = 9 * config.dim, 4 * config.dim + config.ffn_dim
     angles = 2 * config.head_dim
     widest = config.dim * config.ffn_dim
     fixed = (2 if sizes.compute.fp8 or sizes.unpacks else 1) * widest + PROMPT_ROWS * config.dim

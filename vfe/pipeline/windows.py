@@ -164,7 +164,11 @@ class CrossFader:
         assert len(restored) == len(window.frames) and window.start <= self.given
         faded = self._blend(restored[self.given - window.start :])
         keep = max(len(faded) - self.config.overlap, 0)
-        self._tail = [frame.clone() for frame in faded[keep:]]  # a view would keep the whole window in memory
+        # A view would keep the whole window in memory, with those that wait and with the last one, which who takes it
+        # may hold on to until the next one comes.
+        first_copied = max(keep - 1, 0)
+        faded[first_copied:] = [frame.clone() for frame in faded[first_copied:]]
+        self._tail = faded[keep:]
         self.given += keep
         return faded[:keep]
 

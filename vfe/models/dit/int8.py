@@ -65,6 +65,6 @@ def _quantise_linears(module: nn.Module) -> None:
         if isinstance(child, nn.Linear):
             setattr(module, name, Int8Linear(child))
         elif isinstance(child, Gelu):
-            setattr(module, name, nn.GELU())
+            setattr(module, name, Gelu(exact=True))
         else:
             _quantise_linears(child)

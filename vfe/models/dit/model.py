@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -116,9 +117,17 @@ class LocalMixing(nn.Module):
         nn.init.zeros_(self.time.weight[:, :, ::2])
 
     def forward(self, x: Tensor, shape: VideoShape) -> Tensor:
+        return self.over_time(self.over_space(x, shape), shape)
+
+    def over_space(self, x: Tensor, shape: VideoShape) -> Tensor:
+        """Add what is near each token (B, L, D) in its frame."""
         t, h, _ = shape
         near = self.space(_channels_last(rearrange(x, "b (t h w) d -> (b t) h w d", t=t, h=h)))
-        x = rearrange(near, "(b t) d h w -> b (t h w) d", t=t).add_(x)
+        return rearrange(near, "(b t) d h w -> b (t h w) d", t=t).add_(x)
+
+    def over_time(self, x: Tensor, shape: VideoShape) -> Tensor:
+        """Add what is at the place of each token (B, L, D) in the frames beside its own."""
+        t = shape.frames
         if t == 1 and x.requires_grad:  # the frame itself alone is left; an eighth of the time of the convolution's way
             return torch.addcmul(self.time.bias.to(x.dtype), x, 1 + self.time.weight[:, 0, 1, 0].to(x.dtype))
         near = self.time(_channels_last(rearrange(x, "b (t l) d -> b t l d", t=t)))
@@ -142,11 +151,13 @@ class FeedForward(nn.Sequential):
         self.local = LocalMixing(config.ffn_dim, config.local_kernel, ops) if config.local_kernel else None
 
     def forward(self, x: Tensor, shape: VideoShape) -> Tensor:  # type: ignore[override]
-        widen, act, narrow = self[0], self[1], self[2]
+        widen, act, narrow = self[0], cast(Gelu, self[1]), self[2]
         x = widen(x)
-        if self.local is not None:
-            x = self.local(x, shape)
-        return narrow(act(x))
+        if self.local is not None:  # by its two parts: as a module it would hold on to x, the largest tensor of all
+            x = self.local.over_space(x, shape)
+            x = self.local.over_time(x, shape)
+        x = act(x) if x.requires_grad else act.in_place(x)
+        return narrow(x)
 
 
 class Block(nn.Module):
