@@ -1,4 +1,4 @@
-"""Bursts compute in bf16 where the device is fast in it, and in float32 on CPUs that would take 100 times as long."""
+"""Bursts compute in bf16 where the device is fast in it, and in float32 on CPUs that take minutes for seconds."""
 
 from __future__ import annotations
 
