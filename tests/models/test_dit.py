@@ -134,7 +134,7 @@ def feed_forward(local_kernel: int | None) -> tuple[FeedForward, Tensor, VideoSh
 
 
 @pytest.mark.parametrize("local_kernel", [None, 3])
-def test_the_feed_forward_is_the_same_with_gradients_and_without(local_kernel: int | None) -> None:
+def test_the_feed_forward_is_the_same_without_gradients(local_kernel: int | None) -> None:
     layers, x, grid = feed_forward(local_kernel)
     expected = layers(x, grid)  # of weights that need gradients, so that GELU keeps what it got
     expected.sum().backward()
