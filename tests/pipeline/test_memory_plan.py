@@ -76,9 +76,18 @@ def test_blocks_are_streamed_before_frames_are_tiled() -> None:
 
 
 def test_shorter_windows_take_no_smaller_tiles_than_needed() -> None:
-    plans = [plan for plan in plan_candidates(WAN, 1080, 1920) if plan.window.frames == 49]
-    assert plans[0].vae.tile is not None
-    assert plans[0].vae.tile >= 80
+    """The first plan of 49 frames has the largest tile with which it needs less than the last one of 81."""
+    plans = plan_candidates(WAN, 1080, 1920)
+    first = next(index for index, plan in enumerate(plans) if plan.window.frames == 49)
+    longer, shorter = plans[first - 1], plans[first]
+    assert longer.window.frames == 81
+    assert shorter.vae.tile is not None and longer.vae.tile is not None
+    assert shorter.vae.tile >= longer.vae.tile
+    larger = [tile for tile in tile_sides(240) if tile > shorter.vae.tile]
+    assert larger
+    for tile in larger:
+        vae = VAEPlan(latents_per_step=1, tile=tile)
+        assert peak_bytes(WAN, VideoShape(49, 1080, 1920), vae, 0) >= longer.bytes
 
 
 def test_tiles_cut_the_frame_into_equal_parts() -> None:
