@@ -81,7 +81,8 @@ def test_shorter_windows_take_no_smaller_tiles_than_needed() -> None:
     first = next(index for index, plan in enumerate(plans) if plan.window.frames == 49)
     longer, shorter = plans[first - 1], plans[first]
     assert longer.window.frames == 81
-    assert shorter.vae.tile is not None and longer.vae.tile is not None
+    assert shorter.vae.tile is not None
+    assert longer.vae.tile is not None
     assert shorter.vae.tile >= longer.vae.tile
     larger = [tile for tile in tile_sides(240) if tile > shorter.vae.tile]
     assert larger
