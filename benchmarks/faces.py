@@ -27,14 +27,13 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
-from vfe.device import choose_dtype
+from training.burst.precision import fast_restorer
 from vfe.face.paste.align import ALIGNED_SIDE, steady_similarities, take_aligned, template
 from vfe.luma import LUMA
 from vfe.models.lite import LiteModel
 from vfe.options import ModelOptions
 from vfe.restore.restorer import load
 from vfe.types import never_cancelled
-from vfe.weights.lite import load_lite_model
 
 from .saving import write_results
 
@@ -174,12 +173,6 @@ def lite_restorer() -> Callable[[np.ndarray], np.ndarray]:
     return restore
 
 
-def folded_restorer(path: Path) -> LiteModel:
-    """The part for faces of a lite file on the CPU, in the number format that is fastest there."""
-    cpu = torch.device("cpu")
-    return load_lite_model(path, cpu, torch.float32).fold(choose_dtype("auto", cpu))
-
-
 def restorers(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
     """Yield the name of each restorer and what it makes of the clips, the untouched input first."""
     score = import_module("score")
@@ -188,7 +181,7 @@ def restorers(args: argparse.Namespace) -> Iterator[tuple[str, DevClips]]:
     frames = load_or_make(args.cache / "lite.npz", lambda: make_clips(args.data, score, lite_restorer()))
     yield "frames", frames
     for path, fidelity in product(args.model, args.fidelity):
-        net = folded_restorer(path)
+        net = fast_restorer(path)
         levels = {
             level: torch.stack(
                 [restored(net, *both, fidelity) for both in zip(clips, damaged.levels[level], strict=True)]

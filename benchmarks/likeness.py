@@ -25,12 +25,13 @@ import vfe
 from training.burst.damage import Damage, DamageConfig
 from training.burst.dice import Dice
 from training.burst.frame_part import FramePart
+from training.burst.precision import fast_restorer
 from training.data.clips import read_frames
 from vfe.face.paste.align import ALIGNED_SIDE, similarities, take_aligned, template
 from vfe.options import RestoreOptions
 from vfe.weights.lite import load_lite_model
 
-from .faces import folded_restorer, restored
+from .faces import restored
 from .machine import table
 
 ASSETS = Path(vfe.__file__).parent / "assets"
@@ -84,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     sys.path.insert(0, str(args.nets))
     embed = Embedding(import_module("nets"))
-    net = folded_restorer(args.model)
+    net = fast_restorer(args.model)
     frame_part = FramePart(load_lite_model(args.frame_part, torch.device("cpu"), torch.float32))
     damage = Damage(DamageConfig(clean_share=0.0))
     rows = []

@@ -20,6 +20,7 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
+from training.burst.precision import fast_restorer
 from vfe.face.detect.detector import FaceDetector
 from vfe.face.paste.align import steady_similarities, take_aligned
 from vfe.face.track.tracker import track_faces
@@ -28,7 +29,7 @@ from vfe.restore.restorer import Restorer, load
 from vfe.types import whole_frames
 from vfe.video.read import open_source
 
-from .faces import folded_restorer, restored
+from .faces import restored
 
 CLIP_FRAMES = 17
 
@@ -80,7 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
         [clip.restored[middle] for clip, middle in zip(clips, middles, strict=True)],
     ]
     for path in args.model:
-        net = folded_restorer(path)
+        net = fast_restorer(path)
         results = [restored(net, clip.restored, clip.degraded) for clip in clips]
         rows.append([result[middle] for result, middle in zip(results, middles, strict=True)])
     picture = torch.cat([rearrange(torch.stack(row), "n c h w -> h (n w) c") for row in rows])

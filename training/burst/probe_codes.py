@@ -26,19 +26,17 @@ from einops import rearrange
 from torch import Tensor
 
 import vfe
-from vfe.device import choose_dtype
 from vfe.models.lite import LiteModel
 from vfe.models.prior import DualCodebookPrior
 from vfe.own_process import keep_freed_memory
 from vfe.types import VFEError, never_cancelled
 from vfe.weights.adapter import load_prior
-from vfe.weights.lite import load_lite_model
 
 from ..prior.naming import target_codes
 from .clips import Pairs, to_pairs
 from .plan import BEST_FILE
 from .pool import HELD_OUT_SHARD, SHARDS
-from .precision import fast_autocast
+from .precision import fast_autocast, fast_restorer
 
 DIRECTIONS = 192
 """Those of restored tokens that the probe sees."""
@@ -167,8 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not shards:
         sys.exit(f"{args.pool} holds no pairs; fill it with python -m training.burst.fill_pool")
     try:
-        cpu = torch.device("cpu")
-        net = load_lite_model(args.restorer, cpu, torch.float32).eval().fold(choose_dtype("auto", cpu))
+        net = fast_restorer(args.restorer)
         priors = (args.prior / stage / BEST_FILE for stage in ("codebook", "predict"))
         reader = Reader(net, *(load_prior(path, torch.float32).eval() for path in priors))
     except VFEError as error:

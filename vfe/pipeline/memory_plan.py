@@ -193,8 +193,8 @@ def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
 
     Feed-forward: the block's input, that of its last branch, it normalised, the result; and the wide layer. Attention:
     the input, it normalised, q, k, v, the result, it rearranged and projected; one more in kernels that want another
-    layout. Cosines and sines are kept. A weight is cast, or repacked by its kernel;
-    a packed one is unpacked a piece at a time, and then as much. To these, on a CPU, comes what its threads work in.
+    layout. Cosines and sines are kept. A weight is cast, or repacked by its kernel; a packed one is unpacked a piece at
+    a time, and then as much. To these, on a CPU, comes what its threads work in.
     """
     config = sizes.dit
     down, across = config.patch[1:]

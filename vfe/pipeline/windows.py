@@ -164,8 +164,8 @@ class CrossFader:
         assert len(restored) == len(window.frames) and window.start <= self.given
         faded = self._blend(restored[self.given - window.start :])
         keep = max(len(faded) - self.config.overlap, 0)
-        # A view would keep the whole window in memory, with those that wait and with the last one, which who takes it
-        # may hold on to until the next one comes.
+        # Views would keep the whole window in memory: those that wait for the next one, and the last that is given,
+        # which a loop over the frames holds on to meanwhile.
         first_copied = max(keep - 1, 0)
         faded[first_copied:] = [frame.clone() for frame in faded[first_copied:]]
         self._tail = faded[keep:]
