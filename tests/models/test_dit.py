@@ -9,9 +9,12 @@ from torch import Tensor, nn
 from benchmarks.traffic import peak_bytes
 from tests.support.tiny_dit import diffusers_name, reference_dit
 from vfe.models.dit.model import DiTConfig, FeedForward, LocalMixing, WanDiT
+from vfe.models.dit.rope import Rotation
 from vfe.models.dit.window_attention import AttentionWindows, attend
 from vfe.models.ops import TORCH_OPS
 from vfe.types import VideoShape
+
+FORMATS = [(torch.float32, 2e-6), (torch.bfloat16, 4e-2), (torch.float64, 2e-6)]
 
 
 def randomise(model: torch.nn.Module) -> None:
@@ -96,12 +99,37 @@ def test_shifted_windows_never_mix_opposite_borders_or_padding(grid: tuple[int, 
     assert (real[:, :, None] == real[:, None])[seen].all()
 
 
-def test_small_window_path_equals_fused_attention() -> None:
-    q, k, v = torch.randn(3, 2, 4, 16, 8).unbind(0)
+@pytest.mark.parametrize(("dtype", "error"), FORMATS)
+def test_attention_is_exact_in_each_format(dtype: torch.dtype, error: float) -> None:
+    """Small windows are batched products, but in float32 torch's fused kernel."""
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 2, 4, 16, 8).to(dtype).unbind(0)
     mask = torch.zeros(2, 1, 16, 16).masked_fill_(torch.rand(2, 1, 16, 16) < 0.3, float("-inf"))
     mask[..., 0] = 0
-    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    assert torch.allclose(attend(q, k, v, mask), expected, atol=1e-6)
+    scores = q.double() @ k.double().transpose(-2, -1) * 8**-0.5 + mask
+    expected = scores.softmax(dim=-1) @ v.double()
+    assert torch.allclose(attend(q, k, v, mask.to(dtype)).double(), expected, atol=error)
+
+
+@pytest.mark.parametrize(("dtype", "error"), FORMATS)
+@pytest.mark.parametrize("as_complex", [True, False])
+def test_rotation_turns_each_pair_by_its_angle(dtype: torch.dtype, error: float, as_complex: bool) -> None:
+    torch.manual_seed(0)
+    angles, x = torch.randn(2, 5, 3) * 10, torch.randn(2, 5, 4, 6).to(dtype)
+    rotation = Rotation(angles, dtype)
+    assert (rotation.turn is None) == (dtype != torch.float32)
+    if not as_complex:
+        rotation.turn = None
+    a, b = x.double().unflatten(-1, (3, 2)).unbind(-1)
+    cos, sin = angles[:, :, None].double().cos(), angles[:, :, None].double().sin()
+    expected = torch.stack([a * cos - b * sin, b * cos + a * sin], dim=-1).flatten(-2)
+    assert torch.allclose(rotation(x).double(), expected, atol=error)
+
+
+def test_rotation_takes_other_formats_than_its_own() -> None:
+    """Under autocast queries are of half precision and angles of float32."""
+    rotation, x = Rotation(torch.randn(2, 5, 3), torch.float32), torch.randn(2, 5, 4, 6)
+    assert torch.allclose(rotation(x.bfloat16()), rotation(x), atol=4e-2)
 
 
 def test_untrained_velocity_is_zero_and_each_block_is_fused() -> None:

@@ -16,6 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from vfe.models.dit.model import timestep_embedding
 from vfe.models.flow import TRAIN_TIMESTEPS
+from vfe.models.ops import Conv3d
 
 LEAKY_RELU_SLOPE = 0.2
 TIME_SINUSOIDS = 64
@@ -43,9 +44,9 @@ class LatentCritic(nn.Module):
         super().__init__()
         widths = [channels, *[config.width] * config.layers]
         self.layers = nn.ModuleList(
-            spectral_norm(nn.Conv3d(before, after, 3, padding=1)) for before, after in pairwise(widths)
+            spectral_norm(Conv3d(before, after, 3, padding=1)) for before, after in pairwise(widths)
         )
-        self.logits = spectral_norm(nn.Conv3d(config.width, 1, 1))
+        self.logits = spectral_norm(Conv3d(config.width, 1, 1))
 
     def forward(self, z: Tensor) -> Tensor:
         for layer in self.layers:

@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.utils.parametrizations import spectral_norm
 
+from vfe.models.ops import Conv3d
+
 LEAKY_RELU_SLOPE = 0.2
 MAX_WIDTH_FACTOR = 8  # times the first block's width
 
@@ -56,10 +58,10 @@ class DiscriminatorBlock(nn.Module):
     def __init__(self, before: int, width: int, stride: int, config: DiscriminatorConfig) -> None:
         super().__init__()
         normed = spectral_norm if config.spectral_norm else nn.Identity()
-        self.space = normed(nn.Conv3d(before, width, (1, 4, 4), stride=(1, stride, stride), padding=(0, 1, 1)))
+        self.space = normed(Conv3d(before, width, (1, 4, 4), stride=(1, stride, stride), padding=(0, 1, 1)))
         self.time = None
         if config.temporal:
-            mix = nn.Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0), padding_mode="replicate", bias=False)
+            mix = Conv3d(width, width, (3, 1, 1), padding=(1, 0, 0), padding_mode="replicate", bias=False)
             nn.init.dirac_(mix.weight)
             self.time = normed(mix)
 
@@ -80,7 +82,7 @@ class Discriminator(nn.Module):
             *(DiscriminatorBlock(*sizes, config) for sizes in zip(widths[:-1], widths[1:], strides, strict=True))
         )
         self.places = nn.Parameter(torch.zeros(widths[-1], 1, *config.places)) if config.places else None
-        logits = nn.Conv3d(widths[-1], 1, (1, 4, 4), padding=(0, 1, 1))
+        logits = Conv3d(widths[-1], 1, (1, 4, 4), padding=(0, 1, 1))
         self.logits = spectral_norm(logits) if config.spectral_norm else logits
 
     def forward(self, video: Tensor) -> Tensor:

@@ -210,9 +210,10 @@ def dit_bytes(sizes: WanSizes, latents: VideoShape) -> int:
 
 def thread_bytes(compute: WanCompute, head_dim: int) -> int:
     """Return the bytes that PyTorch's attention on a CPU works in, for all threads: scores of a tile of queries by one
-    of keys, their sums and the tile's result in float32, and the scores again in a smaller format. 0 on a device."""
+    of keys, their sums and the tile's result in float32, and the scores and keys again in a smaller format (the keys
+    where the CPU multiplies tiles of it, as by AMX). 0 on a device."""
     if compute.device.type != "cpu":
         return 0
     queries, keys = CPU_ATTENTION_TILE
-    reduced = 0 if compute.dtype.itemsize == 4 else compute.dtype.itemsize * queries * keys
+    reduced = 0 if compute.dtype.itemsize == 4 else compute.dtype.itemsize * keys * (queries + head_dim)
     return torch.get_num_threads() * (4 * queries * (keys + 2 + head_dim) + reduced)

@@ -50,10 +50,10 @@ class FoldedBlock(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor, positions: TokenPositions) -> Tensor:
-        x = x + self.self_attn(normalise(x, self.eps), positions)
+        x = self.self_attn(normalise(x, self.eps), positions).add_(x)
         if self.cross_attn is not None:
-            x = x + self.cross_attn(normalise(x, self.eps))
-        return x + self.ffn(normalise(x, self.eps), positions.layout.grid)
+            x = self.cross_attn(normalise(x, self.eps)).add_(x)
+        return self.ffn(normalise(x, self.eps), positions.layout.grid).add_(x)
 
 
 class FoldedDiT(nn.Module):

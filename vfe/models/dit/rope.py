@@ -39,14 +39,27 @@ def rope_angles(grid: VideoShape, head_dim: int, device: torch.device) -> Tensor
 
 
 class Rotation:
-    """Rotates channels by angles (..., d/2); pairs are adjacent channels (2i, 2i+1), as in the official code."""
+    """Rotates channels by angles (..., m, d/2); pairs are adjacent channels (2i, 2i+1), as in the official code."""
 
     def __init__(self, angles: Tensor, dtype: torch.dtype) -> None:
         self.cos = repeat(angles.cos(), "... d -> ... 1 (d two)", two=2).to(dtype)
         sin = angles.sin()
         self.sin = rearrange(torch.stack([-sin, sin], dim=-1), "... d two -> ... 1 (d two)").to(dtype)
+        as_complex = angles.device.type == "cpu" and dtype == torch.float32 and not torch.compiler.is_compiling()
+        self.turn = torch.polar(torch.ones_like(angles), angles).unsqueeze(-2) if as_complex else None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Rotate x (..., N, d) in its dtype: each pair (a, b) becomes (a cos - b sin, b cos + a sin)."""
+        """Rotate x (..., m, n, d), n heads alike: each pair (a, b) becomes (a cos - b sin, b cos + a sin)."""
+        if self.turn is not None and x.dtype == torch.float32 and not torch.compiler.is_compiling():
+            return _turned(x, self.turn)
         swapped = x.unflatten(-1, (-1, 2)).flip(-1).flatten(-2)
         return torch.addcmul(x * self.cos, swapped, self.sin)
+
+
+def _turned(x: Tensor, turn: Tensor) -> Tensor:
+    """Return x (..., m, n, d) times `turn` (..., m, 1, d/2), both as complex numbers: the same rotation.
+
+    A CPU, which swaps neighbours one by one, needs a fifth of the time in float32. In bfloat16 the casts take what is
+    gained, torch.compile makes no code for complex numbers, and not every kind of GPU has them.
+    """
+    return torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (-1, 2))) * turn).flatten(-2)
