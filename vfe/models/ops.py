@@ -33,8 +33,9 @@ class RMSNorm(nn.RMSNorm):
 class Conv3d(nn.Conv3d):
     """torch.nn.Conv3d, which a CPU computes as a 2-D convolution: the frames that a kernel sees are channels to it.
 
-    PyTorch's own arranges its input anew: lite's patch embedding took three times as long. And in bfloat16 on a CPU
-    with AMX its gradients are wrong or damage the heap (PyTorch 2.9 to 2.13, by oneDNN); those of Conv2d are right.
+    PyTorch's own arranges its input anew: in float32 lite's patch embedding took two to three times as long. And in
+    bfloat16 its gradients are wrong or damage the heap on a CPU with AMX (PyTorch 2.9 to 2.13, by oneDNN); those of
+    Conv2d are right.
     """
 
     def forward(self, x: Tensor) -> Tensor:
