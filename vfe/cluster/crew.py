@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ray import ObjectRef
 
 RESTARTS = 3
-"""How often Ray starts a worker that died; as often, it gives its task again."""
+"""How often Ray starts a worker that died, and gives it its task again."""
 CPUS_PER_WORKER = 4
 """The processors of a worker without a GPU, where a machine has as many: our own choice."""
 LITE_SHARE = 0.5
@@ -120,7 +120,8 @@ class Crew:
 
     def _hire(self) -> Any:  # noqa: ANN401
         cpus, gpus = self.needs
-        again = {"max_restarts": RESTARTS, "max_task_retries": -1}  # sending a task to one that just dies is a try, too
+        # Ray also counts that it sent a task to a worker that was just dying, and did not get an answer.
+        again = {"max_restarts": RESTARTS, "max_task_retries": 2 * RESTARTS}
         return self._ray.remote(Worker).options(num_cpus=cpus, num_gpus=gpus, **again).remote()
 
     def _needs(self, on_cpu: bool, gpu_share: float) -> Needs:
