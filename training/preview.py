@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-import yaml
 from PIL import Image, ImageDraw
 from torch import Tensor
 
@@ -29,6 +28,7 @@ from vfe.degradations.vividface import DegradationConfig
 from vfe.types import VFEError
 
 from .data.clips import DataConfig, camera_motion, list_items, read_frames, read_masks
+from .run.config import read_yaml
 
 LABEL_HEIGHT = 14
 
@@ -116,7 +116,7 @@ def read_config(path: Path | None) -> tuple[DataConfig | None, dict[str, Family]
 
     Without a file it is the mix's.
     """
-    raw = {} if path is None else yaml.safe_load(path.read_text(encoding="utf-8"))
+    raw = {} if path is None else read_yaml(path)
     data = from_mapping(DataConfig, raw["data"], "data") if "data" in raw else None
     if raw.get("preset") is not None:
         return data, families_of(raw["preset"], preset_family(raw["preset"]))
@@ -147,10 +147,10 @@ def main() -> None:
     for name in ("clips", "draws", "frames", "side", "seed"):
         parser.add_argument(f"--{name}", type=int, default=getattr(SheetConfig, name))
     args = parser.parse_args()
-    sheet = SheetConfig(clips=args.clips, draws=args.draws, frames=args.frames, side=args.side, seed=args.seed)
     try:
+        sheet = SheetConfig(clips=args.clips, draws=args.draws, frames=args.frames, side=args.side, seed=args.seed)
         write_sheet(args.config, args.clip, sheet, args.output)
-    except VFEError as error:
+    except (OSError, ValueError, VFEError) as error:
         parser.error(str(error))
 
 

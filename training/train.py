@@ -13,13 +13,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vfe.config import from_mapping
 from vfe.own_process import keep_freed_memory
 from vfe.types import VFEError
 
-from .run.config import RunConfig, read_yaml
+from .run.config import RunConfig, read_overrides, read_yaml
 from .run.loop import Run, StageType
 
 
@@ -91,9 +89,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if argv is None:
         keep_freed_memory()
-    overrides = {key: yaml.safe_load(value) for key, _, value in (item.partition("=") for item in args.set)}
     try:
-        run = start(load_config(args.config, overrides), written_command(arguments), args.resume)
+        run = start(load_config(args.config, read_overrides(args.set)), written_command(arguments), args.resume)
         run.train()
     except (ValueError, VFEError) as error:
         sys.exit(f"training: {error}")

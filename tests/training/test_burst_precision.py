@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import vfe.device
+from training.burst import precision
 from training.burst.precision import fast_autocast
 
 
@@ -20,3 +21,10 @@ def test_products_are_of_the_fastest_format(
     monkeypatch.setattr(vfe.device, "cpu_has_fast_bf16", lambda: has_fast)
     with fast_autocast(torch.device("cpu")):
         assert torch.nn.functional.linear(torch.ones(1, 2), torch.ones(3, 2)).dtype is expected
+
+
+def test_a_device_that_is_fast_in_fp16_alone_gets_no_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As GPUs before Ampere, which emulate it."""
+    monkeypatch.setattr(precision, "choose_dtype", lambda _name, _device: torch.float16)
+    with fast_autocast(torch.device("cpu")):
+        assert torch.nn.functional.linear(torch.ones(1, 2), torch.ones(3, 2)).dtype is torch.float32

@@ -48,10 +48,10 @@ def test_the_command_probes_a_pool(tmp_path: Path, capsys: pytest.CaptureFixture
     for name in (shard_name(0), HELD_OUT_SHARD):
         write_shard(tmp_path / name, draw.integers(0, 256, (9, 3, 5, 3, SIDE, SIDE), np.uint8))
     save_lite_model(tmp_path / "faces.safetensors", LiteModel(restorer_config(SIDE, tiny=True)), {})
-    for stage in ("codebook", "predict"):
-        (tmp_path / stage).mkdir()
+    for file in ("codebook/last.safetensors", "predict/best.safetensors"):  # what predictors learn from, and they
+        (tmp_path / file).parent.mkdir()
         prior = DualCodebookPrior(prior_config(SIDE, tiny=True))
-        write_adapter(tmp_path / stage / "best.safetensors", prior, {}, torch.float32)
+        write_adapter(tmp_path / file, prior, {}, torch.float32)
     command = ["--pool", str(tmp_path), "--prior", str(tmp_path), "--restorer", str(tmp_path / "faces.safetensors")]
     probe_codes.main(command)
     lines = capsys.readouterr().out.splitlines()

@@ -13,7 +13,7 @@ from vfe.weights.lite import load_lite_model
 
 def fast_autocast(device: torch.device) -> torch.autocast:
     """Return autocast to bf16, or none where float32 is faster: a CPU with AVX2 alone takes minutes for seconds."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=choose_dtype("auto", device) != torch.float32)
+    return torch.autocast(device.type, torch.bfloat16, enabled=choose_dtype("auto", device) == torch.bfloat16)
 
 
 def fast_restorer(path: Path) -> LiteModel:

@@ -34,7 +34,7 @@ from vfe.weights.adapter import load_prior
 
 from ..prior.naming import target_codes
 from .clips import Pairs, to_pairs
-from .plan import BEST_FILE
+from .plan import BEST_FILE, LAST_FILE
 from .pool import HELD_OUT_SHARD, SHARDS
 from .precision import fast_autocast, fast_restorer
 
@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(f"{args.pool} holds no pairs; fill it with python -m training.burst.fill_pool")
     try:
         net = fast_restorer(args.restorer)
-        priors = (args.prior / stage / BEST_FILE for stage in ("codebook", "predict"))
+        priors = (args.prior / "codebook" / LAST_FILE, args.prior / "predict" / BEST_FILE)
         reader = Reader(net, *(load_prior(path, torch.float32).eval() for path in priors))
     except VFEError as error:
         sys.exit(str(error))

@@ -64,7 +64,10 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser().parse_args(arguments)
     if arguments is None:
         keep_freed_memory()
-    device = torch.device(args.device)
+    try:
+        device = torch.device(args.device)
+    except RuntimeError as error:
+        sys.exit(f"--device {args.device}: {str(error).splitlines()[0]}")
     if device.type == "cuda":
         torch.set_float32_matmul_precision("high")
     try:
@@ -92,7 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
             compile=args.compile,
         )
         Plan(config, read_packed_album(args.data, device), _distances(args.data, device), args.out).run()
-    except VFEError as error:
+    except (ValueError, VFEError) as error:
         sys.exit(str(error))
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -78,12 +78,34 @@ class RunConfig:
 
 
 def read_yaml(path: Path, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The mapping of a YAML run; `overrides` maps dotted keys to values, as given on the command line."""
-    raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """The mapping of a YAML run; `overrides` maps dotted keys to values, as given on the command line.
+
+    Raises ValueError where there is none, or no place in it for a key.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise ValueError(f"{path} holds no keys with values; give a run such as those of training/configs")
     for key, value in (overrides or {}).items():
         *parents, leaf = key.split(".")
         node = raw
         for parent in parents:
             node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ValueError(f"{key} cannot be set: {parent} is {node!r}, which has no parts")
         node[leaf] = value
     return raw
+
+
+def read_overrides(items: Sequence[str]) -> dict[str, Any]:
+    """The values of `KEY=VALUE`, as YAML, by their keys. Raises ValueError for one that is none."""
+    overrides = {}
+    for item in items:
+        key, _, value = item.partition("=")
+        try:
+            overrides[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"{item!r} is no KEY=VALUE: {' '.join(str(error).split())}") from error
+    return overrides
